@@ -1,0 +1,114 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What every Swift target of ours is built with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+// Release binaries carry everything they need: no shared library of a container or a host is ever loaded.
+let selfContained: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"], .when(configuration: .release))
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+
+let package = Package(
+    name: "swiftrun",
+    products: [
+        .executable(name: "swiftrun", targets: ["swiftrun"]),
+        .executable(name: "swift-shim", targets: ["swift-shim"]),
+        .executable(name: "bundle-harness", targets: ["bundle-harness"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    ],
+    targets: [
+        // The kernel.
+        .target(name: "CLinux"),
+        .target(name: "Kernel", dependencies: ["CLinux", system], swiftSettings: strict),
+
+        // The runtime: data, decisions, resources, execution, command line.
+        .systemLibrary(name: "CJSON", providers: [.apt(["libjson-c-dev"])]),
+        .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CCapability", providers: [.apt(["libcap-dev"])]),
+        .target(name: "OCISpec", dependencies: ["CJSON"], swiftSettings: strict),
+        .target(name: "Planning", dependencies: ["OCISpec", "Kernel", system], swiftSettings: strict),
+        .target(name: "Cgroups", dependencies: ["OCISpec", "Kernel", "CLinux", system], swiftSettings: strict),
+        .target(
+            name: "ContainerRuntime",
+            dependencies: [
+                "OCISpec", "Planning", "Cgroups", "Kernel", "CLinux", "CSeccomp", "CCapability", system,
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "swiftrun",
+            dependencies: ["ContainerRuntime", "CLinux"],
+            swiftSettings: strict,
+            linkerSettings: selfContained
+        ),
+
+        // The shim: wire, messages, service, entry point.
+        .target(name: "TTRPC", dependencies: ["Kernel"] + nio, swiftSettings: strict),
+        .target(name: "ShimAPI", dependencies: [protobuf]),
+        .target(
+            name: "Shim",
+            dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", system, protobuf] + nio,
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "swift-shim",
+            dependencies: ["Shim"],
+            swiftSettings: strict,
+            linkerSettings: selfContained
+        ),
+
+        // The bundle harness, and the program that looks around inside a container.
+        .target(name: "BundleHarness", dependencies: [subprocess, system], swiftSettings: strict),
+        .executableTarget(
+            name: "bundle-harness",
+            dependencies: ["BundleHarness", arguments],
+            swiftSettings: strict,
+            linkerSettings: selfContained
+        ),
+        .executableTarget(
+            name: "witness",
+            dependencies: ["CLinux"],
+            swiftSettings: strict,
+            linkerSettings: selfContained
+        ),
+
+        .testTarget(name: "KernelTests", dependencies: ["Kernel", "CLinux", system], swiftSettings: strict),
+        .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: strict),
+        .testTarget(
+            name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", system], swiftSettings: strict),
+        .testTarget(
+            name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),
+        .testTarget(
+            name: "ContainerRuntimeTests",
+            dependencies: ["ContainerRuntime", "Planning", "OCISpec", "Kernel", system],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "ShimTests", dependencies: ["Shim", "TTRPC", "ShimAPI", protobuf] + nio, swiftSettings: strict),
+        .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness"], swiftSettings: strict),
+        .testTarget(name: "SystemTests", dependencies: [subprocess, system], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,141 @@
+// The kernel's interface where Swift's Glibc module does not show it: one thin C function a call, the kernel's
+// argument order, -1 and errno on failure. No policy, no memory, no branches.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// clone3(2); the child returns 0. cgroup_fd is used when flags hold CLONE_INTO_CGROUP.
+struct clinux_clone {
+    uint64_t flags;
+    int *pidfd;
+    int exit_signal;
+    int cgroup_fd;
+};
+int clinux_clone3(const struct clinux_clone *arguments);
+int clinux_unshare(uint64_t flags);
+int clinux_setns(int fd, int kinds);
+
+// open_tree(2), move_mount(2), mount_setattr(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2)
+int clinux_open_tree(int dirfd, const char *path, unsigned int flags);
+int clinux_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags);
+struct clinux_mount_attr {
+    uint64_t attr_set;
+    uint64_t attr_clr;
+    uint64_t propagation;
+    uint64_t userns_fd;
+};
+int clinux_mount_setattr(int dirfd, const char *path, unsigned int flags, const struct clinux_mount_attr *attributes);
+int clinux_fsopen(const char *filesystem, unsigned int flags);
+int clinux_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux);
+int clinux_fsmount(int fd, unsigned int flags, unsigned int attributes);
+int clinux_fspick(int dirfd, const char *path, unsigned int flags);
+int clinux_pivot_root(const char *new_root, const char *put_old);
+int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int clinux_umount2(const char *target, int flags);
+
+// openat2(2), statx-free file facts, directory reading, device nodes
+int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int clinux_openat(int dirfd, const char *path, int flags, mode_t mode);
+int clinux_fstatfs(int fd, int64_t *type, int64_t *flags);
+int clinux_statfs(const char *path, int64_t *type, int64_t *flags);
+ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
+unsigned int clinux_major(uint64_t device);
+unsigned int clinux_minor(uint64_t device);
+uint64_t clinux_makedev(unsigned int major, unsigned int minor);
+int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags);
+int clinux_faccessat2(int dirfd, const char *path, int mode, int flags);
+ssize_t clinux_getcwd(char *buffer, size_t size);
+ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags);
+ssize_t clinux_copy_file_range(int from, int to, size_t length);
+ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size);
+ssize_t clinux_flistxattr(int fd, char *list, size_t size);
+int clinux_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
+
+// Descriptors
+int clinux_close_range(unsigned int first, unsigned int last, unsigned int flags);
+int clinux_dup3(int old, int new, int flags);
+int clinux_pipe2(int fds[2], int flags);
+int clinux_socketpair(int domain, int type, int fds[2]);
+int clinux_accept4(int fd, int flags);
+int clinux_memfd_create(const char *name, unsigned int flags);
+int clinux_fcntl(int fd, int command, long argument);
+int clinux_ioctl(int fd, unsigned long request, const void *argument);
+int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument);
+int clinux_eventfd(unsigned int value, int flags);
+int clinux_signalfd(int fd, uint64_t mask, int flags);
+int clinux_epoll_create1(int flags);
+int clinux_epoll_ctl(int epfd, int operation, int fd, uint32_t events, uint64_t data);
+int clinux_inotify_init1(int flags);
+int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask);
+int clinux_connect_unix(int fd, const char *path, size_t length);
+int clinux_bind_unix(int fd, const char *path, size_t length);
+int clinux_peer_uid(int fd);
+
+// Control messages: a few payload bytes with descriptors (SCM_RIGHTS, received close-on-exec)
+ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t length, const int *fds, int count, int flags);
+ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *fds, int *count, int flags);
+
+// Processes
+int clinux_pidfd_open(pid_t pid, unsigned int flags);
+int clinux_pidfd_send_signal(int pidfd, int signal);
+int clinux_pidfd_getfd(int pidfd, int fd);
+int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
+int clinux_wait_exited(int pid, int *status, int options);
+int clinux_wait_pidfd(int pidfd, int *code, int *status, int options);
+int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int clinux_personality(unsigned long persona);
+int clinux_getpid(void);
+int clinux_kill(pid_t pid, int signal);
+int clinux_set_signal_default(int signal);
+int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old);
+
+// Identity and limits
+int clinux_setresuid(uid_t uid);
+int clinux_setresgid(gid_t gid);
+int clinux_setgroups(size_t count, const gid_t *groups);
+int clinux_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+int clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
+int clinux_prlimit(pid_t pid, int resource, uint64_t soft, uint64_t hard);
+int clinux_getrlimit(pid_t pid, int resource, uint64_t *soft, uint64_t *hard);
+long clinux_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int clinux_seccomp(unsigned int operation, unsigned int flags, void *arguments);
+struct clinux_sock_filter {
+    uint16_t code;
+    uint8_t jt;
+    uint8_t jf;
+    uint32_t k;
+};
+int clinux_seccomp_filter(unsigned int flags, const struct clinux_sock_filter *filter, uint16_t count);
+int clinux_bpf(int command, void *attributes, unsigned int size);
+int clinux_landlock_create_ruleset(const void *attributes, size_t size, uint32_t flags);
+int clinux_landlock_add_rule(int ruleset, int type, const void *attributes, uint32_t flags);
+int clinux_landlock_restrict_self(int ruleset, uint32_t flags);
+
+// Scheduling and memory placement
+int clinux_sched_setaffinity(pid_t pid, size_t size, const void *mask);
+ssize_t clinux_sched_getaffinity(pid_t pid, size_t size, void *mask);
+int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags);
+int clinux_ioprio_set(int which, int who, int priority);
+int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum);
+
+// getopt(3): its globals and the long-only parser, read through functions because Swift 6 refuses C globals
+struct clinux_option {
+    const char *name;
+    int has_argument;
+    int *flag;
+    int value;
+};
+int clinux_getopt_long_only(int argc, char *const argv[], const char *shorts, const struct clinux_option *options,
+                            int *index);
+int clinux_getopt_optind(void);
+int clinux_getopt_optopt(void);
+const char *clinux_getopt_optarg(void);
+void clinux_getopt_reset(int start);
+
+// The arguments the program was started with; argv[argc] is null
+char **clinux_environ(void);
+
+#endif

@@ -1,0 +1,233 @@
+// System calls that glibc lacks or hides from Swift.
+#define _GNU_SOURCE
+#include "CLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int clinux_clone3(const struct clinux_clone *a) {
+    struct clone_args args = {.flags = a->flags,
+                              .pidfd = (uint64_t)(uintptr_t)a->pidfd,
+                              .exit_signal = (uint64_t)a->exit_signal,
+                              .cgroup = (uint64_t)a->cgroup_fd};
+    return (int)syscall(SYS_clone3, &args, sizeof args);
+}
+int clinux_unshare(uint64_t flags) { return (int)syscall(SYS_unshare, flags); }
+int clinux_setns(int fd, int kinds) { return setns(fd, kinds); }
+
+int clinux_open_tree(int dirfd, const char *path, unsigned int flags) {
+    return (int)syscall(SYS_open_tree, dirfd, path, flags);
+}
+int clinux_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
+    return (int)syscall(SYS_move_mount, from_fd, from, to_fd, to, flags);
+}
+int clinux_mount_setattr(int dirfd, const char *path, unsigned int flags, const struct clinux_mount_attr *attributes) {
+    return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attributes, sizeof *attributes);
+}
+int clinux_fsopen(const char *filesystem, unsigned int flags) { return (int)syscall(SYS_fsopen, filesystem, flags); }
+int clinux_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux) {
+    return (int)syscall(SYS_fsconfig, fd, command, key, value, aux);
+}
+int clinux_fsmount(int fd, unsigned int flags, unsigned int attributes) {
+    return (int)syscall(SYS_fsmount, fd, flags, attributes);
+}
+int clinux_fspick(int dirfd, const char *path, unsigned int flags) {
+    return (int)syscall(SYS_fspick, dirfd, path, flags);
+}
+int clinux_pivot_root(const char *new_root, const char *put_old) {
+    return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data) {
+    return mount(source, target, type, flags, data);
+}
+int clinux_umount2(const char *target, int flags) { return umount2(target, flags); }
+
+int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+int clinux_openat(int dirfd, const char *path, int flags, mode_t mode) { return openat(dirfd, path, flags, mode); }
+int clinux_fstatfs(int fd, int64_t *type, int64_t *flags) {
+    struct statfs facts = {0};
+    int result = fstatfs(fd, &facts);
+    *type = facts.f_type;
+    *flags = facts.f_flags;
+    return result;
+}
+int clinux_statfs(const char *path, int64_t *type, int64_t *flags) {
+    struct statfs facts = {0};
+    int result = statfs(path, &facts);
+    *type = facts.f_type;
+    *flags = facts.f_flags;
+    return result;
+}
+ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
+unsigned int clinux_major(uint64_t device) { return major(device); }
+unsigned int clinux_minor(uint64_t device) { return minor(device); }
+uint64_t clinux_makedev(unsigned int maj, unsigned int min) { return makedev(maj, min); }
+int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
+    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+int clinux_faccessat2(int dirfd, const char *path, int mode, int flags) {
+    return (int)syscall(SYS_faccessat2, dirfd, path, mode, flags);
+}
+ssize_t clinux_getcwd(char *buffer, size_t size) { return syscall(SYS_getcwd, buffer, size); }
+ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags) {
+    return splice(from, NULL, to, NULL, length, flags);
+}
+ssize_t clinux_copy_file_range(int from, int to, size_t length) {
+    return copy_file_range(from, NULL, to, NULL, length, 0);
+}
+ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size) {
+    return syscall(SYS_fgetxattr, fd, name, value, size);
+}
+ssize_t clinux_flistxattr(int fd, char *list, size_t size) { return syscall(SYS_flistxattr, fd, list, size); }
+int clinux_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+    return (int)syscall(SYS_fsetxattr, fd, name, value, size, flags);
+}
+
+int clinux_close_range(unsigned int first, unsigned int last, unsigned int flags) {
+    return (int)syscall(SYS_close_range, first, last, flags);
+}
+int clinux_dup3(int old, int new, int flags) { return dup3(old, new, flags); }
+int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
+int clinux_memfd_create(const char *name, unsigned int flags) { return memfd_create(name, flags); }
+int clinux_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+int clinux_ioctl(int fd, unsigned long request, const void *argument) { return ioctl(fd, request, argument); }
+int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument) { return ioctl(fd, request, argument); }
+int clinux_eventfd(unsigned int value, int flags) { return eventfd(value, flags); }
+int clinux_signalfd(int fd, uint64_t mask, int flags) {
+    return (int)syscall(SYS_signalfd4, fd, &mask, sizeof mask, flags);
+}
+int clinux_epoll_create1(int flags) { return epoll_create1(flags); }
+int clinux_epoll_ctl(int epfd, int operation, int fd, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    return epoll_ctl(epfd, operation, fd, &event);
+}
+int clinux_inotify_init1(int flags) { return inotify_init1(flags); }
+int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask) { return inotify_add_watch(fd, path, mask); }
+
+int clinux_pidfd_open(pid_t pid, unsigned int flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
+int clinux_pidfd_send_signal(int pidfd, int signal) {
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+int clinux_pidfd_getfd(int pidfd, int fd) { return (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0); }
+int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags) {
+    return (int)syscall(SYS_execveat, dirfd, path, argv, envp, flags);
+}
+int clinux_wait_exited(int pid, int *status, int options) { return waitpid(pid, status, options | __WALL); }
+int clinux_wait_pidfd(int pidfd, int *code, int *status, int options) {
+    siginfo_t info = {0};
+    int result = (int)syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | __WALL | options, NULL);
+    *code = info.si_code;
+    *status = info.si_status;
+    return result < 0 ? result : info.si_pid;
+}
+int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    return prctl(option, a, b, c, d);
+}
+int clinux_personality(unsigned long persona) { return (int)syscall(SYS_personality, persona); }
+int clinux_getpid(void) { return (int)syscall(SYS_getpid); }
+int clinux_kill(pid_t pid, int signal) { return kill(pid, signal); }
+int clinux_set_signal_default(int signal) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    return sigaction(signal, &action, NULL);
+}
+int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old) {
+    return (int)syscall(SYS_rt_sigprocmask, how, &mask, old, sizeof mask);
+}
+
+int clinux_setresuid(uid_t uid) { return (int)syscall(SYS_setresuid, uid, uid, uid); }
+int clinux_setresgid(gid_t gid) { return (int)syscall(SYS_setresgid, gid, gid, gid); }
+int clinux_setgroups(size_t count, const gid_t *groups) { return (int)syscall(SYS_setgroups, count, groups); }
+
+struct capability_header {
+    uint32_t version;
+    int pid;
+};
+struct capability_half {
+    uint32_t effective, permitted, inheritable;
+};
+int clinux_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
+    struct capability_header header = {0x20080522, 0};
+    struct capability_half halves[2] = {{(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
+                                        {effective >> 32, permitted >> 32, inheritable >> 32}};
+    return (int)syscall(SYS_capset, &header, halves);
+}
+int clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable) {
+    struct capability_header header = {0x20080522, 0};
+    struct capability_half h[2] = {0};
+    int result = (int)syscall(SYS_capget, &header, h);
+    *effective = h[0].effective | (uint64_t)h[1].effective << 32;
+    *permitted = h[0].permitted | (uint64_t)h[1].permitted << 32;
+    *inheritable = h[0].inheritable | (uint64_t)h[1].inheritable << 32;
+    return result;
+}
+int clinux_prlimit(pid_t pid, int resource, uint64_t soft, uint64_t hard) {
+    struct rlimit limit = {soft, hard};
+    return prlimit(pid, resource, &limit, NULL);
+}
+int clinux_getrlimit(pid_t pid, int resource, uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit = {0};
+    int result = prlimit(pid, resource, NULL, &limit);
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return result;
+}
+long clinux_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    return syscall(SYS_keyctl, operation, a, b, c, d);
+}
+int clinux_seccomp(unsigned int operation, unsigned int flags, void *arguments) {
+    return (int)syscall(SYS_seccomp, operation, flags, arguments);
+}
+int clinux_seccomp_filter(unsigned int flags, const struct clinux_sock_filter *filter, uint16_t count) {
+    struct sock_fprog program = {.len = count, .filter = (struct sock_filter *)(uintptr_t)filter};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+}
+int clinux_bpf(int command, void *attributes, unsigned int size) {
+    return (int)syscall(SYS_bpf, command, attributes, size);
+}
+int clinux_landlock_create_ruleset(const void *attributes, size_t size, uint32_t flags) {
+    return (int)syscall(SYS_landlock_create_ruleset, attributes, size, flags);
+}
+int clinux_landlock_add_rule(int ruleset, int type, const void *attributes, uint32_t flags) {
+    return (int)syscall(SYS_landlock_add_rule, ruleset, type, attributes, flags);
+}
+int clinux_landlock_restrict_self(int ruleset, uint32_t flags) {
+    return (int)syscall(SYS_landlock_restrict_self, ruleset, flags);
+}
+
+int clinux_sched_setaffinity(pid_t pid, size_t size, const void *mask) {
+    return (int)syscall(SYS_sched_setaffinity, pid, size, mask);
+}
+ssize_t clinux_sched_getaffinity(pid_t pid, size_t size, void *mask) {
+    return syscall(SYS_sched_getaffinity, pid, size, mask);
+}
+int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags) {
+    return (int)syscall(SYS_sched_setattr, pid, attributes, flags);
+}
+int clinux_ioprio_set(int which, int who, int priority) { return (int)syscall(SYS_ioprio_set, which, who, priority); }
+int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum) {
+    return (int)syscall(SYS_set_mempolicy, mode, nodes, maximum);
+}

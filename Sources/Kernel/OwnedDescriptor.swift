@@ -1,0 +1,124 @@
+// A file descriptor with one owner.
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// A file descriptor that is closed when its owner goes away.
+package struct OwnedDescriptor: ~Copyable, Sendable {
+    /// The number, to be borrowed for a system call.
+    package let rawValue: Int32
+
+    /// Takes over a descriptor that nobody else will close.
+    package init(adopting rawValue: Int32) { self.rawValue = rawValue }
+
+    deinit { _ = Glibc.close(rawValue) }
+
+    /// Hands the number over to somebody who will close it.
+    package consuming func relinquish() -> Int32 {
+        let number = rawValue
+        discard self
+        return number
+    }
+}
+
+/// Flags of open(2) that Swift's Glibc module hides, and those that always go with them.
+package struct OpenFlags: OptionSet, Hashable, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+
+    package static let readOnly = OpenFlags([])  // O_RDONLY
+    package static let writeOnly = Self(rawValue: 0o1)  // O_WRONLY
+    package static let readWrite = Self(rawValue: 0o2)  // O_RDWR
+    package static let create = Self(rawValue: 0o100)  // O_CREAT
+    package static let exclusive = Self(rawValue: 0o200)  // O_EXCL
+    package static let noControllingTerminal = Self(rawValue: 0o400)  // O_NOCTTY
+    package static let truncate = Self(rawValue: 0o1000)  // O_TRUNC
+    package static let append = Self(rawValue: 0o2000)  // O_APPEND
+    package static let nonBlocking = Self(rawValue: 0o4000)  // O_NONBLOCK
+    package static let directory = Self(rawValue: 0o200000)  // O_DIRECTORY
+    package static let noFollow = Self(rawValue: 0o400000)  // O_NOFOLLOW
+    package static let closeOnExec = Self(rawValue: 0o2000000)  // O_CLOEXEC
+    package static let path = Self(rawValue: 0o10000000)  // O_PATH
+    package static let temporary = Self(rawValue: 0o20200000)  // O_TMPFILE
+}
+
+extension OwnedDescriptor {
+    /// Opens a path; always close-on-exec. open(2).
+    package static func open(
+        _ path: String, _ flags: OpenFlags = .readOnly, mode: UInt32 = 0, at directory: Int32 = currentDirectory
+    ) throws(Errno) -> OwnedDescriptor {
+        let number = try checked { clinux_openat(directory, path, flags.union(.closeOnExec).rawValue, mode) }
+        return OwnedDescriptor(adopting: number)
+    }
+
+    /// `AT_FDCWD`: paths are relative to the working directory.
+    package static let currentDirectory: Int32 = -100
+}
+
+/// The whole content of a file, read without asking for its size (files under /proc have none).
+/// - Parameter limit: more bytes than this throw `EFBIG`.
+package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var room = 16 << 10
+    while true {
+        if bytes.count > limit { throw Errno(rawValue: EFBIG) }
+        let start = bytes.count
+        var got = 0
+        var failure: Errno?
+        bytes.append(contentsOf: repeatElement(0, count: room))
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(Errno) {
+                let slice = UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
+                got = try checked { Glibc.read(descriptor, slice.baseAddress, slice.count) }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        bytes.removeLast(room - got)
+        if got == 0 { return bytes }
+        room = min(room * 2, 1 << 20)
+    }
+}
+
+/// The whole content of the file at a path.
+package func readFile(_ path: String, at directory: Int32 = OwnedDescriptor.currentDirectory) throws(Errno) -> [UInt8] {
+    let file = try OwnedDescriptor.open(path, .readOnly, at: directory)
+    return try readAll(file.rawValue)
+}
+
+/// The whole content of a small text file, as under /proc and /sys.
+package func readText(_ path: String, at directory: Int32 = OwnedDescriptor.currentDirectory) throws(Errno) -> String {
+    String(decoding: try readFile(path, at: directory), as: UTF8.self)
+}
+
+/// Writes all bytes, in as many calls as it takes.
+package func writeAll(_ bytes: some Collection<UInt8>, to descriptor: Int32) throws(Errno) {
+    var failure: Errno?
+    let contiguous: Void? = bytes.withContiguousStorageIfAvailable { buffer in
+        do throws(Errno) { try writeBuffer(UnsafeRawBufferPointer(buffer), to: descriptor) } catch { failure = error }
+    }
+    if contiguous == nil {
+        Array(bytes).withUnsafeBytes { buffer in
+            do throws(Errno) { try writeBuffer(buffer, to: descriptor) } catch { failure = error }
+        }
+    }
+    if let failure { throw failure }
+}
+
+private func writeBuffer(_ buffer: UnsafeRawBufferPointer, to descriptor: Int32) throws(Errno) {
+    var offset = 0
+    while offset < buffer.count {
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
+        offset += try checked { Glibc.write(descriptor, rest.baseAddress, rest.count) }
+    }
+}
+
+/// Writes a value to an existing file in one call, as the files under /proc and /sys/fs/cgroup want it.
+package func writeFile(
+    _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory
+) throws(Errno) {
+    let file = try OwnedDescriptor.open(path, .writeOnly, at: directory)
+    try writeAll(text.utf8, to: file.rawValue)
+}

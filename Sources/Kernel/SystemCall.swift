@@ -1,0 +1,33 @@
+// How a system call becomes a Swift value or an Errno.
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// The value that a system call returned; the errno is read at once, before anything can change it.
+///
+/// An interrupted call is made again. Not for `close`, and not for calls whose interruption means something.
+/// - Throws: the kernel's error.
+@discardableResult
+@inline(__always)
+package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno) -> Value {
+    while true {
+        let value = call()
+        if value != -1 { return value }
+        let code = Errno(rawValue: errno)
+        if code != .interrupted { throw code }
+    }
+}
+
+extension Errno {
+    /// The kernel's word for the error as the field writes it: `no such file or directory`.
+    package var word: String {
+        guard let text = strerror(rawValue) else { return "error \(rawValue)" }
+        var bytes = Array(String(cString: text).utf8)
+        let startsWithAcronym = bytes.count > 1 && (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(bytes[1])
+        if let first = bytes.first, (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first), !startsWithAcronym {
+            bytes[0] = first | 0x20
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
