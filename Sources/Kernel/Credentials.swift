@@ -1,0 +1,26 @@
+// Who a process is: user and group ids.
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Replaces the supplementary groups. setgroups(2).
+package func setGroups(_ groups: [UInt32]) throws(Errno) { try checked { clinux_setgroups(groups.count, groups) } }
+
+/// Sets real, effective and saved group id. setresgid(2).
+package func setGroup(_ gid: UInt32) throws(Errno) { try checked { clinux_setresgid(gid) } }
+
+/// Sets real, effective and saved user id. setresuid(2).
+package func setUser(_ uid: UInt32) throws(Errno) { try checked { clinux_setresuid(uid) } }
+
+/// The home directory that an /etc/passwd gives to a user id; nil when the user is not in it. passwd(5).
+package func homeDirectory(of uid: UInt32, passwd bytes: [UInt8]) -> String? {
+    let wanted = Array(String(uid).utf8)
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+        let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        if fields.count >= 7, fields[2].elementsEqual(wanted), !fields[5].isEmpty {
+            return String(decoding: fields[5], as: UTF8.self)
+        }
+    }
+    return nil
+}

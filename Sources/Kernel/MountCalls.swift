@@ -1,0 +1,124 @@
+// The mount calls that work on descriptors: no path under a container's rootfs is ever given as a string from "/".
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+private let emptyPath: UInt32 = 0x1000  // AT_EMPTY_PATH
+private let recursiveFlag: UInt32 = 0x8000  // AT_RECURSIVE
+
+/// A detached copy of the mount (or, recursively, of the tree of mounts) at a path. open_tree(2) with `OPEN_TREE_CLONE`.
+package func cloneMount(
+    _ path: String, recursive: Bool, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
+) throws(Errno) -> OwnedDescriptor {
+    let clone: UInt32 = 0x1
+    let closeOnExec: UInt32 = 0o2000000
+    let flags =
+        clone | closeOnExec | (recursive ? recursiveFlag : 0) | (path.isEmpty ? emptyPath : 0)
+        | (followLinks ? 0 : 0x100)
+    return OwnedDescriptor(adopting: try checked { clinux_open_tree(directory, path, flags) })
+}
+
+/// Attaches a detached mount on an open file or directory, wherever that is now. move_mount(2).
+package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor) throws(Errno) {
+    let fromEmpty: UInt32 = 0x4
+    let toEmpty: UInt32 = 0x40
+    let from = mount.rawValue
+    let to = target.rawValue
+    try checked { clinux_move_mount(from, "", to, "", fromEmpty | toEmpty) }
+}
+
+/// Changes attributes, and propagation where one is given, of the mount behind a descriptor. mount_setattr(2).
+package func changeMount(
+    _ mount: borrowing OwnedDescriptor, _ change: AttributeChange, propagation: Propagation? = nil,
+    userNamespace: Int32 = 0, recursive: Bool = false
+) throws(Errno) {
+    let number = mount.rawValue
+    try changeMount(
+        number, "", change, propagation: propagation, userNamespace: userNamespace, recursive: recursive)
+}
+
+/// The same for the mount at a path.
+package func changeMount(
+    _ directory: Int32, _ path: String, _ change: AttributeChange, propagation: Propagation? = nil,
+    userNamespace: Int32 = 0, recursive: Bool = false
+) throws(Errno) {
+    var attributes = clinux_mount_attr(
+        attr_set: change.set.rawValue, attr_clr: change.clear.rawValue, propagation: propagation?.rawValue ?? 0,
+        userns_fd: UInt64(userNamespace))
+    // The access-time bits are one field: it has to be cleared as a whole to be set.
+    if !change.set.isDisjoint(with: .atimeField) || !change.clear.isDisjoint(with: .atimeField) {
+        attributes.attr_clr |= MountAttributes.atimeField.rawValue
+    }
+    let flags = (path.isEmpty ? emptyPath : 0) | (recursive ? recursiveFlag : 0)
+    try checked { clinux_mount_setattr(directory, path, flags, &attributes) }
+}
+
+/// A filesystem that is being configured: fsopen(2), fsconfig(2), fsmount(2).
+package struct FilesystemContext: ~Copyable {
+    private let descriptor: OwnedDescriptor
+
+    package init(type: String) throws(Errno) {
+        descriptor = OwnedDescriptor(adopting: try checked { clinux_fsopen(type, 1) })
+    }
+
+    /// Gives a parameter; one without a value is a flag.
+    package borrowing func set(_ key: String, _ value: String?) throws(Errno) {
+        let number = descriptor.rawValue
+        if let value {
+            try checked { clinux_fsconfig(number, 1, key, value, 0) }
+        } else {
+            try checked { clinux_fsconfig(number, 0, key, nil, 0) }
+        }
+    }
+
+    /// Makes the superblock and a detached mount of it.
+    package borrowing func mount(_ attributes: MountAttributes) throws(Errno) -> OwnedDescriptor {
+        let number = descriptor.rawValue
+        try checked { clinux_fsconfig(number, 6, nil, nil, 0) }
+        return OwnedDescriptor(
+            adopting: try checked { clinux_fsmount(number, 1, UInt32(truncatingIfNeeded: attributes.rawValue)) })
+    }
+
+    /// What the filesystem said about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.
+    package borrowing func complaint() -> String? {
+        let number = descriptor.rawValue
+        let text = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer -> String? in
+            let length = read(number, buffer.baseAddress, buffer.count)
+            guard length > 2 else { return nil }
+            return String(decoding: buffer[2..<length], as: UTF8.self)
+        }
+        guard var text else { return nil }
+        while text.last == "\n" { text.removeLast() }
+        return text
+    }
+}
+
+/// mount(2) by path, for what the descriptor calls cannot say: propagation of the whole namespace, `MS_MOVE`.
+package func mount(_ source: String?, on target: String, type: String? = nil, flags: UInt, data: String? = nil)
+    throws(Errno)
+{
+    try checked { clinux_mount(source, target, type, flags, data) }
+}
+
+/// Detaches the mount at a path, with everything under it. umount2(2) with `MNT_DETACH`.
+package func detachMount(_ path: String) throws(Errno) { try checked { clinux_umount2(path, 2) } }
+
+/// Makes the working directory the root of the mount namespace; the old root lies under it afterwards. pivot_root(2).
+package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
+
+/// The filesystem magic and the mount flags (`ST_*`) behind a descriptor. fstatfs(2).
+package func filesystem(of descriptor: Int32) throws(Errno) -> (magic: Int64, flags: Int64) {
+    var magic: Int64 = 0
+    var flags: Int64 = 0
+    try checked { clinux_fstatfs(descriptor, &magic, &flags) }
+    return (magic, flags)
+}
+
+/// The filesystem magic and the mount flags (`ST_*`) at a path. statfs(2).
+package func filesystem(at path: String) throws(Errno) -> (magic: Int64, flags: Int64) {
+    var magic: Int64 = 0
+    var flags: Int64 = 0
+    try checked { clinux_statfs(path, &magic, &flags) }
+    return (magic, flags)
+}

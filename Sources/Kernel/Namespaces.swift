@@ -1,0 +1,55 @@
+// The kinds of namespaces, and the calls that make and join them.
+
+internal import CLinux
+package import SystemPackage
+
+/// A kind of namespace: its name in config.json, its link under /proc/PID/ns and its clone flag. namespaces(7).
+package enum NamespaceKind: String, CaseIterable, Sendable {
+    case cgroup, ipc, mount, network, pid, time, user, uts
+
+    package var cloneFlag: UInt64 {
+        switch self {
+        case .cgroup: 0x0200_0000  // CLONE_NEWCGROUP
+        case .ipc: 0x0800_0000  // CLONE_NEWIPC
+        case .mount: 0x0002_0000  // CLONE_NEWNS
+        case .network: 0x4000_0000  // CLONE_NEWNET
+        case .pid: 0x2000_0000  // CLONE_NEWPID
+        case .time: 0x80  // CLONE_NEWTIME
+        case .user: 0x1000_0000  // CLONE_NEWUSER
+        case .uts: 0x0400_0000  // CLONE_NEWUTS
+        }
+    }
+
+    /// The name of its link under /proc/PID/ns.
+    package var linkName: String {
+        switch self {
+        case .mount: "mnt"
+        case .network: "net"
+        default: rawValue
+        }
+    }
+}
+
+/// A set of namespace kinds.
+package struct NamespaceSet: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(_ kind: NamespaceKind) { rawValue = kind.cloneFlag }
+
+    package func contains(_ kind: NamespaceKind) -> Bool { rawValue & kind.cloneFlag != 0 }
+    package var kinds: [NamespaceKind] { NamespaceKind.allCases.filter { contains($0) } }
+}
+
+/// Moves the caller into namespaces: one by its nsfs descriptor, or several of a process by its pidfd. setns(2).
+package func joinNamespaces(_ descriptor: Int32, _ kinds: NamespaceSet) throws(Errno) {
+    try checked { clinux_setns(descriptor, Int32(truncatingIfNeeded: kinds.rawValue)) }
+}
+
+/// Gives the caller (for `pid` and `time`: its children) new namespaces. unshare(2).
+package func unshareNamespaces(_ kinds: NamespaceSet) throws(Errno) { try checked { clinux_unshare(kinds.rawValue) } }
+
+/// The kind of the namespace behind an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.
+package func namespaceKind(of descriptor: Int32) throws(Errno) -> NamespaceKind? {
+    let flag = try checked { clinux_ioctl_value(descriptor, 0xb703, 0) }
+    return NamespaceKind.allCases.first { $0.cloneFlag == UInt64(flag) }
+}

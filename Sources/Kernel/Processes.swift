@@ -1,0 +1,147 @@
+// Processes: making, waiting, signalling, and telling one from another that has its number.
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// A process made by ``cloneProcess(namespaces:into:asSibling:)``.
+package struct ChildProcess: ~Copyable {
+    package let pid: Int32
+    package let pidfd: OwnedDescriptor
+}
+
+/// Makes a child that goes on in Swift; nil is returned in the child. clone3(2).
+///
+/// Only allowed while the caller has one thread: locks that other threads hold would stay locked in the child for ever.
+/// - Parameters:
+///   - cgroup: a cgroup v2 directory that the child is born into.
+///   - asSibling: the new process becomes a child of the caller's parent.
+package func cloneProcess(
+    namespaces: NamespaceSet, into cgroup: Int32? = nil, asSibling: Bool = false
+) throws(Errno) -> ChildProcess? {
+    let returnPidfd: UInt64 = 0x1000  // CLONE_PIDFD
+    let intoCgroup: UInt64 = 0x2_0000_0000  // CLONE_INTO_CGROUP
+    let parentOfCaller: UInt64 = 0x8000  // CLONE_PARENT
+    var number: Int32 = -1
+    let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
+        // With CLONE_PARENT the exit signal must be zero: the sibling's is the caller's own.
+        var arguments = clinux_clone(
+            flags: namespaces.rawValue | returnPidfd | (cgroup == nil ? 0 : intoCgroup)
+                | (asSibling ? parentOfCaller : 0),
+            pidfd: pointer, exit_signal: asSibling ? 0 : SIGCHLD, cgroup_fd: cgroup ?? 0)
+        return try checked { clinux_clone3(&arguments) }
+    }
+    guard pid != 0 else { return nil }
+    return ChildProcess(pid: pid, pidfd: OwnedDescriptor(adopting: number))
+}
+
+/// How a process ended.
+package enum ProcessEnd: Equatable, Sendable {
+    case exited(Int32)
+    case signalled(Int32)
+
+    /// The status a shell would give it: `128 + signal` for a process that was killed.
+    package var shellStatus: Int32 {
+        switch self {
+        case .exited(let status): status
+        case .signalled(let signal): 128 + signal
+        }
+    }
+}
+
+/// Waits for a child to end, and reaps it.
+package func waitForEnd(of pid: Int32) throws(Errno) -> ProcessEnd {
+    var status: Int32 = 0
+    try checked { clinux_wait_exited(pid, &status, 0) }
+    return ProcessEnd(waitStatus: status)
+}
+
+/// Reaps any child that has ended, without waiting.
+package func reapEnded() -> (pid: Int32, end: ProcessEnd)? {
+    var status: Int32 = 0
+    let pid = clinux_wait_exited(-1, &status, WNOHANG)
+    return pid > 0 ? (pid, ProcessEnd(waitStatus: status)) : nil
+}
+
+extension ProcessEnd {
+    /// Takes a status of wait(2) apart.
+    package init(waitStatus status: Int32) {
+        let signal = status & 0x7f
+        self = signal == 0 ? .exited(status >> 8 & 0xff) : .signalled(signal)
+    }
+}
+
+/// A descriptor of a process that stays its own even when the number is given to another. pidfd_open(2).
+package func openProcess(_ pid: Int32) throws(Errno) -> OwnedDescriptor {
+    OwnedDescriptor(adopting: try checked { clinux_pidfd_open(pid, 0) })
+}
+
+/// Signals the process behind a pidfd.
+package func signalProcess(_ pidfd: borrowing OwnedDescriptor, _ signal: Int32) throws(Errno) {
+    let number = pidfd.rawValue
+    try checked { clinux_pidfd_send_signal(number, signal) }
+}
+
+/// Waits until a descriptor can be read (a pidfd: until the process has ended).
+/// - Returns: whether it happened within the time, in milliseconds; a negative time waits for ever.
+package func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return try checked { poll(&entry, 1, milliseconds) } > 0
+}
+
+/// What /proc/PID/stat says of a process.
+package struct ProcessFacts: Equatable, Sendable {
+    package var state: UInt8
+    package var parent: Int32
+    /// In clock ticks after boot: with the pid it identifies a process for ever.
+    package var startTime: UInt64
+
+    package var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
+
+    /// Takes the content of /proc/PID/stat apart; the command may hold spaces and parentheses. proc(5).
+    package init?(stat bytes: some BidirectionalCollection<UInt8>) {
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = bytes[bytes.index(after: end)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+        guard fields.count > 19, let state = fields[0].first,
+            let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
+            let start = UInt64(String(decoding: fields[19], as: UTF8.self))
+        else { return nil }
+        self.state = state
+        self.parent = parent
+        startTime = start
+    }
+}
+
+/// The facts of a process, nil when there is no such process.
+package func processFacts(_ pid: Int32) throws(Errno) -> ProcessFacts? {
+    do throws(Errno) {
+        return ProcessFacts(stat: try readFile("/proc/\(pid)/stat"))
+    } catch {
+        if error == .noSuchFileOrDirectory || error == .noSuchProcess { return nil }
+        throw error
+    }
+}
+
+/// The number of threads of the calling process.
+package func threadCount() -> Int {
+    // Every thread is a directory under task, and "." and ".." count.
+    do throws(Errno) { return Int(try fileStatus(at: "/proc/self/task").links) - 2 } catch { return 1 }
+}
+
+/// prctl(2), by number and argument.
+@discardableResult
+package func processControl(_ option: ProcessControl, _ argument: UInt = 0, _ second: UInt = 0) throws(Errno) -> Int32 {
+    try checked { clinux_prctl(option.rawValue, argument, second, 0, 0) }
+}
+
+/// The operations of prctl(2) that are used.
+package enum ProcessControl: Int32, Sendable {
+    case setParentDeathSignal = 1  // PR_SET_PDEATHSIG
+    case setDumpable = 4  // PR_SET_DUMPABLE
+    case setKeepCapabilities = 8  // PR_SET_KEEPCAPS
+    case dropFromBoundingSet = 24  // PR_CAPBSET_DROP
+    case setSubreaper = 36  // PR_SET_CHILD_SUBREAPER
+    case setNoNewPrivileges = 38  // PR_SET_NO_NEW_PRIVS
+    case ambientCapability = 47  // PR_CAP_AMBIENT
+    case setName = 15  // PR_SET_NAME
+}

@@ -1,0 +1,23 @@
+// Resource limits by name. getrlimit(2).
+
+internal import CLinux
+package import SystemPackage
+
+/// A resource whose use is limited.
+package enum ResourceLimit: Int32, CaseIterable, Sendable {
+    case RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE
+    case RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO
+    case RLIMIT_RTTIME
+
+    package init?(name: String) {
+        guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = found
+    }
+
+    package var name: String { String(describing: self) }
+}
+
+/// Limits a process. prlimit(2).
+package func setLimit(_ limit: ResourceLimit, of pid: Int32, soft: UInt64, hard: UInt64) throws(Errno) {
+    try checked { clinux_prlimit(pid, limit.rawValue, soft, hard) }
+}

@@ -1,0 +1,55 @@
+// A compiled seccomp filter, and its installation. seccomp(2).
+
+internal import CLinux
+package import SystemPackage
+
+/// A classic BPF program as libseccomp exports it, and the flags it is installed with.
+package struct SeccompFilter: Equatable, Sendable {
+    /// Instructions of eight bytes each, in the machine's byte order.
+    package var program: [UInt8]
+    package var flags: SeccompFlags
+
+    package init(program: [UInt8], flags: SeccompFlags) {
+        self.program = program
+        self.flags = flags
+    }
+}
+
+/// `SECCOMP_FILTER_FLAG_*`.
+package struct SeccompFlags: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    package static let threadSync = Self(rawValue: 1)  // SECCOMP_FILTER_FLAG_TSYNC
+    package static let log = Self(rawValue: 2)  // SECCOMP_FILTER_FLAG_LOG
+    package static let allowSpeculation = Self(rawValue: 4)  // SECCOMP_FILTER_FLAG_SPEC_ALLOW
+    package static let newListener = Self(rawValue: 8)  // SECCOMP_FILTER_FLAG_NEW_LISTENER
+    package static let threadSyncErrno = Self(rawValue: 16)  // SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+    package static let waitKillable = Self(rawValue: 32)  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+}
+
+/// Puts a filter on the calling thread, for ever.
+/// - Returns: the descriptor of the listener when `newListener` is among the flags.
+package func installFilter(_ filter: SeccompFilter) throws(Errno) -> Int32 {
+    try checked {
+        filter.program.withUnsafeBytes { bytes in
+            let instructions = bytes.assumingMemoryBound(to: clinux_sock_filter.self)
+            return clinux_seccomp_filter(filter.flags.rawValue, instructions.baseAddress, UInt16(instructions.count))
+        }
+    }
+}
+
+/// Whether the running kernel knows a flag or an action. seccomp(2), `SECCOMP_GET_ACTION_AVAIL`.
+package func isSeccompActionAvailable(_ action: UInt32) -> Bool {
+    var value = action
+    return clinux_seccomp(2, 0, &value) == 0
+}
+
+/// Whether the running kernel takes a filter flag: a null program fails with `EFAULT` only if the flags are good.
+package func isSeccompFlagAvailable(_ flag: SeccompFlags) -> Bool {
+    do throws(Errno) {
+        try checked { clinux_seccomp(1, flag.rawValue, nil) }
+        return true
+    } catch {
+        return error == .badAddress
+    }
+}

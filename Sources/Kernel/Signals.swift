@@ -1,0 +1,79 @@
+// Signals by name and number. signal(7).
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// A signal's number.
+package struct Signal: RawRepresentable, Hashable, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+
+    package static let hangup = Self(rawValue: 1)
+    package static let kill = Self(rawValue: 9)
+    package static let terminate = Self(rawValue: 15)
+    package static let child = Self(rawValue: 17)
+    package static let urgent = Self(rawValue: 23)
+    package static let windowChange = Self(rawValue: 28)
+
+    private static let names: [(String, Int32)] = [
+        ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("IOT", 6), ("BUS", 7), ("FPE", 8),
+        ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14), ("TERM", 15),
+        ("STKFLT", 16), ("CHLD", 17), ("CLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21),
+        ("TTOU", 22), ("URG", 23), ("XCPU", 24), ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27), ("WINCH", 28),
+        ("IO", 29), ("POLL", 29), ("PWR", 30), ("SYS", 31), ("RTMIN", 34), ("RTMAX", 64),
+    ]
+
+    /// Reads a number, or a name in any case with or without `SIG`.
+    package init?(_ text: String) {
+        if let number = Int32(text) {
+            guard (0...64).contains(number) else { return nil }
+            self.init(rawValue: number)
+            return
+        }
+        var name = text.uppercased()
+        if name.hasPrefix("SIG") { name.removeFirst(3) }
+        guard let entry = Self.names.first(where: { $0.0 == name }) else { return nil }
+        self.init(rawValue: entry.1)
+    }
+
+    /// The usual name, such as `SIGTERM`.
+    package var name: String {
+        Self.names.first { $0.1 == rawValue }.map { "SIG" + $0.0 } ?? "signal \(rawValue)"
+    }
+}
+
+/// A set of signals as the kernel's 64-bit mask.
+package struct SignalMask: Equatable, Sendable {
+    package var rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package static let all = Self(rawValue: ~0)
+    package static let none = Self(rawValue: 0)
+    package func removing(_ signal: Signal) -> Self { Self(rawValue: rawValue & ~(1 << UInt64(signal.rawValue - 1))) }
+}
+
+/// Replaces the mask of blocked signals and returns the old one. sigprocmask(2).
+@discardableResult
+package func blockSignals(_ mask: SignalMask) throws(Errno) -> SignalMask {
+    var old: UInt64 = 0
+    try checked { clinux_sigprocmask(SIG_SETMASK, mask.rawValue, &old) }
+    return SignalMask(rawValue: old)
+}
+
+/// A descriptor from which blocked signals are read. signalfd(2).
+package func openSignals(_ mask: SignalMask) throws(Errno) -> OwnedDescriptor {
+    OwnedDescriptor(adopting: try checked { clinux_signalfd(-1, mask.rawValue, 0o2004000) })
+}
+
+/// The next signal of a descriptor of ``openSignals(_:)``; nil when none is waiting.
+package func nextSignal(_ descriptor: Int32) -> Signal? {
+    withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
+        guard read(descriptor, buffer.baseAddress, 128) == 128 else { return nil }
+        return Signal(rawValue: Int32(buffer.load(as: UInt32.self)))
+    }
+}
+
+/// Gives every signal its default action; ignored ones would stay ignored in the program that is executed.
+package func resetSignalActions() {
+    for signal in Int32(1)...64 where signal != SIGKILL && signal != SIGSTOP { _ = clinux_set_signal_default(signal) }
+}

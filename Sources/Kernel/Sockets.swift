@@ -1,0 +1,79 @@
+// Unix sockets, and descriptors passed over them. unix(7).
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// The two ends of a connected pair.
+package struct SocketPair: ~Copyable {
+    package var first: OwnedDescriptor
+    package var second: OwnedDescriptor
+
+    /// Sequenced packets: every message arrives whole or not at all.
+    package init() throws(Errno) {
+        var numbers: (Int32, Int32) = (-1, -1)
+        try withUnsafeMutableBytes(of: &numbers) { buffer throws(Errno) in
+            let pair = buffer.assumingMemoryBound(to: Int32.self).baseAddress
+            try checked { clinux_socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | 0o2000000, pair) }
+        }
+        first = OwnedDescriptor(adopting: numbers.0)
+        second = OwnedDescriptor(adopting: numbers.1)
+    }
+}
+
+/// Connects a stream socket to a path.
+package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
+    let socket = OwnedDescriptor(
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0) })
+    let number = socket.rawValue
+    try checked { clinux_connect_unix(number, path, path.utf8.count) }
+    return socket
+}
+
+/// A stream socket that listens at a path, which must not exist yet.
+package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
+    let socket = OwnedDescriptor(
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0) })
+    let number = socket.rawValue
+    try checked { clinux_bind_unix(number, path, path.utf8.count) }
+    try checked { listen(number, 8) }
+    return socket
+}
+
+/// Waits for a connection.
+package func acceptConnection(_ listener: Int32) throws(Errno) -> OwnedDescriptor {
+    OwnedDescriptor(adopting: try checked { clinux_accept4(listener, 0o2000000) })
+}
+
+/// Sends a message, with a descriptor where one is given.
+package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? = nil) throws(Errno) {
+    try checked {
+        bytes.withUnsafeBytes { buffer in
+            guard var descriptor else {
+                return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, nil, 0, 0)
+            }
+            return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, &descriptor, 1, 0)
+        }
+    }
+}
+
+/// A message and the descriptor that came with it.
+package struct ReceivedMessage: ~Copyable {
+    package var bytes: [UInt8]
+    package var descriptor: OwnedDescriptor?
+}
+
+/// Receives one message; an empty one means that the other side is closed.
+package func receiveMessage(_ socket: Int32, limit: Int = 4096) throws(Errno) -> ReceivedMessage {
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var number: Int32 = -1
+    var count: Int32 = 1
+    let length = try checked {
+        count = 1
+        return bytes.withUnsafeMutableBytes { buffer in
+            clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
+        }
+    }
+    bytes.removeLast(limit - length)
+    return ReceivedMessage(bytes: bytes, descriptor: count > 0 ? OwnedDescriptor(adopting: number) : nil)
+}

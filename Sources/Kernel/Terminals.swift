@@ -1,0 +1,85 @@
+// Pseudo-terminals. pty(7), ioctl_tty(2).
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Rows and columns of a terminal.
+package struct WindowSize: Equatable, Sendable {
+    package var rows: UInt16
+    package var columns: UInt16
+    package init(rows: UInt16, columns: UInt16) {
+        self.rows = rows
+        self.columns = columns
+    }
+}
+
+/// The size of the terminal behind a descriptor. `TIOCGWINSZ`.
+package func windowSize(of terminal: Int32) throws(Errno) -> WindowSize {
+    var size = winsize()
+    try checked { clinux_ioctl(terminal, UInt(TIOCGWINSZ), &size) }
+    return WindowSize(rows: size.ws_row, columns: size.ws_col)
+}
+
+/// Changes the size of a terminal. `TIOCSWINSZ`.
+package func setWindowSize(_ size: WindowSize, of terminal: Int32) throws(Errno) {
+    var value = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
+    try checked { clinux_ioctl(terminal, UInt(TIOCSWINSZ), &value) }
+}
+
+/// Opens the slave of an opened `ptmx`, in the very mount that the master came from. `TIOCGPTPEER`.
+///
+/// Nothing is looked up by name: a link in the container's /dev/pts leads nowhere (CVE-2025-52565).
+package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
+    let number = master.rawValue
+    var locked: Int32 = 0
+    try checked { clinux_ioctl(number, 0x4004_5431, &locked) }  // TIOCSPTLCK
+    let flags = UInt(OpenFlags([.readWrite, .noControllingTerminal, .closeOnExec]).rawValue)
+    return OwnedDescriptor(adopting: try checked { clinux_ioctl_value(number, 0x5441, flags) })
+}
+
+/// The number N of the slave `/dev/pts/N`. `TIOCGPTN`.
+package func terminalNumber(of master: borrowing OwnedDescriptor) throws(Errno) -> UInt32 {
+    let number = master.rawValue
+    var index: UInt32 = 0
+    try checked { clinux_ioctl(number, 0x8004_5430, &index) }
+    return index
+}
+
+/// Makes the terminal the controlling terminal of the calling session. `TIOCSCTTY`.
+package func takeControllingTerminal(_ terminal: Int32) throws(Errno) {
+    try checked { clinux_ioctl_value(terminal, UInt(TIOCSCTTY), 0) }
+}
+
+/// Settings of a terminal that are put back when the value goes away.
+package struct RawTerminal: ~Copyable {
+    private let terminal: Int32
+    private var saved: termios
+
+    /// Passes every byte and key through unchanged. termios(3), `cfmakeraw`.
+    package init(_ terminal: Int32) throws(Errno) {
+        self.terminal = terminal
+        saved = termios()
+        var settings = termios()
+        try checked { tcgetattr(terminal, &settings) }
+        saved = settings
+        cfmakeraw(&settings)
+        try checked { tcsetattr(terminal, TCSANOW, &settings) }
+    }
+
+    deinit {
+        var settings = saved
+        _ = tcsetattr(terminal, TCSADRAIN, &settings)
+    }
+}
+
+/// Keeps newline translation off on a console that somebody else will show: it does its own. termios(3), `ONLCR`.
+package func clearNewlineTranslation(_ terminal: Int32) throws(Errno) {
+    var settings = termios()
+    try checked { tcgetattr(terminal, &settings) }
+    settings.c_oflag &= ~tcflag_t(ONLCR)
+    try checked { tcsetattr(terminal, TCSANOW, &settings) }
+}
+
+/// Whether a descriptor is a terminal.
+package func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
