@@ -1,0 +1,266 @@
+// Limits of a container's cgroup.
+
+/// Limits of a container's cgroup (config-linux.md, Control groups); also the document that `update` reads.
+package struct LinuxResources: Equatable, Sendable {
+    /// Devices that may be accessed; the last rule that matches counts.
+    package var devices: [LinuxDeviceCgroup]
+    /// Memory.
+    package var memory: LinuxMemory?
+    /// Processors.
+    package var cpu: LinuxCPU?
+    /// Count of processes.
+    package var pids: LinuxPids?
+    /// Block devices.
+    package var blockIO: LinuxBlockIO?
+    /// Huge pages, by size.
+    package var hugepageLimits: [LinuxHugepageLimit]
+    /// Network classification, cgroup v1 only.
+    package var network: LinuxNetwork?
+    /// RDMA resources, by device.
+    package var rdma: [String: LinuxRdma]
+    /// Files of cgroup v2 and what is written to them.
+    package var unified: [String: String]
+
+    package init(
+        devices: [LinuxDeviceCgroup] = [],
+        memory: LinuxMemory? = nil,
+        cpu: LinuxCPU? = nil,
+        pids: LinuxPids? = nil,
+        blockIO: LinuxBlockIO? = nil,
+        hugepageLimits: [LinuxHugepageLimit] = [],
+        network: LinuxNetwork? = nil,
+        rdma: [String: LinuxRdma] = [:],
+        unified: [String: String] = [:]
+    ) {
+        self.devices = devices
+        self.memory = memory
+        self.cpu = cpu
+        self.pids = pids
+        self.blockIO = blockIO
+        self.hugepageLimits = hugepageLimits
+        self.network = network
+        self.rdma = rdma
+        self.unified = unified
+    }
+}
+
+/// Memory limits, in bytes; -1 means none.
+package struct LinuxMemory: Equatable, Sendable {
+    /// Memory.
+    package var limit: Int64?
+    /// Memory that is kept when memory is scarce.
+    package var reservation: Int64?
+    /// Memory and swap together.
+    package var swap: Int64?
+    /// Deprecated: memory of the kernel.
+    package var kernel: Int64?
+    /// Deprecated: memory of TCP buffers.
+    package var kernelTCP: Int64?
+    /// How readily pages are swapped, 0 to 100.
+    package var swappiness: UInt64?
+    /// Whether a process waits for memory instead of being killed, cgroup v1 only.
+    package var disableOOMKiller: Bool?
+    /// Deprecated: whether children are accounted to their parent, cgroup v1 only.
+    package var useHierarchy: Bool?
+    /// Whether a limit below the present use is refused.
+    package var checkBeforeUpdate: Bool?
+
+    package init(
+        limit: Int64? = nil,
+        reservation: Int64? = nil,
+        swap: Int64? = nil,
+        kernel: Int64? = nil,
+        kernelTCP: Int64? = nil,
+        swappiness: UInt64? = nil,
+        disableOOMKiller: Bool? = nil,
+        useHierarchy: Bool? = nil,
+        checkBeforeUpdate: Bool? = nil
+    ) {
+        self.limit = limit
+        self.reservation = reservation
+        self.swap = swap
+        self.kernel = kernel
+        self.kernelTCP = kernelTCP
+        self.swappiness = swappiness
+        self.disableOOMKiller = disableOOMKiller
+        self.useHierarchy = useHierarchy
+        self.checkBeforeUpdate = checkBeforeUpdate
+    }
+}
+
+/// Shares of the processors; times are in microseconds.
+package struct LinuxCPU: Equatable, Sendable {
+    /// Weight among sibling cgroups.
+    package var shares: UInt64?
+    /// Running time in a period; -1 means no limit.
+    package var quota: Int64?
+    /// Running time that may be saved up beyond the quota.
+    package var burst: UInt64?
+    /// Length of a period.
+    package var period: UInt64?
+    /// Realtime running time in a realtime period, cgroup v1 only.
+    package var realtimeRuntime: Int64?
+    /// Length of a realtime period, cgroup v1 only.
+    package var realtimePeriod: UInt64?
+    /// CPUs, as a list such as `0-3,7`; an empty one counts as absent.
+    package var cpus: String?
+    /// Memory nodes, as a list such as `0-3,7`; an empty one counts as absent.
+    package var mems: String?
+    /// 1 for `SCHED_IDLE`, 0 for the default.
+    package var idle: Int64?
+
+    package init(
+        shares: UInt64? = nil,
+        quota: Int64? = nil,
+        burst: UInt64? = nil,
+        period: UInt64? = nil,
+        realtimeRuntime: Int64? = nil,
+        realtimePeriod: UInt64? = nil,
+        cpus: String? = nil,
+        mems: String? = nil,
+        idle: Int64? = nil
+    ) {
+        self.shares = shares
+        self.quota = quota
+        self.burst = burst
+        self.period = period
+        self.realtimeRuntime = realtimeRuntime
+        self.realtimePeriod = realtimePeriod
+        self.cpus = cpus
+        self.mems = mems
+        self.idle = idle
+    }
+}
+
+/// The limit of processes.
+package struct LinuxPids: Equatable, Sendable {
+    /// Count of processes; -1 means no limit.
+    package var limit: Int64?
+
+    package init(limit: Int64? = nil) {
+        self.limit = limit
+    }
+}
+
+/// Shares of block devices.
+package struct LinuxBlockIO: Equatable, Sendable {
+    /// Weight among sibling cgroups, 10 to 1000.
+    package var weight: UInt16?
+    /// Weight against the cgroup's own children, 10 to 1000.
+    package var leafWeight: UInt16?
+    /// Weights by device.
+    package var weightDevice: [LinuxWeightDevice]
+    /// Bytes read a second, by device.
+    package var throttleReadBpsDevice: [LinuxThrottleDevice]
+    /// Bytes written a second, by device.
+    package var throttleWriteBpsDevice: [LinuxThrottleDevice]
+    /// Reads a second, by device.
+    package var throttleReadIOPSDevice: [LinuxThrottleDevice]
+    /// Writes a second, by device.
+    package var throttleWriteIOPSDevice: [LinuxThrottleDevice]
+
+    package init(
+        weight: UInt16? = nil,
+        leafWeight: UInt16? = nil,
+        weightDevice: [LinuxWeightDevice] = [],
+        throttleReadBpsDevice: [LinuxThrottleDevice] = [],
+        throttleWriteBpsDevice: [LinuxThrottleDevice] = [],
+        throttleReadIOPSDevice: [LinuxThrottleDevice] = [],
+        throttleWriteIOPSDevice: [LinuxThrottleDevice] = []
+    ) {
+        self.weight = weight
+        self.leafWeight = leafWeight
+        self.weightDevice = weightDevice
+        self.throttleReadBpsDevice = throttleReadBpsDevice
+        self.throttleWriteBpsDevice = throttleWriteBpsDevice
+        self.throttleReadIOPSDevice = throttleReadIOPSDevice
+        self.throttleWriteIOPSDevice = throttleWriteIOPSDevice
+    }
+}
+
+/// The weights of one block device.
+package struct LinuxWeightDevice: Equatable, Sendable {
+    /// Major number.
+    package var major: Int64
+    /// Minor number.
+    package var minor: Int64
+    /// Weight among sibling cgroups, 10 to 1000.
+    package var weight: UInt16?
+    /// Weight against the cgroup's own children, 10 to 1000.
+    package var leafWeight: UInt16?
+
+    package init(major: Int64, minor: Int64, weight: UInt16? = nil, leafWeight: UInt16? = nil) {
+        self.major = major
+        self.minor = minor
+        self.weight = weight
+        self.leafWeight = leafWeight
+    }
+}
+
+/// The rate of one block device.
+package struct LinuxThrottleDevice: Equatable, Sendable {
+    /// Major number.
+    package var major: Int64
+    /// Minor number.
+    package var minor: Int64
+    /// Bytes or operations a second.
+    package var rate: UInt64
+
+    package init(major: Int64, minor: Int64, rate: UInt64 = 0) {
+        self.major = major
+        self.minor = minor
+        self.rate = rate
+    }
+}
+
+/// The limit of huge pages of one size.
+package struct LinuxHugepageLimit: Equatable, Sendable {
+    /// Size of a page, such as `2MB`.
+    package var pageSize: String
+    /// Bytes of such pages.
+    package var limit: UInt64
+
+    package init(pageSize: String, limit: UInt64) {
+        self.pageSize = pageSize
+        self.limit = limit
+    }
+}
+
+/// Network classification, cgroup v1 only.
+package struct LinuxNetwork: Equatable, Sendable {
+    /// Class of the container's packets, `net_cls.classid`.
+    package var classID: UInt32?
+    /// Priorities by interface, `net_prio.ifpriomap`.
+    package var priorities: [LinuxInterfacePriority]
+
+    package init(classID: UInt32? = nil, priorities: [LinuxInterfacePriority] = []) {
+        self.classID = classID
+        self.priorities = priorities
+    }
+}
+
+/// The priority of one network interface.
+package struct LinuxInterfacePriority: Equatable, Sendable {
+    /// Name of the interface.
+    package var name: String
+    /// Priority of packets that leave by it.
+    package var priority: UInt32
+
+    package init(name: String, priority: UInt32) {
+        self.name = name
+        self.priority = priority
+    }
+}
+
+/// The limits of one RDMA device.
+package struct LinuxRdma: Equatable, Sendable {
+    /// Handles that may be open; absent, there is no limit.
+    package var hcaHandles: UInt32?
+    /// Objects that may exist; absent, there is no limit.
+    package var hcaObjects: UInt32?
+
+    package init(hcaHandles: UInt32? = nil, hcaObjects: UInt32? = nil) {
+        self.hcaHandles = hcaHandles
+        self.hcaObjects = hcaObjects
+    }
+}

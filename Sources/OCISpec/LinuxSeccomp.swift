@@ -1,0 +1,75 @@
+// The filter of a container's system calls.
+
+/// A filter of system calls (config-linux.md, Seccomp).
+package struct LinuxSeccomp: Equatable, Sendable {
+    /// What happens to a call that no rule matches, such as `SCMP_ACT_ERRNO`.
+    package var defaultAction: String
+    /// Error number of the default action.
+    package var defaultErrnoRet: UInt32?
+    /// Architectures besides the native one, such as `SCMP_ARCH_X86`.
+    package var architectures: [String]
+    /// Flags of seccomp(2); absence leaves the choice to the runtime, an empty list is none.
+    package var flags: [String]?
+    /// Socket that gets the notify descriptor; an empty one counts as absent.
+    package var listenerPath: String?
+    /// Text that is sent along with it; an empty one counts as absent.
+    package var listenerMetadata: String?
+    /// The rules.
+    package var syscalls: [LinuxSyscall]
+
+    package init(
+        defaultAction: String,
+        defaultErrnoRet: UInt32? = nil,
+        architectures: [String] = [],
+        flags: [String]? = nil,
+        listenerPath: String? = nil,
+        listenerMetadata: String? = nil,
+        syscalls: [LinuxSyscall] = []
+    ) {
+        self.defaultAction = defaultAction
+        self.defaultErrnoRet = defaultErrnoRet
+        self.architectures = architectures
+        self.flags = flags
+        self.listenerPath = listenerPath
+        self.listenerMetadata = listenerMetadata
+        self.syscalls = syscalls
+    }
+}
+
+/// One rule, for any of some system calls.
+package struct LinuxSyscall: Equatable, Sendable {
+    /// The system calls.
+    package var names: [String]
+    /// What happens to a call that matches, such as `SCMP_ACT_ALLOW`.
+    package var action: String
+    /// Error number of the action.
+    package var errnoRet: UInt32?
+    /// Conditions on the arguments.
+    package var args: [LinuxSeccompArg]
+
+    package init(names: [String], action: String, errnoRet: UInt32? = nil, args: [LinuxSeccompArg] = []) {
+        self.names = names
+        self.action = action
+        self.errnoRet = errnoRet
+        self.args = args
+    }
+}
+
+/// A condition on one argument of a system call.
+package struct LinuxSeccompArg: Equatable, Sendable {
+    /// Which argument, from 0.
+    package var index: UInt32
+    /// What it is compared with, or the mask of `SCMP_CMP_MASKED_EQ`.
+    package var value: UInt64
+    /// What the masked argument is compared with, for `SCMP_CMP_MASKED_EQ`.
+    package var valueTwo: UInt64
+    /// The comparison, such as `SCMP_CMP_EQ`.
+    package var op: String
+
+    package init(index: UInt32, value: UInt64, valueTwo: UInt64 = 0, op: String) {
+        self.index = index
+        self.value = value
+        self.valueTwo = valueTwo
+        self.op = op
+    }
+}

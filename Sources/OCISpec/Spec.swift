@@ -1,0 +1,58 @@
+// The container's configuration: the top level of config.json.
+
+/// A container's configuration, the whole of `config.json` (runtime-spec, config.md).
+package struct Spec: Equatable, Sendable {
+    /// Version of the runtime specification that the bundle complies with.
+    package var ociVersion: String
+    /// The program of the container; absent in a container that is created only.
+    package var process: Process?
+    /// The root file system.
+    package var root: Root?
+    /// Host name inside the container; an empty one counts as absent.
+    package var hostname: String?
+    /// NIS domain name inside the container; an empty one counts as absent.
+    package var domainname: String?
+    /// Further mounts, in the order in which they are to be made.
+    package var mounts: [Mount]
+    /// Programs to run at points of the container's life.
+    package var hooks: Hooks?
+    /// Free data about the container.
+    package var annotations: [String: String]
+    /// What is particular to Linux.
+    package var linux: Linux?
+
+    package init(
+        ociVersion: String,
+        process: Process? = nil,
+        root: Root? = nil,
+        hostname: String? = nil,
+        domainname: String? = nil,
+        mounts: [Mount] = [],
+        hooks: Hooks? = nil,
+        annotations: [String: String] = [:],
+        linux: Linux? = nil
+    ) {
+        self.ociVersion = ociVersion
+        self.process = process
+        self.root = root
+        self.hostname = hostname
+        self.domainname = domainname
+        self.mounts = mounts
+        self.hooks = hooks
+        self.annotations = annotations
+        self.linux = linux
+    }
+}
+
+/// The container's root file system (config.md, Root).
+package struct Root: Equatable, Sendable {
+    /// Directory of the root file system, relative to the bundle or absolute.
+    package var path: String
+    /// Whether the program finds its root file system read-only.
+    package var readonly: Bool
+
+    package init(path: String, readonly: Bool = false) {
+        self.path = path
+        self.readonly = readonly
+    }
+}
