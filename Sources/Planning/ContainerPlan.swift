@@ -1,0 +1,67 @@
+// Everything about a container that follows from its config and the host, decided before anything is done.
+
+package import OCISpec
+
+/// What is going to be done to make a container.
+package struct ContainerPlan: Equatable, Sendable {
+    package var id: String
+    /// Absolute.
+    package var bundle: String
+    package var ociVersion: String
+    package var namespaces: NamespacePlan
+    package var root: RootPlan
+    package var mounts: [MountStep]
+    package var devices: DevicePlan
+    package var hostname: String?
+    package var domainname: String?
+    package var kernelParameters: [KernelParameter]
+    package var process: ProcessPlan
+    package var hooks: Hooks
+    package var seccomp: LinuxSeccomp?
+    package var annotations: [String: String]
+    package var warnings: [String]
+}
+
+extension ContainerPlan {
+    /// What the command line adds to the config.
+    package struct Options: Equatable, Sendable {
+        package var withoutPivot = false
+        package init(withoutPivot: Bool = false) { self.withoutPivot = withoutPivot }
+    }
+
+    /// Decides. Pure: no file is read and no system call is made.
+    /// - Throws: the first rule that the config breaks, under its key.
+    package init(
+        spec: Spec, id: String, bundle: String, host: HostFacts, options: Options = Options()
+    ) throws(InvalidSpec) {
+        let linux = spec.linux ?? Linux()
+        try Rules.check(spec)
+        guard let process = spec.process else {
+            throw InvalidSpec(keyPath: "process", problem: "process property must not be empty")
+        }
+        self.id = id
+        self.bundle = bundle
+        ociVersion = spec.ociVersion
+        namespaces = try NamespacePlan(linux)
+        try Rules.check(namespaces, spec: spec, linux: linux, host: host)
+        root = try RootPlan(spec, linux: linux, bundle: bundle, withoutPivot: options.withoutPivot)
+        mounts = []
+        mounts.reserveCapacity(spec.mounts.count)
+        for (index, mount) in spec.mounts.enumerated() {
+            let step = try MountStep(mount, index: index, bundle: bundle, host: host)
+            try Rules.check(step)
+            mounts.append(step)
+        }
+        devices = try DevicePlan(
+            linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
+        hostname = spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
+        domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
+        kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)
+        self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
+        try Rules.check(self.process, namespaces)
+        hooks = spec.hooks ?? Hooks()
+        seccomp = linux.seccomp
+        annotations = spec.annotations
+        warnings = self.process.warnings
+    }
+}

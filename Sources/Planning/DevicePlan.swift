@@ -1,0 +1,109 @@
+// The device nodes and links of /dev: the specification's defaults, then those of the config.
+
+package import OCISpec
+
+/// One device node.
+package struct DeviceStep: Equatable, Sendable {
+    /// `S_IFCHR`, `S_IFBLK` or `S_IFIFO`.
+    package enum Kind: UInt32, Sendable { case character = 0o020000, block = 0o060000, fifo = 0o010000 }
+    /// Where the config asks for it; `default devices` for the specification's own.
+    package var key: String
+    package var path: String
+    package var kind: Kind
+    package var major: UInt32
+    package var minor: UInt32
+    package var mode: UInt32
+    package var uid: UInt32
+    package var gid: UInt32
+    /// Bound from the host instead of made: a user namespace may not make nodes. mknod(2).
+    package var isBound: Bool
+}
+
+/// A symbolic link in /dev.
+package struct DeviceLink: Equatable, Sendable {
+    package var name: String
+    package var target: String
+    /// A file of the image that stands in the way is removed first.
+    package var replaces: Bool
+}
+
+/// Everything that is made in /dev after the mounts.
+package struct DevicePlan: Equatable, Sendable {
+    package var nodes: [DeviceStep] = []
+    package var links: [DeviceLink] = []
+
+    /// runtime-spec, config-linux.md, "Default Devices".
+    private static let defaults: [(String, UInt32, UInt32)] = [
+        ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
+    ]
+}
+
+extension DevicePlan {
+    init(_ linux: Linux, mounts: [MountStep], inUserNamespace: Bool) throws(InvalidSpec) {
+        // The host's own /dev is not ours to change.
+        if mounts.contains(where: { $0.destination == "/dev" && $0.isBind }) { return }
+        let asked = try linux.devices.enumerated().map { entry throws(InvalidSpec) in
+            try DeviceStep(entry.element, key: "linux.devices[\(entry.offset)]", isBound: inUserNamespace)
+        }
+        for (name, major, minor) in Self.defaults where !asked.contains(where: { $0.path == "/dev/" + name }) {
+            nodes.append(
+                DeviceStep(
+                    key: "default devices", path: "/dev/" + name, kind: .character, major: major, minor: minor,
+                    mode: 0o666, uid: 0, gid: 0, isBound: inUserNamespace))
+        }
+        // Of two entries for one path the later one counts; /dev/ptmx is always the container's own.
+        for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" {
+            if !asked[(index + 1)...].contains(where: { $0.path == step.path }) { nodes.append(step) }
+        }
+        links = [
+            DeviceLink(name: "fd", target: "/proc/self/fd", replaces: false),
+            DeviceLink(name: "stdin", target: "/proc/self/fd/0", replaces: false),
+            DeviceLink(name: "stdout", target: "/proc/self/fd/1", replaces: false),
+            DeviceLink(name: "stderr", target: "/proc/self/fd/2", replaces: false),
+            DeviceLink(name: "core", target: "/proc/kcore", replaces: false),
+            DeviceLink(name: "ptmx", target: "pts/ptmx", replaces: true),
+        ]
+    }
+}
+
+extension DeviceStep {
+    init(_ device: LinuxDevice, key: String, isBound: Bool) throws(InvalidSpec) {
+        switch device.type {
+        case "c", "u": kind = .character
+        case "b": kind = .block
+        case "p": kind = .fifo
+        default:
+            throw InvalidSpec(keyPath: "\(key).type", problem: "\"\(device.type)\" is none of c, u, b, p")
+        }
+        guard device.path.hasPrefix("/") else {
+            throw InvalidSpec(keyPath: "\(key).path", problem: "\"\(device.path)\" is not an absolute path")
+        }
+        self.key = key
+        path = cleanPath(device.path)
+        major = try Self.number(device.major, "\(key).major", needed: kind != .fifo)
+        minor = try Self.number(device.minor, "\(key).minor", needed: kind != .fifo)
+        mode = device.fileMode ?? 0o666
+        uid = device.uid ?? 0
+        gid = device.gid ?? 0
+        self.isBound = isBound && kind != .fifo
+    }
+
+    private static func number(_ value: Int64?, _ key: String, needed: Bool) throws(InvalidSpec) -> UInt32 {
+        guard let value else {
+            if !needed { return 0 }
+            throw InvalidSpec(keyPath: key, problem: "is required")
+        }
+        guard let number = UInt32(exactly: value) else {
+            throw InvalidSpec(keyPath: key, problem: "\(value) is no device number")
+        }
+        return number
+    }
+}
+
+extension MountStep {
+    /// Whether something of the host is bound here.
+    package var isBind: Bool {
+        if case .bind = object { return true }
+        return false
+    }
+}

@@ -1,0 +1,66 @@
+// `linux.sysctl`: which kernel parameters belong to the container's own namespaces.
+
+package import enum Kernel.NamespaceKind
+package import OCISpec
+
+/// A kernel parameter of one of the container's namespaces.
+package struct KernelParameter: Equatable, Sendable {
+    /// With dots, as in the config.
+    package var name: String
+    /// Below /proc/sys.
+    package var path: String
+    package var value: String
+}
+
+extension KernelParameter {
+    /// Decides `linux.sysctl`, in the order of the names.
+    /// - Throws: a parameter that is not the container's own; writing it would change the host.
+    static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [KernelParameter] {
+        var result: [KernelParameter] = []
+        for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
+            let name = dotted(key)
+            try check(name, key, namespaces)
+            result.append(KernelParameter(name: name, path: slashed(name), value: value))
+        }
+        return result
+    }
+
+    private static let ipc = [
+        "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax",
+        "kernel.shmmni", "kernel.shm_rmid_forced",
+    ]
+
+    private static func check(_ name: String, _ key: String, _ namespaces: NamespacePlan) throws(InvalidSpec) {
+        let path = "linux.sysctl.\(key)"
+        guard !name.split(separator: ".", omittingEmptySubsequences: false).contains(where: { $0.isEmpty || $0 == "/" })
+        else { throw InvalidSpec(keyPath: path, problem: "is not the name of a kernel parameter") }
+        let needed: NamespaceKind
+        if ipc.contains(name) || name.hasPrefix("fs.mqueue.") {
+            needed = .ipc
+        } else if name.hasPrefix("net.") {
+            needed = .network
+        } else if name == "kernel.domainname" {
+            needed = .uts
+        } else if name == "kernel.hostname" {
+            throw InvalidSpec(keyPath: path, problem: "use hostname in its place")
+        } else if name.hasPrefix("user.") {
+            needed = .user
+        } else {
+            throw InvalidSpec(keyPath: path, problem: "sysctl \"\(name)\" is not in a separate kernel namespace")
+        }
+        guard namespaces.has(needed) else {
+            throw InvalidSpec(
+                keyPath: path,
+                problem: "sysctl \"\(name)\" is not in a separate kernel namespace: it needs a \(needed.rawValue) namespace")
+        }
+    }
+
+    // sysctl(8): the first separator decides; in a name with slashes a dot is part of a component, such as `eth0.1`.
+    private static func dotted(_ key: String) -> String {
+        guard let first = key.first(where: { $0 == "." || $0 == "/" }), first == "/" else { return key }
+        return String(key.map { $0 == "/" ? "." : ($0 == "." ? "/" : $0) })
+    }
+    private static func slashed(_ name: String) -> String {
+        String(name.map { $0 == "." ? "/" : ($0 == "/" ? "." : $0) })
+    }
+}

@@ -1,0 +1,205 @@
+// `mounts[]` to steps: what is mounted where, with which attributes, in the order of the config.
+
+package import struct Kernel.AttributeChange
+package import enum Kernel.Propagation
+package import OCISpec
+
+/// One mount to be made under the rootfs.
+package struct MountStep: Equatable, Sendable {
+    /// What is mounted.
+    package enum Object: Equatable, Sendable {
+        /// A new instance of a filesystem, with the parameters that fsconfig(2) is given.
+        case filesystem(type: String, source: String, parameters: [Parameter])
+        /// Something of the host, by absolute path.
+        case bind(source: String, recursive: Bool)
+        /// Nothing new: the attributes of what is there are changed.
+        case remount
+        /// The container's cgroup v1 directories, one below the other's side, on a tmpfs.
+        case legacyCgroup([HostFacts.Hierarchy])
+        /// The container's cgroup v2 directory, by a mount of its own where it may, else bound.
+        case unifiedCgroup(directory: String)
+    }
+
+    /// A parameter of a filesystem: a flag when it has no value.
+    package struct Parameter: Equatable, Sendable {
+        package var name: String
+        package var value: String?
+        package init(_ name: String, _ value: String? = nil) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Propagation of the mount, or of the tree of mounts under it too.
+    package struct PropagationChange: Equatable, Sendable {
+        package var kind: Propagation
+        package var recursive: Bool
+    }
+
+    /// Where the config asks for it, such as `mounts[3]`.
+    package var key: String
+    /// Absolute inside the rootfs.
+    package var destination: String
+    package var object: Object
+    package var attributes = AttributeChange()
+    package var recursiveAttributes = AttributeChange()
+    package var propagation: [PropagationChange] = []
+    /// The tmpfs starts as a copy of the directory it covers.
+    package var copiesUp = false
+    /// `/dev` is made read-only only when the devices are in it.
+    package var becomesReadOnlyLast = false
+    /// The mapping of the mount's ids: explicit, or that of the container's user namespace.
+    package var idMapping: IDMapping?
+
+    /// How the ids of an idmapped mount are mapped.
+    package struct IDMapping: Equatable, Sendable {
+        package var recursive: Bool
+        /// Empty: as the container's user namespace maps.
+        package var uids: [LinuxIDMapping]
+        package var gids: [LinuxIDMapping]
+    }
+
+    package init(key: String, destination: String, object: Object) {
+        self.key = key
+        self.destination = destination
+        self.object = object
+    }
+}
+
+extension MountStep {
+    /// Decides one entry of `mounts[]`.
+    /// - Throws: what is wrong with the entry, under its key.
+    init(_ mount: Mount, index: Int, bundle: String, host: HostFacts) throws(InvalidSpec) {
+        let key = "mounts[\(index)]"
+        guard !mount.destination.isEmpty else {
+            throw InvalidSpec(keyPath: "\(key).destination", problem: "must not be empty")
+        }
+        let destination = cleanPath("/" + mount.destination)
+        guard destination != "/" else {
+            throw InvalidSpec(keyPath: "\(key).destination", problem: "the rootfs itself cannot be mounted over")
+        }
+        self.init(key: key, destination: destination, object: .remount)
+        let options = ParsedOptions(mount.options)
+        attributes = options.attributes
+        recursiveAttributes = options.recursiveAttributes
+        propagation = options.propagation
+        copiesUp = options.copiesUp
+        idMapping = try Self.idMapping(mount, options, key)
+        object = try Self.object(mount, options, key, bundle: bundle, host: host)
+        if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
+            attributes.set.contains(.readOnly)
+        {
+            becomesReadOnlyLast = true
+            attributes.set.remove(.readOnly)
+        }
+        if copiesUp {
+            guard case .filesystem(type: "tmpfs", _, _) = object else {
+                throw InvalidSpec(keyPath: "\(key).options", problem: "tmpcopyup is an option of tmpfs only")
+            }
+        }
+    }
+
+    private static func object(
+        _ mount: Mount, _ options: ParsedOptions, _ key: String, bundle: String, host: HostFacts
+    ) throws(InvalidSpec) -> Object {
+        if let recursive = options.bind ?? (mount.type == "bind" ? false : nil) {
+            if options.remount { return .remount }
+            guard let source = mount.source, !source.isEmpty else {
+                throw InvalidSpec(keyPath: "\(key).source", problem: "is required for a bind mount")
+            }
+            if let data = options.parameters.first {
+                throw InvalidSpec(
+                    keyPath: "\(key).options", problem: "\"\(data.name)\" is not an option of a bind mount")
+            }
+            return .bind(
+                source: source.hasPrefix("/") ? source : cleanPath(bundle + "/" + source), recursive: recursive)
+        }
+        if options.remount { return .remount }
+        guard let type = mount.type, !type.isEmpty else {
+            throw InvalidSpec(keyPath: "\(key).type", problem: "is required unless the options have bind or rbind")
+        }
+        if type == "cgroup" || type == "cgroup2" {
+            switch host.cgroup {
+            case .legacy(let hierarchies) where type == "cgroup": return .legacyCgroup(hierarchies)
+            case .unified(let directory): return .unifiedCgroup(directory: directory)
+            default: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [])
+            }
+        }
+        return .filesystem(
+            type: type, source: mount.source ?? type,
+            parameters: options.superblock.map { Parameter($0) } + options.parameters)
+    }
+
+    private static func idMapping(
+        _ mount: Mount, _ options: ParsedOptions, _ key: String
+    ) throws(InvalidSpec) -> IDMapping? {
+        let explicit = !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty
+        guard explicit || options.idMapped != nil else { return nil }
+        if explicit, mount.uidMappings.isEmpty || mount.gidMappings.isEmpty {
+            throw InvalidSpec(keyPath: key, problem: "an idmapped mount needs both uidMappings and gidMappings")
+        }
+        guard options.bind != nil || mount.type == "bind" else {
+            throw InvalidSpec(keyPath: key, problem: "only a bind mount can be idmapped")
+        }
+        return IDMapping(
+            recursive: options.idMapped ?? false, uids: mount.uidMappings, gids: mount.gidMappings)
+    }
+}
+
+/// The options of one mount, sorted by what they ask for.
+struct ParsedOptions {
+    var attributes = AttributeChange()
+    var recursiveAttributes = AttributeChange()
+    var propagation: [MountStep.PropagationChange] = []
+    var bind: Bool?
+    var remount = false
+    var copiesUp = false
+    var idMapped: Bool?
+    var superblock: [String] = []
+    var parameters: [MountStep.Parameter] = []
+
+    init(_ options: [String]) {
+        for text in options {
+            guard let option = mountOption(named: text) else {
+                addParameter(text)
+                continue
+            }
+            switch option {
+            case .nothing: break
+            case .attributes(let change): attributes.merge(change)
+            case .recursiveAttributes(let change): recursiveAttributes.merge(change)
+            case .propagation(let kind, let recursive):
+                propagation.append(MountStep.PropagationChange(kind: kind, recursive: recursive))
+            case .bind(let recursive): bind = (bind ?? false) || recursive
+            case .remount: remount = true
+            case .superblock(let name): superblock.append(name)
+            case .copyUp: copiesUp = true
+            case .idMapped(let recursive): idMapped = recursive
+            }
+        }
+    }
+
+    private mutating func addParameter(_ text: String) {
+        guard !text.isEmpty else { return }
+        if let equals = text.firstIndex(of: "=") {
+            parameters.append(
+                MountStep.Parameter(String(text[..<equals]), String(text[text.index(after: equals)...])))
+        } else {
+            parameters.append(MountStep.Parameter(text))
+        }
+    }
+}
+
+/// A path without `.`, `..`, doubled or trailing slashes; `..` stops at "/". Links are not followed.
+package func cleanPath(_ path: String) -> String {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/", omittingEmptySubsequences: true) {
+        if part == "." { continue }
+        if part == ".." {
+            if !parts.isEmpty { parts.removeLast() }
+            continue
+        }
+        parts.append(part)
+    }
+    return "/" + parts.joined(separator: "/")
+}

@@ -1,0 +1,181 @@
+// The program of a container and what it is started with.
+
+package import struct Kernel.CapabilitySet
+package import enum Kernel.ResourceLimit
+package import OCISpec
+
+/// A process inside a container: its init, or one that exec adds.
+package struct ProcessPlan: Equatable, Sendable {
+    /// A limit for setrlimit(2).
+    package struct Limit: Equatable, Sendable {
+        package var resource: ResourceLimit
+        package var soft: UInt64
+        package var hard: UInt64
+        package var key: String
+    }
+
+    /// The five sets of capabilities(7).
+    package struct Capabilities: Equatable, Sendable {
+        package var bounding: CapabilitySet = []
+        package var effective: CapabilitySet = []
+        package var permitted: CapabilitySet = []
+        package var inheritable: CapabilitySet = []
+        package var ambient: CapabilitySet = []
+        package init() {}
+    }
+
+    package var hasTerminal = false
+    package var consoleRows: UInt16?
+    package var consoleColumns: UInt16?
+    package var workingDirectory = "/"
+    package var arguments: [String] = []
+    /// Without duplicates; the last of several wins.
+    package var environment: [String] = []
+    /// `HOME` is missing or empty: it comes from the container's /etc/passwd.
+    package var needsHome = false
+    /// Where the program may be: one path when it has a slash, else one for each directory of `PATH`.
+    package var candidates: [String] = []
+    package var uid: UInt32 = 0
+    package var gid: UInt32 = 0
+    package var additionalGroups: [UInt32] = []
+    package var umask: UInt32 = 0o022
+    package var capabilities = Capabilities()
+    package var limits: [Limit] = []
+    package var noNewPrivileges = false
+    package var oomScoreAdjustment: Int?
+    package var apparmorProfile: String?
+    package var selinuxLabel: String?
+    package var scheduling = SchedulingPlan()
+    /// What the config asks for in vain, such as a capability that does not exist.
+    package var warnings: [String] = []
+}
+
+private let defaultSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+extension ProcessPlan {
+    /// Decides a `process` object.
+    /// - Throws: what is wrong, under its key.
+    package init(_ process: Process, personality: LinuxPersonality? = nil, memoryPolicy: LinuxMemoryPolicy? = nil)
+        throws(InvalidSpec)
+    {
+        guard let program = process.args.first else {
+            throw InvalidSpec(keyPath: "process.args", problem: "args must not be empty")
+        }
+        guard process.cwd.hasPrefix("/") else {
+            throw InvalidSpec(keyPath: "process.cwd", problem: "Cwd must be an absolute path")
+        }
+        hasTerminal = process.terminal
+        if let size = process.consoleSize {
+            consoleRows = UInt16(clamping: size.height)
+            consoleColumns = UInt16(clamping: size.width)
+        }
+        workingDirectory = process.cwd
+        arguments = process.args
+        try setEnvironment(process.env)
+        setCandidates(program)
+        uid = process.user.uid
+        gid = process.user.gid
+        additionalGroups = process.user.additionalGids
+        umask = process.user.umask ?? 0o022
+        setCapabilities(process.capabilities)
+        limits = try Self.limits(process.rlimits)
+        noNewPrivileges = process.noNewPrivileges
+        if let adjustment = process.oomScoreAdj {
+            guard (-1000...1000).contains(adjustment) else {
+                throw InvalidSpec(
+                    keyPath: "process.oomScoreAdj", problem: "must be from -1000 to 1000, found \(adjustment)")
+            }
+            oomScoreAdjustment = adjustment
+        }
+        apparmorProfile = process.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
+        selinuxLabel = process.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
+        scheduling = try SchedulingPlan(process, personality: personality, memoryPolicy: memoryPolicy)
+    }
+
+    private mutating func setEnvironment(_ entries: [String]) throws(InvalidSpec) {
+        var places: [Substring: Int] = [:]
+        environment.reserveCapacity(entries.count + 1)
+        for (index, entry) in entries.enumerated() {
+            guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+                throw InvalidSpec(keyPath: "process.env[\(index)]", problem: "\"\(entry)\" has no \"=\"")
+            }
+            guard equals != entry.startIndex else {
+                throw InvalidSpec(keyPath: "process.env[\(index)]", problem: "\"\(entry)\" has no name before \"=\"")
+            }
+            let name = entry[..<equals]
+            if let place = places[name] {
+                environment[place] = entry
+            } else {
+                places[name] = environment.count
+                environment.append(entry)
+            }
+        }
+        if let place = places["HOME"] {
+            if environment[place] == "HOME=" {
+                environment.remove(at: place)
+                needsHome = true
+            }
+        } else {
+            needsHome = true
+        }
+    }
+
+    private mutating func setCandidates(_ program: String) {
+        if program.utf8.contains(UInt8(ascii: "/")) {
+            candidates = [program]
+            return
+        }
+        guard !program.isEmpty else { return }
+        let path = environment.last { $0.hasPrefix("PATH=") }.map { $0.dropFirst(5) } ?? Substring(defaultSearchPath)
+        candidates = path.split(separator: ":", omittingEmptySubsequences: false).map { directory in
+            directory.isEmpty ? "./" + program : directory + "/" + program
+        }
+    }
+
+    private mutating func setCapabilities(_ sets: LinuxCapabilities?) {
+        guard let sets else { return }
+        var unknown: [String] = []
+        func set(_ names: [String]?) -> CapabilitySet {
+            var result: CapabilitySet = []
+            for name in names ?? [] {
+                if let capability = CapabilitySet(name: name) {
+                    result.formUnion(capability)
+                } else if !unknown.contains(name) {
+                    unknown.append(name)
+                }
+            }
+            return result
+        }
+        capabilities.bounding = set(sets.bounding)
+        capabilities.effective = set(sets.effective)
+        capabilities.permitted = set(sets.permitted)
+        capabilities.inheritable = set(sets.inheritable)
+        capabilities.ambient = set(sets.ambient)
+        let usable = capabilities.ambient.intersection(capabilities.inheritable).intersection(capabilities.permitted)
+        for name in unknown { warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"") }
+        for name in capabilities.ambient.subtracting(usable).memberNames {
+            warnings.append("process.capabilities.ambient: ignoring \(name), which is not permitted and inheritable")
+        }
+        capabilities.ambient = usable
+        capabilities.effective.formIntersection(capabilities.permitted)
+    }
+
+    private static func limits(_ limits: [POSIXRlimit]) throws(InvalidSpec) -> [Limit] {
+        var result: [Limit] = []
+        for (index, limit) in limits.enumerated() {
+            let key = "process.rlimits[\(index)]"
+            guard let resource = ResourceLimit(name: limit.type) else {
+                throw InvalidSpec(keyPath: "\(key).type", problem: "unknown resource \"\(limit.type)\"")
+            }
+            guard !result.contains(where: { $0.resource == resource }) else {
+                throw InvalidSpec(keyPath: key, problem: "duplicate resource \"\(limit.type)\"")
+            }
+            guard limit.soft <= limit.hard else {
+                throw InvalidSpec(
+                    keyPath: "\(key).soft", problem: "\(limit.soft) is more than the hard limit \(limit.hard)")
+            }
+            result.append(Limit(resource: resource, soft: limit.soft, hard: limit.hard, key: key))
+        }
+        return result
+    }
+}

@@ -1,0 +1,58 @@
+// The root of the container: where it is, how its mounts propagate, and which paths in it are hidden or read-only.
+
+package import enum Kernel.Propagation
+package import OCISpec
+
+/// The rootfs and what is done to it after the mounts.
+package struct RootPlan: Equatable, Sendable {
+    /// Absolute, on the host.
+    package var path: String
+    package var isReadOnly: Bool
+    /// What the config asks for by `rootfsPropagation`; nil for the default.
+    package var propagation: MountStep.PropagationChange?
+    package var maskedPaths: [String]
+    package var readonlyPaths: [String]
+    /// Move the mount and chroot instead of pivot_root(2): for a rootfs on the initial ramdisk.
+    package var withoutPivot: Bool
+}
+
+extension RootPlan {
+    init(_ spec: Spec, linux: Linux, bundle: String, withoutPivot: Bool) throws(InvalidSpec) {
+        guard let root = spec.root else { throw InvalidSpec(keyPath: "root", problem: "is required") }
+        guard !root.path.isEmpty else { throw InvalidSpec(keyPath: "root.path", problem: "must not be empty") }
+        path = cleanPath(root.path.hasPrefix("/") ? root.path : bundle + "/" + root.path)
+        guard path != "/" else {
+            throw InvalidSpec(keyPath: "root.path", problem: "\"/\" is the host's own root")
+        }
+        isReadOnly = root.readonly
+        propagation = try Self.propagation(linux.rootfsPropagation)
+        maskedPaths = try Self.paths(linux.maskedPaths, "linux.maskedPaths")
+        readonlyPaths = try Self.paths(linux.readonlyPaths, "linux.readonlyPaths")
+        self.withoutPivot = withoutPivot
+    }
+
+    private static func propagation(_ name: String?) throws(InvalidSpec) -> MountStep.PropagationChange? {
+        guard let name, !name.isEmpty else { return nil }
+        guard case .propagation(let kind, let recursive) = mountOption(named: name) else {
+            throw InvalidSpec(
+                keyPath: "linux.rootfsPropagation",
+                problem: "\"\(name)\" is none of shared, slave, private, unbindable and their recursive forms")
+        }
+        return MountStep.PropagationChange(kind: kind, recursive: recursive)
+    }
+
+    private static func paths(_ paths: [String], _ key: String) throws(InvalidSpec) -> [String] {
+        var seen: [String] = []
+        for (index, path) in paths.enumerated() {
+            guard path.hasPrefix("/") else {
+                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "\"\(path)\" is not an absolute path")
+            }
+            let clean = cleanPath(path)
+            guard clean != "/" else {
+                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "the root itself cannot be hidden")
+            }
+            seen.append(clean)
+        }
+        return seen
+    }
+}

@@ -1,0 +1,174 @@
+// What a config must not say: one small check for each rule, all made before anything exists.
+
+internal import OCISpec
+
+/// The checks that no single part of the plan can make alone.
+enum Rules {
+    /// Rules about the config as a whole.
+    static func check(_ spec: Spec) throws(InvalidSpec) {
+        try version(spec)
+        try annotations(spec)
+        try hooks(spec)
+        try resources(spec)
+    }
+
+    /// Rules about namespaces and what needs them.
+    static func check(_ namespaces: NamespacePlan, spec: Spec, linux: Linux, host: HostFacts) throws(InvalidSpec) {
+        try identityMappings(namespaces, linux)
+        try names(namespaces, spec)
+        try mountNamespace(namespaces, spec, linux)
+    }
+
+    private static func version(_ spec: Spec) throws(InvalidSpec) {
+        guard !spec.ociVersion.isEmpty else {
+            throw InvalidSpec(keyPath: "ociVersion", problem: "must not be empty")
+        }
+        let major = spec.ociVersion.prefix { $0 != "." }
+        guard major == "1" else {
+            throw InvalidSpec(
+                keyPath: "ociVersion", problem: "version \"\(spec.ociVersion)\" is not supported; 1.x versions are")
+        }
+    }
+
+    private static func annotations(_ spec: Spec) throws(InvalidSpec) {
+        guard spec.annotations[""] == nil else {
+            throw InvalidSpec(keyPath: "annotations", problem: "a key must not be empty")
+        }
+    }
+
+    private static func hooks(_ spec: Spec) throws(InvalidSpec) {
+        guard let hooks = spec.hooks else { return }
+        for (kind, list) in hooks.kinds {
+            for (index, hook) in list.enumerated() {
+                let key = "hooks.\(kind)[\(index)]"
+                guard hook.path.hasPrefix("/") else {
+                    throw InvalidSpec(keyPath: "\(key).path", problem: "\"\(hook.path)\" is not an absolute path")
+                }
+                if let timeout = hook.timeout, timeout <= 0 {
+                    throw InvalidSpec(keyPath: "\(key).timeout", problem: "must be more than zero, found \(timeout)")
+                }
+                for (position, entry) in (hook.env ?? []).enumerated() where !entry.utf8.contains(UInt8(ascii: "=")) {
+                    throw InvalidSpec(keyPath: "\(key).env[\(position)]", problem: "\"\(entry)\" has no \"=\"")
+                }
+            }
+        }
+    }
+
+    private static func resources(_ spec: Spec) throws(InvalidSpec) {
+        for (index, rule) in (spec.linux?.resources?.devices ?? []).enumerated() {
+            let key = "linux.resources.devices[\(index)]"
+            if let type = rule.type, !["a", "b", "c", ""].contains(type) {
+                throw InvalidSpec(keyPath: "\(key).type", problem: "\"\(type)\" is none of a, b, c")
+            }
+            if let access = rule.access, access.contains(where: { !"rwm".contains($0) }) {
+                throw InvalidSpec(
+                    keyPath: "\(key).access", problem: "\"\(access)\" has letters other than r, w, m")
+            }
+        }
+    }
+
+    private static func identityMappings(_ namespaces: NamespacePlan, _ linux: Linux) throws(InvalidSpec) {
+        let mapped = !linux.uidMappings.isEmpty || !linux.gidMappings.isEmpty
+        if mapped, !namespaces.has(.user) {
+            throw InvalidSpec(
+                keyPath: linux.uidMappings.isEmpty ? "linux.gidMappings" : "linux.uidMappings",
+                problem: "needs a user namespace in linux.namespaces")
+        }
+        guard namespaces.creates(.user) else { return }
+        guard !linux.uidMappings.isEmpty else {
+            throw InvalidSpec(keyPath: "linux.uidMappings", problem: "a new user namespace needs at least one mapping")
+        }
+        guard !linux.gidMappings.isEmpty else {
+            throw InvalidSpec(keyPath: "linux.gidMappings", problem: "a new user namespace needs at least one mapping")
+        }
+        try mappings(linux.uidMappings, "linux.uidMappings")
+        try mappings(linux.gidMappings, "linux.gidMappings")
+    }
+
+    private static func mappings(_ mappings: [LinuxIDMapping], _ key: String) throws(InvalidSpec) {
+        for (index, mapping) in mappings.enumerated() {
+            guard mapping.size > 0 else {
+                throw InvalidSpec(keyPath: "\(key)[\(index)].size", problem: "must be more than zero")
+            }
+            let ends = [mapping.containerID, mapping.hostID].map { UInt64($0) + UInt64(mapping.size) }
+            guard ends.allSatisfy({ $0 <= 1 << 32 }) else {
+                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "reaches beyond the last id")
+            }
+        }
+    }
+
+    private static func names(_ namespaces: NamespacePlan, _ spec: Spec) throws(InvalidSpec) {
+        for (key, name) in [("hostname", spec.hostname), ("domainname", spec.domainname)] {
+            guard let name, !name.isEmpty else { continue }
+            guard namespaces.has(.uts) else {
+                throw InvalidSpec(keyPath: key, problem: "needs a uts namespace in linux.namespaces")
+            }
+            guard name.utf8.count <= 64 else {
+                throw InvalidSpec(keyPath: key, problem: "is longer than 64 bytes")
+            }
+        }
+    }
+
+    private static func mountNamespace(_ namespaces: NamespacePlan, _ spec: Spec, _ linux: Linux) throws(InvalidSpec) {
+        guard !namespaces.has(.mount) else { return }
+        for (key, isUsed) in [
+            ("mounts", !spec.mounts.isEmpty), ("linux.maskedPaths", !linux.maskedPaths.isEmpty),
+            ("linux.readonlyPaths", !linux.readonlyPaths.isEmpty), ("root.readonly", spec.root?.readonly ?? false),
+        ] where isUsed {
+            throw InvalidSpec(keyPath: key, problem: "needs a mount namespace in linux.namespaces")
+        }
+    }
+
+    /// Only these may be mounted over /proc: what engines such as lxcfs provide. CVE-2019-16884, CVE-2023-28642.
+    private static let allowedUnderProc = [
+        "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+        "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+    ]
+
+    /// Whether something may be mounted at a path of the container that lies in its procfs.
+    package static func mayCoverProc(_ destination: String) -> Bool { allowedUnderProc.contains(destination) }
+
+    /// Rules about one mount.
+    static func check(_ step: MountStep) throws(InvalidSpec) {
+        let destination = step.destination
+        if destination == "/proc" {
+            switch step.object {
+            case .filesystem(type: "proc", _, _), .bind, .remount: return
+            default:
+                throw InvalidSpec(keyPath: step.key, problem: "only procfs can be mounted at /proc")
+            }
+        }
+        guard destination.hasPrefix("/proc/"), !mayCoverProc(destination) else { return }
+        throw InvalidSpec(
+            keyPath: "\(step.key).destination", problem: "\"\(destination)\" cannot be mounted because it is inside /proc")
+    }
+
+    /// Ids that the container's user namespace does not have cannot be taken on.
+    static func check(_ process: ProcessPlan, _ namespaces: NamespacePlan) throws(InvalidSpec) {
+        guard namespaces.creates(.user) else { return }
+        func isMapped(_ id: UInt32, _ mappings: [LinuxIDMapping]) -> Bool {
+            mappings.contains { id >= $0.containerID && UInt64(id) < UInt64($0.containerID) + UInt64($0.size) }
+        }
+        guard isMapped(process.uid, namespaces.uidMappings) else {
+            throw InvalidSpec(keyPath: "process.user.uid", problem: "\(process.uid) is not mapped by linux.uidMappings")
+        }
+        guard isMapped(process.gid, namespaces.gidMappings) else {
+            throw InvalidSpec(keyPath: "process.user.gid", problem: "\(process.gid) is not mapped by linux.gidMappings")
+        }
+        for (index, group) in process.additionalGroups.enumerated() where !isMapped(group, namespaces.gidMappings) {
+            throw InvalidSpec(
+                keyPath: "process.user.additionalGids[\(index)]",
+                problem: "\(group) is not mapped by linux.gidMappings")
+        }
+    }
+}
+
+extension Hooks {
+    /// The six lists under their names, in the order in which they run.
+    package var kinds: [(String, [Hook])] {
+        [
+            ("prestart", prestart), ("createRuntime", createRuntime), ("createContainer", createContainer),
+            ("startContainer", startContainer), ("poststart", poststart), ("poststop", poststop),
+        ]
+    }
+}

@@ -1,0 +1,172 @@
+// How a process is scheduled and where its memory lies: policy, priorities, affinity, personality, NUMA policy.
+
+package import OCISpec
+
+/// Scheduling of a process, each part absent unless the config has it.
+package struct SchedulingPlan: Equatable, Sendable {
+    /// `struct sched_attr` of sched_setattr(2).
+    package struct Attributes: Equatable, Sendable {
+        package var policy: UInt32
+        package var flags: UInt64
+        package var nice: Int32
+        package var priority: UInt32
+        package var runtime: UInt64
+        package var deadline: UInt64
+        package var period: UInt64
+    }
+    /// set_mempolicy(2): the mode with its flags, and the nodes as a bit mask in words of 64.
+    package struct MemoryPolicy: Equatable, Sendable {
+        package var mode: Int32
+        package var nodes: [UInt64]
+    }
+
+    package var attributes: Attributes?
+    /// Class and level as ioprio_set(2) packs them.
+    package var ioPriority: Int32?
+    /// personality(2).
+    package var personality: UInt64?
+    package var memoryPolicy: MemoryPolicy?
+    /// CPU numbers before and after the process is in the container's cgroup; exec only.
+    package var initialAffinity: [Int]?
+    package var finalAffinity: [Int]?
+
+    package init() {}
+}
+
+extension SchedulingPlan {
+    init(_ process: Process, personality: LinuxPersonality?, memoryPolicy: LinuxMemoryPolicy?) throws(InvalidSpec) {
+        if let scheduler = process.scheduler { attributes = try Self.attributes(scheduler) }
+        if let priority = process.ioPriority { ioPriority = try Self.ioPriority(priority) }
+        if let personality { self.personality = try Self.personality(personality) }
+        if let memoryPolicy { self.memoryPolicy = try Self.memoryPolicy(memoryPolicy) }
+        if let affinity = process.execCPUAffinity {
+            initialAffinity = try Self.affinity(affinity.initial, "process.execCPUAffinity.initial")
+            finalAffinity = try Self.affinity(affinity.final, "process.execCPUAffinity.final")
+        }
+    }
+
+    package static let policies: [(String, UInt32)] = [
+        ("SCHED_OTHER", 0), ("SCHED_FIFO", 1), ("SCHED_RR", 2), ("SCHED_BATCH", 3), ("SCHED_ISO", 4),
+        ("SCHED_IDLE", 5), ("SCHED_DEADLINE", 6),
+    ]
+    package static let schedulerFlags: [(String, UInt64)] = [
+        ("SCHED_FLAG_RESET_ON_FORK", 0x01), ("SCHED_FLAG_RECLAIM", 0x02), ("SCHED_FLAG_DL_OVERRUN", 0x04),
+        ("SCHED_FLAG_KEEP_POLICY", 0x08), ("SCHED_FLAG_KEEP_PARAMS", 0x10), ("SCHED_FLAG_UTIL_CLAMP_MIN", 0x20),
+        ("SCHED_FLAG_UTIL_CLAMP_MAX", 0x40),
+    ]
+
+    private static func attributes(_ scheduler: Scheduler) throws(InvalidSpec) -> Attributes {
+        guard let policy = policies.first(where: { $0.0 == scheduler.policy }) else {
+            throw InvalidSpec(keyPath: "process.scheduler.policy", problem: "unknown policy \"\(scheduler.policy)\"")
+        }
+        var flags: UInt64 = 0
+        for (index, name) in scheduler.flags.enumerated() {
+            guard let flag = schedulerFlags.first(where: { $0.0 == name }) else {
+                throw InvalidSpec(keyPath: "process.scheduler.flags[\(index)]", problem: "unknown flag \"\(name)\"")
+            }
+            flags |= flag.1
+        }
+        guard (-20...19).contains(scheduler.nice) else {
+            throw InvalidSpec(
+                keyPath: "process.scheduler.nice", problem: "must be from -20 to 19, found \(scheduler.nice)")
+        }
+        if scheduler.nice != 0, policy.1 != 0, policy.1 != 3 {
+            throw InvalidSpec(
+                keyPath: "process.scheduler.nice", problem: "has a meaning only for SCHED_OTHER and SCHED_BATCH")
+        }
+        if scheduler.priority != 0, policy.1 != 1, policy.1 != 2 {
+            throw InvalidSpec(
+                keyPath: "process.scheduler.priority", problem: "has a meaning only for SCHED_FIFO and SCHED_RR")
+        }
+        guard let priority = UInt32(exactly: scheduler.priority) else {
+            throw InvalidSpec(keyPath: "process.scheduler.priority", problem: "must not be negative")
+        }
+        if scheduler.runtime != 0 || scheduler.deadline != 0 || scheduler.period != 0, policy.1 != 6 {
+            throw InvalidSpec(
+                keyPath: "process.scheduler",
+                problem: "runtime, deadline and period have a meaning only for SCHED_DEADLINE")
+        }
+        return Attributes(
+            policy: policy.1, flags: flags, nice: scheduler.nice, priority: priority, runtime: scheduler.runtime,
+            deadline: scheduler.deadline, period: scheduler.period)
+    }
+
+    private static func ioPriority(_ value: LinuxIOPriority) throws(InvalidSpec) -> Int32 {
+        let classes: [(String, Int32)] = [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)]
+        guard let found = classes.first(where: { $0.0 == value.class }) else {
+            throw InvalidSpec(keyPath: "process.ioPriority.class", problem: "unknown class \"\(value.class)\"")
+        }
+        guard (0...7).contains(value.priority) else {
+            throw InvalidSpec(
+                keyPath: "process.ioPriority.priority", problem: "must be from 0 to 7, found \(value.priority)")
+        }
+        return found.1 << 13 | Int32(value.priority)
+    }
+
+    private static func personality(_ value: LinuxPersonality) throws(InvalidSpec) -> UInt64 {
+        guard value.flags.isEmpty else {
+            throw InvalidSpec(keyPath: "linux.personality.flags", problem: "no flags are defined")
+        }
+        switch value.domain {
+        case "LINUX": return 0
+        case "LINUX32": return 8
+        default:
+            throw InvalidSpec(
+                keyPath: "linux.personality.domain", problem: "\"\(value.domain)\" is neither LINUX nor LINUX32")
+        }
+    }
+
+    package static let memoryModes: [(String, Int32)] = [
+        ("MPOL_DEFAULT", 0), ("MPOL_PREFERRED", 1), ("MPOL_BIND", 2), ("MPOL_INTERLEAVE", 3), ("MPOL_LOCAL", 4),
+        ("MPOL_PREFERRED_MANY", 5), ("MPOL_WEIGHTED_INTERLEAVE", 6),
+    ]
+    package static let memoryFlags: [(String, Int32)] = [
+        ("MPOL_F_NUMA_BALANCING", 1 << 13), ("MPOL_F_RELATIVE_NODES", 1 << 14), ("MPOL_F_STATIC_NODES", 1 << 15),
+    ]
+
+    private static func memoryPolicy(_ policy: LinuxMemoryPolicy) throws(InvalidSpec) -> MemoryPolicy {
+        guard let mode = memoryModes.first(where: { $0.0 == policy.mode }) else {
+            throw InvalidSpec(keyPath: "linux.memoryPolicy.mode", problem: "unknown mode \"\(policy.mode)\"")
+        }
+        var value = mode.1
+        for (index, name) in policy.flags.enumerated() {
+            guard let flag = memoryFlags.first(where: { $0.0 == name }) else {
+                throw InvalidSpec(keyPath: "linux.memoryPolicy.flags[\(index)]", problem: "unknown flag \"\(name)\"")
+            }
+            value |= flag.1
+        }
+        let nodes = try numberList(policy.nodes, "linux.memoryPolicy.nodes", below: 1024)
+        if nodes.isEmpty, mode.1 != 0, mode.1 != 4, mode.1 != 1 {
+            throw InvalidSpec(keyPath: "linux.memoryPolicy.nodes", problem: "\(mode.0) needs at least one node")
+        }
+        if !nodes.isEmpty, mode.1 == 0 || mode.1 == 4 {
+            throw InvalidSpec(keyPath: "linux.memoryPolicy.nodes", problem: "\(mode.0) takes no nodes")
+        }
+        var words = [UInt64](repeating: 0, count: ((nodes.max() ?? -1) + 64) / 64)
+        for node in nodes { words[node / 64] |= 1 << UInt64(node % 64) }
+        return MemoryPolicy(mode: value, nodes: words)
+    }
+
+    private static func affinity(_ text: String?, _ key: String) throws(InvalidSpec) -> [Int]? {
+        guard let text, !text.isEmpty else { return nil }
+        return try numberList(text, key, below: 1 << 16)
+    }
+}
+
+/// The numbers of a list such as `0-3,7`, as the kernel writes CPUs and nodes. cpuset(7), "List format".
+package func numberList(_ text: String, _ key: String, below limit: Int) throws(InvalidSpec) -> [Int] {
+    guard !text.isEmpty else { return [] }
+    var numbers: [Int] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+            .map { Int(String($0).filter { $0 != " " }) }
+        guard let first = ends.first ?? nil, let last = ends.last ?? nil, first >= 0, first <= last else {
+            throw InvalidSpec(keyPath: key, problem: "\"\(part)\" is neither a number nor a range")
+        }
+        guard last < limit else {
+            throw InvalidSpec(keyPath: key, problem: "\(last) is more than \(limit - 1)")
+        }
+        numbers.append(contentsOf: first...last)
+    }
+    return numbers
+}
