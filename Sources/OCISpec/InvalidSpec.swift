@@ -16,4 +16,28 @@ package struct InvalidSpec: Error, Equatable, Sendable, CustomStringConvertible 
     package var description: String {
         keyPath.isEmpty ? problem : "\(keyPath): \(problem)"
     }
+
+    /// The same error, seen from the object that has the property.
+    package func inside(property name: String) -> InvalidSpec {
+        let isPlain = !name.isEmpty && name.utf8.allSatisfy(Self.isPlain)
+        return inside(step: isPlain ? name : "[\"\(name)\"]")
+    }
+
+    /// The same error, seen from the array that has the element.
+    package func inside(element index: Int) -> InvalidSpec {
+        inside(step: "[\(index)]")
+    }
+
+    private func inside(step: String) -> InvalidSpec {
+        let separator = keyPath.isEmpty || keyPath.utf8.first == UInt8(ascii: "[") ? "" : "."
+        return InvalidSpec(keyPath: step + separator + keyPath, problem: problem)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
 }

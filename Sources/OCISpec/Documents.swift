@@ -1,0 +1,25 @@
+// The documents that are read whole: a configuration, a process to execute, resources to update.
+
+extension JSONDecodable {
+    /// Reads a whole document, UTF-8 text.
+    ///
+    /// Throws `InvalidSpec`: with line and column when the text is not JSON, with a key path when it does not fit.
+    package init(json bytes: [UInt8]) throws(InvalidSpec) {
+        self = try JSONDocument(bytes).decode()
+    }
+}
+
+extension Spec {
+    /// Reads the text of a `config.json`; throws `InvalidSpec`.
+    package init(config bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+}
+
+extension Process {
+    /// Reads the process document that `exec` is given; throws `InvalidSpec`.
+    package init(process bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+}
+
+extension LinuxResources {
+    /// Reads the resources document that `update` is given; throws `InvalidSpec`.
+    package init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+}

@@ -1,0 +1,166 @@
+// Reading values out of a JSON document, with the key path in every error.
+
+/// A type that reads itself from one value of a JSON document.
+package protocol JSONDecodable {
+    /// Reads the value at a cursor.
+    ///
+    /// Throws `InvalidSpec` with a key path that starts there.
+    init(_ cursor: borrowing JSONCursor) throws(InvalidSpec)
+}
+
+/// A place in a JSON document.
+///
+/// A decoder only ever borrows one, so none outlives its document. It costs one pointer: an error gets its key path
+/// while it is passed outwards, each level putting its own key before it.
+package struct JSONCursor: ~Copyable {
+    private let node: JSONNode
+
+    init(_ node: JSONNode) { self.node = node }
+
+    /// The property `key`, which must be there and not null.
+    package func required<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value {
+        guard let value: Value = try optional(key) else {
+            throw InvalidSpec(keyPath: key.description, problem: "is required")
+        }
+        return value
+    }
+
+    /// The property `key`; `nil` when it is absent or null.
+    package func optional<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value? {
+        guard let member = node.member(key) else {
+            try expect(.object)
+            return nil
+        }
+        do throws(InvalidSpec) {
+            return try Value(JSONCursor(member))
+        } catch {
+            throw error.inside(property: key.description)
+        }
+    }
+
+    /// The string property `key`; `nil` when it is absent, null or empty.
+    package func nonEmpty(_ key: StaticString) throws(InvalidSpec) -> String? {
+        guard let text: String = try optional(key), !text.isEmpty else { return nil }
+        return text
+    }
+
+    private func mismatch(expected: String) -> InvalidSpec {
+        InvalidSpec(keyPath: "", problem: "expected \(expected), found \(node.kind.phrase)")
+    }
+
+    private func expect(_ kind: JSONNode.Kind) throws(InvalidSpec) {
+        if node.kind != kind { throw mismatch(expected: kind.phrase) }
+    }
+
+    fileprivate func string() throws(InvalidSpec) -> String {
+        try expect(.string)
+        return node.text
+    }
+
+    fileprivate func boolean() throws(InvalidSpec) -> Bool {
+        try expect(.boolean)
+        return node.boolean
+    }
+
+    fileprivate func integer<Value: FixedWidthInteger>() throws(InvalidSpec) -> Value {
+        switch node.kind {
+        case .integer:
+            if let value = node.integer(as: Value.self) { return value }
+            throw InvalidSpec(
+                keyPath: "", problem: "expected an integer from \(Value.min) to \(Value.max), found \(node.literal)")
+        case .real:
+            // Some writers print 1e3 or 5.0; beyond 2^53 such a number may already have been rounded.
+            let real = node.real
+            if abs(real) <= 0x1p53, let value = Value(exactly: real) { return value }
+            throw InvalidSpec(keyPath: "", problem: "expected an integer, found \(node.literal)")
+        default:
+            throw mismatch(expected: JSONNode.Kind.integer.phrase)
+        }
+    }
+
+    fileprivate func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {
+        try expect(.array)
+        let count = node.count
+        var values: [Value] = []
+        values.reserveCapacity(count)
+        for index in 0..<count {
+            do throws(InvalidSpec) {
+                values.append(try Value(JSONCursor(node.element(index))))
+            } catch {
+                throw error.inside(element: index)
+            }
+        }
+        return values
+    }
+
+    fileprivate func members<Value: JSONDecodable>() throws(InvalidSpec) -> [String: Value] {
+        try expect(.object)
+        var values: [String: Value] = [:]
+        try node.forEachMember { key, member throws(InvalidSpec) in
+            do throws(InvalidSpec) {
+                values[key] = try Value(JSONCursor(member))
+            } catch {
+                throw error.inside(property: key)
+            }
+        }
+        return values
+    }
+}
+
+extension JSONNode.Kind {
+    fileprivate var phrase: String {
+        switch self {
+        case .null: "null"
+        case .boolean: "a boolean"
+        case .integer: "an integer"
+        case .real: "a number"
+        case .string: "a string"
+        case .array: "an array"
+        case .object: "an object"
+        }
+    }
+}
+
+extension String: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.string() }
+}
+
+extension Bool: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.boolean() }
+}
+
+extension Int: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension Int32: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension Int64: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension UInt: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension UInt16: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension UInt32: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension UInt64: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.integer() }
+}
+
+extension Array: JSONDecodable where Element: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.elements() }
+}
+
+extension Dictionary: JSONDecodable where Key == String, Value: JSONDecodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.members() }
+}

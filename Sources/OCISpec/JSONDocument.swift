@@ -1,0 +1,184 @@
+// A parsed JSON document: the one place that speaks to json-c.
+
+internal import CJSON
+
+/// A JSON document in memory, parsed as a whole; read it with `decode`.
+///
+/// Stricter than json-c's default: no comments, no trailing commas, no text after the document, UTF-8 only, no NUL.
+package struct JSONDocument: ~Copyable {
+    /// More levels than any document of ours has, and few enough to be freed by recursion.
+    static let depthLimit: Int32 = 64
+
+    private let root: JSONNode
+
+    /// Parses UTF-8 text.
+    ///
+    /// Throws `InvalidSpec` with the line and the column (bytes), both from 1, of what is malformed.
+    package init(_ bytes: [UInt8]) throws(InvalidSpec) {
+        root = JSONNode(
+            try bytes.withUnsafeBufferPointer { buffer throws(InvalidSpec) in
+                let text = JSONText(bytes: buffer)
+                try text.checkLength()
+                try text.checkForNUL()
+                return try text.parse(depth: Self.depthLimit)
+            })
+    }
+
+    deinit { json_object_put(root.pointer) }
+
+    /// Reads the whole document as one value.
+    ///
+    /// Throws `InvalidSpec` with the key path of what does not fit.
+    package func decode<Value: JSONDecodable>(_: Value.Type = Value.self) throws(InvalidSpec) -> Value {
+        try Value(JSONCursor(root))
+    }
+}
+
+/// One value inside a document; valid only as long as the document, so only a cursor holds one.
+struct JSONNode {
+    enum Kind { case null, boolean, integer, real, string, array, object }
+
+    /// `json_object *`; json-c's null is a null pointer.
+    let pointer: OpaquePointer?
+
+    init(_ pointer: OpaquePointer?) { self.pointer = pointer }
+
+    var kind: Kind {
+        switch json_object_get_type(pointer) {
+        case json_type_boolean: .boolean
+        case json_type_int: .integer
+        case json_type_double: .real
+        case json_type_string: .string
+        case json_type_array: .array
+        case json_type_object: .object
+        default: .null
+        }
+    }
+
+    /// The property `key`; `nil` when it is absent or null, and in anything but an object.
+    func member(_ key: StaticString) -> JSONNode? {
+        var value: OpaquePointer?
+        let name = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
+        guard json_object_object_get_ex(pointer, name, &value) != 0, value != nil else { return nil }
+        return JSONNode(value)
+    }
+
+    /// How many elements an array has.
+    var count: Int { json_object_array_length(pointer) }
+
+    /// An element of an array.
+    func element(_ index: Int) -> JSONNode { JSONNode(json_object_array_get_idx(pointer, index)) }
+
+    /// The text of a string.
+    var text: String {
+        guard let start = json_object_get_string(pointer) else { return "" }
+        let length = Int(json_object_get_string_len(pointer))
+        return start.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
+            String(decoding: UnsafeBufferPointer(start: bytes, count: length), as: UTF8.self)
+        }
+    }
+
+    var boolean: Bool { json_object_get_boolean(pointer) != 0 }
+
+    var real: Double { json_object_get_double(pointer) }
+
+    /// A number as it is written in the document, as far as json-c remembers it.
+    var literal: String { json_object_get_string(pointer).map { String(cString: $0) } ?? "null" }
+
+    /// An integer as any type; `nil` when it does not fit.
+    func integer<Value: FixedWidthInteger>(as _: Value.Type) -> Value? {
+        let signed = json_object_get_int64(pointer)
+        return signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))
+    }
+
+    /// Calls `body` for every property of an object, in the order of the document.
+    func forEachMember(_ body: (String, JSONNode) throws(InvalidSpec) -> Void) throws(InvalidSpec) {
+        var entry = json_object_get_object(pointer)?.pointee.head
+        while let current = entry?.pointee {
+            if let value = current.v, let key = current.k {
+                try body(String(cString: key.assumingMemoryBound(to: CChar.self)), JSONNode(OpaquePointer(value)))
+            }
+            entry = current.next
+        }
+    }
+}
+
+/// The text of a document before it is parsed.
+private struct JSONText {
+    let bytes: UnsafeBufferPointer<UInt8>
+
+    func checkLength() throws(InvalidSpec) {
+        if bytes.allSatisfy(Self.isSpace) { throw InvalidSpec(keyPath: "", problem: "the document is empty") }
+        if bytes.count >= Int(Int32.max) { throw InvalidSpec(keyPath: "", problem: "the document is too large") }
+    }
+
+    /// Refuses NUL in any form: the kernel's strings end there, and so do json-c's property names.
+    func checkForNUL() throws(InvalidSpec) {
+        guard let start = bytes.baseAddress else { return }
+        if let found = memchr(start, 0, bytes.count) {
+            throw failure("a NUL byte is not allowed", at: UnsafeRawPointer(found) - UnsafeRawPointer(start))
+        }
+        var offset = 0
+        while let found = memchr(start + offset, Int32(UInt8(ascii: "\\")), bytes.count - offset) {
+            offset = UnsafeRawPointer(found) - UnsafeRawPointer(start)
+            if bytes[offset...].starts(with: #"\u0000"#.utf8) {
+                throw failure(#"\u0000 is not allowed in a string"#, at: offset)
+            }
+            offset = min(offset + 2, bytes.count)
+        }
+    }
+
+    func parse(depth: Int32) throws(InvalidSpec) -> OpaquePointer? {
+        guard let tokener = json_tokener_new_ex(depth) else {
+            throw InvalidSpec(keyPath: "", problem: "out of memory")
+        }
+        defer { json_tokener_free(tokener) }
+        json_tokener_set_flags(
+            tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS | JSON_TOKENER_VALIDATE_UTF8)
+        var root = bytes.withMemoryRebound(to: CChar.self) { characters in
+            json_tokener_parse_ex(tokener, characters.baseAddress, Int32(bytes.count))
+        }
+        var offset = json_tokener_get_parse_end(tokener)
+        var code = json_tokener_get_error(tokener)
+        if code == json_tokener_continue {
+            // A number is complete only when something follows it.
+            root = json_tokener_parse_ex(tokener, " ", 1)
+            code = json_tokener_get_error(tokener)
+            offset = bytes.count
+        }
+        guard code == json_tokener_success else { throw failure(sentence(for: code, at: offset), at: offset) }
+        if let next = bytes[offset...].firstIndex(where: { !Self.isSpace($0) }) {
+            json_object_put(root)
+            throw failure("unexpected text after the document", at: next)
+        }
+        return root
+    }
+
+    private func sentence(for code: json_tokener_error, at offset: Int) -> String {
+        switch code {
+        case json_tokener_continue, json_tokener_error_parse_eof: "the document ends too early"
+        case json_tokener_error_depth: "nested deeper than \(JSONDocument.depthLimit) levels"
+        case json_tokener_error_parse_number: "expected a number of at most 64 bits"
+        case json_tokener_error_parse_array: "expected a comma or ] after an array element"
+        case json_tokener_error_parse_object_key_name: "expected a property name in double quotes"
+        case json_tokener_error_parse_object_key_sep: "expected a colon after a property name"
+        case json_tokener_error_parse_object_value_sep: "expected a comma or } after a property"
+        case json_tokener_error_parse_string: "expected a string with valid escapes"
+        case json_tokener_error_parse_utf8_string: "expected UTF-8"
+        case json_tokener_error_parse_comment: "comments are not allowed"
+        default: "expected a value"
+        }
+    }
+
+    private func failure(_ problem: String, at offset: Int) -> InvalidSpec {
+        let before = bytes[..<min(offset, bytes.count)]
+        let newline = UInt8(ascii: "\n")
+        let line = before.reduce(into: 1) { count, byte in count += byte == newline ? 1 : 0 }
+        let column = before.count - (before.lastIndex(of: newline).map { $0 + 1 } ?? 0) + 1
+        return InvalidSpec(keyPath: "", problem: "line \(line), column \(column): \(problem)")
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || (9...13).contains(byte) && byte != 11 && byte != 12
+    }
+}

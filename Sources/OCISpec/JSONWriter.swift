@@ -1,0 +1,177 @@
+// Writing JSON, compact or indented, in the order in which it is asked for.
+
+/// A type that writes itself as one JSON value.
+package protocol JSONEncodable {
+    func write(to writer: inout JSONWriter)
+}
+
+extension JSONEncodable {
+    /// The value as UTF-8 text without a final newline; compact when `indent` is nil, else a line for each element.
+    package func json(indent: StaticString? = nil) -> [UInt8] {
+        var writer = JSONWriter(indent: indent)
+        write(to: &writer)
+        return writer.bytes
+    }
+}
+
+/// JSON text that grows at its end.
+package struct JSONWriter {
+    /// What has been written, UTF-8 without a final newline.
+    package private(set) var bytes: [UInt8] = []
+    private let indent: StaticString?
+    private var depth = 0
+    private var isFirst = true
+
+    /// Starts an empty text; compact when `indent` is nil, else a line for each element, indented by it.
+    package init(indent: StaticString? = nil) {
+        self.indent = indent
+        bytes.reserveCapacity(4096)
+    }
+
+    /// Writes an object; `body` writes its properties.
+    package mutating func object(_ body: (inout JSONWriter) -> Void) {
+        enclosed(in: UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+    }
+
+    /// Writes an array.
+    package mutating func array<Elements: Collection>(_ elements: Elements) where Elements.Element: JSONEncodable {
+        enclosed(in: UInt8(ascii: "["), UInt8(ascii: "]")) { writer in
+            for element in elements {
+                writer.startElement()
+                element.write(to: &writer)
+            }
+        }
+    }
+
+    /// Writes a property, whatever its value.
+    package mutating func field(_ key: StaticString, _ value: some JSONEncodable) {
+        startElement()
+        append(key)
+        value.write(to: &self)
+    }
+
+    /// Writes a property unless it is absent.
+    package mutating func field(_ key: StaticString, _ value: (some JSONEncodable)?) {
+        if let value { field(key, value) }
+    }
+
+    /// Writes a property unless it is an empty list.
+    package mutating func list(_ key: StaticString, _ values: [some JSONEncodable]) {
+        if !values.isEmpty { field(key, values) }
+    }
+
+    /// Writes a property unless it is an empty map.
+    package mutating func map(_ key: StaticString, _ values: [String: some JSONEncodable]) {
+        if !values.isEmpty { field(key, values) }
+    }
+
+    /// Writes a property unless it is false.
+    package mutating func flag(_ key: StaticString, _ value: Bool) {
+        if value { field(key, value) }
+    }
+
+    /// Writes a property unless it is 0.
+    package mutating func nonZero<Value: FixedWidthInteger & JSONEncodable>(_ key: StaticString, _ value: Value) {
+        if value != 0 { field(key, value) }
+    }
+
+    fileprivate mutating func members(_ values: [String: some JSONEncodable]) {
+        object { writer in
+            for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+                writer.startElement()
+                writer.append(string: key)
+                writer.endKey()
+                value.write(to: &writer)
+            }
+        }
+    }
+
+    private mutating func enclosed(in open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+        bytes.append(open)
+        depth += 1
+        isFirst = true
+        body(&self)
+        depth -= 1
+        if !isFirst { startLine() }
+        isFirst = false
+        bytes.append(close)
+    }
+
+    private mutating func startElement() {
+        if !isFirst { bytes.append(UInt8(ascii: ",")) }
+        isFirst = false
+        startLine()
+    }
+
+    private mutating func startLine() {
+        guard let indent else { return }
+        bytes.append(UInt8(ascii: "\n"))
+        for _ in 0..<depth { append(literal: indent) }
+    }
+
+    private mutating func append(_ key: StaticString) {
+        bytes.append(UInt8(ascii: "\""))
+        append(literal: key)
+        bytes.append(UInt8(ascii: "\""))
+        endKey()
+    }
+
+    private mutating func endKey() {
+        bytes.append(UInt8(ascii: ":"))
+        if indent != nil { bytes.append(UInt8(ascii: " ")) }
+    }
+
+    fileprivate mutating func append(literal: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    fileprivate mutating func append(ascii text: String) {
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    fileprivate mutating func append(string: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in string.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case UInt8(ascii: "\n"): append(literal: #"\n"#)
+            case UInt8(ascii: "\r"): append(literal: #"\r"#)
+            case UInt8(ascii: "\t"): append(literal: #"\t"#)
+            case 0..<0x20:
+                append(literal: byte < 0x10 ? #"\u000"# : #"\u001"#)
+                append(ascii: String(byte & 0xf, radix: 16))
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
+
+extension String: JSONEncodable {
+    package func write(to writer: inout JSONWriter) { writer.append(string: self) }
+}
+
+extension Bool: JSONEncodable {
+    package func write(to writer: inout JSONWriter) { writer.append(literal: self ? "true" : "false") }
+}
+
+extension JSONEncodable where Self: FixedWidthInteger {
+    package func write(to writer: inout JSONWriter) { writer.append(ascii: String(self)) }
+}
+
+extension Int: JSONEncodable {}
+extension Int32: JSONEncodable {}
+extension Int64: JSONEncodable {}
+extension UInt: JSONEncodable {}
+extension UInt16: JSONEncodable {}
+extension UInt32: JSONEncodable {}
+extension UInt64: JSONEncodable {}
+
+extension Array: JSONEncodable where Element: JSONEncodable {
+    package func write(to writer: inout JSONWriter) { writer.array(self) }
+}
+
+extension Dictionary: JSONEncodable where Key == String, Value: JSONEncodable {
+    /// Writes the properties in the order of their keys, so that equal values give equal text.
+    package func write(to writer: inout JSONWriter) { writer.members(self) }
+}
