@@ -1,5 +1,6 @@
 // Everything about a container that follows from its config and the host, decided before anything is done.
 
+internal import enum Kernel.NamespaceKind
 package import OCISpec
 
 /// What is going to be done to make a container.

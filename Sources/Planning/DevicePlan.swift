@@ -1,6 +1,6 @@
 // The device nodes and links of /dev: the specification's defaults, then those of the config.
 
-package import OCISpec
+internal import OCISpec
 
 /// One device node.
 package struct DeviceStep: Equatable, Sendable {

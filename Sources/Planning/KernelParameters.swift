@@ -1,7 +1,7 @@
 // `linux.sysctl`: which kernel parameters belong to the container's own namespaces.
 
-package import enum Kernel.NamespaceKind
-package import OCISpec
+internal import enum Kernel.NamespaceKind
+internal import OCISpec
 
 /// A kernel parameter of one of the container's namespaces.
 package struct KernelParameter: Equatable, Sendable {

@@ -1,7 +1,7 @@
 // The root of the container: where it is, how its mounts propagate, and which paths in it are hidden or read-only.
 
-package import enum Kernel.Propagation
-package import OCISpec
+internal import enum Kernel.Propagation
+internal import OCISpec
 
 /// The rootfs and what is done to it after the mounts.
 package struct RootPlan: Equatable, Sendable {

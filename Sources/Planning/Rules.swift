@@ -1,9 +1,10 @@
 // What a config must not say: one small check for each rule, all made before anything exists.
 
-internal import OCISpec
+internal import enum Kernel.NamespaceKind
+package import OCISpec
 
 /// The checks that no single part of the plan can make alone.
-enum Rules {
+package enum Rules {
     /// Rules about the config as a whole.
     static func check(_ spec: Spec) throws(InvalidSpec) {
         try version(spec)

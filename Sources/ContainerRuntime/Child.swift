@@ -1,0 +1,259 @@
+// The child's straight line, from its clone to the program of the container.
+
+internal import CLinux
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// Everything the child needs; made by the parent, inherited by the clone.
+struct Launch: ~Copyable {
+    let plan: ContainerPlan
+    let image: ExecImage
+    let filter: SeccompFilter?
+    let entry: CgroupEntry
+    /// Namespaces that are joined by path, opened by the parent, who may.
+    let joined: [(kind: NamespaceKind, descriptor: Int32, index: Int)]
+    let pair: SocketPair
+    /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
+    let gate: OwnedDescriptor?
+    /// Descriptors 3 and up that the program is to inherit.
+    let preservedDescriptors: Int32
+    let makesKeyring: Bool
+
+    /// Whether the parent has hooks to run when the namespaces are there.
+    var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
+}
+
+/// Runs in the clone; never returns, so that nothing of the parent's is undone twice.
+func runChild(_ launch: consuming Launch) -> Never {
+    let child = Child(launch)
+    child.run()
+}
+
+struct Child: ~Copyable {
+    private let launch: Launch
+    private let channel: ChildChannel
+    private var plan: ContainerPlan { launch.plan }
+    private let process: ProcessSteps
+
+    init(_ launch: consuming Launch) {
+        channel = ChildChannel(socket: launch.pair.second.rawValue)
+        process = ProcessSteps(
+            plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel)
+        self.launch = launch
+    }
+
+    consuming func run() -> Never {
+        do throws(StepReport) {
+            try enterNamespaces()
+            let root = try prepareRoot()
+            let program = try becomeProcess(in: root)
+            try waitForStart(program, root.descriptor.rawValue)
+        } catch {
+            channel.giveUp(error)
+        }
+    }
+
+    private func enterNamespaces() throws(StepReport) {
+        // Until it is ready the child must not outlive a runtime that is killed.
+        try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
+        if launch.entry.needsAdoption { try channel.ask(.adoptMe) }
+        var failed = 0
+        let code = launch.entry.enter(failed: &failed)
+        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
+        if plan.namespaces.creates(.user) {
+            try channel.ask(.mapIDs)
+            try call(.mapIDs) { () throws(Errno) in try becomeRootOfNamespace() }
+        }
+        for namespace in launch.joined {
+            try call(.joinNamespace, namespace.index) { () throws(Errno) in
+                try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+            }
+            close(namespace.descriptor)
+        }
+        if plan.namespaces.creates(.cgroup) {
+            // Only now: the namespace's root is the cgroup the process is in.
+            try call(.cgroupNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.cgroup)) }
+        }
+        // CVE-2016-9962: what is in a joined pid namespace must not look into this process.
+        if !launch.joined.isEmpty { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) } }
+        try call(.session) { () throws(Errno) in try checked { setsid() } }
+        if launch.makesKeyring { try makeKeyring() }
+        if plan.namespaces.creates(.network) { try call(.loopback) { () throws(Errno) in try raiseLoopback() } }
+        resetAffinity()
+    }
+
+    private func becomeRootOfNamespace() throws(Errno) {
+        // Unmapped ids cannot be taken; the process then keeps what it is until it becomes its final user.
+        do throws(Errno) {
+            try setGroup(0)
+            try setUser(0)
+        } catch {
+            guard error == .invalidArgument else { throw error }
+        }
+    }
+
+    // A key of the caller's session must not be found by the container. keyrings(7).
+    private func makeKeyring() throws(StepReport) {
+        let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
+        let setPermissions: Int32 = 5  // KEYCTL_SETPERM
+        let name = "_ses." + plan.id
+        try call(.keyring) { () throws(Errno) in
+            do throws(Errno) {
+                let serial = try checked {
+                    name.withCString { clinux_keyctl(joinSession, UInt(bitPattern: $0), 0, 0, 0) }
+                }
+                // Possessor: everything; owner: view and search, so that the container's root can inspect it.
+                try checked { clinux_keyctl(setPermissions, UInt(serial), 0x3f1b_0000, 0, 0) }
+            } catch {
+                let tolerated: [Errno] = [.noFunction, .permissionDenied, .notPermitted]
+                guard tolerated.contains(error) || error.rawValue == EDQUOT else { throw error }
+            }
+        }
+    }
+
+    // A program expects 127.0.0.1; nobody else brings it up in a namespace that is new.
+    private func raiseLoopback() throws(Errno) {
+        let socket = OwnedDescriptor(
+            adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+        // struct ifreq: the name in 16 bytes, then the flags IFF_UP and IFF_RUNNING. netdevice(7).
+        var request = [UInt8](repeating: 0, count: 40)
+        request[0] = UInt8(ascii: "l")
+        request[1] = UInt8(ascii: "o")
+        request[16] = 0x41
+        let number = socket.rawValue
+        let setFlags: UInt = 0x8914  // SIOCSIFFLAGS
+        try checked { request.withUnsafeBytes { clinux_ioctl(number, setFlags, $0.baseAddress) } }
+    }
+
+    // The runtime's own mask is not the container's: all CPUs that its cgroup allows.
+    private func resetAffinity() {
+        let mask = [UInt8](repeating: 0xff, count: 1024)
+        _ = clinux_sched_setaffinity(0, mask.count, mask)
+    }
+
+    private func prepareRoot() throws(StepReport) -> RootDirectory {
+        let steps = RootSteps(plan: plan)
+        guard plan.namespaces.has(.mount) else {
+            if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
+            let root = try call(.rootfs) { () throws(Errno) in
+                RootDirectory(try OwnedDescriptor.open(plan.root.path, [.path, .directory]))
+            }
+            try steps.enter(root)
+            return root
+        }
+        let root = try steps.open()
+        try MountSteps(plan: plan).run(in: root)
+        try DeviceSteps(plan: plan.devices).run(in: root)
+        if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
+        try runHooks("createContainer", plan.hooks.createContainer, status: "creating")
+        try steps.enter(root)
+        try call(.workingDirectory) { () throws(Errno) in
+            _ = try root.openOrMake(plan.process.workingDirectory, .directory)
+        }
+        if plan.process.hasTerminal {
+            try TerminalSteps(process: plan.process, channel: channel).run(in: root, isInit: true)
+        } else {
+            try reopenNullStreams(root)
+        }
+        try steps.seal(root)
+        return root
+    }
+
+    // A null device of the host's would keep the host's /dev busy, and shows as "(deleted)" inside.
+    private func reopenNullStreams(_ root: borrowing RootDirectory) throws(StepReport) {
+        try call(.standardStreams) { () throws(Errno) in
+            for number in Int32(0)...2 {
+                guard let status = statusIfOpen(number), status.isCharacterDevice(1, 3) else { continue }
+                do throws(Errno) {
+                    let null = try root.open("/dev/null", [.path, .noFollow])
+                    guard try fileStatus(null.rawValue).isCharacterDevice(1, 3) else { continue }
+                    let opened = try root.open("/dev/null", [.readWrite, .noFollow])
+                    try checked { clinux_dup3(opened.rawValue, number, 0) }
+                } catch {
+                    guard error == .noSuchFileOrDirectory else { throw error }
+                }
+            }
+        }
+    }
+
+    private func statusIfOpen(_ number: Int32) -> FileStatus? {
+        do throws(Errno) { return try fileStatus(number) } catch { return nil }
+    }
+
+    private func becomeProcess(in root: borrowing RootDirectory) throws(StepReport) -> String {
+        if let hostname = plan.hostname {
+            try call(.hostname) { () throws(Errno) in try checked { sethostname(hostname, hostname.utf8.count) } }
+        }
+        if let domainname = plan.domainname {
+            try call(.domainname) { () throws(Errno) in
+                try checked { setdomainname(domainname, domainname.utf8.count) }
+            }
+        }
+        try writeLabels(plan.process)
+        try ProcWrites(plan: plan).writeParameters()
+        if plan.namespaces.has(.mount) {
+            let steps = RootSteps(plan: plan)
+            try steps.protectPaths(root)
+            try steps.maskPaths(root)
+        }
+        try process.prepare()
+        process.completeEnvironment()
+        try process.installFilterWithListener()
+        try process.becomeUser()
+        return try process.findProgram()
+    }
+
+    private func waitForStart(_ program: String, _ root: Int32) throws(StepReport) -> Never {
+        try channel.ask(.ready)
+        try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
+        let first = 3 + launch.preservedDescriptors
+        guard let gate = launch.gate?.rawValue else {
+            // Close-on-exec takes the channel away at the very moment the program is executed.
+            try exposePreserved(first)
+            try start(program)
+        }
+        // Nothing of the host stays open while the container waits, maybe for days.
+        try call(.descriptors) { () throws(Errno) in
+            try checked { clinux_dup3(gate, first, 0o2000000) }
+            try checked { clinux_close_range(UInt32(first) + 1, ~0, 0) }
+        }
+        let starter = StartGate.waitForStart(first)
+        let late = ChildChannel(socket: starter)
+        do throws(StepReport) {
+            try exposePreserved(first)
+            try start(program)
+        } catch {
+            late.giveUp(error)
+        }
+    }
+
+    // What is preserved was marked close-on-exec by nobody; everything else is, without exception.
+    private func exposePreserved(_ first: Int32) throws(StepReport) {
+        try call(.descriptors) { () throws(Errno) in
+            let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
+            try checked { clinux_close_range(UInt32(first), ~0, closeOnExec) }
+        }
+    }
+
+    private func start(_ program: String) throws(StepReport) -> Never {
+        try process.execute(program) { () throws(StepReport) in
+            try runHooks("startContainer", plan.hooks.startContainer, status: "created")
+        }
+    }
+
+    private func runHooks(_ kind: String, _ hooks: [Hook], status: String) throws(StepReport) {
+        guard !hooks.isEmpty else { return }
+        let state = ContainerState(
+            ociVersion: plan.ociVersion, id: plan.id, pid: clinux_getpid(), status: status, bundle: plan.bundle,
+            rootfs: plan.root.path, annotations: plan.annotations)
+        do throws(Failure) {
+            try HookRunner(kind: kind, hooks: hooks, state: state.json()).run()
+        } catch {
+            throw StepReport(step: .hook, code: .canceled, text: error.message)
+        }
+    }
+}

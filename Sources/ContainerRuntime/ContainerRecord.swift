@@ -1,0 +1,137 @@
+// What is remembered of a container between commands: only what the kernel cannot tell.
+
+package import Cgroups
+internal import Kernel
+package import OCISpec
+
+/// The state record, ROOT/ID/state.json.
+package struct ContainerRecord: Equatable, Sendable {
+    package var id: String
+    package var ociVersion: String
+    package var bundle: String
+    package var rootfs: String
+    /// The init process in the host's numbers; 0 until it exists.
+    package var pid: Int32 = 0
+    /// With the pid, who it is: clock ticks after boot. proc(5).
+    package var startTime: UInt64 = 0
+    /// RFC 3339 with nanoseconds.
+    package var created: String
+    /// Who made it.
+    package var owner: UInt32
+    package var cgroup: CgroupLocation
+    /// The clone flags of the kinds of namespaces in which the container differs from the runtime.
+    package var namespaces: UInt64
+    package var hasSeccomp = false
+    /// Whether later commands have to read the config for these hooks.
+    package var hasPoststartHooks = false
+    package var hasPoststopHooks = false
+    package var annotations: [String: String]
+
+    package init(
+        id: String, ociVersion: String, bundle: String, rootfs: String, created: String, owner: UInt32,
+        cgroup: CgroupLocation, namespaces: UInt64, annotations: [String: String]
+    ) {
+        self.id = id
+        self.ociVersion = ociVersion
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.created = created
+        self.owner = owner
+        self.cgroup = cgroup
+        self.namespaces = namespaces
+        self.annotations = annotations
+    }
+
+    /// Whether the container has pids of its own: killing its init then ends all of it.
+    package var ownsProcesses: Bool { namespaces & NamespaceKind.pid.cloneFlag != 0 }
+}
+
+extension ContainerRecord: JSONDecodable, JSONEncodable {
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+        id = try cursor.required("id")
+        ociVersion = try cursor.required("ociVersion")
+        bundle = try cursor.required("bundle")
+        rootfs = try cursor.required("rootfs")
+        pid = try cursor.optional("pid") ?? 0
+        startTime = try cursor.optional("startTime") ?? 0
+        created = try cursor.required("created")
+        owner = try cursor.required("owner")
+        let place: StoredLocation = try cursor.required("cgroup")
+        cgroup = place.location
+        namespaces = try cursor.required("namespaces")
+        hasSeccomp = try cursor.optional("hasSeccomp") ?? false
+        hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
+        hasPoststopHooks = try cursor.optional("hasPoststopHooks") ?? false
+        annotations = try cursor.optional("annotations") ?? [:]
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("id", id)
+            writer.field("ociVersion", ociVersion)
+            writer.field("bundle", bundle)
+            writer.field("rootfs", rootfs)
+            writer.field("pid", pid)
+            writer.field("startTime", startTime)
+            writer.field("created", created)
+            writer.field("owner", owner)
+            writer.field("cgroup", StoredLocation(location: cgroup))
+            writer.field("namespaces", namespaces)
+            writer.flag("hasSeccomp", hasSeccomp)
+            writer.flag("hasPoststartHooks", hasPoststartHooks)
+            writer.flag("hasPoststopHooks", hasPoststopHooks)
+            writer.map("annotations", annotations)
+        }
+    }
+}
+
+private struct StoredLocation: JSONDecodable, JSONEncodable {
+    var location: CgroupLocation
+
+    init(location: CgroupLocation) { self.location = location }
+
+    init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+        let driver: String = try cursor.required("driver")
+        let hierarchy: String = try cursor.required("hierarchy")
+        let directories: [StoredDirectory] = try cursor.optional("directories") ?? []
+        guard let driver = CgroupDriver(rawValue: driver) else {
+            throw InvalidSpec(keyPath: "driver", problem: "unknown driver \"\(driver)\"")
+        }
+        guard let hierarchy = CgroupHierarchy(rawValue: hierarchy) else {
+            throw InvalidSpec(keyPath: "hierarchy", problem: "unknown hierarchy \"\(hierarchy)\"")
+        }
+        location = CgroupLocation(
+            driver: driver, hierarchy: hierarchy, directories: directories.map(\.directory),
+            unit: try cursor.optional("unit"), isUserUnit: try cursor.optional("isUserUnit") ?? false)
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("driver", location.driver.rawValue)
+            writer.field("hierarchy", location.hierarchy.rawValue)
+            writer.field("unit", location.unit)
+            writer.flag("isUserUnit", location.isUserUnit)
+            writer.field("directories", location.directories.map { StoredDirectory(directory: $0) })
+        }
+    }
+}
+
+private struct StoredDirectory: JSONDecodable, JSONEncodable {
+    var directory: CgroupDirectory
+
+    init(directory: CgroupDirectory) { self.directory = directory }
+
+    init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+        directory = CgroupDirectory(
+            controllers: try cursor.required("controllers"), mount: try cursor.required("mount"),
+            path: try cursor.required("path"))
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("controllers", directory.controllers)
+            writer.field("mount", directory.mount)
+            writer.field("path", directory.path)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// Copying a directory's content into a new filesystem, for `tmpcopyup`: data, modes, owners, links and xattrs.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// Copies everything in one directory into another; both are walked by descriptors, links are copied as links.
+func copyTree(from source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {
+    let readable = try OwnedDescriptor.open(".", [.readOnly, .directory], at: source.rawValue)
+    let writable = try OwnedDescriptor.open(".", [.readOnly, .directory], at: target.rawValue)
+    try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue))
+    for entry in try directoryEntries(readable.rawValue) {
+        try copyEntry(entry.name, from: readable.rawValue, to: writable.rawValue)
+    }
+}
+
+private func copyEntry(_ name: String, from source: Int32, to target: Int32) throws(Errno) {
+    let status = try fileStatus(at: name, in: source, followLinks: false)
+    switch status.mode & S_IFMT {
+    case S_IFDIR:
+        try checked { mkdirat(target, name, 0o700) }
+        let below = try OwnedDescriptor.open(name, [.path, .directory, .noFollow], at: source)
+        let copy = try OwnedDescriptor.open(name, [.path, .directory, .noFollow], at: target)
+        try copyTree(from: below, to: copy)
+    case S_IFREG:
+        let from = try OwnedDescriptor.open(name, [.readOnly, .noFollow], at: source)
+        let to = try OwnedDescriptor.open(name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600, at: target)
+        try copyContent(from: from.rawValue, to: to.rawValue)
+        try copyFacts(from: from.rawValue, to: to.rawValue, status)
+    case S_IFLNK:
+        let link = try readLink(source, name)
+        try checked { symlinkat(link, target, name) }
+        try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
+    default:
+        try checked { mknodat(target, name, status.mode, status.special) }
+        try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
+        try checked { fchmodat(target, name, status.mode & 0o7777, 0) }
+    }
+}
+
+private func copyContent(from source: Int32, to target: Int32) throws(Errno) {
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+        let length = try checked { buffer.withUnsafeMutableBytes { read(source, $0.baseAddress, $0.count) } }
+        if length == 0 { return }
+        try writeAll(buffer[..<length], to: target)
+    }
+}
+
+private func copyFacts(from source: Int32, to target: Int32, _ status: FileStatus) throws(Errno) {
+    try checked { fchown(target, status.uid, status.gid) }
+    try checked { fchmod(target, status.mode & 0o7777) }
+    try copyAttributes(from: source, to: target)
+}
+
+// An attribute the new filesystem has no place for is left behind: the content counts more.
+private func copyAttributes(from source: Int32, to target: Int32) throws(Errno) {
+    var names = [CChar](repeating: 0, count: 64 << 10)
+    let length = names.withUnsafeMutableBufferPointer { clinux_flistxattr(source, $0.baseAddress, $0.count) }
+    guard length > 0 else { return }
+    var value = [UInt8](repeating: 0, count: 64 << 10)
+    for name in names[..<length].split(separator: 0) {
+        let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let size = value.withUnsafeMutableBytes { clinux_fgetxattr(source, text, $0.baseAddress, $0.count) }
+        guard size >= 0 else { continue }
+        _ = value.withUnsafeBytes { clinux_fsetxattr(target, text, $0.baseAddress, size, 0) }
+    }
+}

@@ -1,0 +1,154 @@
+// The one conversation between the runtime and the process it has cloned: numbers from the child, words in the parent.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// What the child says; each message is one packet on a socket pair.
+///
+///     child                        parent
+///     mapIDs      ──────────────▶  writes uid_map and gid_map of the new user namespace
+///                 ◀──────────────  proceed
+///     adoptMe     ──────────────▶  has systemd put the child into its cgroup
+///                 ◀──────────────  proceed
+///     hooksDue    ──────────────▶  runs the prestart and createRuntime hooks
+///                 ◀──────────────  proceed
+///     terminal    ── master fd ─▶  sends it to the console socket, or keeps it
+///     listener    ── filter fd ─▶  sends it to the seccomp agent
+///                 ◀──────────────  proceed
+///     ready       ──────────────▶  sets limits, remembers the container
+///                 ◀──────────────  proceed: create waits at the gate, run executes the program
+///     failed      ──────────────▶  says which step of the plan, and the kernel's word
+///
+/// The child's end closes when the program is executed: that is how the parent of `run` and `exec` knows.
+enum ChildMessage: UInt8 {
+    case mapIDs = 1
+    case adoptMe, hooksDue, terminal, listener, ready, failed
+}
+
+/// What the parent answers; any other byte, and the end of the conversation, ends the child.
+let proceed: UInt8 = 0x70
+
+/// A step of the child's straight line.
+enum Step: UInt8 {
+    case enterCgroup = 1
+    case mapIDs, joinNamespace, cgroupNamespace, session, keyring, loopback, timeNamespace
+    case propagation, rootfs, mount, device, deviceLink
+    case hook, pivot, workingDirectory, terminal, console, standardStreams
+    case readOnlyRoot, readOnlyMount, hostname, domainname, kernelParameter, readonlyPath, maskedPath
+    case label, scheduling, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
+    case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
+}
+
+/// What of a step failed.
+enum Action: UInt8 {
+    case whole = 0
+    case openSource, makeTarget, coverProc, notDirectory, filesystemType, parameter, superblock, copyUp, attributes
+    case attach, propagation, idMapping, differentNode, makeNode, owner, nullDevice, isDirectory, notExecutable
+}
+
+/// Why the child gave up: small, so that text is made where memory and language are cheap.
+struct StepReport: Error, Equatable {
+    var step: Step
+    var index = 0
+    var action = Action.whole
+    var code: Errno
+    /// What only the child can know: the kernel's complaint about a parameter, a hook's output.
+    var text = ""
+
+    var packet: [UInt8] {
+        let number = UInt32(bitPattern: code.rawValue)
+        return [
+            ChildMessage.failed.rawValue, step.rawValue, action.rawValue, UInt8(truncatingIfNeeded: index),
+            UInt8(truncatingIfNeeded: index >> 8), UInt8(truncatingIfNeeded: index >> 16),
+            UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8),
+        ] + Array(text.utf8.prefix(3000))
+    }
+
+    init(step: Step, index: Int = 0, action: Action = .whole, code: Errno, text: String = "") {
+        self.step = step
+        self.index = index
+        self.action = action
+        self.code = code
+        self.text = text
+    }
+
+    init?(packet: [UInt8]) {
+        guard packet.count >= 8, packet[0] == ChildMessage.failed.rawValue, let step = Step(rawValue: packet[1]),
+            let action = Action(rawValue: packet[2])
+        else { return nil }
+        self.step = step
+        self.action = action
+        index = Int(packet[3]) | Int(packet[4]) << 8 | Int(packet[5]) << 16
+        code = Errno(rawValue: Int32(packet[6]) | Int32(packet[7]) << 8)
+        text = String(decoding: packet[8...], as: UTF8.self)
+    }
+}
+
+/// A failed part of a step, before it is known which step it belongs to.
+struct ActionFailure: Error {
+    var action: Action
+    var code: Errno
+    var text = ""
+}
+
+/// Runs a system call; which part of the step it is counts only if it fails.
+@inline(__always)
+func part<Value: ~Copyable>(
+    _ action: Action, _ body: () throws(Errno) -> Value
+) throws(ActionFailure) -> Value {
+    do throws(Errno) { return try body() } catch { throw ActionFailure(action: action, code: error) }
+}
+
+/// Runs the parts of a step.
+@inline(__always)
+func step<Value: ~Copyable>(
+    _ step: Step, _ index: Int = 0, _ body: () throws(ActionFailure) -> Value
+) throws(StepReport) -> Value {
+    do throws(ActionFailure) {
+        return try body()
+    } catch {
+        throw StepReport(step: step, index: index, action: error.action, code: error.code, text: error.text)
+    }
+}
+
+/// Runs a step that is a single system call.
+@inline(__always)
+func call<Value: ~Copyable>(
+    _ step: Step, _ index: Int = 0, _ body: () throws(Errno) -> Value
+) throws(StepReport) -> Value {
+    do throws(Errno) { return try body() } catch { throw StepReport(step: step, index: index, code: error) }
+}
+
+/// The child's end of the conversation.
+struct ChildChannel {
+    let socket: Int32
+
+    func send(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
+        try call(.conversation) { () throws(Errno) in
+            try sendMessage(socket, [message.rawValue] + bytes, descriptor: descriptor)
+        }
+    }
+
+    /// Waits for the parent; without an answer the child has nothing left to live for.
+    func awaitProceed() {
+        var answer: UInt8 = 0
+        while true {
+            let length = read(socket, &answer, 1)
+            if length == 1, answer == proceed { return }
+            if length < 0, errno == EINTR { continue }
+            _exit(1)
+        }
+    }
+
+    func ask(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
+        try send(message, descriptor: descriptor, bytes: bytes)
+        awaitProceed()
+    }
+
+    /// Reports why the child ends, and ends it.
+    func giveUp(_ report: StepReport) -> Never {
+        do throws(Errno) { try sendMessage(socket, report.packet) } catch {}
+        _exit(1)
+    }
+}

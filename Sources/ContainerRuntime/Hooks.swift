@@ -1,0 +1,107 @@
+// Hooks: programs of the engine, run at six points of a container's life. runtime-spec, config.md, "Hooks".
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import SystemPackage
+
+/// Runs the hooks of one kind, in order, until one fails.
+struct HookRunner {
+    let kind: String
+    let hooks: [Hook]
+    /// What every hook reads on its stdin.
+    let state: [UInt8]
+
+    /// - Throws: which hook failed, how it ended, and what it printed.
+    func run() throws(Failure) {
+        for (index, hook) in hooks.enumerated() {
+            do throws(Failure) {
+                try HookProcess(hook: hook, state: state).run()
+            } catch {
+                throw error.during("error running \(kind) hook #\(index) (\(hook.path))")
+            }
+        }
+    }
+}
+
+/// One hook, from its start to its end.
+///
+/// Its streams are files in memory: a hook that reads nothing, prints much, or leaves a daemon behind that holds them
+/// open cannot make the runtime wait.
+private struct HookProcess {
+    let hook: Hook
+    let state: [UInt8]
+
+    private static let mostOutput = 4096
+
+    func run() throws(Failure) {
+        let input = try memoryFile()
+        try during("write the state") { () throws(Errno) in
+            try writeAll(state, to: input.rawValue)
+            lseek(input.rawValue, 0, SEEK_SET)
+        }
+        let output = try memoryFile()
+        let errors = try memoryFile()
+        let image = ExecImage(
+            arguments: hook.args.isEmpty ? [hook.path] : hook.args, environment: hook.env ?? currentEnvironment())
+        guard let child = try during("clone", { () throws(Errno) in try cloneProcess(namespaces: []) }) else {
+            become(image, [input.rawValue, output.rawValue, errors.rawValue])
+        }
+        let ended = try during("wait") { () throws(Errno) in
+            try waitUntilReadable(child.pidfd.rawValue, milliseconds: hook.timeout.map { milliseconds($0) } ?? -1)
+        }
+        if !ended { try? signalProcess(child.pidfd, SIGKILL) }
+        let end = try during("wait") { () throws(Errno) in try waitForEnd(of: child.pid) }
+        let printed = "stdout: \(text(of: output)), stderr: \(text(of: errors))"
+        guard ended else {
+            throw Failure(.other, "timed out after \(hook.timeout ?? 0) s and was killed, \(printed)")
+        }
+        switch end {
+        case .exited(0): return
+        case .exited(let status): throw Failure(.other, "exit status \(status), \(printed)")
+        case .signalled(let signal): throw Failure(.other, "\(Signal(rawValue: signal).name), \(printed)")
+        }
+    }
+
+    private func milliseconds(_ seconds: Int) -> Int32 {
+        Int32(clamping: seconds.multipliedReportingOverflow(by: 1000).partialValue)
+    }
+
+    private func memoryFile() throws(Failure) -> OwnedDescriptor {
+        try during("make a memory file") { () throws(Errno) in
+            OwnedDescriptor(adopting: try checked { clinux_memfd_create("hook", 1) })
+        }
+    }
+
+    private func text(of file: borrowing OwnedDescriptor) -> String {
+        lseek(file.rawValue, 0, SEEK_SET)
+        var bytes: [UInt8] = []
+        do throws(Errno) { bytes = try readAll(file.rawValue) } catch { return "?" }
+        var text = String(decoding: bytes.prefix(Self.mostOutput), as: UTF8.self)
+        while text.last?.isNewline == true { text.removeLast() }
+        return "\"" + text + "\""
+    }
+
+    private func become(_ image: ExecImage, _ streams: [Int32]) -> Never {
+        for (target, number) in streams.enumerated() { _ = clinux_dup3(number, Int32(target), 0) }
+        // What was inherited without close-on-exec is for the container, not for its hooks.
+        _ = clinux_close_range(3, ~0, 4)
+        _ = clinux_sigprocmask(SIG_SETMASK, 0, nil)
+        _ = clinux_execveat(-100, hook.path, image.arguments, image.environment, 0)
+        let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).word)".utf8)
+        write(2, complaint, complaint.count)
+        _exit(127)
+    }
+}
+
+/// The environment of this process.
+func currentEnvironment() -> [String] {
+    var entries: [String] = []
+    var next = clinux_environ()
+    while let entry = next?.pointee {
+        entries.append(String(cString: entry))
+        next = next?.successor()
+    }
+    return entries
+}

@@ -1,0 +1,176 @@
+// The child's mounts: every one is made detached, given its attributes, and attached to an opened place in the rootfs.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Makes the mounts of a plan under a root.
+struct MountSteps {
+    let plan: ContainerPlan
+
+    func run(in root: borrowing RootDirectory) throws(StepReport) {
+        for (index, mount) in plan.mounts.enumerated() {
+            try step(.mount, index) { () throws(ActionFailure) in try make(mount, in: root) }
+        }
+    }
+
+    private func make(_ mount: MountStep, in root: borrowing RootDirectory) throws(ActionFailure) {
+        switch mount.object {
+        case .filesystem(let type, let source, let parameters):
+            try makeFilesystem(mount, type: type, source: source, parameters, in: root)
+        case .bind(let source, let recursive):
+            try bind(mount, source, recursive: recursive, in: root)
+        case .remount:
+            let target = try open(mount, .directory, in: root, mayMake: false)
+            try change(target, mount)
+        case .legacyCgroup(let hierarchies):
+            try LegacyCgroupMount(mount: mount, hierarchies: hierarchies).make(on: try open(mount, .directory, in: root))
+        case .unifiedCgroup(let directory):
+            try makeUnifiedCgroup(mount, directory, in: root)
+        }
+    }
+
+    private func makeFilesystem(
+        _ mount: MountStep, type: String, source: String, _ parameters: [MountStep.Parameter],
+        in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
+        var parameters = parameters
+        let isPseudo = type == "proc" || type == "sysfs"
+        if type == "tmpfs", !parameters.contains(where: { $0.name == "mode" }),
+            let mode = existingMode(mount.destination, in: root)
+        {
+            parameters.append(MountStep.Parameter("mode", String(mode, radix: 8)))
+        }
+        let target = try open(mount, .directory, in: root, isPseudo: isPseudo)
+        let made: OwnedDescriptor
+        if type == "sysfs", plan.namespaces.has(.user), !plan.namespaces.has(.network) {
+            // A user namespace may only mount a sysfs that shows a network namespace of its own.
+            made = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
+            try part(.attributes) { () throws(Errno) in try changeMount(made, mount.attributes) }
+        } else {
+            let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
+            made = try newFilesystem(
+                type: type, source: source, parameters, attributes: mount.attributes.set.subtracting(late))
+            if mount.copiesUp {
+                try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made) }
+                if !late.isEmpty {
+                    try part(.attributes) { () throws(Errno) in try changeMount(made, AttributeChange(set: late)) }
+                }
+            }
+        }
+        try part(.attach) { () throws(Errno) in try attachMount(made, on: target) }
+        try changeTree(made, mount)
+    }
+
+    private func bind(
+        _ mount: MountStep, _ source: String, recursive: Bool, in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
+        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(source, recursive: recursive) }
+        let status = try part(.openSource) { () throws(Errno) in try fileStatus(tree.rawValue) }
+        if mount.destination == "/proc" {
+            let magic = try part(.openSource) { () throws(Errno) in try filesystem(of: tree.rawValue).magic }
+            guard magic == FilesystemMagic.proc else { throw ActionFailure(action: .coverProc, code: .notPermitted) }
+        }
+        let target = try open(mount, status.isDirectory ? .directory : .file, in: root)
+        try change(tree, mount)
+        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
+        try changeTree(tree, mount)
+    }
+
+    private func makeUnifiedCgroup(
+        _ mount: MountStep, _ directory: String, in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
+        let target = try open(mount, .directory, in: root)
+        let tree: OwnedDescriptor
+        if plan.namespaces.has(.cgroup) {
+            tree = try newFilesystem(type: "cgroup2", source: "cgroup", [], attributes: mount.attributes.set)
+        } else {
+            tree = try part(.openSource) { () throws(Errno) in try cloneMount(directory, recursive: false) }
+            try change(tree, mount)
+        }
+        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
+        try changeTree(tree, mount)
+    }
+
+    /// The place of a mount, made if it is missing; never a place in a procfs that may not be covered.
+    private func open(
+        _ mount: MountStep, _ leaf: RootDirectory.Leaf, in root: borrowing RootDirectory, isPseudo: Bool = false,
+        mayMake: Bool = true
+    ) throws(ActionFailure) -> OwnedDescriptor {
+        let rules: Resolution = isPseudo ? .noSymlinks : []
+        let target: OwnedDescriptor
+        do throws(Errno) {
+            target =
+                try mayMake
+                ? root.openOrMake(mount.destination, leaf, resolving: rules)
+                : root.open(mount.destination, resolving: rules)
+        } catch {
+            let isLink = isPseudo && (error == .tooManySymbolicLinkLevels || error == .notDirectory)
+            throw ActionFailure(action: isLink ? .notDirectory : .makeTarget, code: error)
+        }
+        // A link in the rootfs can lead into a procfs that is mounted already: the place decides, not its name.
+        let magic = try part(.makeTarget) { () throws(Errno) in try filesystem(of: target.rawValue).magic }
+        if magic == FilesystemMagic.proc, mount.destination != "/proc", !Rules.mayCoverProc(mount.destination) {
+            throw ActionFailure(action: .coverProc, code: .notPermitted)
+        }
+        return target
+    }
+
+    private func existingMode(_ path: String, in root: borrowing RootDirectory) -> UInt32? {
+        do throws(Errno) { return try fileStatus(root.open(path).rawValue).mode & 0o7777 } catch { return nil }
+    }
+
+    private func change(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {
+        guard !mount.attributes.isEmpty else { return }
+        do throws(Errno) {
+            try changeMount(tree, mount.attributes)
+        } catch {
+            throw ActionFailure(action: .attributes, code: error)
+        }
+    }
+
+    private func changeTree(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {
+        if !mount.recursiveAttributes.isEmpty {
+            do throws(Errno) {
+                try changeMount(tree, mount.recursiveAttributes, recursive: true)
+            } catch {
+                throw ActionFailure(action: .attributes, code: error)
+            }
+        }
+        for change in mount.propagation {
+            do throws(Errno) {
+                try changeMount(
+                    tree, AttributeChange(), propagation: change.kind, recursive: change.recursive)
+            } catch {
+                throw ActionFailure(action: .propagation, code: error)
+            }
+        }
+    }
+}
+
+/// A detached mount of a new instance of a filesystem.
+func newFilesystem(
+    type: String, source: String, _ parameters: [MountStep.Parameter], attributes: MountAttributes
+) throws(ActionFailure) -> OwnedDescriptor {
+    let context = try part(.filesystemType) { () throws(Errno) in try FilesystemContext(type: type) }
+    try set("source", source, context, .parameter)
+    for parameter in parameters { try set(parameter.name, parameter.value, context, .parameter) }
+    do throws(Errno) {
+        return try context.mount(attributes)
+    } catch {
+        throw ActionFailure(action: .superblock, code: error, text: context.complaint() ?? "")
+    }
+}
+
+private func set(
+    _ name: String, _ value: String?, _ context: borrowing FilesystemContext, _ action: Action
+) throws(ActionFailure) {
+    do throws(Errno) {
+        try context.set(name, value)
+    } catch {
+        let text = value.map { "\(name)=\($0)" } ?? name
+        throw ActionFailure(action: action, code: error, text: context.complaint() ?? text)
+    }
+}

@@ -1,0 +1,70 @@
+// A procfs of our own: no mount of the container, and no bind mount over a file in it, can stand in its place.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// A detached procfs of the caller's pid namespace; CVE-2019-16884, CVE-2025-52881.
+struct PrivateProc: ~Copyable {
+    private let root: OwnedDescriptor
+
+    /// Where a new procfs may not be mounted (a locked-down nested host), a clone of /proc that is checked to be one.
+    init() throws(Errno) {
+        do throws(ActionFailure) {
+            root = try newFilesystem(type: "proc", source: "proc", [], attributes: [.noSuid, .noDev, .noExec])
+        } catch {
+            guard error.code == .notPermitted || error.code == .permissionDenied else { throw error.code }
+            let clone = try OwnedDescriptor.open("/proc", [.path, .directory, .noFollow])
+            guard try filesystem(of: clone.rawValue).magic == FilesystemMagic.proc,
+                try fileStatus(clone.rawValue).inode == 1
+            else { throw error.code }
+            root = clone
+        }
+    }
+
+    /// Writes to a file in it; neither links nor mounts are followed on the way.
+    borrowing func write(_ path: String, _ text: String) throws(Errno) {
+        let file = try openBelow(
+            root.rawValue, path, .writeOnly,
+            resolving: [.beneath, .noSymlinks, .noMagicLinks, .noCrossingMounts])
+        try writeAll(text.utf8, to: file.rawValue)
+    }
+}
+
+/// The labels and kernel parameters of a container, written through a procfs of our own.
+struct ProcWrites {
+    let plan: ContainerPlan
+
+    func writeParameters() throws(StepReport) {
+        guard !plan.kernelParameters.isEmpty else { return }
+        let proc = try call(.kernelParameter) { () throws(Errno) in try PrivateProc() }
+        for (index, parameter) in plan.kernelParameters.enumerated() {
+            try call(.kernelParameter, index) { () throws(Errno) in
+                try proc.write("sys/" + parameter.path, parameter.value)
+            }
+        }
+    }
+}
+
+/// Has the program run under an AppArmor profile or an SELinux label from its first instruction on.
+func writeLabels(_ process: ProcessPlan) throws(StepReport) {
+    guard process.apparmorProfile != nil || process.selinuxLabel != nil else { return }
+    let proc = try call(.label) { () throws(Errno) in try PrivateProc() }
+    // "self" is a link, and links are not followed: the number is asked for.
+    let own = "\(clinux_getpid())"
+    if let profile = process.apparmorProfile {
+        try call(.label) { () throws(Errno) in
+            do throws(Errno) {
+                try proc.write(own + "/attr/apparmor/exec", "exec " + profile)
+            } catch {
+                guard error == .noSuchFileOrDirectory else { throw error }
+                try proc.write(own + "/attr/exec", "exec " + profile)
+            }
+        }
+    }
+    if let label = process.selinuxLabel {
+        try call(.label, 1) { () throws(Errno) in try proc.write(own + "/attr/exec", label) }
+    }
+}

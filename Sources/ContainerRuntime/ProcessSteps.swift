@@ -1,0 +1,194 @@
+// The last part of the child's line, shared by create and exec: become the user the config names, then the program.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Turns the child into the process that a plan describes.
+struct ProcessSteps {
+    let plan: ProcessPlan
+    let image: ExecImage
+    let filter: SeccompFilter?
+    let channel: ChildChannel
+
+    /// A filter without noNewPrivileges is installed with CAP_SYS_ADMIN, which is kept until then. seccomp(2).
+    private var keepsAdministration: Bool { filter != nil && !plan.noNewPrivileges }
+
+    /// What the config grants, less what the runtime does not have itself: nobody can give that.
+    private func finalSets() throws(Errno) -> CapabilitySets {
+        let own = try capabilitySets().permitted
+        return CapabilitySets(
+            effective: plan.capabilities.effective.intersection(own),
+            permitted: plan.capabilities.permitted.intersection(own),
+            inheritable: plan.capabilities.inheritable.intersection(plan.capabilities.bounding).intersection(own))
+    }
+
+    /// Personality, scheduling, labels: what the user may have no right to any more.
+    func prepare() throws(StepReport) {
+        try call(.scheduling) { () throws(Errno) in try applyScheduling() }
+        if plan.noNewPrivileges { try call(.noNewPrivileges) { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) } }
+    }
+
+    private func applyScheduling() throws(Errno) {
+        let scheduling = plan.scheduling
+        if let attributes = scheduling.attributes {
+            // struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period. sched_setattr(2).
+            var words: (UInt32, UInt32, UInt64, Int32, UInt32, UInt64, UInt64, UInt64) = (
+                48, attributes.policy, attributes.flags, attributes.nice, attributes.priority, attributes.runtime,
+                attributes.deadline, attributes.period
+            )
+            try checked { clinux_sched_setattr(0, &words, 0) }
+        }
+        if let priority = scheduling.ioPriority {
+            let processGroup: Int32 = 2  // IOPRIO_WHO_PGRP
+            try checked { clinux_ioprio_set(processGroup, 0, priority) }
+        }
+        if let personality = scheduling.personality { try checked { clinux_personality(UInt(personality)) } }
+        if let policy = scheduling.memoryPolicy {
+            let words = policy.nodes.map { UInt($0) }
+            try checked { clinux_set_mempolicy(policy.mode, words, UInt(words.count * 64 + 1)) }
+        }
+    }
+
+    /// Takes on the identity; afterwards only ``execute(gate:)`` is left.
+    func becomeUser() throws(StepReport) {
+        try call(.boundingSet) { () throws(Errno) in try limitBoundingSet(to: plan.capabilities.bounding) }
+        try changeDirectoryEarly()
+        try reownStandardStreams()
+        try call(.capabilities) { () throws(Errno) in try processControl(.setKeepCapabilities, 1) }
+        try call(.groups) { () throws(Errno) in try applyGroups() }
+        try call(.group) { () throws(Errno) in try setGroup(plan.gid) }
+        try call(.user) { () throws(Errno) in try setUser(plan.uid) }
+        try call(.capabilities) { () throws(Errno) in
+            try setCapabilities(try waitingSets())
+            // Changing ids has cleared it: the child must not outlive a runtime that is killed before it is done.
+            try processControl(.setParentDeathSignal, UInt(SIGKILL))
+        }
+        umask(plan.umask)
+        try enterDirectory()
+    }
+
+    // Until the filter is in place the process keeps the one capability that installing it takes.
+    private func waitingSets() throws(Errno) -> CapabilitySets {
+        var sets = try finalSets()
+        if keepsAdministration {
+            sets.permitted.insert(.systemAdministration)
+            sets.effective.insert(.systemAdministration)
+        }
+        return sets
+    }
+
+    private func applyGroups() throws(Errno) {
+        do throws(Errno) {
+            try setGroups(plan.additionalGroups)
+        } catch {
+            // In a user namespace whose setgroups is denied the groups cannot change; only asking for some is an error.
+            guard error == .notPermitted, plan.additionalGroups.isEmpty else { throw error }
+        }
+    }
+
+    // First as root, who may enter what the user may not; what only the user may enter comes later.
+    private func changeDirectoryEarly() throws(StepReport) {
+        do throws(Errno) {
+            try checked { chdir(plan.workingDirectory) }
+        } catch {
+            guard error == .permissionDenied || error == .notPermitted else {
+                throw StepReport(step: .changeDirectory, code: error)
+            }
+        }
+    }
+
+    private func enterDirectory() throws(StepReport) {
+        do throws(Errno) {
+            try checked { chdir(plan.workingDirectory) }
+        } catch {
+            // Whoever could enter only as root is there already.
+            guard error == .permissionDenied || error == .notPermitted, isInside() else {
+                throw StepReport(step: .changeDirectory, code: error)
+            }
+        }
+        guard isInside() else { throw StepReport(step: .escapedDirectory, code: .permissionDenied) }
+    }
+
+    // CVE-2024-21626: the kernel prefixes a directory outside the root with "(unreachable)".
+    private func isInside() -> Bool {
+        withUnsafeTemporaryAllocation(byteCount: 4097, alignment: 1) { buffer in
+            let length = clinux_getcwd(buffer.assumingMemoryBound(to: CChar.self).baseAddress, buffer.count)
+            return length > 0 && buffer[0] == UInt8(ascii: "/")
+        }
+    }
+
+    // The user can then open /dev/stdout and the like. Only the owner changes, and never that of a shared null device.
+    private func reownStandardStreams() throws(StepReport) {
+        for number in Int32(0)...2 {
+            do throws(Errno) {
+                let status = try fileStatus(number)
+                if status.uid == plan.uid || status.isCharacterDevice(1, 3) { continue }
+                try checked { fchown(number, plan.uid, ~0) }
+            } catch {
+                let tolerated: [Errno] = [.notPermitted, .readOnlyFileSystem, .badFileDescriptor, .invalidArgument]
+                guard tolerated.contains(error) else { throw StepReport(step: .standardStreams, code: error) }
+            }
+        }
+    }
+
+    /// Sets `HOME` from the container's /etc/passwd where the config leaves it open.
+    func completeEnvironment() {
+        guard plan.needsHome else { return }
+        var home = "/"
+        do throws(Errno) {
+            home = homeDirectory(of: plan.uid, passwd: try readFile("/etc/passwd")) ?? "/"
+        } catch {
+            // An image without users has no homes.
+        }
+        image.append("HOME=" + home)
+    }
+
+    /// The path of the program, as the user may execute it.
+    func findProgram() throws(StepReport) -> String {
+        var denied: Errno?
+        for candidate in plan.candidates {
+            do throws(Errno) {
+                let status = try fileStatus(at: candidate)
+                if status.isDirectory { throw .isDirectory }
+                let asEffectiveUser: Int32 = 0x200  // AT_EACCESS
+                try checked { clinux_faccessat2(-100, candidate, X_OK, asEffectiveUser) }
+                return candidate
+            } catch {
+                if plan.candidates.count == 1 { throw StepReport(step: .lookup, code: error) }
+                if error == .permissionDenied { denied = error }
+            }
+        }
+        throw StepReport(step: .lookup, code: denied ?? .noSuchFileOrDirectory)
+    }
+
+    /// Installs the filter: early for one whose notifications go to an agent, who must be there before the program is.
+    func installFilterWithListener() throws(StepReport) {
+        guard let filter, filter.flags.contains(.newListener) else { return }
+        let listener = try call(.seccomp) { () throws(Errno) in try installFilter(filter) }
+        try channel.ask(.listener, descriptor: listener)
+        close(listener)
+    }
+
+    /// Drops what is left of the rights, installs the filter, and becomes the program.
+    func execute(_ program: String, beforeProgram: () throws(StepReport) -> Void) throws(StepReport) -> Never {
+        let pending = filter.flatMap { $0.flags.contains(.newListener) ? nil : $0 }
+        if let pending, keepsAdministration {
+            try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }
+        }
+        try call(.capabilities) { () throws(Errno) in
+            let sets = try finalSets()
+            try setCapabilities(sets)
+            let ambient = plan.capabilities.ambient.intersection(sets.inheritable).intersection(sets.permitted)
+            if !ambient.isEmpty { try setAmbient(ambient) }
+        }
+        if let pending, !keepsAdministration {
+            try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }
+        }
+        try beforeProgram()
+        _ = clinux_execveat(-100, program, image.arguments, image.environment, 0)
+        throw StepReport(step: .execute, code: Errno(rawValue: errno))
+    }
+}

@@ -1,0 +1,82 @@
+// Where a created container waits for `start`, and how start learns whether the program was executed.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A listening socket in the container's directory. The init process accepts one connection, reads one byte, and goes
+/// on; the connection closes when the program is executed, or carries the report of why it was not.
+enum StartGate {
+    private static let go: UInt8 = 0x67
+
+    /// Makes the gate of a new container.
+    static func make(in directory: borrowing ContainerDirectory) throws(Failure) -> OwnedDescriptor {
+        let path = directory.socketPath(ContainerDirectory.gateName)
+        return try during("make \(directory.path)/\(ContainerDirectory.gateName)") { () throws(Errno) in
+            let old = umask(0o177)
+            defer { umask(old) }
+            return try listenSocket(at: path)
+        }
+    }
+
+    /// The init process waits here, for ever if need be. Returns the connection of whoever started it.
+    static func waitForStart(_ listener: Int32) -> Int32 {
+        exitOnTermination()
+        while true {
+            let connection = clinux_accept4(listener, 0o2000000)
+            guard connection >= 0 else {
+                if errno == EINTR || errno == ECONNABORTED { continue }
+                _exit(1)
+            }
+            var word: UInt8 = 0
+            // A starter that is killed before it has said the word leaves the container as it was.
+            if read(connection, &word, 1) == 1, word == go {
+                close(listener)
+                restoreTermination()
+                return connection
+            }
+            close(connection)
+        }
+    }
+
+    // The first process of a pid namespace is deaf to signals it has no handler for; a created container shall
+    // still go when it is told to.
+    private static let terminating = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+    private static func exitOnTermination() {
+        for number in terminating { signal(number) { _exit(128 + $0) } }
+    }
+    private static func restoreTermination() {
+        for number in terminating { signal(number, SIG_DFL) }
+    }
+
+    /// Lets the container go on.
+    /// - Throws: the container's init is gone, or the report of why its program was not executed.
+    static func open(in directory: borrowing ContainerDirectory) throws(Failure) -> StepReport? {
+        let connection: OwnedDescriptor
+        do throws(Errno) {
+            connection = try connectSocket(to: directory.socketPath(ContainerDirectory.gateName))
+        } catch {
+            switch error {
+            case .connectionRefused, .noSuchFileOrDirectory:
+                throw Failure(.wrongState, "cannot start a container that has stopped")
+            default: throw Failure("connect to \(directory.path)/\(ContainerDirectory.gateName)", error)
+            }
+        }
+        let message = try during("start \(directory.id)") { () throws(Errno) in
+            try writeAll([go], to: connection.rawValue)
+            return try receiveAll(connection.rawValue)
+        }
+        return StepReport(packet: message)
+    }
+
+    private static func receiveAll(_ connection: Int32) throws(Errno) -> [UInt8] {
+        do throws(Errno) {
+            return try readAll(connection, limit: 8192)
+        } catch {
+            // The init process was killed with the connection open.
+            if error == .connectionReset { return [] }
+            throw error
+        }
+    }
+}

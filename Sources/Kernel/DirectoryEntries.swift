@@ -1,0 +1,34 @@
+// Reading a directory by its descriptor.
+
+internal import CLinux
+package import SystemPackage
+
+/// One name in a directory.
+package struct DirectoryEntry: Equatable, Sendable {
+    package var name: String
+    /// `DT_*` of readdir(3).
+    package var kind: UInt8
+    package var isDirectory: Bool { kind == 4 }
+}
+
+/// Everything in a directory but "." and "..". getdents64(2).
+package func directoryEntries(_ directory: Int32) throws(Errno) -> [DirectoryEntry] {
+    var entries: [DirectoryEntry] = []
+    var buffer = [UInt8](repeating: 0, count: 8192)
+    while true {
+        let size = buffer.count
+        let length = try checked { buffer.withUnsafeMutableBytes { clinux_getdents64(directory, $0.baseAddress, size) } }
+        if length == 0 { return entries }
+        buffer.withUnsafeBytes { bytes in
+            var offset = 0
+            while offset < length {
+                // struct linux_dirent64: inode 8, offset 8, record length 2, kind 1, name.
+                let record = Int(bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
+                let name = bytes[(offset + 19)..<(offset + record)].prefix { $0 != 0 }
+                let text = String(decoding: name, as: UTF8.self)
+                if text != ".", text != ".." { entries.append(DirectoryEntry(name: text, kind: bytes[offset + 18])) }
+                offset += record
+            }
+        }
+    }
+}
