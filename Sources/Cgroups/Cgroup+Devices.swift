@@ -1,0 +1,46 @@
+// Putting a device policy into force.
+
+internal import Kernel
+internal import SystemPackage
+
+extension Cgroup {
+    /// Puts a device policy into force.
+    /// - Parameter isNew: the whole paths of directories that were just made, where no rule was ever set.
+    func apply(
+        _ policy: DevicePolicy, _ open: borrowing OpenCgroup, isNew: Set<String>
+    ) throws(CgroupFailure) {
+        guard let index = index(of: "devices") else {
+            if location.hierarchy != .unified, !policy.allowsEverything, !policy.mayBeRefused {
+                throw CgroupFailure(
+                    .unavailable, "linux.resources.devices: the host has no devices cgroup controller")
+            }
+            return
+        }
+        let directory = location.directories[index]
+        let number = open.descriptors[index]
+        if directory.isUnified {
+            try DeviceProgram(policy).attach(to: number, path: directory.fullPath, mayBeRefused: policy.mayBeRefused)
+        } else {
+            try applyLegacy(policy, number, directory, isNew: isNew.contains(directory.fullPath))
+        }
+    }
+
+    private func applyLegacy(
+        _ policy: DevicePolicy, _ number: Int32, _ directory: CgroupDirectory, isNew: Bool
+    ) throws(CgroupFailure) {
+        let wanted = try LegacyDevices(policy)
+        // A new directory starts with its parent's rules, and can never allow more than these.
+        if isNew, policy.allowsEverything { return }
+        let current = isNew ? nil : (try? readText("devices.list", at: number)).flatMap(LegacyDevices.init(list:))
+        for transition in wanted.transitions(from: current) {
+            let file = transition.allow ? "devices.allow" : "devices.deny"
+            do throws(Errno) {
+                try writeFile(file, transition.text, at: number)
+            } catch {
+                if policy.mayBeRefused, error == .notPermitted || error == .permissionDenied { return }
+                throw CgroupFailure(
+                    "linux.resources.devices: write \"\(transition.text)\" to \(directory.fullPath)/\(file)", error)
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// Stopping all processes of the cgroup, and letting them go on.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+extension Cgroup {
+    /// Freezes the cgroup and waits until every process stands still.
+    /// - Throws: when the kernel does not get there in time; the cgroup is thawed again then.
+    package func freeze() throws(CgroupFailure) {
+        guard let directory = location.directory(of: "freezer") else { throw noFreezer }
+        do throws(Errno) {
+            let own = try open(directory)
+            if directory.isUnified { try freezeUnified(own) } else { try freezeLegacy(own) }
+        } catch {
+            try? thaw()
+            throw CgroupFailure("freeze cgroup \(directory.fullPath)", error)
+        }
+    }
+
+    /// Lets the processes go on.
+    package func thaw() throws(CgroupFailure) {
+        guard let directory = location.directory(of: "freezer") else { throw noFreezer }
+        do throws(Errno) {
+            let own = try open(directory)
+            if directory.isUnified {
+                try writeFile("cgroup.freeze", "0", at: own.rawValue)
+                return
+            }
+            try writeFile("freezer.state", "THAWED", at: own.rawValue)
+        } catch {
+            throw CgroupFailure("thaw cgroup \(directory.fullPath)", error)
+        }
+    }
+
+    /// Whether this cgroup itself was frozen, and not only one above it; a cgroup that is gone is not.
+    package func isFrozen() throws(CgroupFailure) -> Bool { try isFrozen(in: location.directories) }
+
+    /// The same, looking only at some of the directories.
+    func isFrozen(in directories: [CgroupDirectory]) throws(CgroupFailure) -> Bool {
+        let freezer = directories.first {
+            $0.controllers.contains("freezer") || (location.hierarchy == .unified && $0.isUnified)
+        }
+        guard let freezer else { return false }
+        do throws(Errno) {
+            let own = try open(freezer)
+            let file = freezer.isUnified ? "cgroup.freeze" : "freezer.self_freezing"
+            return try readValue(file, at: own) == "1"
+        } catch Errno.noSuchFileOrDirectory {
+            return false
+        } catch Errno.operationNotSupportedByDevice {
+            return false
+        } catch {
+            throw CgroupFailure("read the freezer state of cgroup \(freezer.fullPath)", error)
+        }
+    }
+
+    private var noFreezer: CgroupFailure {
+        CgroupFailure(.unavailable, "freeze the container: it has no cgroup with a freezer")
+    }
+
+    /// The v1 freezer may stick at FREEZING while processes are forking; thawing for a moment lets these finish.
+    private func freezeLegacy(_ own: borrowing OwnedDescriptor) throws(Errno) {
+        for attempt in 1...1_000 {
+            if attempt % 50 == 0 {
+                try writeFile("freezer.state", "THAWED", at: own.rawValue)
+                pause(microseconds: 10_000)
+            }
+            try writeFile("freezer.state", "FROZEN", at: own.rawValue)
+            if attempt % 25 == 24 { pause(microseconds: 10) }
+            switch try readValue("freezer.state", at: own) {
+            case "FROZEN": return
+            case "FREEZING": pause(microseconds: 10)
+            default: throw .invalidArgument
+            }
+        }
+        throw .resourceBusy
+    }
+
+    private func freezeUnified(_ own: borrowing OwnedDescriptor) throws(Errno) {
+        // Opened before the write, so that no change of it can be missed.
+        let events = try OwnedDescriptor.open("cgroup.events", .readOnly, at: own.rawValue)
+        try writeFile("cgroup.freeze", "1", at: own.rawValue)
+        var remaining: Int32 = 2_000
+        while true {
+            let number = events.rawValue
+            try checked { Glibc.lseek(number, 0, SEEK_SET) }
+            let text = String(decoding: try readAll(number), as: UTF8.self)
+            if text.split(separator: "\n").contains("frozen 1") { return }
+            guard remaining > 0 else { throw .timedOut }
+            var change = pollfd(fd: number, events: Int16(POLLPRI), revents: 0)
+            try checked { Glibc.poll(&change, 1, 100) }
+            remaining -= 100
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// Processes that exist already, and those that exec adds later.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+extension Cgroup {
+    /// Moves a process into the cgroup: for the systemd driver, and where the kernel refused a ``CgroupEntry``.
+    ///
+    /// With the systemd driver this starts the unit with the process in it, waits for that, and then writes the limits
+    /// and device rules, of which systemd knows only some.
+    /// - Parameters:
+    ///   - pid: the process, in the caller's numbering; it should be waiting, and have one thread.
+    ///   - plan: the plan whose `prepare` went before.
+    /// - Throws: what systemd or the kernel refused.
+    package func adopt(_ pid: Int32, plan: CgroupPlan) throws(CgroupFailure) {
+        if location.driver == .systemd { return try adoptBySystemd(pid, plan) }
+        for directory in location.directories { try move(pid, to: directory) }
+    }
+
+    /// Moves a process into one directory.
+    func move(_ pid: Int32, to directory: CgroupDirectory) throws(CgroupFailure) {
+        for attempt in 1... {
+            do throws(Errno) {
+                let own = try open(directory)
+                return try writeFile("cgroup.procs", "\(pid)", at: own.rawValue)
+            } catch Errno.invalidArgument where attempt < 6 {
+                // The task is still being made (TASK_NEW).
+                pause(microseconds: 30_000)
+            } catch {
+                throw CgroupFailure("move process \(pid) to cgroup \(directory.fullPath)", error)
+            }
+        }
+    }
+
+    /// How a process that `exec` adds gets into the container's cgroup.
+    ///
+    /// On v2 the kernel refuses a cgroup (`EBUSY`) whose processes moved on into cgroups of their own; the caller then
+    /// asks again with `followingInit`.
+    /// - Parameters:
+    ///   - initPid: the container's init, whose present cgroup is joined where the container's own is gone or full.
+    ///   - subPaths: cgroups below the container's, as `--cgroup` names them: `path` on v2, `ctrl[,ctrl]:path` on v1.
+    ///   - followingInit: joins the cgroup that init is in now.
+    /// - Throws: an `invalid` failure for sub-paths that name no controller or leave the container's cgroup.
+    package func entryForExec(
+        initPid: Int32, subPaths: [String] = [], followingInit: Bool = false
+    ) throws(CgroupFailure) -> CgroupEntry {
+        var target = location
+        if followingInit {
+            target.directories = try directories(ofProcess: initPid)
+        } else {
+            target.directories = try SubCgroup.directories(of: location, subPaths)
+        }
+        let isElsewhere = followingInit || !subPaths.isEmpty
+        do throws(CgroupFailure) {
+            return try Cgroup(target).openEntry()
+        } catch {
+            guard error.code == .noSuchFileOrDirectory, !isElsewhere else { throw error }
+            target.directories = try directories(ofProcess: initPid)
+            return try Cgroup(target).openEntry()
+        }
+    }
+
+    /// Opens directories that exist.
+    private func openEntry() throws(CgroupFailure) -> CgroupEntry {
+        var open = OpenCgroup()
+        for directory in location.directories {
+            open.append(
+                try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in try Cgroups.open(directory) })
+        }
+        return try entry(open)
+    }
+
+    /// The cgroups that a process is in now, in the hierarchies of this location.
+    private func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
+        let file = "/proc/\(pid)/cgroup"
+        let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
+        return location.directories.map { directory in
+            var moved = directory
+            if let path = directory.controllers.lazy.compactMap({ paths[$0] }).first { moved.path = path }
+            return moved
+        }
+    }
+}
+
+/// `exec --cgroup`: cgroups below the container's.
+enum SubCgroup {
+    /// The directories that a set of sub-paths means.
+    static func directories(
+        of location: CgroupLocation, _ subPaths: [String]
+    ) throws(CgroupFailure) -> [CgroupDirectory] {
+        var directories = location.directories
+        if location.hierarchy == .unified {
+            guard subPaths.count <= 1 else {
+                throw CgroupFailure(.invalid, "--cgroup: on cgroup v2 there can be only one, found \(subPaths.count)")
+            }
+            if let path = subPaths.first {
+                for index in directories.indices { try extend(&directories[index], by: path) }
+            }
+            return directories
+        }
+        for subPath in subPaths {
+            let parts = subPath.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            // Without controllers a path is meant for all of them.
+            guard parts.count == 2 else {
+                for index in directories.indices { try extend(&directories[index], by: subPath) }
+                continue
+            }
+            for controller in parts[0].split(separator: ",") {
+                let index = directories.firstIndex { $0.controllers.contains(String(controller)) }
+                guard let index else {
+                    throw CgroupFailure(
+                        .invalid, "--cgroup: the container has no \(controller) cgroup, as in \"\(subPath)\"")
+                }
+                try extend(&directories[index], by: parts[1])
+            }
+        }
+        return directories
+    }
+
+    private static func extend(_ directory: inout CgroupDirectory, by path: String) throws(CgroupFailure) {
+        guard !path.split(separator: "/").contains("..") else {
+            throw CgroupFailure(.invalid, "--cgroup: \"\(path)\" is not below the container's cgroup")
+        }
+        let below = CgroupPath.cleaned(path)
+        if below != "/" { directory.path += below }
+    }
+}

@@ -1,0 +1,166 @@
+// Making the container's cgroup with its limits, before there is a process to put into it.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// The container's directories, opened; as many as the location has, in its order.
+struct OpenCgroup: ~Copyable {
+    /// Descriptors by the location's order; -1 where there is no directory.
+    private(set) var descriptors: [Int32] = []
+
+    deinit { for number in descriptors where number >= 0 { _ = Glibc.close(number) } }
+
+    /// Takes the next directory over.
+    mutating func append(_ descriptor: consuming OwnedDescriptor) { descriptors.append(descriptor.relinquish()) }
+
+    /// Marks the next directory as absent.
+    mutating func appendNothing() { descriptors.append(-1) }
+}
+
+extension Cgroup {
+    /// Makes the directories and writes limits and device rules; nothing is left behind on failure.
+    ///
+    /// With the systemd driver only the check is made here: the unit needs a process, see ``adopt(_:plan:)``.
+    /// - Returns: how the process gets in.
+    /// - Throws: an `occupied` failure for a cgroup that holds processes or is frozen; else the first write that failed.
+    package func prepare(_ plan: CgroupPlan) throws(CgroupFailure) -> CgroupEntry {
+        switch location.driver {
+        case .disabled: return CgroupEntry(location: location)
+        case .systemd:
+            try checkUnoccupied(location.directories)
+            return CgroupEntry(needsAdoption: true, location: location)
+        case .cgroupfs: break
+        }
+        var made = MadeDirectories()
+        do throws(CgroupFailure) {
+            return try prepare(plan, &made)
+        } catch {
+            made.remove()
+            throw error
+        }
+    }
+
+    private func prepare(_ plan: CgroupPlan, _ made: inout MadeDirectories) throws(CgroupFailure) -> CgroupEntry {
+        var open = OpenCgroup()
+        var effective = location
+        effective.directories = []
+        for directory in location.directories {
+            do throws(CgroupFailure) {
+                let descriptor = try make(directory, plan, &made)
+                open.append(descriptor)
+                effective.directories.append(directory)
+            } catch {
+                let lacksRights = [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error.code)
+                guard plan.isOptional, lacksRights else { throw error }
+            }
+        }
+        if effective.directories.isEmpty { return CgroupEntry(location: .none(location.hierarchy)) }
+        let cgroup = Cgroup(effective)
+        try cgroup.write(plan.writes, open, raisingParents: made)
+        if let devices = plan.devices { try cgroup.apply(devices, open, isNew: made.leaves) }
+        if let delegation = plan.delegation { try cgroup.delegate(to: delegation, open) }
+        return try cgroup.entry(open)
+    }
+
+    /// How the process gets into directories that are open.
+    func entry(_ open: borrowing OpenCgroup) throws(CgroupFailure) -> CgroupEntry {
+        var childWrites: [Int32] = []
+        var cloneInto: OwnedDescriptor?
+        for (index, directory) in location.directories.enumerated() {
+            do throws(Errno) {
+                let number = open.descriptors[index]
+                if directory.isUnified {
+                    cloneInto = try OwnedDescriptor.open(".", [.path, .directory], at: number)
+                } else {
+                    childWrites.append(try OwnedDescriptor.open("tasks", .writeOnly, at: number).relinquish())
+                }
+            } catch {
+                for number in childWrites { _ = Glibc.close(number) }
+                throw CgroupFailure("open the tasks of cgroup \(directory.fullPath)", error)
+            }
+        }
+        return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location)
+    }
+
+    /// Makes one directory, with those above it, ready to take a process.
+    private func make(
+        _ directory: CgroupDirectory, _ plan: CgroupPlan, _ made: inout MadeDirectories
+    ) throws(CgroupFailure) -> OwnedDescriptor {
+        let what = "make cgroup \(directory.fullPath)"
+        let mount = try naming(what) { () throws(Errno) in try openMount(directory) }
+        let isNew: Bool
+        do throws(Errno) { isNew = try made.make(directory, mount) } catch { throw CgroupFailure(what, error) }
+        if !isNew { try checkUnoccupied([directory]) }
+        if directory.controllers.contains("cpuset") {
+            do throws(Errno) { try inheritCPUSet(directory, mount) } catch {
+                throw CgroupFailure("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)", error)
+            }
+        }
+        let own = try naming(what) { () throws(Errno) in try openBelow(mount, directory.path) }
+        if location.hierarchy == .unified { try enableControllers(above: directory, mount, own, for: plan) }
+        return own
+    }
+
+    /// Refuses directories that somebody else uses.
+    private func checkUnoccupied(_ directories: [CgroupDirectory]) throws(CgroupFailure) {
+        for directory in directories {
+            let count = try processes(in: directory, or: []).count
+            guard count == 0 else {
+                throw CgroupFailure(
+                    .occupied,
+                    "cgroup \(directory.fullPath): container's cgroup is not empty: \(count) process(es) found")
+            }
+        }
+        guard try !isFrozen(in: directories) else {
+            let path = directories.first?.fullPath ?? ""
+            throw CgroupFailure(.occupied, "cgroup \(path): container's cgroup unexpectedly frozen")
+        }
+    }
+}
+
+/// The directories made so far, to be removed again if a later step fails.
+struct MadeDirectories {
+    private var paths: [(path: String, isLeaf: Bool)] = []
+
+    /// The whole paths of the containers' own directories that were made, and not found.
+    var leaves: Set<String> { Set(paths.filter(\.isLeaf).map(\.path)) }
+
+    /// Whether a directory, given by its whole path, was made.
+    func contains(_ path: String) -> Bool { paths.contains { $0.path == path } }
+
+    /// Makes a directory and what lacks above it.
+    /// - Returns: whether the directory was made, and not found.
+    mutating func make(_ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor) throws(Errno) -> Bool {
+        let number = mount.rawValue
+        if directory.path == "/" { return false }
+        do throws(Errno) {
+            try checked { Glibc.mkdirat(number, relative(directory.path), 0o755) }
+        } catch Errno.fileExists {
+            return false
+        } catch Errno.noSuchFileOrDirectory {
+            var parent = directory
+            parent.path = CgroupPath.parent(of: directory.path)
+            guard parent.path != directory.path else { throw .noSuchFileOrDirectory }
+            if try make(parent, mount) { markNotLeaf() }
+            do throws(Errno) {
+                try checked { Glibc.mkdirat(number, relative(directory.path), 0o755) }
+            } catch Errno.fileExists {
+                return false
+            }
+        }
+        paths.append((directory.fullPath, true))
+        return true
+    }
+
+    private mutating func markNotLeaf() {
+        if !paths.isEmpty { paths[paths.count - 1].isLeaf = false }
+    }
+
+    /// Removes what was made, last first; what is in use by now stays.
+    mutating func remove() {
+        for (path, _) in paths.reversed() { _ = Glibc.rmdir(path) }
+        paths = []
+    }
+}

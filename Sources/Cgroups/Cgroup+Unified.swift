@@ -1,0 +1,90 @@
+// cgroup v2: controllers are handed down level by level, and a directory may be given away.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+extension Cgroup {
+    /// Has every directory above hand its controllers down, and settles the type of the own one.
+    func enableControllers(
+        above directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor, _ own: borrowing OwnedDescriptor,
+        for plan: CgroupPlan
+    ) throws(CgroupFailure) {
+        do throws(Errno) {
+            try handDown(to: directory.path, mount)
+        } catch {
+            throw CgroupFailure("enable controllers for cgroup \(directory.fullPath)", error)
+        }
+        try settleType(directory, own, plan)
+    }
+
+    private func handDown(to path: String, _ mount: borrowing OwnedDescriptor) throws(Errno) {
+        let top = try openBelow(mount, "/")
+        let all = words(try readValue("cgroup.controllers", at: top))
+        let parentPath = CgroupPath.parent(of: path)
+        let parent = try openBelow(mount, parentPath)
+        // What the directory above hands down has been handed down to it.
+        if Set(words(try readValue("cgroup.subtree_control", at: parent))).isSuperset(of: all) { return }
+        var level = ""
+        for part in [Substring("")] + parentPath.split(separator: "/") {
+            level += part.isEmpty ? "" : "/\(part)"
+            let directory = try openBelow(mount, level.isEmpty ? "/" : level)
+            try handDown(from: directory)
+        }
+    }
+
+    private func handDown(from directory: borrowing OwnedDescriptor) throws(Errno) {
+        let available = words(try readValue("cgroup.controllers", at: directory))
+        let enabled = words(try readValue("cgroup.subtree_control", at: directory))
+        let missing = available.filter { !enabled.contains($0) }.map { "+\($0)" }
+        if missing.isEmpty { return }
+        let number = directory.rawValue
+        do throws(Errno) {
+            try writeFile("cgroup.subtree_control", missing.joined(separator: " "), at: number)
+        } catch {
+            // One that cannot be had (a threaded or busy directory, no rights) must not keep the others away; a limit
+            // that needs it will say so.
+            for one in missing { try? writeFile("cgroup.subtree_control", one, at: number) }
+        }
+    }
+
+    private func words(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
+
+    /// Below a threaded directory a new one is of no use until it is threaded itself, and then limits threads only.
+    private func settleType(
+        _ directory: CgroupDirectory, _ own: borrowing OwnedDescriptor, _ plan: CgroupPlan
+    ) throws(CgroupFailure) {
+        guard let type = try? readValue("cgroup.type", at: own), type == "domain invalid" || type == "domain threaded"
+        else { return }
+        if let write = plan.writes.first(where: { ["memory", "io", "hugetlb", "rdma"].contains($0.controller) }) {
+            throw CgroupFailure(
+                .unavailable,
+                "\(write.key): cgroup \(directory.fullPath) is of type \"\(type)\", where the \(write.controller) "
+                    + "controller cannot be")
+        }
+        guard type == "domain invalid" else { return }
+        do throws(Errno) { try writeFile("cgroup.type", "threaded", at: own.rawValue) } catch {
+            throw CgroupFailure("make cgroup \(directory.fullPath) threaded", error)
+        }
+    }
+
+    /// Gives the directory, and the files that its owner may write, to the container's root.
+    func delegate(to owner: CgroupDelegation, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
+        guard let index = location.directories.firstIndex(where: \.isUnified) else { return }
+        let path = location.directories[index].fullPath
+        let listed = (try? readText("/sys/kernel/cgroup/delegate"))?.split(separator: "\n").map(String.init)
+        let files = listed ?? ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
+        let number = open.descriptors[index]
+        for file in ["."] + files where !file.utf8.contains(UInt8(ascii: "/")) {
+            do throws(Errno) {
+                try checked { Glibc.fchownat(number, file, owner.uid, gid_t.max, AT_SYMLINK_NOFOLLOW) }
+            } catch Errno.noSuchFileOrDirectory {
+                // The list names every file that a kernel may have; the controller of this one is not enabled.
+                continue
+            } catch {
+                throw CgroupFailure("give \(path)/\(file) to uid \(owner.uid)", error)
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// Changing limits of a running container, all or none.
+
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import SystemPackage
+
+extension Cgroup {
+    /// Writes new limits; those that the document does not name stay, and so do the device rules.
+    /// - Returns: what of the document has no effect here, a sentence each.
+    /// - Throws: the first value that is contradictory or was refused, after the old values were put back.
+    @discardableResult
+    package func update(_ resources: LinuxResources) throws(CgroupFailure) -> [String] {
+        let limits = try LimitWrites(resources, hierarchy: location.hierarchy, current: currentLimits())
+        var open = OpenCgroup()
+        for directory in location.directories {
+            open.append(
+                try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in try Cgroups.open(directory) })
+        }
+        if limits.writes.isEmpty { return limits.notes }
+        guard !location.directories.isEmpty else {
+            throw CgroupFailure(.unavailable, "\(limits.writes[0].key): the container has no cgroup of its own")
+        }
+        try write(limits.writes, open)
+        return limits.notes
+    }
+
+    /// What the new limits have to be combined with.
+    private func currentLimits() -> CurrentLimits {
+        guard let directory = location.directory(of: "memory") else { return CurrentLimits() }
+        func value(_ file: String) -> Int64? {
+            guard let text = try? readText("\(directory.fullPath)/\(file)") else { return nil }
+            let word = trimmed(text)
+            return word == "max" ? .max : Int64(word)
+        }
+        guard directory.isUnified else {
+            return CurrentLimits(
+                memory: value("memory.limit_in_bytes"), memoryAndSwap: value("memory.memsw.limit_in_bytes"))
+        }
+        let cpu = try? readText("\(directory.fullPath)/cpu.max")
+        return CurrentLimits(
+            memory: value("memory.max"), swap: value("memory.swap.max"), memoryInUse: value("memory.current"),
+            quota: cpu?.split(separator: " ").first.map(String.init))
+    }
+}

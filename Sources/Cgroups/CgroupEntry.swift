@@ -1,0 +1,47 @@
+// How a new process gets into the container's cgroup.
+
+internal import CLinux
+internal import Glibc
+package import Kernel
+
+/// How a new process gets into the container's cgroup; several of these may be needed together.
+///
+/// 1. Pass `cloneInto`, if there, to clone3 with `CLONE_INTO_CGROUP`.
+/// 2. In the child, before anything that is to be limited: ``enter()``.
+/// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
+package struct CgroupEntry: ~Copyable {
+    /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it.
+    package var cloneInto: OwnedDescriptor?
+    /// Open files into which the child itself writes `0`; close-on-exec.
+    package let childWrites: [Int32]
+    /// The parent has to have the child moved, which only it can ask for.
+    package let needsAdoption: Bool
+    /// What was really made: without rights, fewer directories than planned, or none.
+    package let location: CgroupLocation
+
+    init(
+        cloneInto: consuming OwnedDescriptor? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
+        location: CgroupLocation
+    ) {
+        self.cloneInto = cloneInto
+        self.childWrites = childWrites
+        self.needsAdoption = needsAdoption
+        self.location = location
+    }
+
+    deinit { for number in childWrites { _ = Glibc.close(number) } }
+
+    /// The child's part: moves the calling, single-threaded process. Allocates nothing.
+    ///
+    /// The files are `tasks`, not `cgroup.procs`: for a task that moves itself the kernel then leaves out the lock that
+    /// stops every fork and exit on the machine.
+    /// - Returns: 0, or the kernel's error number and, in `failed`, the position in ``childWrites``.
+    package func enter(failed: inout Int) -> Int32 {
+        var zero = UInt8(ascii: "0")
+        for (index, number) in childWrites.enumerated() where Glibc.write(number, &zero, 1) != 1 {
+            failed = index
+            return errno
+        }
+        return 0
+    }
+}

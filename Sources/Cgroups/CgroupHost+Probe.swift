@@ -1,0 +1,160 @@
+// Asking the system how its cgroups are mounted.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+extension CgroupHost {
+    /// The controllers of v1 in the order they are joined: first those that a task must not enter unprepared.
+    static let legacyControllers = [
+        "cpuset", "devices", "memory", "cpu", "cpuacct", "pids", "blkio", "hugetlb", "net_cls", "net_prio",
+        "perf_event", "freezer", "rdma", "misc", "systemd",
+    ]
+
+    /// Finds the mounted hierarchies at their usual places; the mount table is read only where these are empty.
+    /// - Parameters:
+    ///   - driver: who will make the cgroup.
+    ///   - cgroupsPath: `linux.cgroupsPath`; a relative one, or none, makes the caller's own cgroups be read.
+    ///   - isRootless: whether the caller lacks root's rights.
+    /// - Throws: an `unavailable` failure when no cgroup file system is mounted.
+    package static func probe(
+        driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, isRootless: Bool = false
+    ) throws(CgroupFailure) -> CgroupHost {
+        var host = try probeMounts()
+        host.isRootless = isRootless
+        if driver == .cgroupfs, cgroupsPath?.hasPrefix("/") != true { try host.readOwnPaths() }
+        if driver == .systemd, isRootless { host.userManagerPath = try SystemdBus.userManagerPath() }
+        return host
+    }
+
+    private static func probeMounts() throws(CgroupFailure) -> CgroupHost {
+        let root = "/sys/fs/cgroup"
+        if isUnified(root) {
+            return CgroupHost(hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: root)])
+        }
+        var mounts: [CgroupMount] = []
+        for controller in legacyControllers {
+            let path = "\(root)/\(controller)"
+            guard fileSystemType(path) == legacyMagic else { continue }
+            add(controller, at: resolved(path, in: root), to: &mounts)
+        }
+        if mounts.isEmpty { mounts = try mountsFromTable() }
+        let unified = "\(root)/unified"
+        guard isUnified(unified) else { return CgroupHost(hierarchy: .legacy, mounts: mounts) }
+        mounts.append(CgroupMount(controllers: ["unified"], path: unified))
+        return CgroupHost(hierarchy: .hybrid, mounts: mounts)
+    }
+
+    /// Controllers mounted together share a hierarchy, and so a directory.
+    private static func add(_ controller: String, at path: String, to mounts: inout [CgroupMount]) {
+        if let same = mounts.firstIndex(where: { $0.path == path }) {
+            mounts[same].controllers.append(controller)
+        } else {
+            mounts.append(CgroupMount(controllers: [controller], path: path))
+        }
+    }
+
+    private static let legacyMagic: Int64 = 0x27e0eb  // CGROUP_SUPER_MAGIC
+    private static let unifiedMagic: Int64 = 0x6367_7270  // CGROUP2_SUPER_MAGIC
+
+    private static func isUnified(_ path: String) -> Bool { fileSystemType(path) == unifiedMagic }
+
+    private static func fileSystemType(_ path: String) -> Int64? {
+        var type: Int64 = 0
+        var flags: Int64 = 0
+        return clinux_statfs(path, &type, &flags) == 0 ? type : nil
+    }
+
+    /// Where `cpu` is a link to `cpu,cpuacct`, the latter.
+    private static func resolved(_ path: String, in root: String) -> String {
+        var target = [UInt8](repeating: 0, count: 256)
+        let length = target.withUnsafeMutableBytes { buffer in
+            buffer.withMemoryRebound(to: CChar.self) { characters in
+                characters.baseAddress.map { Glibc.readlink(path, $0, characters.count) } ?? -1
+            }
+        }
+        guard length > 0 else { return path }
+        let name = String(decoding: target[..<length], as: UTF8.self)
+        return name.hasPrefix("/") ? name : "\(root)/\(name)"
+    }
+
+    /// The v1 hierarchies by the mount table, for hosts that mount them elsewhere.
+    private static func mountsFromTable() throws(CgroupFailure) -> [CgroupMount] {
+        var mounts: [CgroupMount] = []
+        for entry in try mountTable() where entry.type == "cgroup" {
+            for controller in legacyControllers where entry.options.contains(controller) {
+                add(controller, at: entry.mountPoint, to: &mounts)
+            }
+            if entry.options.contains("name=systemd") { add("systemd", at: entry.mountPoint, to: &mounts) }
+        }
+        guard !mounts.isEmpty else {
+            throw CgroupFailure(.unavailable, "find the cgroup hierarchy: none is mounted at /sys/fs/cgroup")
+        }
+        return mounts
+    }
+
+    private struct MountTableEntry {
+        var root: String
+        var mountPoint: String
+        var type: String
+        var options: [String]
+    }
+
+    private static func mountTable() throws(CgroupFailure) -> [MountTableEntry] {
+        let text: String
+        do throws(Errno) { text = try readText("/proc/self/mountinfo") } catch {
+            throw CgroupFailure("read /proc/self/mountinfo", error)
+        }
+        return text.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ").map(String.init)
+            guard let dash = words.firstIndex(of: "-"), dash >= 6, words.count > dash + 3 else { return nil }
+            return MountTableEntry(
+                root: words[3], mountPoint: words[4], type: words[dash + 1],
+                options: words[dash + 3].split(separator: ",").map(String.init))
+        }
+    }
+
+    /// Reads the caller's own cgroup in each hierarchy.
+    private mutating func readOwnPaths() throws(CgroupFailure) {
+        let text: String
+        do throws(Errno) { text = try readText("/proc/self/cgroup") } catch {
+            throw CgroupFailure("read /proc/self/cgroup", error)
+        }
+        ownPaths = Self.ownPaths(text)
+        try leaveOutMountedRoots()
+    }
+
+    /// Reads /proc/PID/cgroup: paths by controller, cgroup v2's as `unified`.
+    static func ownPaths(_ text: String) -> [String: String] {
+        var paths: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let path = String(fields[2])
+            if fields[1].isEmpty { paths["unified"] = path }
+            for name in fields[1].split(separator: ",") {
+                paths[name == "name=systemd" ? "systemd" : String(name)] = path
+            }
+        }
+        return paths
+    }
+
+    /// In a container the mount point may already be the own cgroup, of which the path then tells a second time.
+    private mutating func leaveOutMountedRoots() throws(CgroupFailure) {
+        var table: [MountTableEntry]?
+        for mount in mounts {
+            for controller in mount.controllers {
+                guard let own = ownPaths[controller], own != "/", Glibc.access(mount.path + own, F_OK) != 0 else { continue }
+                if table == nil { table = try Self.mountTable() }
+                let entry = table?.last { $0.mountPoint == mount.path }
+                guard let root = entry?.root, root != "/", own.hasPrefix(root) else {
+                    ownPaths[controller] = "/"
+                    continue
+                }
+                let rest = String(own.dropFirst(root.count))
+                ownPaths[controller] = rest.isEmpty ? "/" : rest
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// Where a container's cgroup is: all that later commands need to find it again.
+
+/// The container's directory in one hierarchy.
+package struct CgroupDirectory: Equatable, Sendable {
+    /// The controllers it speaks for, as in ``CgroupMount``.
+    package var controllers: [String]
+    /// The mount point of the hierarchy.
+    package var mount: String
+    /// The path below the mount point; starts with `/`, holds no `..`, is never `/` alone for a directory of ours.
+    package var path: String
+
+    package init(controllers: [String], mount: String, path: String) {
+        self.controllers = controllers
+        self.mount = mount
+        self.path = path
+    }
+
+    /// The whole path of the directory.
+    package var fullPath: String { path == "/" ? mount : mount + path }
+
+    /// Whether it lies in a cgroup v2 tree.
+    package var isUnified: Bool { controllers == ["unified"] }
+}
+
+/// A container's cgroup in every hierarchy; plain values, meant for a state record.
+package struct CgroupLocation: Equatable, Sendable {
+    /// Who made it and is to be asked for changes.
+    package var driver: CgroupDriver
+    /// How the host mounted its cgroups when it was made.
+    package var hierarchy: CgroupHierarchy
+    /// One directory a hierarchy; empty when the container has no cgroup of its own.
+    package var directories: [CgroupDirectory]
+    /// The systemd unit, with the systemd driver.
+    package var unit: String?
+    /// Whether the unit belongs to the user's own systemd.
+    package var isUserUnit: Bool
+
+    package init(
+        driver: CgroupDriver, hierarchy: CgroupHierarchy, directories: [CgroupDirectory], unit: String? = nil,
+        isUserUnit: Bool = false
+    ) {
+        self.driver = driver
+        self.hierarchy = hierarchy
+        self.directories = directories
+        self.unit = unit
+        self.isUserUnit = isUserUnit
+    }
+
+    /// No cgroup of its own.
+    package static func none(_ hierarchy: CgroupHierarchy) -> CgroupLocation {
+        CgroupLocation(driver: .disabled, hierarchy: hierarchy, directories: [])
+    }
+
+    /// The directory that speaks for a controller: its own on v1, the one of the unified tree on v2.
+    package func directory(of controller: String) -> CgroupDirectory? {
+        if let own = directories.first(where: { $0.controllers.contains(controller) }) { return own }
+        return hierarchy == .unified ? directories.first : nil
+    }
+}

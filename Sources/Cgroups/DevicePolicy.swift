@@ -1,0 +1,177 @@
+// What a container may do with devices: `linux.resources.devices` with the devices every container has, reduced.
+
+package import OCISpec
+
+/// What may be done with a device; the bits are those of the kernel's BPF_DEVCG_ACC_*.
+package struct DeviceAccess: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt32
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    package static let mknod = Self(rawValue: 1)
+    package static let read = Self(rawValue: 2)
+    package static let write = Self(rawValue: 4)
+    package static let all: Self = [.mknod, .read, .write]
+
+    /// As cgroup v1 and systemd write it: `rwm`.
+    package var letters: String {
+        (contains(.read) ? "r" : "") + (contains(.write) ? "w" : "") + (contains(.mknod) ? "m" : "")
+    }
+}
+
+/// One rule about devices of one kind; a nil number matches every number.
+package struct DeviceRule: Equatable, Sendable {
+    /// The kinds of device node; the numbers are those of the kernel's BPF_DEVCG_DEV_*.
+    package enum Kind: UInt32, Sendable {
+        case block = 1
+        case character = 2
+
+        /// As cgroup v1 writes it.
+        package var letter: String { self == .block ? "b" : "c" }
+    }
+
+    package var allow: Bool
+    package var kind: Kind
+    package var major: UInt32?
+    package var minor: UInt32?
+    package var access: DeviceAccess
+
+    package init(allow: Bool, _ kind: Kind, _ major: UInt32?, _ minor: UInt32?, _ access: DeviceAccess) {
+        self.allow = allow
+        self.kind = kind
+        self.major = major
+        self.minor = minor
+        self.access = access
+    }
+
+    /// As cgroup v1 writes it: `c 1:* rwm`.
+    package var text: String { "\(node) \(access.letters)" }
+
+    /// The rule's devices: `c 1:*`.
+    var node: String { "\(kind.letter) \(major.map(String.init) ?? "*"):\(minor.map(String.init) ?? "*")" }
+
+    /// Whether every device of another rule is one of this rule's.
+    func coversDevices(of other: DeviceRule) -> Bool {
+        kind == other.kind && (major == nil || major == other.major) && (minor == nil || minor == other.minor)
+    }
+
+    /// Whether some device is of both rules.
+    func sharesDevices(with other: DeviceRule) -> Bool {
+        func meet(_ one: UInt32?, _ two: UInt32?) -> Bool { one == nil || two == nil || one == two }
+        return kind == other.kind && meet(major, other.major) && meet(minor, other.minor)
+    }
+}
+
+/// What a container may do with devices: a default, and rules of which the last that matches counts.
+package struct DevicePolicy: Equatable, Sendable {
+    /// What holds where no rule matches.
+    package var allowsByDefault: Bool
+    /// The rules, without those that change nothing.
+    package var rules: [DeviceRule]
+    /// Whether the kernel may refuse the rules for want of rights, as in a user namespace.
+    package var mayBeRefused: Bool
+
+    package init(allowsByDefault: Bool, rules: [DeviceRule], mayBeRefused: Bool = false) {
+        self.allowsByDefault = allowsByDefault
+        self.rules = rules
+        self.mayBeRefused = mayBeRefused
+        reduce()
+    }
+
+    /// Reads the configuration's rules and adds the devices every container has, so that these always work.
+    /// - Throws: an `invalid` failure for a type, number or access that is none.
+    package init(_ configured: [LinuxDeviceCgroup], mayBeRefused: Bool = false) throws(CgroupFailure) {
+        allowsByDefault = false
+        rules = []
+        self.mayBeRefused = mayBeRefused
+        for (index, rule) in configured.enumerated() {
+            try add(rule, key: "linux.resources.devices[\(index)]")
+        }
+        rules += Self.always
+        reduce()
+    }
+
+    /// Nodes may be made of anything (opening them is another matter); null, zero, full, random, urandom, tty;
+    /// pseudo-terminals; tun.
+    static let always: [DeviceRule] = [
+        DeviceRule(allow: true, .character, nil, nil, .mknod), DeviceRule(allow: true, .block, nil, nil, .mknod),
+        DeviceRule(allow: true, .character, 1, 3, .all), DeviceRule(allow: true, .character, 1, 5, .all),
+        DeviceRule(allow: true, .character, 1, 7, .all), DeviceRule(allow: true, .character, 1, 8, .all),
+        DeviceRule(allow: true, .character, 1, 9, .all), DeviceRule(allow: true, .character, 5, 0, .all),
+        DeviceRule(allow: true, .character, 136, nil, .all), DeviceRule(allow: true, .character, 5, 2, .all),
+        DeviceRule(allow: true, .character, 10, 200, .all),
+    ]
+
+    private mutating func add(_ rule: LinuxDeviceCgroup, key: String) throws(CgroupFailure) {
+        let access = try Self.access(rule.access ?? "", key: key)
+        let major = try Self.number(rule.major, key: "\(key).major")
+        let minor = try Self.number(rule.minor, key: "\(key).minor")
+        let kinds: [DeviceRule.Kind]
+        switch rule.type ?? "" {
+        case "b": kinds = [.block]
+        case "c": kinds = [.character]
+        case "", "a": kinds = [.character, .block]
+        case let other:
+            throw CgroupFailure(.invalid, "\(key).type: expected \"a\", \"b\" or \"c\", found \"\(other)\"")
+        }
+        // Everything at once is a new start, as the kernel's own rule `a` is.
+        if kinds.count == 2, access == .all, major == nil, minor == nil {
+            allowsByDefault = rule.allow
+            rules = []
+            return
+        }
+        rules += kinds.map { DeviceRule(allow: rule.allow, $0, major, minor, access) }
+    }
+
+    private static func access(_ letters: String, key: String) throws(CgroupFailure) -> DeviceAccess {
+        guard !letters.isEmpty else {
+            throw CgroupFailure(.invalid, "\(key).access: expected some of \"rwm\", found nothing")
+        }
+        var access: DeviceAccess = []
+        for letter in letters {
+            switch letter {
+            case "r": access.insert(.read)
+            case "w": access.insert(.write)
+            case "m": access.insert(.mknod)
+            default:
+                throw CgroupFailure(.invalid, "\(key).access: expected some of \"rwm\", found \"\(letters)\"")
+            }
+        }
+        return access
+    }
+
+    /// -1 is what engines write for every number.
+    private static func number(_ value: Int64?, key: String) throws(CgroupFailure) -> UInt32? {
+        guard let value, value != -1 else { return nil }
+        guard let number = UInt32(exactly: value) else {
+            throw CgroupFailure(.invalid, "\(key): \(value) is not a device number")
+        }
+        return number
+    }
+
+    /// Drops the rules that change nothing: those that a later one covers, and those that repeat the default.
+    private mutating func reduce() {
+        var kept: [DeviceRule] = []
+        for (index, rule) in rules.enumerated() {
+            let isCovered = rules[(index + 1)...].contains {
+                $0.coversDevices(of: rule) && $0.access.isSuperset(of: rule.access)
+            }
+            if isCovered { continue }
+            let changesAnything =
+                rule.allow != allowsByDefault
+                || kept.contains {
+                    $0.allow != rule.allow && $0.sharesDevices(with: rule) && !$0.access.isDisjoint(with: rule.access)
+                }
+            if changesAnything { kept.append(rule) }
+        }
+        rules = kept
+    }
+
+    /// Whether nothing is forbidden.
+    package var allowsEverything: Bool { allowsByDefault && rules.isEmpty }
+
+    /// As a dry run shows it.
+    package var summary: [String] {
+        let start = allowsByDefault ? "allow all devices" : "deny all devices"
+        return [start] + rules.map { "\($0.allow ? "allow" : "deny") device \($0.text)" }
+    }
+}

@@ -1,0 +1,86 @@
+// `linux.resources` as values for files: what both hierarchies share.
+
+package import OCISpec
+
+/// The writes that keep the configuration's limits, with what cannot be kept.
+package struct LimitWrites: Equatable, Sendable {
+    /// In the order in which they are made.
+    package var writes: [CgroupWrite] = []
+    /// What has no effect, a sentence each.
+    package var notes: [String] = []
+
+    /// Converts the configuration's resources.
+    /// - Parameters:
+    ///   - resources: `linux.resources`, or the document given to `update`.
+    ///   - current: what is set now; nil for a new cgroup.
+    /// - Throws: an `invalid` failure for values that contradict one another.
+    package init(
+        _ resources: LinuxResources?, hierarchy: CgroupHierarchy, current: CurrentLimits? = nil
+    ) throws(CgroupFailure) {
+        guard let resources else { return }
+        if hierarchy == .unified {
+            try addUnified(resources, current)
+        } else {
+            try addLegacy(resources, current)
+        }
+    }
+
+    /// Adds one write.
+    mutating func add(_ write: CgroupWrite) { writes.append(write) }
+
+    /// Notes that the kernel no longer limits kernel memory on its own.
+    mutating func noteIgnoredMemory(_ memory: LinuxMemory) {
+        if memory.kernel != nil { notes.append("linux.resources.memory.kernel: no longer supported by the kernel, ignored") }
+        if memory.kernelTCP != nil { notes.append("linux.resources.memory.kernelTCP: no longer supported, ignored") }
+    }
+
+    /// Adds the limits that are written alike in both hierarchies.
+    mutating func addShared(_ resources: LinuxResources) throws(CgroupFailure) {
+        if let limit = resources.pids?.limit {
+            let value = limit < 0 ? "max" : "\(max(limit, 1))"
+            add(CgroupWrite("pids", "pids.max", value, key: "linux.resources.pids.limit"))
+        }
+    }
+
+    /// Adds the limits on devices that speak RDMA.
+    mutating func addRDMA(_ resources: LinuxResources) throws(CgroupFailure) {
+        for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {
+            let key = "linux.resources.rdma[\"\(device)\"]"
+            try Self.checkWord(device, key: key)
+            var value = device
+            if let handles = limit.hcaHandles { value += " hca_handle=\(handles)" }
+            if let objects = limit.hcaObjects { value += " hca_object=\(objects)" }
+            guard value != device else { continue }
+            add(CgroupWrite("rdma", "rdma.max", value, key: key))
+        }
+    }
+
+    /// Adds the limits on huge pages of each size, and on their reservation where the kernel knows that.
+    mutating func addHugepages(_ resources: LinuxResources, suffix: String) throws(CgroupFailure) {
+        for (index, limit) in resources.hugepageLimits.enumerated() {
+            let key = "linux.resources.hugepageLimits[\(index)]"
+            guard Self.isPageSize(limit.pageSize) else {
+                throw CgroupFailure(
+                    .invalid, "\(key).pageSize: expected a size such as 2MB or 1GB, found \"\(limit.pageSize)\"")
+            }
+            let value = "\(limit.limit)"
+            let file = "hugetlb.\(limit.pageSize)"
+            add(CgroupWrite("hugetlb", "\(file).\(suffix)", value, key: "\(key).limit"))
+            add(CgroupWrite("hugetlb", "\(file).rsvd.\(suffix)", value, key: "\(key).limit", absence: .ignored))
+        }
+    }
+
+    /// Whether a text is a number and a unit, as in the names of the hugetlb files.
+    static func isPageSize(_ text: String) -> Bool {
+        guard ["KB", "MB", "GB"].contains(where: text.hasSuffix) else { return false }
+        let digits = text.utf8.dropLast(2)
+        return !digits.isEmpty && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+    }
+
+    /// Refuses a name that would break out of its place in a line.
+    static func checkWord(_ word: String, key: String) throws(CgroupFailure) {
+        guard !word.isEmpty, word.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+            throw CgroupFailure(.invalid, "\(key): a name cannot be empty or hold white space")
+        }
+    }
+}
