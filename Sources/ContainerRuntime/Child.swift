@@ -36,11 +36,12 @@ func runChild(_ launch: consuming Launch) -> Never {
 struct Child: ~Copyable {
     private let launch: Launch
     private let channel: ChildChannel
-    private var plan: ContainerPlan { launch.plan }
+    private let plan: ContainerPlan
     private let process: ProcessSteps
 
     init(_ launch: consuming Launch) {
         channel = ChildChannel(socket: launch.pair.second.rawValue)
+        plan = launch.plan
         process = ProcessSteps(
             plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel)
         self.launch = launch
@@ -59,16 +60,17 @@ struct Child: ~Copyable {
 
     private func enterNamespaces() throws(StepReport) {
         // Until it is ready the child must not outlive a runtime that is killed.
+        close(launch.pair.first.rawValue)
         try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
         if launch.entry.needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
-        let code = launch.entry.enter(failed: &failed)
+        let code = CgroupEntry.enter(launch.entry.childWrites, failed: &failed)
         if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
         if plan.namespaces.creates(.user) {
             try channel.ask(.mapIDs)
             try call(.mapIDs) { () throws(Errno) in try becomeRootOfNamespace() }
         }
-        for namespace in launch.joined {
+        for namespace in launch.joined where namespace.kind != .pid && namespace.kind != .time {
             try call(.joinNamespace, namespace.index) { () throws(Errno) in
                 try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
             }
@@ -218,7 +220,7 @@ struct Child: ~Copyable {
         }
         // Nothing of the host stays open while the container waits, maybe for days.
         try call(.descriptors) { () throws(Errno) in
-            try checked { clinux_dup3(gate, first, 0o2000000) }
+            if gate != first { try checked { clinux_dup3(gate, first, 0o2000000) } }
             try checked { clinux_close_range(UInt32(first) + 1, ~0, 0) }
         }
         let starter = StartGate.waitForStart(first)

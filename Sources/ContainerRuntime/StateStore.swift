@@ -24,7 +24,7 @@ package struct StateStore: Sendable {
             default: false
             }
         }
-        guard allowed, id != ".", id != "..", id.utf8.count <= 255 else {
+        guard allowed, id != ".", id != "..", id != SeccompCache.directoryName, id.utf8.count <= 255 else {
             throw Failure(
                 .invalid, "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)")
         }
@@ -84,7 +84,7 @@ package struct StateStore: Sendable {
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)
         }
-        return entries.filter { $0.isDirectory && !$0.name.hasPrefix(".") }.map(\.name).sorted()
+        return entries.filter { $0.isDirectory && $0.name != SeccompCache.directoryName }.map(\.name).sorted()
     }
 }
 

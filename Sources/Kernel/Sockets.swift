@@ -19,6 +19,9 @@ package struct SocketPair: ~Copyable {
         first = OwnedDescriptor(adopting: numbers.0)
         second = OwnedDescriptor(adopting: numbers.1)
     }
+
+    /// Keeps the first end; the second is closed.
+    package consuming func takeFirst() -> OwnedDescriptor { first }
 }
 
 /// Connects a stream socket to a path.

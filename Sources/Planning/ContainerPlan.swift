@@ -18,7 +18,7 @@ package struct ContainerPlan: Equatable, Sendable {
     package var kernelParameters: [KernelParameter]
     package var process: ProcessPlan
     package var hooks: Hooks
-    package var seccomp: LinuxSeccomp?
+    package var seccomp: SeccompPlan?
     package var annotations: [String: String]
     package var warnings: [String]
 }
@@ -61,7 +61,7 @@ extension ContainerPlan {
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
         try Rules.check(self.process, namespaces)
         hooks = spec.hooks ?? Hooks()
-        seccomp = linux.seccomp
+        seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations
         warnings = self.process.warnings
     }

@@ -1,0 +1,55 @@
+// A bundle on disk: its directory and its config.json. runtime-spec, bundle.md.
+
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import SystemPackage
+
+/// A bundle whose config has been read.
+package struct Bundle: Sendable {
+    /// Absolute, links resolved.
+    package let path: String
+    package let spec: Spec
+    /// The config as it was read.
+    package let config: [UInt8]
+}
+
+extension Bundle {
+    private static let largestConfig = 64 << 20
+
+    /// Makes a bundle's directory the working directory, and reads its config.
+    package init(directory: String, configName: String? = nil) throws(Failure) {
+        do throws(Errno) {
+            try checked { chdir(directory) }
+        } catch {
+            throw Failure("open bundle \(directory)", error)
+        }
+        path = try Self.workingDirectory(directory)
+        let name = configName ?? "config.json"
+        do throws(Errno) {
+            let file = try OwnedDescriptor.open(name, [.readOnly, .nonBlocking])
+            guard try fileStatus(file.rawValue).isRegular else { throw Errno(rawValue: EINVAL) }
+            config = try readAll(file.rawValue, limit: Self.largestConfig)
+        } catch {
+            switch error.rawValue {
+            case ENOENT:
+                throw Failure(.invalid, "JSON specification file \(name) not found in \(path)")
+            case EINVAL: throw Failure(.invalid, "\(path)/\(name) is not a regular file")
+            default: throw Failure("read \(path)/\(name)", error)
+            }
+        }
+        do throws(InvalidSpec) {
+            spec = try Spec(config: config)
+        } catch {
+            throw Failure(.invalid, "\(name): \(error)")
+        }
+    }
+
+    private static func workingDirectory(_ asked: String) throws(Failure) -> String {
+        guard let buffer = getcwd(nil, 0) else {
+            throw Failure("open bundle \(asked)", Errno(rawValue: errno))
+        }
+        defer { free(buffer) }
+        return String(cString: buffer)
+    }
+}

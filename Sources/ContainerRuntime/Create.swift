@@ -1,0 +1,173 @@
+// `create`, and the first half of `run`: from a bundle to an init process that waits at the gate.
+
+package import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// What `create` and `run` are asked for.
+package struct CreateOptions: Sendable {
+    package var id: String
+    package var bundle: String
+    package var configName: String?
+    package var consoleSocket: String?
+    package var pidfdSocket: String?
+    package var pidFile: String?
+    package var withoutPivot = false
+    package var withoutNewKeyring = false
+    package var preservedDescriptors: Int32 = 0
+    package init(id: String, bundle: String) {
+        self.id = id
+        self.bundle = bundle
+    }
+}
+
+/// A container that has been made; its init waits, or is already the program.
+package struct CreatedContainer: ~Copyable {
+    package let directory: ContainerDirectory
+    package let record: ContainerRecord
+    package let pidfd: OwnedDescriptor
+    /// The terminal's master, where no engine has taken it.
+    package var terminal: OwnedDescriptor?
+}
+
+extension Runtime {
+    /// Makes a container whose init waits for `start`.
+    package func create(_ options: CreateOptions) throws(Failure) {
+        let made = try make(options, startsAtOnce: false, isForeground: false)
+        _ = made.record.pid
+    }
+
+    /// Makes a container; with `startsAtOnce` its program runs when this returns.
+    func make(
+        _ options: CreateOptions, startsAtOnce: Bool, isForeground: Bool
+    ) throws(Failure) -> CreatedContainer {
+        try StateStore.check(id: options.id)
+        try checkPreserved(options.preservedDescriptors)
+        // What the caller left open is not the container's, whatever the caller forgot to mark.
+        let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
+        _ = clinux_close_range(UInt32(3 + options.preservedDescriptors), ~0, closeOnExec)
+        let bundle = try Bundle(directory: options.bundle, configName: options.configName)
+        let plans = try plan(options, bundle)
+        try checkTerminal(plans.container, options, isForeground: isForeground)
+        var console: EngineSocket?
+        if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
+        let filter = try filter(plans.container, bundle.spec)
+        try checkHost(plans.container)
+        return try launch(
+            plans, options, bundle, filter: filter, console: console, startsAtOnce: startsAtOnce)
+    }
+
+    /// The two plans of a container: itself, and its cgroup.
+    struct Plans {
+        var container: ContainerPlan
+        var cgroup: CgroupPlan
+    }
+
+    func plan(_ options: CreateOptions, _ bundle: Bundle) throws(Failure) -> Plans {
+        let linux = bundle.spec.linux ?? Linux()
+        let host = try cgroup { () throws(CgroupFailure) in
+            try CgroupHost.probe(
+                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, isRootless: geteuid() != 0)
+        }
+        let cgroupPlan = try cgroup { () throws(CgroupFailure) in
+            try CgroupPlan(
+                cgroupsPath: linux.cgroupsPath, containerID: options.id, resources: linux.resources,
+                annotations: bundle.spec.annotations, driver: cgroupDriver, host: host,
+                delegation: delegation(bundle.spec))
+        }
+        do throws(InvalidSpec) {
+            var plan = try ContainerPlan(
+                spec: bundle.spec, id: options.id, bundle: bundle.path, host: .probe(cgroup: cgroupPlan.location),
+                options: .init(withoutPivot: options.withoutPivot))
+            passActivationSockets(to: &plan)
+            for text in plan.warnings { note(.warning, text) }
+            for text in cgroupPlan.notes { note(.warning, text) }
+            return Plans(container: plan, cgroup: cgroupPlan)
+        } catch {
+            throw Failure(.invalid, "\(error)")
+        }
+    }
+
+    // A container with a cgroup namespace and a writable view of it may make cgroups of its own. runtime-spec,
+    // config-linux.md, "Cgroup ownership".
+    private func delegation(_ spec: Spec) -> CgroupDelegation? {
+        guard let linux = spec.linux, linux.namespaces.contains(where: { $0.type == "cgroup" && $0.path == nil }),
+            let mount = spec.mounts.last(where: { $0.destination == "/sys/fs/cgroup" }),
+            mount.type == "cgroup" || mount.type == "cgroup2", !mount.options.contains("ro")
+        else { return nil }
+        let root = linux.uidMappings.first { $0.containerID == 0 }?.hostID ?? 0
+        return CgroupDelegation(uid: root)
+    }
+
+    // systemd socket activation: the sockets are the program's. sd_listen_fds(3).
+    private func passActivationSockets(to plan: inout ContainerPlan) {
+        guard let count = activationSockets() else { return }
+        plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
+    }
+
+    private func checkPreserved(_ count: Int32) throws(Failure) {
+        for number in 3..<(3 + max(0, count)) where clinux_fcntl(number, F_GETFD, 0) < 0 {
+            throw Failure(.invalid, "--preserve-fds: descriptor \(number) is not open")
+        }
+    }
+
+    private func checkTerminal(
+        _ plan: ContainerPlan, _ options: CreateOptions, isForeground: Bool
+    ) throws(Failure) {
+        if plan.process.hasTerminal, options.consoleSocket == nil, !isForeground {
+            throw Failure(.invalid, "cannot allocate tty if runc will detach without setting console socket")
+        }
+        if options.consoleSocket != nil, !plan.process.hasTerminal || isForeground {
+            throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
+        }
+    }
+
+    private func filter(_ plan: ContainerPlan, _ spec: Spec) throws(Failure) -> SeccompFilter? {
+        guard let seccomp = plan.seccomp, let profile = spec.linux?.seccomp else { return nil }
+        return try SeccompCache(root: store.root).filter(for: profile, seccomp)
+    }
+
+    // What the config asks for and this host does not have; said before anything exists.
+    private func checkHost(_ plan: ContainerPlan) throws(Failure) {
+        do throws(Errno) {
+            guard try fileStatus(at: plan.root.path).isDirectory else { throw .notDirectory }
+        } catch {
+            throw Failure("root.path: open rootfs \(plan.root.path)", error)
+        }
+        if let profile = plan.process.apparmorProfile, !SecurityModules.hasAppArmor {
+            throw Failure(
+                .invalid, "process.apparmorProfile: \"\(profile)\" cannot be used: AppArmor is not enabled on this host")
+        }
+        if let label = plan.process.selinuxLabel, !SecurityModules.hasSELinux {
+            throw Failure(
+                .invalid, "process.selinuxLabel: \"\(label)\" cannot be used: SELinux is not enabled on this host")
+        }
+    }
+}
+
+/// The number of sockets that systemd has opened for the program.
+func activationSockets() -> Int32? {
+    guard let text = getenv("LISTEN_FDS").map({ String(cString: $0) }), let count = Int32(text), count > 0 else {
+        return nil
+    }
+    return count
+}
+
+/// What the host's kernel has switched on.
+enum SecurityModules {
+    static var hasAppArmor: Bool {
+        do throws(Errno) {
+            return try readText("/sys/module/apparmor/parameters/enabled").hasPrefix("Y")
+        } catch {
+            return false
+        }
+    }
+    static var hasSELinux: Bool {
+        let selinux: Int64 = 0xf97c_ff8c
+        do throws(Errno) { return try filesystem(at: "/sys/fs/selinux").magic == selinux } catch { return false }
+    }
+}

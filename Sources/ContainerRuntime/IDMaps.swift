@@ -1,0 +1,61 @@
+// The id maps of a new user namespace. user_namespaces(7).
+
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// Writes the maps of a process's new user namespace, from outside.
+struct IDMaps {
+    let namespaces: NamespacePlan
+    let pid: Int32
+
+    func write() throws(Failure) {
+        if geteuid() != 0, !isSingleOwn(namespaces.uidMappings, geteuid()) || !isSingleOwn(namespaces.gidMappings, getegid()) {
+            try runTool("newuidmap", namespaces.uidMappings)
+            try runTool("newgidmap", namespaces.gidMappings)
+            return
+        }
+        if geteuid() != 0 {
+            // CVE-2014-8989: whoever could drop a group could get at what the group is refused.
+            try write("setgroups", "deny")
+        }
+        try write("gid_map", text(namespaces.gidMappings))
+        try write("uid_map", text(namespaces.uidMappings))
+    }
+
+    private func write(_ name: String, _ content: String) throws(Failure) {
+        try during("write /proc/\(pid)/\(name)") { () throws(Errno) in try writeFile("/proc/\(pid)/\(name)", content) }
+    }
+
+    private func text(_ mappings: [LinuxIDMapping]) -> String {
+        mappings.map { "\($0.containerID) \($0.hostID) \($0.size)\n" }.joined()
+    }
+
+    private func isSingleOwn(_ mappings: [LinuxIDMapping], _ id: UInt32) -> Bool {
+        mappings.count == 1 && mappings[0].size == 1 && mappings[0].hostID == id
+    }
+
+    // The setuid programs of shadow-utils may write what /etc/subuid and /etc/subgid allow the user.
+    private func runTool(_ name: String, _ mappings: [LinuxIDMapping]) throws(Failure) {
+        var arguments = [name, String(pid)]
+        for mapping in mappings { arguments += [mapping.containerID, mapping.hostID, mapping.size].map { String($0) } }
+        let hint = "a user who is not root needs it, and ranges in /etc/subuid and /etc/subgid, to map more than one id"
+        guard let path = findInPath(name) else {
+            throw Failure(.other, "\(name) not found in $PATH; \(hint)")
+        }
+        let hook = Hook(path: path, args: arguments, env: nil, timeout: 10)
+        do throws(Failure) {
+            try HookRunner(kind: name, hooks: [hook], state: []).run()
+        } catch {
+            throw Failure(.other, "\(arguments.joined(separator: " ")): \(error.message) (\(hint))")
+        }
+    }
+}
+
+/// The absolute path of a program of the host's.
+func findInPath(_ name: String) -> String? {
+    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+    return path.split(separator: ":").map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
+}

@@ -1,0 +1,192 @@
+// Making the container: state, cgroup, clone; each taken back if a later one fails.
+
+internal import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+extension Runtime {
+    func launch(
+        _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, filter: SeccompFilter?,
+        console: consuming EngineSocket?, startsAtOnce: Bool
+    ) throws(Failure) -> CreatedContainer {
+        let plan = plans.container
+        let joined = try openNamespaces(plan.namespaces)
+        var undo = Undo()
+        let directory = try store.make(id: plan.id)
+        let location = plans.cgroup.location
+        undo.add { [store, note] in
+            do throws(Failure) { try store.open(id: plan.id).remove() } catch { note(.debug, error.message) }
+        }
+        var record = ContainerRecord(
+            id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
+            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.own.rawValue,
+            annotations: plan.annotations)
+        record.hasSeccomp = filter != nil
+        record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
+        record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
+        // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
+        try directory.write(record)
+        try directory.write(ContainerDirectory.configName, bundle.config)
+        let gate = startsAtOnce ? nil : try StartGate.make(in: directory)
+        let entry = try cgroup { () throws(CgroupFailure) in try Cgroup(location).prepare(plans.cgroup) }
+        undo.add { [note] in
+            do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
+        }
+        record.cgroup = entry.location
+        let launch = Launch(
+            plan: plan,
+            image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
+            filter: filter, entry: entry, joined: joined,
+            pair: try during("make a socket pair") { () throws(Errno) in try SocketPair() }, gate: gate,
+            preservedDescriptors: options.preservedDescriptors + (activationSockets() ?? 0),
+            makesKeyring: !options.withoutNewKeyring)
+        let channel = try spawn(launch)
+        var parent = Parent(
+            plan: plan, cgroupPlan: plans.cgroup, child: channel.child, socket: channel.socket, console: console)
+        do throws(Failure) {
+            try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
+        } catch {
+            endChild(parent.child)
+            _ = consume undo
+            runPoststop(plan, record)
+            throw error.during("unable to start container process")
+        }
+        undo.keep()
+        return CreatedContainer(
+            directory: directory, record: record, pidfd: try parent.duplicatePidfd(), terminal: parent.takeTerminal())
+    }
+
+    private func finish(
+        _ parent: inout Parent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
+        _ options: CreateOptions, startsAtOnce: Bool
+    ) throws(Failure) {
+        let pid = parent.child.pid
+        try adjustOutOfMemoryScore(parent.plan.process, pid)
+        guard let facts = try during("read /proc/\(pid)/stat", { () throws(Errno) in try processFacts(pid) }) else {
+            throw Failure(.other, "the container's init has gone")
+        }
+        record.pid = pid
+        record.startTime = facts.startTime
+        // While the child mounts; a runtime that is killed from here on takes the child with it.
+        try directory.write(record)
+        try parent.converse { (pid) throws(Failure) in
+            if let path = options.pidFile { try writePidFile(path, pid) }
+        }
+        if let path = options.pidfdSocket {
+            try EngineSocket(path: path, flag: "--pidfd-socket").send(
+                parent.child.pidfd.rawValue, payload: Array("standard".utf8))
+        }
+        if startsAtOnce { try parent.waitForProgram() }
+    }
+
+    // Written from here: in its own user namespace the child may have no right to.
+    private func adjustOutOfMemoryScore(_ process: ProcessPlan, _ pid: Int32) throws(Failure) {
+        guard let adjustment = process.oomScoreAdjustment else { return }
+        do throws(Errno) {
+            try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
+        } catch {
+            if geteuid() != 0, error == .permissionDenied || error == .notPermitted { return }
+            throw Failure("process.oomScoreAdj: write \(adjustment)", error)
+        }
+    }
+
+    private struct Channel: ~Copyable {
+        let child: ChildProcess
+        let socket: OwnedDescriptor
+    }
+
+    private func spawn(_ launch: consuming Launch) throws(Failure) -> Channel {
+        guard threadCount() == 1 else {
+            throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
+        }
+        let namespaces = launch.plan.namespaces
+        // A pid namespace is entered by being born into it; a cgroup namespace is made once in the cgroup.
+        for namespace in launch.joined where namespace.kind == .pid || namespace.kind == .time {
+            try during("\(namespaces.joined[namespace.index].key): join") { () throws(Errno) in
+                try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+            }
+        }
+        if namespaces.creates(.time) { try makeTimeNamespace(namespaces) }
+        let flags = namespaces.created.subtracting([NamespaceSet(.cgroup), NamespaceSet(.time)])
+        let into = launch.entry.cloneInto?.rawValue
+        let child = try during("clone the container's init") { () throws(Errno) in
+            try cloneProcess(namespaces: flags, into: into)
+        }
+        guard let child else { runChild(launch) }
+        let socket = launch.pair.takeFirst()
+        return Channel(child: child, socket: socket)
+    }
+
+    // The offsets can be written only until the first process is in it: made here, for children. time_namespaces(7).
+    private func makeTimeNamespace(_ namespaces: NamespacePlan) throws(Failure) {
+        try during("make a time namespace") { () throws(Errno) in try unshareNamespaces(NamespaceSet(.time)) }
+        guard let offsets = namespaces.timeOffsets else { return }
+        try during("linux.timeOffsets: write \(offsets.split(separator: "\n").joined(separator: ", "))") {
+            () throws(Errno) in try writeFile("/proc/self/timens_offsets", offsets)
+        }
+    }
+
+    /// Kills and reaps a half-made init, and waits until its namespaces' processes are gone with it.
+    func endChild(_ child: borrowing ChildProcess) {
+        do throws(Errno) {
+            try signalProcess(child.pidfd, SIGKILL)
+            _ = try waitForEnd(of: child.pid)
+        } catch {
+            // It was reaped while it was asked how it ended.
+        }
+    }
+
+    /// Opens the namespaces that are joined by path, and checks that each is what the config says.
+    private func openNamespaces(
+        _ plan: NamespacePlan
+    ) throws(Failure) -> [(kind: NamespaceKind, descriptor: Int32, index: Int)] {
+        var result: [(kind: NamespaceKind, descriptor: Int32, index: Int)] = []
+        for (index, namespace) in plan.joined.enumerated() {
+            let what = "\(namespace.key): open \(namespace.path)"
+            let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
+            let kind: NamespaceKind?
+            do throws(Errno) { kind = try namespaceKind(of: opened.rawValue) } catch { kind = nil }
+            guard let kind else {
+                throw Failure(.invalid, "\(namespace.key): \(namespace.path) is not a namespace")
+            }
+            guard kind == namespace.kind else {
+                throw Failure(
+                    .invalid,
+                    "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace")
+            }
+            result.append((namespace.kind, opened.relinquish(), index))
+        }
+        return result
+    }
+
+    func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {
+        guard !plan.hooks.poststop.isEmpty else { return }
+        runPoststop(plan.hooks.poststop, record)
+    }
+
+    /// Runs the poststop hooks; a failing one is told and the rest run all the same. runtime-spec, runtime.md.
+    func runPoststop(_ hooks: [Hook], _ record: ContainerRecord) {
+        let state = record.state(status: "stopped", pid: 0).json()
+        for hook in hooks {
+            do throws(Failure) {
+                try HookRunner(kind: "poststop", hooks: [hook], state: state).run()
+            } catch {
+                note(.warning, error.message)
+            }
+        }
+    }
+}
+
+extension Parent {
+    /// A descriptor of the init that outlives the conversation.
+    borrowing func duplicatePidfd() throws(Failure) -> OwnedDescriptor {
+        let number = child.pidfd.rawValue
+        return try during("duplicate the pidfd") { () throws(Errno) in
+            OwnedDescriptor(adopting: try checked { clinux_fcntl(number, 1030, 0) })  // F_DUPFD_CLOEXEC
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// The parent's half of the conversation with a new container's init.
+
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// What the parent does while the child walks its line.
+struct Parent: ~Copyable {
+    let plan: ContainerPlan
+    let cgroupPlan: CgroupPlan
+    let cgroup: Cgroup
+    let child: ChildProcess
+    let socket: OwnedDescriptor
+    let sentences: Sentences
+    /// Where the terminal's master goes; without one it is kept for the caller.
+    var console: EngineSocket?
+    private(set) var terminal: OwnedDescriptor?
+
+    init(
+        plan: ContainerPlan, cgroupPlan: CgroupPlan, child: consuming ChildProcess,
+        socket: consuming OwnedDescriptor, console: consuming EngineSocket?
+    ) {
+        self.plan = plan
+        self.cgroupPlan = cgroupPlan
+        cgroup = Cgroup(cgroupPlan.location)
+        self.child = child
+        self.socket = socket
+        self.console = console
+        sentences = Sentences(plan: plan)
+    }
+
+    /// Sees the child through until it is ready; `ready` is what has to be done before it may go on.
+    mutating func converse(ready: (Int32) throws(Failure) -> Void) throws(Failure) {
+        while true {
+            let message = try during("hear from the container's init") { () throws(Errno) in
+                try receiveMessage(socket.rawValue)
+            }
+            guard let word = message.bytes.first.flatMap(ChildMessage.init) else { throw try silence() }
+            switch word {
+            case .mapIDs: try IDMaps(namespaces: plan.namespaces, pid: child.pid).write()
+            case .adoptMe:
+                try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
+            case .hooksDue: try runHooks()
+            case .terminal:
+                try keepTerminal(message)
+                continue
+            case .listener: try sendListener(message)
+            case .ready:
+                try setLimits()
+                try ready(child.pid)
+                try answer()
+                return
+            case .failed:
+                guard let report = StepReport(packet: message.bytes) else { throw try silence() }
+                throw sentences.failure(report)
+            }
+            try answer()
+        }
+    }
+
+    /// After `ready`, for `run`: waits until the program is executed.
+    borrowing func waitForProgram() throws(Failure) {
+        let message = try during("hear from the container's init") { () throws(Errno) in
+            try receiveMessage(socket.rawValue)
+        }
+        if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
+    }
+
+    private borrowing func answer() throws(Failure) {
+        do throws(Errno) {
+            try sendMessage(socket.rawValue, [proceed])
+        } catch {
+            // A child that is gone says why, if it can, when it is listened to again.
+            guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the init", error) }
+        }
+    }
+
+    // The init died without a word: killed, most likely for want of memory.
+    private borrowing func silence() throws(Failure) -> Failure {
+        let end = try during("wait for the container's init") { () throws(Errno) in try waitForEnd(of: child.pid) }
+        if case .signalled(SIGKILL) = end, (cgroup.oomKillCount() ?? 0) > 0 {
+            var text = "container init was OOM-killed (memory limit too low?)"
+            if let use = cgroup.memoryUse() { text += ": \(use)" }
+            return Failure(.other, text)
+        }
+        switch end {
+        case .exited(let status): return Failure(.other, "the container's init exited with status \(status)")
+        case .signalled(let signal):
+            return Failure(.other, "the container's init was killed by \(Signal(rawValue: signal).name)")
+        }
+    }
+
+    private borrowing func runHooks() throws(Failure) {
+        let state = ContainerState(
+            ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, status: "creating", bundle: plan.bundle,
+            rootfs: plan.root.path, annotations: plan.annotations
+        ).json()
+        try HookRunner(kind: "prestart", hooks: plan.hooks.prestart, state: state).run()
+        try HookRunner(kind: "createRuntime", hooks: plan.hooks.createRuntime, state: state).run()
+    }
+
+    private mutating func keepTerminal(_ message: consuming ReceivedMessage) throws(Failure) {
+        guard let master = message.descriptor.take() else { return }
+        if let socket = console.take() {
+            // The engine shows the output on a terminal that has a translation of its own.
+            try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
+        } else {
+            terminal = consume master
+        }
+    }
+
+    mutating func takeTerminal() -> OwnedDescriptor? { terminal.take() }
+
+    private borrowing func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
+        guard let listener = message.descriptor.take(), let seccomp = plan.seccomp, let path = seccomp.listenerPath
+        else { return }
+        try SeccompListener(
+            ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, bundle: plan.bundle,
+            annotations: plan.annotations, metadata: seccomp.listenerMetadata
+        ).send(listener.rawValue, to: path)
+    }
+
+    // Only the parent may raise a hard limit, and a low one would hinder the child's own work.
+    private borrowing func setLimits() throws(Failure) {
+        for limit in plan.process.limits {
+            try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
+                try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)
+            }
+        }
+    }
+}

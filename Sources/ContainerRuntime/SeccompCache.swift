@@ -1,0 +1,86 @@
+// Compiled seccomp filters, kept by content: compiling an engine's profile takes longer than all the rest of a start.
+
+internal import CLinux
+internal import CSeccomp
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// A directory of filters, each file holding the profile it was made from and the program.
+///
+/// The whole profile is compared, not a digest of it: a file can only ever stand for the profile that it holds.
+struct SeccompCache {
+    let directory: String
+
+    static let directoryName = ".seccomp-filters"
+    private static let mostFilters = 64
+
+    init(root: String) { directory = root + "/" + Self.directoryName }
+
+    /// The filter for a profile, compiled if it is not there yet.
+    func filter(for profile: LinuxSeccomp, _ plan: SeccompPlan) throws(Failure) -> SeccompFilter {
+        let flags = SeccompCompiler.flags(plan)
+        let key = key(profile)
+        let name = fileName(key)
+        if let program = load(name, key) { return SeccompFilter(program: program, flags: flags) }
+        let program = try SeccompCompiler(plan: plan).program()
+        guard program.count / 8 <= 4096 else {
+            throw Failure(.invalid, "linux.seccomp: the filter has \(program.count / 8) instructions; 4096 are allowed")
+        }
+        save(name, key, program)
+        return SeccompFilter(program: program, flags: flags)
+    }
+
+    // What a program depends on besides the profile: the machine, and who compiled it.
+    private func key(_ profile: LinuxSeccomp) -> [UInt8] {
+        let version = seccomp_version().pointee
+        return Array("1 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
+            + profile.json()
+    }
+
+    private func fileName(_ key: [UInt8]) -> String {
+        // FNV-1a.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return String(hash, radix: 16)
+    }
+
+    // A cache that anybody else could have written to is as good as none.
+    private func openDirectory() throws(Errno) -> OwnedDescriptor {
+        let found = try OwnedDescriptor.open(directory, [.readOnly, .directory, .noFollow])
+        let status = try fileStatus(found.rawValue)
+        guard status.uid == geteuid(), status.mode & 0o077 == 0 else { throw .notPermitted }
+        return found
+    }
+
+    private func load(_ name: String, _ key: [UInt8]) -> [UInt8]? {
+        do throws(Errno) {
+            let bytes = try readFile(name, at: try openDirectory().rawValue)
+            guard bytes.count > key.count + 8, (bytes.count - key.count) % 8 == 0 else { return nil }
+            guard bytes[..<key.count].elementsEqual(key) else { return nil }
+            return Array(bytes[key.count...])
+        } catch {
+            return nil
+        }
+    }
+
+    // A cache that cannot be written costs time, nothing else.
+    private func save(_ name: String, _ key: [UInt8], _ program: [UInt8]) {
+        mkdir(directory, 0o700)
+        do throws(Errno) {
+            let place = try openDirectory()
+            let number = place.rawValue
+            let others = try directoryEntries(number)
+            if others.count >= Self.mostFilters {
+                for entry in others { unlinkat(number, entry.name, 0) }
+            }
+            let temporary = ".\(name).\(clinux_getpid())"
+            let file = try OwnedDescriptor.open(
+                temporary, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600, at: number)
+            try writeAll(key + program, to: file.rawValue)
+            try checked { clinux_renameat2(number, temporary, number, name, 0) }
+        } catch {}
+    }
+}

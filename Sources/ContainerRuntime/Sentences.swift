@@ -1,0 +1,173 @@
+// From what the child reports, numbers, to what a person reads.
+
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// Makes the sentence for a failed step of a plan.
+struct Sentences {
+    private let plan: ContainerPlan?
+    private let process: ProcessPlan
+
+    init(plan: ContainerPlan) {
+        self.plan = plan
+        process = plan.process
+    }
+
+    /// For a process that joins a container.
+    init(process: ProcessPlan) {
+        plan = nil
+        self.process = process
+    }
+
+    func failure(_ report: StepReport) -> Failure {
+        Failure(.system(report.code), text(report))
+    }
+
+    private func text(_ report: StepReport) -> String {
+        let word = report.code.word
+        switch report.step {
+        case .hook: return report.text
+        case .mount: return mount(report)
+        case .device: return device(report)
+        case .lookup: return lookup(report.code)
+        case .execute: return execute(report)
+        case .escapedDirectory:
+            return "process.cwd: current working directory is outside of container mount namespace root"
+        case .maskedPath where report.action == .nullDevice:
+            return "linux.maskedPaths: /dev/null of the container is not the null device (1:3): \(word)"
+        default: return "\(name(report)): \(word)"
+        }
+    }
+
+    private func name(_ report: StepReport) -> String {
+        switch report.step {
+        case .enterCgroup: "enter the container's cgroup (hierarchy \(report.index))"
+        case .mapIDs: "become root of the user namespace"
+        case .joinNamespace: join(report.index)
+        case .cgroupNamespace: "make a cgroup namespace"
+        case .timeNamespace: "make a time namespace"
+        case .session: "begin a new session"
+        case .keyring: "make a session keyring (--no-new-keyring goes without)"
+        case .loopback: "bring up the loopback interface"
+        case .propagation: "linux.rootfsPropagation: change the propagation of /"
+        case .rootfs: "root.path: open rootfs \(plan?.root.path ?? "")"
+        case .deviceLink: "link /dev/\(plan?.devices.links[report.index].name ?? "")"
+        case .pivot: "pivot_root into \(plan?.root.path ?? "")"
+        case .workingDirectory: "process.cwd: make \(process.workingDirectory)"
+        case .terminal: "process.terminal: make a terminal in the container's /dev/pts"
+        case .console: "process.terminal: bind the terminal on /dev/console"
+        case .standardStreams: "hand over stdin, stdout and stderr"
+        case .readOnlyRoot: "root.readonly: make the rootfs read-only"
+        case .readOnlyMount: "make \(plan?.mounts[report.index].destination ?? "") read-only"
+        case .hostname: "hostname: set \"\(plan?.hostname ?? "")\""
+        case .domainname: "domainname: set \"\(plan?.domainname ?? "")\""
+        case .kernelParameter: parameter(report.index)
+        case .readonlyPath: "linux.readonlyPaths[\(report.index)]: make \(path(report, plan?.root.readonlyPaths)) read-only"
+        case .maskedPath: "linux.maskedPaths[\(report.index)]: mask \(path(report, plan?.root.maskedPaths))"
+        case .label: label(report.index)
+        case .scheduling: "set scheduling, priorities and memory policy of the process"
+        case .noNewPrivileges: "process.noNewPrivileges: set"
+        case .seccomp: "linux.seccomp: install the filter"
+        case .descriptors: "close descriptors"
+        case .boundingSet: "process.capabilities.bounding: limit the bounding set"
+        case .groups: "process.user.additionalGids: set groups"
+        case .group: "process.user.gid: become group \(process.gid)"
+        case .user: "process.user.uid: become user \(process.uid)"
+        case .changeDirectory: "process.cwd: chdir to \(process.workingDirectory)"
+        case .capabilities: "process.capabilities: set"
+        case .conversation: "talk to the runtime"
+        case .gate: "wait for start"
+        case .hook, .mount, .device, .lookup, .execute, .escapedDirectory: ""
+        }
+    }
+
+    private func join(_ index: Int) -> String {
+        guard let namespaces = plan?.namespaces, index < namespaces.joined.count else { return "join namespaces" }
+        let joined = namespaces.joined[index]
+        return "\(joined.key): join \(joined.kind.rawValue) namespace \(joined.path)"
+    }
+
+    private func parameter(_ index: Int) -> String {
+        guard let parameter = plan?.kernelParameters[index] else { return "linux.sysctl" }
+        return "linux.sysctl.\(parameter.name): write \"\(parameter.value)\""
+    }
+
+    private func label(_ index: Int) -> String {
+        index == 0
+            ? "process.apparmorProfile: use profile \"\(process.apparmorProfile ?? "")\""
+            : "process.selinuxLabel: use label \"\(process.selinuxLabel ?? "")\""
+    }
+
+    private func path(_ report: StepReport, _ paths: [String]?) -> String {
+        guard let paths, report.index < paths.count else { return "" }
+        return paths[report.index]
+    }
+
+    private func mount(_ report: StepReport) -> String {
+        guard let plan, report.index < plan.mounts.count else { return "mount: \(report.code.word)" }
+        let mount = plan.mounts[report.index]
+        let what = "\(mount.key): error mounting \"\(source(mount))\" to rootfs at \"\(mount.destination)\""
+        let word = report.code.word
+        let detail = report.text.isEmpty ? "" : " (\(report.text))"
+        switch report.action {
+        case .openSource: return "\(what): open the source\(detail): \(word)"
+        case .makeTarget: return "\(what): open or make the destination: \(word)"
+        case .coverProc: return "\(what): cannot be mounted because it is inside /proc"
+        case .notDirectory: return "\(what): must be mounted on ordinary directory"
+        case .filesystemType: return "\(what): filesystem type \"\(type(mount))\": \(word)"
+        case .parameter: return "\(what): option refused\(detail): \(word)"
+        case .superblock: return "\(what): make the filesystem\(detail): \(word)\(hint(report.code))"
+        case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
+        case .attributes: return "\(what): set mount attributes: \(word)"
+        case .propagation: return "\(what): set propagation: \(word)"
+        case .idMapping: return "\(what): map ids: \(word)"
+        default: return "\(what): \(word)\(hint(report.code))"
+        }
+    }
+
+    private func hint(_ code: Errno) -> String {
+        code == .noSpace ? " (the limit fs.mount-max of mounts in a namespace, not the disk)" : ""
+    }
+
+    private func source(_ mount: MountStep) -> String {
+        switch mount.object {
+        case .filesystem(_, let source, _): source
+        case .bind(let source, _): source
+        case .remount: "remount"
+        case .legacyCgroup, .unifiedCgroup: "cgroup"
+        }
+    }
+
+    private func type(_ mount: MountStep) -> String {
+        if case .filesystem(let type, _, _) = mount.object { return type }
+        return ""
+    }
+
+    private func device(_ report: StepReport) -> String {
+        guard let plan, report.index < plan.devices.nodes.count else { return "make /dev: \(report.code.word)" }
+        let node = plan.devices.nodes[report.index]
+        let what = "\(node.key): make \(node.path)"
+        if report.action == .differentNode {
+            return "\(what): another file is there already: \(report.code.word)"
+        }
+        return "\(what): \(report.code.word)"
+    }
+
+    // These texts are matched by engines, which turn them into exit codes 126 and 127.
+    private func lookup(_ code: Errno) -> String {
+        let program = process.arguments.first ?? ""
+        if process.candidates.count != 1 || !program.contains("/") {
+            let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.word
+            return "exec: \"\(program)\": \(word)"
+        }
+        return code == .noSuchFileOrDirectory
+            ? "exec: \"\(program)\": stat \(program): \(code.word)" : "exec: \"\(program)\": \(code.word)"
+    }
+
+    private func execute(_ report: StepReport) -> String {
+        let detail = report.text.isEmpty ? "" : " (\(report.text))"
+        return "exec \(process.arguments.first ?? ""): \(report.code.word)\(detail)"
+    }
+}
