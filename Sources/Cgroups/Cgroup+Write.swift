@@ -25,6 +25,7 @@ extension Cgroup {
                 guard write.isDeferrable, error == .invalidArgument else { throw failure(write, error) }
                 deferred.append(write)
             }
+            if write.isReadBack { try checkReadBack(write, open) }
             let isLast = position + 1 == writes.count || writes[position + 1].controller != write.controller
             guard isLast else { continue }
             for write in deferred {
@@ -63,6 +64,11 @@ extension Cgroup {
         let directory = index(of: write.controller).map { location.directories[$0].fullPath } ?? "the cgroup"
         let what = "\(write.key): write \"\(write.value)\" to \(directory)/\(write.file)"
         // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
+        if code == .resourceBusy, write.file == "memory.limit_in_bytes", let use = memoryUse(), let current = use.current {
+            return CgroupFailure(
+                .refused, "\(what): \(code.word) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
+                code: code)
+        }
         let isMissing = code == .noSuchFileOrDirectory || (code == .permissionDenied && !fileExists(write))
         guard isMissing else { return CgroupFailure(what, code) }
         return CgroupFailure(
@@ -89,17 +95,14 @@ extension Cgroup {
         for path in above.reversed() { try? writeFile("\(path)/\(write.file)", write.value) }
     }
 
-    /// Finds values that the kernel put in the place of ours.
-    func checkReadBack(_ writes: [CgroupWrite], _ open: borrowing OpenCgroup) throws(CgroupFailure) {
-        for write in writes where write.isReadBack {
-            guard let index = index(of: write.controller) else { continue }
-            let found = (try? readText(write.file, at: open.descriptors[index])).map(trimmed) ?? ""
-            guard found == write.value else {
-                throw CgroupFailure(
-                    .refused,
-                    "\(write.key): write \"\(write.value)\" to \(location.directories[index].fullPath)/\(write.file): "
-                        + "the kernel made it \(found)")
-            }
-        }
+    /// Finds a value that the kernel put in the place of ours.
+    private func checkReadBack(_ write: CgroupWrite, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
+        guard let index = index(of: write.controller),
+            let found = (try? readText(write.file, at: open.descriptors[index])).map(trimmed), found != write.value
+        else { return }
+        throw CgroupFailure(
+            .refused,
+            "\(write.key): write \"\(write.value)\" to \(location.directories[index].fullPath)/\(write.file): "
+                + "the kernel made it \(found)")
     }
 }

@@ -7,7 +7,7 @@ package import Kernel
 /// How a new process gets into the container's cgroup; several of these may be needed together.
 ///
 /// 1. Pass `cloneInto`, if there, to clone3 with `CLONE_INTO_CGROUP`.
-/// 2. In the child, before anything that is to be limited: ``enter()``.
+/// 2. In the child, before anything that is to be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
 package struct CgroupEntry: ~Copyable {
     /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it.
@@ -35,8 +35,8 @@ package struct CgroupEntry: ~Copyable {
     ///
     /// The files are `tasks`, not `cgroup.procs`: for a task that moves itself the kernel then leaves out the lock that
     /// stops every fork and exit on the machine.
-    /// - Returns: 0, or the kernel's error number and, in `failed`, the position in ``childWrites``.
-    package func enter(failed: inout Int) -> Int32 {
+    /// - Returns: 0, or the kernel's error number and, in `failed`, the position in `childWrites`.
+    package static func enter(_ childWrites: [Int32], failed: inout Int) -> Int32 {
         var zero = UInt8(ascii: "0")
         for (index, number) in childWrites.enumerated() where Glibc.write(number, &zero, 1) != 1 {
             failed = index

@@ -1,0 +1,86 @@
+// Hosts and processes that the tests share.
+
+import Cgroups
+import Glibc
+import OCISpec
+import Testing
+
+extension CgroupHost {
+    /// A host as this field's v1 machines are: one mount point a controller, and an empty v2 tree beside.
+    static let legacy = CgroupHost(
+        hierarchy: .legacy,
+        mounts: ["cpuset", "devices", "memory", "cpu", "pids", "blkio", "freezer", "systemd"].map {
+            CgroupMount(controllers: [$0], path: "/sys/fs/cgroup/\($0)")
+        },
+        ownPaths: ["memory": "/me", "cpu": "/"])
+
+    /// A host with cgroup v2 alone.
+    static let unified = CgroupHost(
+        hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: "/sys/fs/cgroup")],
+        ownPaths: ["unified": "/user.slice/session.scope"])
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Needs root on a machine whose controllers are on cgroup v1.
+    static var needsLegacyRoot: Self {
+        enabled("needs root and cgroup v1 controllers") {
+            geteuid() == 0 && access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) == 0
+        }
+    }
+
+    /// Needs root on a machine with cgroup v2 alone, such as the virtual machine's.
+    static var needsUnifiedRoot: Self {
+        enabled("needs root and cgroup v2 at /sys/fs/cgroup") {
+            geteuid() == 0 && access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0
+        }
+    }
+}
+
+/// A process of the test's own, killed and waited for at the end.
+struct SpawnedProcess: ~Copyable {
+    let pid: Int32
+
+    init(_ arguments: [String] = ["/bin/sleep", "60"]) throws {
+        var pid: pid_t = 0
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
+        defer { for word in words { free(word) } }
+        words.append(nil)
+        let code = posix_spawn(&pid, arguments[0], nil, nil, words, environ)
+        try #require(code == 0)
+        self.pid = pid
+    }
+
+    deinit {
+        kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+    }
+}
+
+/// The failure that a piece of code throws.
+func failure<Value: ~Copyable>(of body: () throws(CgroupFailure) -> Value) -> CgroupFailure? {
+    do throws(CgroupFailure) {
+        _ = try body()
+        return nil
+    } catch {
+        return error
+    }
+}
+
+/// A thread's work.
+private final class Work {
+    let run: () -> Void
+    init(_ run: @escaping () -> Void) { self.run = run }
+}
+
+/// Runs a body on a thread that ends with it, so that nothing it does to itself lasts.
+func onOwnThread(_ body: @escaping () -> Void) throws {
+    var thread = pthread_t()
+    let code = pthread_create(
+        &thread, nil,
+        { context in
+            if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().run() }
+            return nil
+        }, Unmanaged.passRetained(Work(body)).toOpaque())
+    try #require(code == 0)
+    pthread_join(thread, nil)
+}
