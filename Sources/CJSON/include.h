@@ -1,2 +1,1 @@
 #include <json-c/json.h>
-#include <string.h>

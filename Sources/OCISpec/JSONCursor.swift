@@ -66,16 +66,18 @@ package struct JSONCursor: ~Copyable {
         switch node.kind {
         case .integer:
             if let value = node.integer(as: Value.self) { return value }
-            throw InvalidSpec(
-                keyPath: "", problem: "expected an integer from \(Value.min) to \(Value.max), found \(node.literal)")
         case .real:
-            // Some writers print 1e3 or 5.0; beyond 2^53 such a number may already have been rounded.
+            // Some writers print 1e3 or 5.0; from 2^53 on such a number may have been rounded already.
             let real = node.real
-            if abs(real) <= 0x1p53, let value = Value(exactly: real) { return value }
-            throw InvalidSpec(keyPath: "", problem: "expected an integer, found \(node.literal)")
+            guard abs(real) < 0x1p53, real.rounded() == real else {
+                throw InvalidSpec(keyPath: "", problem: "expected an integer, found \(node.literal)")
+            }
+            if let value = Value(exactly: real) { return value }
         default:
             throw mismatch(expected: JSONNode.Kind.integer.phrase)
         }
+        let range = "from \(Value.min) to \(Value.max)"
+        throw InvalidSpec(keyPath: "", problem: "expected an integer \(range), found \(node.literal)")
     }
 
     fileprivate func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {

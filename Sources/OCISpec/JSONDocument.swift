@@ -18,9 +18,8 @@ package struct JSONDocument: ~Copyable {
         root = JSONNode(
             try bytes.withUnsafeBufferPointer { buffer throws(InvalidSpec) in
                 let text = JSONText(bytes: buffer)
-                try text.checkLength()
-                try text.checkForNUL()
-                return try text.parse(depth: Self.depthLimit)
+                try text.check()
+                return try Self.parse(text)
             })
     }
 
@@ -31,6 +30,46 @@ package struct JSONDocument: ~Copyable {
     /// Throws `InvalidSpec` with the key path of what does not fit.
     package func decode<Value: JSONDecodable>(_: Value.Type = Value.self) throws(InvalidSpec) -> Value {
         try Value(JSONCursor(root))
+    }
+
+    private static func parse(_ text: JSONText) throws(InvalidSpec) -> OpaquePointer? {
+        guard let tokener = json_tokener_new_ex(depthLimit) else {
+            throw InvalidSpec(keyPath: "", problem: "out of memory")
+        }
+        defer { json_tokener_free(tokener) }
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS)
+        var root = text.bytes.withMemoryRebound(to: CChar.self) { characters in
+            json_tokener_parse_ex(tokener, characters.baseAddress, Int32(characters.count))
+        }
+        var end = json_tokener_get_parse_end(tokener)
+        if json_tokener_get_error(tokener) == json_tokener_continue {
+            // A number is complete only when something follows it.
+            root = json_tokener_parse_ex(tokener, " ", 1)
+            end = text.bytes.count
+            guard json_tokener_get_error(tokener) == json_tokener_success else {
+                throw text.failure("the document ends too early", at: end)
+            }
+        }
+        let code = json_tokener_get_error(tokener)
+        guard code == json_tokener_success else { throw text.failure(sentence(for: code, at: end, in: text), at: end) }
+        if let next = text.bytes[end...].firstIndex(where: { !JSONText.isSpace($0) }) {
+            json_object_put(root)
+            throw text.failure("unexpected text after the document", at: next)
+        }
+        return root
+    }
+
+    private static func sentence(for code: json_tokener_error, at offset: Int, in text: JSONText) -> String {
+        switch code {
+        case json_tokener_error_depth: "nested deeper than \(depthLimit) levels"
+        case json_tokener_error_parse_array: "expected a comma or ] after an array element"
+        case json_tokener_error_parse_object_key_name: "expected a property name in double quotes"
+        case json_tokener_error_parse_object_key_sep: "expected a colon after a property name"
+        case json_tokener_error_parse_object_value_sep: "expected a comma or } after a property"
+        case json_tokener_error_parse_number: "expected a number"
+        case json_tokener_error_parse_string: "expected a string with valid escapes"
+        default: "unexpected \(text.character(at: offset))"
+        }
     }
 }
 
@@ -100,85 +139,5 @@ struct JSONNode {
             }
             entry = current.next
         }
-    }
-}
-
-/// The text of a document before it is parsed.
-private struct JSONText {
-    let bytes: UnsafeBufferPointer<UInt8>
-
-    func checkLength() throws(InvalidSpec) {
-        if bytes.allSatisfy(Self.isSpace) { throw InvalidSpec(keyPath: "", problem: "the document is empty") }
-        if bytes.count >= Int(Int32.max) { throw InvalidSpec(keyPath: "", problem: "the document is too large") }
-    }
-
-    /// Refuses NUL in any form: the kernel's strings end there, and so do json-c's property names.
-    func checkForNUL() throws(InvalidSpec) {
-        guard let start = bytes.baseAddress else { return }
-        if let found = memchr(start, 0, bytes.count) {
-            throw failure("a NUL byte is not allowed", at: UnsafeRawPointer(found) - UnsafeRawPointer(start))
-        }
-        var offset = 0
-        while let found = memchr(start + offset, Int32(UInt8(ascii: "\\")), bytes.count - offset) {
-            offset = UnsafeRawPointer(found) - UnsafeRawPointer(start)
-            if bytes[offset...].starts(with: #"\u0000"#.utf8) {
-                throw failure(#"\u0000 is not allowed in a string"#, at: offset)
-            }
-            offset = min(offset + 2, bytes.count)
-        }
-    }
-
-    func parse(depth: Int32) throws(InvalidSpec) -> OpaquePointer? {
-        guard let tokener = json_tokener_new_ex(depth) else {
-            throw InvalidSpec(keyPath: "", problem: "out of memory")
-        }
-        defer { json_tokener_free(tokener) }
-        json_tokener_set_flags(
-            tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS | JSON_TOKENER_VALIDATE_UTF8)
-        var root = bytes.withMemoryRebound(to: CChar.self) { characters in
-            json_tokener_parse_ex(tokener, characters.baseAddress, Int32(bytes.count))
-        }
-        var offset = json_tokener_get_parse_end(tokener)
-        var code = json_tokener_get_error(tokener)
-        if code == json_tokener_continue {
-            // A number is complete only when something follows it.
-            root = json_tokener_parse_ex(tokener, " ", 1)
-            code = json_tokener_get_error(tokener)
-            offset = bytes.count
-        }
-        guard code == json_tokener_success else { throw failure(sentence(for: code, at: offset), at: offset) }
-        if let next = bytes[offset...].firstIndex(where: { !Self.isSpace($0) }) {
-            json_object_put(root)
-            throw failure("unexpected text after the document", at: next)
-        }
-        return root
-    }
-
-    private func sentence(for code: json_tokener_error, at offset: Int) -> String {
-        switch code {
-        case json_tokener_continue, json_tokener_error_parse_eof: "the document ends too early"
-        case json_tokener_error_depth: "nested deeper than \(JSONDocument.depthLimit) levels"
-        case json_tokener_error_parse_number: "expected a number of at most 64 bits"
-        case json_tokener_error_parse_array: "expected a comma or ] after an array element"
-        case json_tokener_error_parse_object_key_name: "expected a property name in double quotes"
-        case json_tokener_error_parse_object_key_sep: "expected a colon after a property name"
-        case json_tokener_error_parse_object_value_sep: "expected a comma or } after a property"
-        case json_tokener_error_parse_string: "expected a string with valid escapes"
-        case json_tokener_error_parse_utf8_string: "expected UTF-8"
-        case json_tokener_error_parse_comment: "comments are not allowed"
-        default: "expected a value"
-        }
-    }
-
-    private func failure(_ problem: String, at offset: Int) -> InvalidSpec {
-        let before = bytes[..<min(offset, bytes.count)]
-        let newline = UInt8(ascii: "\n")
-        let line = before.reduce(into: 1) { count, byte in count += byte == newline ? 1 : 0 }
-        let column = before.count - (before.lastIndex(of: newline).map { $0 + 1 } ?? 0) + 1
-        return InvalidSpec(keyPath: "", problem: "line \(line), column \(column): \(problem)")
-    }
-
-    private static func isSpace(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || (9...13).contains(byte) && byte != 11 && byte != 12
     }
 }
