@@ -29,6 +29,14 @@ package struct CgroupEntry: ~Copyable {
         self.location = location
     }
 
+    /// The number of `cloneInto`, to be borrowed.
+    package var cloneIntoDescriptor: Int32? {
+        switch cloneInto {
+        case .some(let directory): directory.rawValue
+        case .none: nil
+        }
+    }
+
     deinit { for number in childWrites { _ = Glibc.close(number) } }
 
     /// The child's part: moves the calling, single-threaded process. Allocates nothing.

@@ -18,7 +18,7 @@ struct Launch: ~Copyable {
     let joined: [(kind: NamespaceKind, descriptor: Int32, index: Int)]
     let pair: SocketPair
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
-    let gate: OwnedDescriptor?
+    let gate: Int32?
     /// Descriptors 3 and up that the program is to inherit.
     let preservedDescriptors: Int32
     let makesKeyring: Bool
@@ -61,6 +61,8 @@ struct Child: ~Copyable {
     private func enterNamespaces() throws(StepReport) {
         // Until it is ready the child must not outlive a runtime that is killed.
         close(launch.pair.first.rawValue)
+        // The parent blocks them to hear of them in turn; the program is to have them as they come.
+        try call(.session) { () throws(Errno) in _ = try blockSignals(.none) }
         try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
         if launch.entry.needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
@@ -213,7 +215,7 @@ struct Child: ~Copyable {
         try channel.ask(.ready)
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
         let first = 3 + launch.preservedDescriptors
-        guard let gate = launch.gate?.rawValue else {
+        guard let gate = launch.gate else {
             // Close-on-exec takes the channel away at the very moment the program is executed.
             try exposePreserved(first)
             try start(program)

@@ -15,16 +15,11 @@ struct EngineSocket: ~Copyable {
             throw Failure(.invalid, "\(flag): \"\(path)\" is an abstract socket; a path is needed")
         }
         self.flag = flag
-        do throws(Errno) {
-            if path.utf8.count < 108 {
-                socket = try connectSocket(to: path)
-            } else {
-                // Longer than an address can be: reached through a descriptor.
-                let place = try OwnedDescriptor.open(path, .path)
-                socket = try connectSocket(to: "/proc/self/fd/\(place.rawValue)")
-            }
-        } catch {
-            throw Failure("connect to \(flag) \(path)", error)
+        socket = try during("connect to \(flag) \(path)") { () throws(Errno) in
+            if path.utf8.count < 108 { return try connectSocket(to: path) }
+            // Longer than an address can be: reached through a descriptor.
+            let place = try OwnedDescriptor.open(path, .path)
+            return try connectSocket(to: "/proc/self/fd/\(place.rawValue)")
         }
     }
 

@@ -22,6 +22,8 @@ package struct ContainerRecord: Equatable, Sendable {
     /// The clone flags of the kinds of namespaces in which the container differs from the runtime.
     package var namespaces: UInt64
     package var hasSeccomp = false
+    /// Whether a process that exec adds inherits something that only the config says.
+    package var execNeedsConfig = false
     /// Whether later commands have to read the config for these hooks.
     package var hasPoststartHooks = false
     package var hasPoststopHooks = false
@@ -60,6 +62,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
+        execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
         hasPoststopHooks = try cursor.optional("hasPoststopHooks") ?? false
         annotations = try cursor.optional("annotations") ?? [:]
@@ -78,6 +81,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("cgroup", StoredLocation(location: cgroup))
             writer.field("namespaces", namespaces)
             writer.flag("hasSeccomp", hasSeccomp)
+            writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)
             writer.flag("hasPoststopHooks", hasPoststopHooks)
             writer.map("annotations", annotations)

@@ -33,7 +33,7 @@ private func copyEntry(_ name: String, from source: Int32, to target: Int32) thr
         try checked { symlinkat(link, target, name) }
         try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
     default:
-        try checked { mknodat(target, name, status.mode, status.special) }
+        try checked { mknodat(target, name, status.mode, dev_t(status.special)) }
         try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
         try checked { fchmodat(target, name, status.mode & 0o7777, 0) }
     }

@@ -1,9 +1,9 @@
 // `create`, and the first half of `run`: from a bundle to an init process that waits at the gate.
 
-package import Cgroups
+internal import Cgroups
 internal import CLinux
 internal import Glibc
-internal import Kernel
+package import Kernel
 internal import OCISpec
 internal import Planning
 internal import SystemPackage

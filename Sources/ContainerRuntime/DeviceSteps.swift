@@ -36,7 +36,7 @@ struct DeviceSteps {
         if node.isBound { return try bind(node, name, in: number) }
         let device = clinux_makedev(node.major, node.minor)
         do throws(Errno) {
-            try checked { mknodat(number, name, node.kind.rawValue | node.mode, device) }
+            try checked { mknodat(number, name, node.kind.rawValue | node.mode, dev_t(device)) }
         } catch {
             switch error {
             case .fileExists: return try keep(node, name, in: number)

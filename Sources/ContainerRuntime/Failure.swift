@@ -42,8 +42,17 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     package func during(_ what: String) -> Failure { Failure(kind, "\(what): \(message)") }
 }
 
+/// Runs something, and turns its error into another.
+@inline(__always)
+func mapping<Value: ~Copyable, From: Error, To: Error>(
+    _ body: () throws(From) -> Value, _ failure: (From) -> To
+) throws(To) -> Value {
+    do throws(From) { return try body() } catch { throw failure(error) }
+}
+
 /// Runs a system call; what it was for is said only if it fails.
 @inline(__always)
+@discardableResult
 package func during<Value: ~Copyable>(
     _ what: @autoclosure () -> String, _ body: () throws(Errno) -> Value
 ) throws(Failure) -> Value {

@@ -94,6 +94,7 @@ struct ActionFailure: Error {
 
 /// Runs a system call; which part of the step it is counts only if it fails.
 @inline(__always)
+@discardableResult
 func part<Value: ~Copyable>(
     _ action: Action, _ body: () throws(Errno) -> Value
 ) throws(ActionFailure) -> Value {
@@ -102,6 +103,7 @@ func part<Value: ~Copyable>(
 
 /// Runs the parts of a step.
 @inline(__always)
+@discardableResult
 func step<Value: ~Copyable>(
     _ step: Step, _ index: Int = 0, _ body: () throws(ActionFailure) -> Value
 ) throws(StepReport) -> Value {
@@ -114,6 +116,7 @@ func step<Value: ~Copyable>(
 
 /// Runs a step that is a single system call.
 @inline(__always)
+@discardableResult
 func call<Value: ~Copyable>(
     _ step: Step, _ index: Int = 0, _ body: () throws(Errno) -> Value
 ) throws(StepReport) -> Value {

@@ -26,12 +26,15 @@ extension Runtime {
             created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.own.rawValue,
             annotations: plan.annotations)
         record.hasSeccomp = filter != nil
+        record.execNeedsConfig = plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
         record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
         try directory.write(record)
         try directory.write(ContainerDirectory.configName, bundle.config)
-        let gate = startsAtOnce ? nil : try StartGate.make(in: directory)
+        let gate = startsAtOnce ? nil : try StartGate.make(in: directory).relinquish()
+        defer { if let gate { close(gate) } }
+        if let filter { try StoredFilter.write(filter, to: directory) }
         let entry = try cgroup { () throws(CgroupFailure) in try Cgroup(location).prepare(plans.cgroup) }
         undo.add { [note] in
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
@@ -112,7 +115,7 @@ extension Runtime {
         }
         if namespaces.creates(.time) { try makeTimeNamespace(namespaces) }
         let flags = namespaces.created.subtracting([NamespaceSet(.cgroup), NamespaceSet(.time)])
-        let into = launch.entry.cloneInto?.rawValue
+        let into = launch.entry.cloneIntoDescriptor
         let child = try during("clone the container's init") { () throws(Errno) in
             try cloneProcess(namespaces: flags, into: into)
         }

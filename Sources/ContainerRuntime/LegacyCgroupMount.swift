@@ -30,11 +30,8 @@ struct LegacyCgroupMount {
 
     private func bind(_ hierarchy: HostFacts.Hierarchy, in stage: borrowing OwnedDescriptor) throws(ActionFailure) {
         let directory = stage.rawValue
-        let tree: OwnedDescriptor
-        do throws(Errno) {
-            tree = try cloneMount(hierarchy.directory, recursive: false)
-        } catch {
-            throw ActionFailure(action: .openSource, code: error, text: hierarchy.directory)
+        let tree = try mapping({ () throws(Errno) in try cloneMount(hierarchy.directory, recursive: false) }) {
+            ActionFailure(action: .openSource, code: $0, text: hierarchy.directory)
         }
         try part(.makeTarget) { () throws(Errno) in try checked { mkdirat(directory, hierarchy.name, 0o755) } }
         let place = try part(.makeTarget) { () throws(Errno) in

@@ -44,24 +44,29 @@ struct MountSteps {
             parameters.append(MountStep.Parameter("mode", String(mode, radix: 8)))
         }
         let target = try open(mount, .directory, in: root, isPseudo: isPseudo)
-        let made: OwnedDescriptor
+        // A user namespace may only mount a sysfs that shows a network namespace of its own.
         if type == "sysfs", plan.namespaces.has(.user), !plan.namespaces.has(.network) {
-            // A user namespace may only mount a sysfs that shows a network namespace of its own.
-            made = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
-            try part(.attributes) { () throws(Errno) in try changeMount(made, mount.attributes) }
-        } else {
-            let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
-            made = try newFilesystem(
-                type: type, source: source, parameters, attributes: mount.attributes.set.subtracting(late))
-            if mount.copiesUp {
-                try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made) }
-                if !late.isEmpty {
-                    try part(.attributes) { () throws(Errno) in try changeMount(made, AttributeChange(set: late)) }
-                }
+            let made = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
+            try change(made, mount)
+            return try attach(made, on: target, mount)
+        }
+        let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
+        let made = try newFilesystem(
+            type: type, source: source, parameters, attributes: mount.attributes.set.subtracting(late))
+        if mount.copiesUp {
+            try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made) }
+            if !late.isEmpty {
+                try part(.attributes) { () throws(Errno) in try changeMount(made, AttributeChange(set: late)) }
             }
         }
-        try part(.attach) { () throws(Errno) in try attachMount(made, on: target) }
-        try changeTree(made, mount)
+        try attach(made, on: target, mount)
+    }
+
+    private func attach(
+        _ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor, _ mount: MountStep
+    ) throws(ActionFailure) {
+        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
+        try changeTree(tree, mount)
     }
 
     private func bind(
@@ -75,23 +80,29 @@ struct MountSteps {
         }
         let target = try open(mount, status.isDirectory ? .directory : .file, in: root)
         try change(tree, mount)
-        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
-        try changeTree(tree, mount)
+        try attach(tree, on: target, mount)
     }
 
     private func makeUnifiedCgroup(
         _ mount: MountStep, _ directory: String, in root: borrowing RootDirectory
     ) throws(ActionFailure) {
         let target = try open(mount, .directory, in: root)
-        let tree: OwnedDescriptor
-        if plan.namespaces.has(.cgroup) {
-            tree = try newFilesystem(type: "cgroup2", source: "cgroup", [], attributes: mount.attributes.set)
-        } else {
-            tree = try part(.openSource) { () throws(Errno) in try cloneMount(directory, recursive: false) }
-            try change(tree, mount)
+        if plan.namespaces.has(.cgroup), let fresh = try freshCgroup(mount) {
+            return try attach(fresh, on: target, mount)
         }
-        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
-        try changeTree(tree, mount)
+        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(directory, recursive: false) }
+        try change(tree, mount)
+        try attach(tree, on: target, mount)
+    }
+
+    // In a user namespace the kernel may not allow a mount of its own; the directory shows the same.
+    private func freshCgroup(_ mount: MountStep) throws(ActionFailure) -> OwnedDescriptor? {
+        do throws(ActionFailure) {
+            return try newFilesystem(type: "cgroup2", source: "cgroup", [], attributes: mount.attributes.set)
+        } catch {
+            guard error.code == .notPermitted || error.code == .resourceBusy else { throw error }
+            return nil
+        }
     }
 
     /// The place of a mount, made if it is missing; never a place in a procfs that may not be covered.
@@ -100,15 +111,13 @@ struct MountSteps {
         mayMake: Bool = true
     ) throws(ActionFailure) -> OwnedDescriptor {
         let rules: Resolution = isPseudo ? .noSymlinks : []
-        let target: OwnedDescriptor
-        do throws(Errno) {
-            target =
-                try mayMake
+        let target = try mapping({ () throws(Errno) in
+            try mayMake
                 ? root.openOrMake(mount.destination, leaf, resolving: rules)
                 : root.open(mount.destination, resolving: rules)
-        } catch {
-            let isLink = isPseudo && (error == .tooManySymbolicLinkLevels || error == .notDirectory)
-            throw ActionFailure(action: isLink ? .notDirectory : .makeTarget, code: error)
+        }) { (code: Errno) in
+            let isLink = isPseudo && (code == .tooManySymbolicLinkLevels || code == .notDirectory)
+            return ActionFailure(action: isLink ? .notDirectory : .makeTarget, code: code)
         }
         // A link in the rootfs can lead into a procfs that is mounted already: the place decides, not its name.
         let magic = try part(.makeTarget) { () throws(Errno) in try filesystem(of: target.rawValue).magic }

@@ -8,6 +8,25 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
+/// The filter of a container, kept in its directory for the processes that exec adds.
+enum StoredFilter {
+    private static let name = "seccomp.bpf"
+
+    static func write(_ filter: SeccompFilter, to directory: borrowing ContainerDirectory) throws(Failure) {
+        try directory.write(name, withUnsafeBytes(of: filter.flags.rawValue) { Array($0) } + filter.program)
+    }
+
+    static func read(from directory: borrowing ContainerDirectory) throws(Failure) -> SeccompFilter {
+        let number = directory.descriptor.rawValue
+        let bytes = try during("read \(directory.path)/\(name)") { () throws(Errno) in try readFile(name, at: number) }
+        guard bytes.count > 4, bytes.count % 8 == 4 else {
+            throw Failure(.other, "\(directory.path)/\(name): is not a filter")
+        }
+        let flags = bytes.withUnsafeBytes { $0.load(as: UInt32.self) }
+        return SeccompFilter(program: Array(bytes[4...]), flags: SeccompFlags(rawValue: flags))
+    }
+}
+
 /// A directory of filters, each file holding the profile it was made from and the program.
 ///
 /// The whole profile is compared, not a digest of it: a file can only ever stand for the profile that it holds.

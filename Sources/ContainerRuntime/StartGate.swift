@@ -53,14 +53,12 @@ enum StartGate {
     /// Lets the container go on.
     /// - Throws: the container's init is gone, or the report of why its program was not executed.
     static func open(in directory: borrowing ContainerDirectory) throws(Failure) -> StepReport? {
-        let connection: OwnedDescriptor
-        do throws(Errno) {
-            connection = try connectSocket(to: directory.socketPath(ContainerDirectory.gateName))
-        } catch {
-            switch error {
+        let path = directory.socketPath(ContainerDirectory.gateName)
+        let connection = try mapping({ () throws(Errno) in try connectSocket(to: path) }) { (code: Errno) in
+            switch code {
             case .connectionRefused, .noSuchFileOrDirectory:
-                throw Failure(.wrongState, "cannot start a container that has stopped")
-            default: throw Failure("connect to \(directory.path)/\(ContainerDirectory.gateName)", error)
+                Failure(.wrongState, "cannot start a container that has stopped")
+            default: Failure("connect to \(ContainerDirectory.gateName)", code)
             }
         }
         let message = try during("start \(directory.id)") { () throws(Errno) in

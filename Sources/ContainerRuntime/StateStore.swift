@@ -2,9 +2,9 @@
 
 internal import CLinux
 internal import Glibc
-internal import Kernel
-internal import OCISpec
-package import SystemPackage
+package import Kernel
+package import OCISpec
+internal import SystemPackage
 
 /// The directory that holds one directory for each container.
 package struct StateStore: Sendable {
@@ -74,12 +74,11 @@ package struct StateStore: Sendable {
     /// The ids of all containers, in order.
     /// - Throws: the root cannot be read; `notFound` when it does not exist.
     package func identifiers() throws(Failure) -> [String] {
-        let directory: OwnedDescriptor
-        do throws(Errno) {
-            directory = try OwnedDescriptor.open(root, [.readOnly, .directory])
-        } catch {
-            throw error == .noSuchFileOrDirectory
-                ? Failure(.notFound, "open \(root): \(error.word)") : Failure("open \(root)", error)
+        let directory = try mapping({ () throws(Errno) in
+            try OwnedDescriptor.open(root, [.readOnly, .directory])
+        }) { (code: Errno) in
+            code == .noSuchFileOrDirectory
+                ? Failure(.notFound, "open \(root): \(code.word)") : Failure("open \(root)", code)
         }
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)

@@ -20,6 +20,8 @@ package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno
 }
 
 extension Errno {
+    package static let noSuchDevice = Errno(rawValue: 19)  // ENODEV, under its usual name
+
     /// The kernel's word for the error as the field writes it: `no such file or directory`.
     package var word: String {
         guard let text = strerror(rawValue) else { return "error \(rawValue)" }

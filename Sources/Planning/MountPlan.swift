@@ -34,6 +34,10 @@ package struct MountStep: Equatable, Sendable {
     package struct PropagationChange: Equatable, Sendable {
         package var kind: Propagation
         package var recursive: Bool
+        package init(kind: Propagation, recursive: Bool) {
+            self.kind = kind
+            self.recursive = recursive
+        }
     }
 
     /// Where the config asks for it, such as `mounts[3]`.

@@ -1,0 +1,80 @@
+// `delete`: takes everything of a container away, from whatever state a command was killed in.
+
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import SystemPackage
+
+extension Runtime {
+    /// - Parameter force: a running container is killed, and one that does not exist is no error.
+    package func delete(id: String, force: Bool) throws(Failure) {
+        do throws(Failure) {
+            try deleteExisting(id: id, force: force)
+        } catch {
+            if force, error.kind == .notFound { return }
+            throw error
+        }
+    }
+
+    private func deleteExisting(id: String, force: Bool) throws(Failure) {
+        let directory = try store.open(id: id)
+        try directory.lock()
+        let record: ContainerRecord
+        do throws(Failure) {
+            record = try directory.record()
+        } catch {
+            // Its making was cut short before there was anything but the directory.
+            guard error.kind == .notFound else { throw error }
+            try directory.remove()
+            throw error
+        }
+        let status = try directory.status(of: record)
+        switch status {
+        case .stopped, .created, .creating: break
+        case .running, .paused:
+            guard force else {
+                throw Failure(.wrongState, "cannot delete container \(id) that is not stopped: \(status.rawValue)")
+            }
+        }
+        try destroy(record, directory)
+    }
+
+    /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.
+    func destroy(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
+        let group = Cgroup(record.cgroup)
+        let hooks = record.hasPoststopHooks ? poststopHooks(directory) : []
+        try endInit(record, group)
+        // Whatever shared its pids with others, or was left by a command that was killed.
+        if hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
+        try cgroup { () throws(CgroupFailure) in try group.remove() }
+        try directory.remove()
+        runPoststop(hooks, record)
+    }
+
+    private func poststopHooks(_ directory: borrowing ContainerDirectory) -> [Hook] {
+        do throws(Failure) {
+            return try directory.config().hooks?.poststop ?? []
+        } catch {
+            note(.warning, error.message)
+            return []
+        }
+    }
+
+    private func endInit(_ record: ContainerRecord, _ group: Cgroup) throws(Failure) {
+        guard let pidfd = try record.openInit() else { return }
+        do throws(Errno) {
+            try signalProcess(pidfd, SIGKILL)
+        } catch {
+            if error != .noSuchProcess { throw Failure("kill container \(record.id)", error) }
+        }
+        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch { note(.debug, error.description) }
+        let seconds: Int32 = 10
+        let ended = try during("wait for container \(record.id)") { () throws(Errno) in
+            try waitUntilReadable(pidfd.rawValue, milliseconds: seconds * 1000)
+        }
+        guard ended else {
+            throw Failure(.wrongState, "container init still running \(seconds) s after it was killed")
+        }
+    }
+}

@@ -1,0 +1,140 @@
+// `exec`: another process in a container that runs.
+
+internal import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// What `exec` is asked for.
+package struct ExecOptions: Sendable {
+    package var id: String
+    /// A file with a `process` object; the other overrides then have no say.
+    package var processFile: String?
+    package var arguments: [String] = []
+    package var workingDirectory: String?
+    package var environment: [String] = []
+    package var hasTerminal = false
+    package var uid: UInt32?
+    package var gid: UInt32?
+    package var additionalGroups: [UInt32] = []
+    package var capabilities: [String] = []
+    package var noNewPrivileges = false
+    package var selinuxLabel: String?
+    package var apparmorProfile: String?
+    package var consoleSocket: String?
+    package var pidfdSocket: String?
+    package var pidFile: String?
+    package var isDetached = false
+    package var preservedDescriptors: Int32 = 0
+    package var cgroupPaths: [String] = []
+    package var ignoresPaused = false
+    package init(id: String) { self.id = id }
+}
+
+extension Runtime {
+    /// - Returns: the exit status for the caller: the process's own in the foreground.
+    package func exec(_ options: ExecOptions) throws(Failure) -> Int32 {
+        for number in 3..<(3 + max(0, options.preservedDescriptors)) where clinux_fcntl(number, F_GETFD, 0) < 0 {
+            throw Failure(.invalid, "--preserve-fds: descriptor \(number) is not open")
+        }
+        let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
+        _ = clinux_close_range(UInt32(3 + options.preservedDescriptors), ~0, closeOnExec)
+        let directory = try store.open(id: options.id)
+        let record = try directory.record()
+        try checkStatus(try directory.status(of: record), options)
+        let plan = try processPlan(options, record, directory)
+        let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
+        var console: EngineSocket?
+        if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
+        try checkTerminal(plan, options)
+        let signals = options.isDetached ? nil : try Foreground.blockSignals()
+        var joined = try join(record, plan, filter, options, console, directory)
+        if options.isDetached { return 0 }
+        guard let signals else { return 0 }
+        return try Foreground(
+            pid: joined.pid, pidfd: joined.pidfd, signals: signals, terminal: joined.terminal.take()
+        ).wait().shellStatus
+    }
+
+    private func checkStatus(_ status: Status, _ options: ExecOptions) throws(Failure) {
+        switch status {
+        case .stopped: throw Failure(.wrongState, "cannot exec in a stopped container")
+        case .creating: throw Failure(.wrongState, "cannot exec in a container that is being created")
+        case .paused where !options.ignoresPaused:
+            throw Failure(.wrongState, "cannot exec in a paused container (use --ignore-paused to override)")
+        case .created, .running, .paused: break
+        }
+    }
+
+    private func checkTerminal(_ plan: ProcessPlan, _ options: ExecOptions) throws(Failure) {
+        if plan.hasTerminal, options.isDetached, options.consoleSocket == nil {
+            throw Failure(.invalid, "cannot allocate tty if runc will detach without setting console socket")
+        }
+        if options.consoleSocket != nil, !plan.hasTerminal || !options.isDetached {
+            throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
+        }
+    }
+
+    private func processPlan(
+        _ options: ExecOptions, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) -> ProcessPlan {
+        var process: Process
+        var linux: Linux?
+        if options.processFile == nil || record.execNeedsConfig {
+            let spec = try directory.config()
+            process = spec.process ?? Process(args: [], cwd: "/")
+            linux = spec.linux
+        } else {
+            process = Process(args: [], cwd: "/")
+        }
+        do throws(InvalidSpec) {
+            if let path = options.processFile {
+                let bytes = try mapping({ () throws(Errno) in try readFile(path) }) { (code: Errno) in
+                    InvalidSpec(keyPath: "--process \(path)", problem: code.word)
+                }
+                process = try Process(process: bytes)
+            } else {
+                apply(options, to: &process)
+            }
+            let plan = try ProcessPlan(
+                process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy)
+            for text in plan.warnings { note(.warning, text) }
+            return plan
+        } catch {
+            throw Failure(.invalid, "\(error)")
+        }
+    }
+
+    private func apply(_ options: ExecOptions, to process: inout Process) {
+        process.args = options.arguments
+        process.terminal = options.hasTerminal
+        process.consoleSize = nil
+        process.env += options.environment
+        process.cwd = options.workingDirectory ?? process.cwd
+        if let uid = options.uid {
+            process.user.uid = uid
+            process.user.gid = options.gid ?? 0
+        }
+        process.user.additionalGids += options.additionalGroups
+        process.noNewPrivileges = process.noNewPrivileges || options.noNewPrivileges
+        process.selinuxLabel = options.selinuxLabel ?? process.selinuxLabel
+        process.apparmorProfile = options.apparmorProfile ?? process.apparmorProfile
+        guard !options.capabilities.isEmpty else { return }
+        // Never to the inheritable and ambient sets: CVE-2022-29162.
+        var sets = process.capabilities ?? LinuxCapabilities()
+        sets.bounding = (sets.bounding ?? []) + options.capabilities
+        sets.effective = (sets.effective ?? []) + options.capabilities
+        sets.permitted = (sets.permitted ?? []) + options.capabilities
+        process.capabilities = sets
+    }
+}
+
+/// A process that has joined a container and is its program by now.
+struct JoinedProcess: ~Copyable {
+    let pid: Int32
+    let pidfd: OwnedDescriptor
+    var terminal: OwnedDescriptor?
+}

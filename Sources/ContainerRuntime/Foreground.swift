@@ -1,0 +1,160 @@
+// A process in the foreground: signals go to it, its terminal is copied, and its end is ours.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// Stands between the caller's terminal and a process in a container until that ends.
+struct Foreground: ~Copyable {
+    private let pid: Int32
+    private let pidfd: OwnedDescriptor
+    private let signals: OwnedDescriptor
+    private let relay: TerminalRelay
+
+    /// Signals are blocked from here on, and read in turn. To be called before the process is cloned.
+    static func blockSignals() throws(Failure) -> OwnedDescriptor {
+        try during("block signals") { () throws(Errno) in
+            try Kernel.blockSignals(.all)
+            return try openSignals(.all)
+        }
+    }
+
+    init(
+        pid: Int32, pidfd: consuming OwnedDescriptor, signals: consuming OwnedDescriptor,
+        terminal: consuming OwnedDescriptor?
+    ) throws(Failure) {
+        self.pid = pid
+        self.pidfd = pidfd
+        self.signals = signals
+        relay = try TerminalRelay(terminal)
+    }
+
+    /// Waits for the end of the process; orphans that become ours meanwhile are reaped.
+    consuming func wait() throws(Failure) -> ProcessEnd {
+        relay.resize()
+        while true {
+            if let end = reap() {
+                relay.drain()
+                return end
+            }
+            try during("wait for the process") { () throws(Errno) in
+                let ready = try relay.poll(pidfd.rawValue, signals.rawValue)
+                if ready.hasSignals { forwardSignals() }
+            }
+        }
+    }
+
+    private func reap() -> ProcessEnd? {
+        while let (ended, end) = reapEnded() where ended > 0 {
+            if ended == pid { return end }
+        }
+        return nil
+    }
+
+    private func forwardSignals() {
+        while let signal = nextSignal(signals.rawValue) {
+            switch signal {
+            case .child, .urgent: break
+            case .windowChange: relay.resize()
+            default: do throws(Errno) { try signalProcess(pidfd, signal.rawValue) } catch {}
+            }
+        }
+    }
+}
+
+/// Copies between a terminal's master and our stdin and stdout.
+private final class TerminalRelay {
+    private let master: Int32?
+    private var settings: RawTerminal?
+    private var readsInput: Bool
+    private var pending: [UInt8] = []
+    private var masterIsOpen: Bool
+
+    init(_ terminal: consuming OwnedDescriptor?) throws(Failure) {
+        guard let terminal else {
+            master = nil
+            readsInput = false
+            masterIsOpen = false
+            return
+        }
+        let number = terminal.relinquish()
+        master = number
+        readsInput = true
+        masterIsOpen = true
+        let flags = fcntl(number, F_GETFL)
+        _ = fcntl(number, F_SETFL, flags | O_NONBLOCK)
+        guard isTerminal(0) else { return }
+        settings = try during("set the terminal to raw mode") { () throws(Errno) in try RawTerminal(0) }
+    }
+
+    deinit { if let master { close(master) } }
+
+    /// Gives the container's terminal the size of ours.
+    func resize() {
+        guard let master else { return }
+        for number in Int32(0)...2 where isTerminal(number) {
+            do throws(Errno) {
+                return try setWindowSize(try windowSize(of: number), of: master)
+            } catch {}
+        }
+    }
+
+    struct Ready { var hasSignals: Bool }
+
+    /// Waits for something to happen, and copies what there is to copy.
+    func poll(_ pidfd: Int32, _ signals: Int32) throws(Errno) -> Ready {
+        var entries = [
+            pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0), pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+        ]
+        if let master {
+            let wanted = POLLIN | (pending.isEmpty ? 0 : POLLOUT)
+            entries.append(pollfd(fd: masterIsOpen ? master : -1, events: Int16(wanted), revents: 0))
+            entries.append(pollfd(fd: readsInput && pending.isEmpty ? 0 : -1, events: Int16(POLLIN), revents: 0))
+        }
+        try checked { Glibc.poll(&entries, UInt(entries.count), -1) }
+        if entries.count > 2 {
+            if entries[2].revents & Int16(POLLIN | POLLHUP) != 0 { copyOutput() }
+            if entries[3].revents != 0 { readInput() }
+            if !pending.isEmpty { writeInput() }
+        }
+        return Ready(hasSignals: entries[1].revents != 0)
+    }
+
+    /// Copies what the terminal still holds; the last words of a program must not be lost.
+    func drain() { while copyOutput() {} }
+
+    @discardableResult
+    private func copyOutput() -> Bool {
+        guard let master, masterIsOpen else { return false }
+        var buffer = [UInt8](repeating: 0, count: 32 << 10)
+        let length = buffer.withUnsafeMutableBytes { read(master, $0.baseAddress, $0.count) }
+        if length > 0 {
+            do throws(Errno) { try writeAll(buffer[..<length], to: 1) } catch { return false }
+            return true
+        }
+        // EIO: no process has the terminal open any more; one may yet open it again while the init lives.
+        if length == 0 || (errno != EAGAIN && errno != EINTR) { masterIsOpen = false }
+        return false
+    }
+
+    private func readInput() {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let length = buffer.withUnsafeMutableBytes { read(0, $0.baseAddress, $0.count) }
+        if length > 0 {
+            pending = Array(buffer[..<length])
+        } else if length == 0 || (errno != EAGAIN && errno != EINTR) {
+            readsInput = false
+        }
+    }
+
+    private func writeInput() {
+        guard let master else { return }
+        let written = pending.withUnsafeBytes { write(master, $0.baseAddress, $0.count) }
+        if written > 0 {
+            pending.removeFirst(written)
+        } else if errno != EAGAIN && errno != EINTR {
+            pending = []
+            readsInput = false
+        }
+    }
+}

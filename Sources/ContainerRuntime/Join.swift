@@ -1,0 +1,179 @@
+// The parent's part of exec: the clone, and the conversation until the program runs.
+
+internal import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// Everything the joining child needs.
+struct JoinLaunch: ~Copyable {
+    let id: String
+    let process: ProcessPlan
+    let image: ExecImage
+    let filter: SeccompFilter?
+    let entry: CgroupEntry
+    let initPidfd: OwnedDescriptor
+    let namespaces: NamespaceSet
+    let pair: SocketPair
+    let preservedDescriptors: Int32
+}
+
+extension Runtime {
+    func join(
+        _ record: ContainerRecord, _ plan: ProcessPlan, _ filter: SeccompFilter?, _ options: ExecOptions,
+        _ console: consuming EngineSocket?, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) -> JoinedProcess {
+        guard let initPidfd = try record.openInit() else {
+            throw Failure(.wrongState, "cannot exec in a stopped container")
+        }
+        let namespaces = NamespaceSet(rawValue: record.namespaces)
+        if namespaces.contains(.pid) {
+            // For the child alone: it is born there. No second process is needed in between.
+            try during("join the container's pid namespace") { () throws(Errno) in
+                try joinNamespaces(initPidfd.rawValue, NamespaceSet(.pid))
+            }
+        }
+        if let cpus = plan.scheduling.initialAffinity { try setAffinity(cpus, "process.execCPUAffinity.initial") }
+        let group = Cgroup(record.cgroup)
+        let launch = JoinLaunch(
+            id: record.id, process: plan,
+            image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
+            entry: try cgroup { () throws(CgroupFailure) in
+                try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
+            }, initPidfd: initPidfd, namespaces: namespaces,
+            pair: try during("make a socket pair") { () throws(Errno) in try SocketPair() },
+            preservedDescriptors: options.preservedDescriptors)
+        let into = launch.entry.cloneIntoDescriptor
+        let cloned = try mapping({ () throws(Errno) in try cloneProcess(namespaces: [], into: into) }) { (code: Errno) in
+            code == .resourceBusy
+                ? Failure(.wrongState, "join the container's cgroup: \(code.word)") : Failure("clone", code)
+        }
+        guard let child = cloned else { runJoiningChild(launch) }
+        let adopts = launch.entry.needsAdoption
+        var parent = JoinParent(
+            child: child, socket: launch.pair.takeFirst(), sentences: Sentences(process: plan), console: console,
+            limits: plan.limits)
+        do throws(Failure) {
+            if adopts { try cgroup { () throws(CgroupFailure) in try group.move(parent.child.pid) } }
+            try parent.converse(options, seccomp: { (number) throws(Failure) in
+                try self.sendListener(number, record, directory)
+            })
+        } catch {
+            endChild(parent.child)
+            throw error
+        }
+        return try parent.finished()
+    }
+
+    private func setAffinity(_ cpus: [Int], _ key: String) throws(Failure) {
+        var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
+        for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
+        try during("\(key): set the CPUs") { () throws(Errno) in
+            try checked { clinux_sched_setaffinity(0, mask.count, mask) }
+        }
+    }
+
+    private func sendListener(
+        _ number: Int32, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        guard let profile = try directory.config().linux?.seccomp, let path = profile.listenerPath else { return }
+        try SeccompListener(
+            ociVersion: record.ociVersion, id: record.id, pid: record.pid, bundle: record.bundle,
+            annotations: record.annotations, metadata: profile.listenerMetadata
+        ).send(number, to: path)
+    }
+}
+
+/// The parent's half of the conversation with a process that joins.
+struct JoinParent: ~Copyable {
+    let child: ChildProcess
+    let socket: OwnedDescriptor
+    let sentences: Sentences
+    var console: EngineSocket?
+    let limits: [ProcessPlan.Limit]
+    private var terminal: OwnedDescriptor?
+
+    init(
+        child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
+        console: consuming EngineSocket?, limits: [ProcessPlan.Limit]
+    ) {
+        self.child = child
+        self.socket = socket
+        self.sentences = sentences
+        self.console = console
+        self.limits = limits
+    }
+
+    mutating func converse(
+        _ options: ExecOptions, seccomp: (Int32) throws(Failure) -> Void
+    ) throws(Failure) {
+        while true {
+            let message = try during("hear from the process") { () throws(Errno) in
+                try receiveMessage(socket.rawValue)
+            }
+            // The end of the conversation is the program's beginning.
+            guard let word = message.bytes.first else { return try checkAlive(options) }
+            switch ChildMessage(rawValue: word) {
+            case .terminal:
+                try keepTerminal(message)
+                continue
+            case .listener:
+                if let listener = message.descriptor.take() { try seccomp(listener.rawValue) }
+            case .ready: try prepare(options)
+            default:
+                guard let report = StepReport(packet: message.bytes) else {
+                    throw Failure(.other, "the process said what nobody understands")
+                }
+                throw sentences.failure(report)
+            }
+            do throws(Errno) {
+                try sendMessage(socket.rawValue, [proceed])
+            } catch {
+                guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the process", error) }
+            }
+        }
+    }
+
+    private var isReady = false
+
+    private mutating func prepare(_ options: ExecOptions) throws(Failure) {
+        isReady = true
+        for limit in limits {
+            try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
+                try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)
+            }
+        }
+        if let path = options.pidFile { try writePidFile(path, child.pid) }
+        if let path = options.pidfdSocket {
+            try EngineSocket(path: path, flag: "--pidfd-socket").send(
+                child.pidfd.rawValue, payload: Array("setns".utf8))
+        }
+    }
+
+    // A process that was killed before it was ready never became the program.
+    private borrowing func checkAlive(_ options: ExecOptions) throws(Failure) {
+        guard !isReady else { return }
+        let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
+        throw Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
+    }
+
+    private mutating func keepTerminal(_ message: consuming ReceivedMessage) throws(Failure) {
+        guard let master = message.descriptor.take() else { return }
+        if let socket = console.take() {
+            try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
+        } else {
+            terminal = consume master
+        }
+    }
+
+    consuming func finished() throws(Failure) -> JoinedProcess {
+        let number = child.pidfd.rawValue
+        let pidfd = try during("duplicate the pidfd") { () throws(Errno) in
+            OwnedDescriptor(adopting: try checked { clinux_fcntl(number, 1030, 0) })  // F_DUPFD_CLOEXEC
+        }
+        return JoinedProcess(pid: child.pid, pidfd: pidfd, terminal: terminal.take())
+    }
+}

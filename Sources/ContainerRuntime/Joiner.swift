@@ -1,0 +1,102 @@
+// The straight line of a process that joins a container, from its clone to its program.
+
+internal import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Runs in the clone; never returns.
+func runJoiningChild(_ launch: consuming JoinLaunch) -> Never {
+    let joiner = Joiner(launch)
+    joiner.run()
+}
+
+private struct Joiner: ~Copyable {
+    private let launch: JoinLaunch
+    private let channel: ChildChannel
+    private let process: ProcessSteps
+
+    init(_ launch: consuming JoinLaunch) {
+        channel = ChildChannel(socket: launch.pair.second.rawValue)
+        process = ProcessSteps(plan: launch.process, image: launch.image, filter: launch.filter, channel: channel)
+        self.launch = launch
+    }
+
+    consuming func run() -> Never {
+        do throws(StepReport) {
+            try enterContainer()
+            if process.plan.hasTerminal {
+                let root = try call(.terminal) { () throws(Errno) in
+                    RootDirectory(try OwnedDescriptor.open("/", [.path, .directory]))
+                }
+                try TerminalSteps(process: process.plan, channel: channel).run(in: root, isInit: false)
+            }
+            try writeLabels(process.plan)
+            try process.prepare()
+            process.completeEnvironment()
+            try process.installFilterWithListener()
+            try process.becomeUser()
+            let program = try process.findProgram()
+            try channel.ask(.ready)
+            try call(.descriptors) { () throws(Errno) in
+                try processControl(.setParentDeathSignal, 0)
+                let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
+                try checked { clinux_close_range(UInt32(3 + launch.preservedDescriptors), ~0, closeOnExec) }
+            }
+            try process.execute(program) { () throws(StepReport) in }
+        } catch {
+            channel.giveUp(error)
+        }
+    }
+
+    private func enterContainer() throws(StepReport) {
+        close(launch.pair.first.rawValue)
+        try call(.session) { () throws(Errno) in
+            try blockSignals(.none)
+            try processControl(.setParentDeathSignal, UInt(SIGKILL))
+            // CVE-2016-9962: what is in the container must not look into this process.
+            try processControl(.setDumpable, 0)
+            try checked { setsid() }
+        }
+        var failed = 0
+        let code = CgroupEntry.enter(launch.entry.childWrites, failed: &failed)
+        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
+        if let cpus = process.plan.scheduling.finalAffinity { setAffinity(cpus) } else { resetAffinity() }
+        let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
+        if !kinds.isEmpty {
+            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd.rawValue, kinds) }
+        }
+        if kinds.contains(.user) {
+            try call(.mapIDs) { () throws(Errno) in
+                do throws(Errno) {
+                    try setGroup(0)
+                    try setUser(0)
+                } catch {
+                    guard error == .invalidArgument else { throw error }
+                }
+            }
+        }
+        joinKeyring()
+    }
+
+    // The keyring of the container's init, where it made one; a container without has the caller's cut off all the same.
+    private func joinKeyring() {
+        let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
+        let name = "_ses." + launch.id
+        _ = name.withCString { clinux_keyctl(joinSession, UInt(bitPattern: $0), 0, 0, 0) }
+    }
+
+    private func resetAffinity() {
+        guard process.plan.scheduling.initialAffinity == nil else { return }
+        let mask = [UInt8](repeating: 0xff, count: 1024)
+        _ = clinux_sched_setaffinity(0, mask.count, mask)
+    }
+
+    private func setAffinity(_ cpus: [Int]) {
+        var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
+        for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
+        _ = clinux_sched_setaffinity(0, mask.count, mask)
+    }
+}

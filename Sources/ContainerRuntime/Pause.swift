@@ -1,0 +1,28 @@
+// `pause` and `resume`: freezes and thaws everything in a container's cgroup.
+
+internal import Cgroups
+
+extension Runtime {
+    package func pause(id: String) throws(Failure) {
+        try change(id) { (status, group) throws(Failure) in
+            guard status == .running || status == .created else {
+                throw Failure(.wrongState, "container not running or created: \(status.rawValue)")
+            }
+            try cgroup { () throws(CgroupFailure) in try group.freeze() }
+        }
+    }
+
+    package func resume(id: String) throws(Failure) {
+        try change(id) { (status, group) throws(Failure) in
+            guard status == .paused else { throw Failure(.wrongState, "container not paused") }
+            try cgroup { () throws(CgroupFailure) in try group.thaw() }
+        }
+    }
+
+    private func change(_ id: String, _ body: (Status, Cgroup) throws(Failure) -> Void) throws(Failure) {
+        let directory = try store.open(id: id)
+        try directory.lock()
+        let record = try directory.record()
+        try body(try directory.status(of: record), Cgroup(record.cgroup))
+    }
+}

@@ -1,0 +1,84 @@
+// `ps`: the processes in a container's cgroup.
+
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A line of the process table.
+package struct ProcessRow: Equatable, Sendable {
+    package var user: String
+    package var pid: Int32
+    package var parent: Int32
+    /// Percent of one CPU over the process's life.
+    package var cpuPercent: Int
+    /// When it started, in seconds since 1970.
+    package var startTime: Int
+    package var terminal: String
+    /// CPU time used, in seconds.
+    package var cpuSeconds: Int
+    package var command: String
+}
+
+extension Runtime {
+    /// The host's numbers of all processes of a container.
+    package func processes(id: String) throws(Failure) -> [Int32] {
+        let directory = try store.open(id: id)
+        let record = try directory.record()
+        guard try directory.status(of: record) != .stopped else {
+            throw Failure(.wrongState, "container not running")
+        }
+        return try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).processes() }
+    }
+
+    /// What `ps -ef` shows of processes; made here, for hosts that have no ps.
+    package func processTable(_ pids: [Int32]) -> [ProcessRow] {
+        let bootTime = Self.bootTime()
+        let ticks = max(1, sysconf(Int32(_SC_CLK_TCK)))
+        return pids.sorted().compactMap { row($0, bootTime: bootTime, ticks: ticks) }
+    }
+
+    private static func bootTime() -> Int {
+        do throws(Errno) {
+            let line = try readText("/proc/stat").split(separator: "\n").first { $0.hasPrefix("btime ") }
+            return line.flatMap { Int($0.dropFirst(6)) } ?? 0
+        } catch {
+            return 0
+        }
+    }
+
+    // A process that has gone meanwhile has no row.
+    private func row(_ pid: Int32, bootTime: Int, ticks: Int) -> ProcessRow? {
+        do throws(Errno) {
+            let stat = try readText("/proc/\(pid)/stat")
+            guard let end = stat.lastIndex(of: ")"), let open = stat.firstIndex(of: "(") else { return nil }
+            let name = stat[stat.index(after: open)..<end]
+            let fields = stat[stat.index(after: end)...].split(separator: " ")
+            guard fields.count > 19, let parent = Int32(fields[1]), let device = Int32(fields[4]),
+                let user = Int(fields[11]), let system = Int(fields[12]), let start = Int(fields[19])
+            else { return nil }
+            let line = try readFile("/proc/\(pid)/cmdline").split(separator: 0)
+                .map { String(decoding: $0, as: UTF8.self) }
+            let owner = try fileStatus(at: "/proc/\(pid)").uid
+            let started = bootTime + start / ticks
+            let used = (user + system) / ticks
+            let lived = max(1, time(nil) - started)
+            return ProcessRow(
+                user: userName(of: owner), pid: pid, parent: parent, cpuPercent: used * 100 / lived,
+                startTime: started, terminal: terminalName(device), cpuSeconds: used,
+                command: line.isEmpty ? "[\(name)]" : line.joined(separator: " "))
+        } catch {
+            return nil
+        }
+    }
+
+    private func terminalName(_ device: Int32) -> String {
+        let major = device >> 8 & 0xfff
+        let minor = device & 0xff | device >> 12 & 0xfff00
+        switch major {
+        case 136...143: return "pts/\(minor + (major - 136) * 256)"
+        case 4: return "tty\(minor)"
+        default: return "?"
+        }
+    }
+}

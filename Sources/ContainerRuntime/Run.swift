@@ -1,0 +1,52 @@
+// `run`: create, start, and in the foreground wait and delete.
+
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import SystemPackage
+
+/// What `run` is asked for beside what `create` is.
+package struct RunOptions: Sendable {
+    package var isDetached = false
+    /// Leave the container when it has ended.
+    package var keeps = false
+    package var withoutSubreaper = false
+    package init() {}
+}
+
+extension Runtime {
+    /// - Returns: the exit status for the caller: the container's own in the foreground.
+    package func run(_ create: CreateOptions, _ options: RunOptions) throws(Failure) -> Int32 {
+        if options.isDetached {
+            let made = try make(create, startsAtOnce: true, isForeground: false)
+            try afterStart(made.record, made.directory, keeps: false)
+            return 0
+        }
+        let signals = try Foreground.blockSignals()
+        if !options.withoutSubreaper {
+            try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
+        }
+        var made = try make(create, startsAtOnce: true, isForeground: true)
+        let (directory, record) = (made.directory, made.record)
+        try afterStart(record, directory, keeps: false)
+        let end = try Foreground(
+            pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take()
+        ).wait()
+        if !options.keeps {
+            try directory.lock()
+            try destroy(record, directory)
+        }
+        return end.shellStatus
+    }
+
+    private func afterStart(
+        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory, keeps: Bool
+    ) throws(Failure) {
+        do throws(Failure) {
+            try runPoststart(record, directory)
+        } catch {
+            do throws(Failure) { try destroy(record, directory) } catch { note(.warning, error.message) }
+            throw error
+        }
+    }
+}

@@ -1,0 +1,65 @@
+// The runtime's own binary, out of reach of what it starts. CVE-2019-5736.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// Executes this program again from a place that cannot be written, unless it is running from one already.
+///
+/// Whoever executes `/proc/self/exe` inside a container gets at the runtime's file; from here on that is a file on a
+/// detached, read-only clone of the mount the binary lies on, or, where such clones are not allowed, in sealed memory.
+package func sealExecutable() throws(Failure) {
+    let own = "/proc/self/exe"
+    do throws(Errno) {
+        let (magic, flags) = try filesystem(at: own)
+        let readOnlyMount: Int64 = 1  // ST_RDONLY
+        if flags & readOnlyMount != 0 { return }
+        if magic == FilesystemMagic.tmpfs, try isSealed(own) { return }
+        let clone = try sealedClone(own)
+        let asDescriptor: Int32 = 0x1000  // AT_EMPTY_PATH
+        let number = clone.rawValue
+        try checked {
+            clinux_execveat(number, "", CommandLine.unsafeArgv, clinux_environ(), asDescriptor)
+        }
+    } catch {
+        throw Failure("protect the runtime's own binary", error)
+    }
+}
+
+private let allSeals = 0xf  // F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE
+
+private func isSealed(_ path: String) throws(Errno) -> Bool {
+    let file = try OwnedDescriptor.open(path)
+    let seals = clinux_fcntl(file.rawValue, 1034, 0)  // F_GET_SEALS; no file but a memfd has any
+    return seals >= 0 && Int(seals) & allSeals == allSeals
+}
+
+private func sealedClone(_ path: String) throws(Errno) -> OwnedDescriptor {
+    do throws(Errno) {
+        let clone = try cloneMount(path, recursive: false)
+        try changeMount(clone, AttributeChange(set: .readOnly))
+        return clone
+    } catch {
+        guard error == .notPermitted || error == .noFunction || error == .invalidArgument else { throw error }
+        return try sealedMemory(path)
+    }
+}
+
+private func sealedMemory(_ path: String) throws(Errno) -> OwnedDescriptor {
+    let file = try OwnedDescriptor.open(path)
+    let closeOnExecAndSealable: UInt32 = 3
+    let executable: UInt32 = 0x10  // MFD_EXEC, since Linux 6.3
+    let copy: OwnedDescriptor
+    let number = clinux_memfd_create("swiftrun", closeOnExecAndSealable | executable)
+    copy = OwnedDescriptor(
+        adopting: number >= 0
+            ? number : try checked { clinux_memfd_create("swiftrun", closeOnExecAndSealable) })
+    let (from, to) = (file.rawValue, copy.rawValue)
+    var length = 1
+    while length > 0 {
+        length = try checked { sendfile(to, from, nil, 1 << 30) }
+    }
+    try checked { clinux_fcntl(to, 1033, allSeals) }  // F_ADD_SEALS
+    return copy
+}

@@ -1,0 +1,50 @@
+// `start`: lets a created container's init go on to its program.
+
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import SystemPackage
+
+extension Runtime {
+    package func start(id: String) throws(Failure) {
+        let directory = try store.open(id: id)
+        try directory.lock()
+        let record = try directory.record()
+        switch try directory.status(of: record) {
+        case .created: break
+        case .stopped: throw Failure(.wrongState, "cannot start a container that has stopped")
+        case .creating: throw Failure(.wrongState, "cannot start a container that is being created")
+        case .paused where directory.has(ContainerDirectory.gateName):
+            throw Failure(.wrongState, "cannot start a paused container")
+        case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
+        }
+        let report = try StartGate.open(in: directory)
+        directory.removeFile(ContainerDirectory.gateName)
+        if let report {
+            throw try sentences(directory).failure(report).during("unable to start container process")
+        }
+        try runPoststart(record, directory)
+    }
+
+    private func sentences(_ directory: borrowing ContainerDirectory) throws(Failure) -> Sentences {
+        let record = try directory.record()
+        let bundle = Bundle(path: record.bundle, spec: try directory.config(), config: [])
+        return Sentences(plan: try plan(CreateOptions(id: record.id, bundle: record.bundle), bundle).container)
+    }
+
+    /// Runs the poststart hooks; a failing one ends the container. runtime-spec 1.3.0, runtime.md, "Lifecycle".
+    func runPoststart(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
+        guard record.hasPoststartHooks else { return }
+        let hooks = try directory.config().hooks?.poststart ?? []
+        do throws(Failure) {
+            try HookRunner(
+                kind: "poststart", hooks: hooks, state: record.state(status: "running", pid: record.pid).json()
+            ).run()
+        } catch {
+            if let pidfd = try record.openInit() {
+                do throws(Errno) { try signalProcess(pidfd, SIGKILL) } catch {}
+            }
+            throw error
+        }
+    }
+}

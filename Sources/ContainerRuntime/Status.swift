@@ -1,0 +1,103 @@
+// The status of a container, asked of the kernel; and the operations that each status allows.
+
+internal import Cgroups
+internal import Kernel
+package import OCISpec
+internal import SystemPackage
+
+/// Where a container is in its life. runtime-spec, runtime.md, "State", and `paused` as engines know it.
+package enum Status: String, Sendable {
+    case creating, created, running, paused, stopped
+}
+
+extension ContainerRecord {
+    /// The init process, if it is there and is the one that was recorded, not another with its number.
+    func openInit() throws(Failure) -> OwnedDescriptor? {
+        guard pid > 0 else { return nil }
+        do throws(Errno) {
+            let pidfd = try openProcess(pid)
+            guard let facts = try processFacts(pid), facts.startTime == startTime, !facts.hasEnded else { return nil }
+            return pidfd
+        } catch {
+            if error == .noSuchProcess || error == .invalidArgument { return nil }
+            throw Failure("open process \(pid)", error)
+        }
+    }
+
+    /// Whether the init process is there; one look, for commands that send no signal.
+    private func hasInit() throws(Failure) -> Bool {
+        guard pid > 0 else { return false }
+        do throws(Errno) {
+            guard let facts = try processFacts(pid) else { return false }
+            return facts.startTime == startTime && !facts.hasEnded
+        } catch {
+            throw Failure("read /proc/\(pid)/stat", error)
+        }
+    }
+
+    /// - Parameter isWaiting: whether the start gate is there.
+    func status(isWaiting: Bool) throws(Failure) -> Status {
+        guard try hasInit() else { return pid == 0 ? .creating : .stopped }
+        if isFrozen() { return .paused }
+        return isWaiting ? .created : .running
+    }
+
+    private func isFrozen() -> Bool {
+        do throws(CgroupFailure) { return try Cgroup(cgroup).isFrozen() } catch { return false }
+    }
+
+    /// The state as engines and hooks read it.
+    package func state(status: String, pid: Int32, owner: String? = nil) -> ContainerState {
+        ContainerState(
+            ociVersion: ociVersion, id: id, pid: pid, status: status, bundle: bundle, rootfs: rootfs,
+            created: created, annotations: annotations, owner: owner)
+    }
+}
+
+extension ContainerDirectory {
+    /// The status of the container that this directory remembers.
+    borrowing func status(of record: ContainerRecord) throws(Failure) -> Status {
+        try record.status(isWaiting: has(Self.gateName))
+    }
+}
+
+extension Runtime {
+    /// The state of a container, for `state`.
+    package func state(id: String) throws(Failure) -> ContainerState {
+        let directory = try store.open(id: id)
+        let record = try directory.record()
+        let status = try directory.status(of: record)
+        return record.state(status: status.rawValue, pid: status == .stopped ? 0 : record.pid, owner: "")
+    }
+
+    /// The states of all containers, for `list`; what cannot be read is told of and left out.
+    package func states() throws(Failure) -> [ContainerState] {
+        var result: [ContainerState] = []
+        for id in try store.identifiers() {
+            do throws(Failure) {
+                let directory = try store.open(id: id)
+                let record = try directory.record()
+                let status = try directory.status(of: record)
+                result.append(
+                    record.state(
+                        status: status.rawValue, pid: status == .stopped ? 0 : record.pid,
+                        owner: userName(of: record.owner)))
+            } catch {
+                // A container that is being made or deleted at this moment is nobody's error.
+                if error.kind != .notFound { note(.warning, "load container \(id): \(error.message)") }
+            }
+        }
+        return result
+    }
+}
+
+/// The name of a user of the host, `#uid` for one without.
+func userName(of uid: UInt32) -> String {
+    do throws(Errno) {
+        for line in try readText("/etc/passwd").split(separator: "\n") {
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            if fields.count > 2, fields[2] == String(uid) { return String(fields[0]) }
+        }
+    } catch {}
+    return "#\(uid)"
+}
