@@ -96,12 +96,12 @@ struct DecodingTests {
     }
 
     @Test func `every beginning of a document is refused`() throws {
-        let json = Spec.everything.json()
+        let json = Process.everything.json()
         for count in 0..<json.count {
             let problem =
                 count == 0 ? "the document is empty" : "line 1, column \(count + 1): the document ends too early"
             #expect(throws: InvalidSpec(keyPath: "", problem: problem)) {
-                try Spec(config: Array(json.prefix(count)))
+                try Process(process: Array(json.prefix(count)))
             }
         }
     }
