@@ -59,7 +59,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "swiftrun",
-            dependencies: ["ContainerRuntime", "CLinux"],
+            dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux"],
             swiftSettings: strict,
             linkerSettings: selfContained
         ),

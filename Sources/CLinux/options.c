@@ -18,3 +18,8 @@ void clinux_getopt_reset(int start) {
     optind = start;
 }
 char **clinux_environ(void) { return environ; }
+
+#ifndef SWIFTRUN_COMMIT
+#define SWIFTRUN_COMMIT "unknown"
+#endif
+const char *clinux_build_commit(void) { return SWIFTRUN_COMMIT; }

@@ -47,7 +47,8 @@ struct Child: ~Copyable {
         self.launch = launch
     }
 
-    consuming func run() -> Never {
+    // Borrowing: the descriptors of the launch must stay open to the last word.
+    func run() -> Never {
         do throws(StepReport) {
             try enterNamespaces()
             let root = try prepareRoot()

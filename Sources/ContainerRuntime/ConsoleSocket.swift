@@ -11,11 +11,15 @@ struct EngineSocket: ~Copyable {
 
     /// - Parameter flag: what the engine named it by, for the error.
     init(path: String, flag: String) throws(Failure) {
+        self.flag = flag
+        socket = try Self.connect(path, flag)
+    }
+
+    private static func connect(_ path: String, _ flag: String) throws(Failure) -> OwnedDescriptor {
         guard !path.hasPrefix("@") else {
             throw Failure(.invalid, "\(flag): \"\(path)\" is an abstract socket; a path is needed")
         }
-        self.flag = flag
-        socket = try during("connect to \(flag) \(path)") { () throws(Errno) in
+        return try during("connect to \(flag) \(path)") { () throws(Errno) in
             if path.utf8.count < 108 { return try connectSocket(to: path) }
             // Longer than an address can be: reached through a descriptor.
             let place = try OwnedDescriptor.open(path, .path)

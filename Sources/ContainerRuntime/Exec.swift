@@ -4,7 +4,7 @@ internal import Cgroups
 internal import CLinux
 internal import Glibc
 internal import Kernel
-package import OCISpec
+internal import OCISpec
 internal import Planning
 internal import SystemPackage
 

@@ -45,8 +45,8 @@ struct Foreground: ~Copyable {
     }
 
     private func reap() -> ProcessEnd? {
-        while let (ended, end) = reapEnded() where ended > 0 {
-            if ended == pid { return end }
+        while let child = reapEnded() {
+            if child.pid == pid { return child.end }
         }
         return nil
     }

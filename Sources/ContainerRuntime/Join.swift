@@ -57,7 +57,7 @@ extension Runtime {
             child: child, socket: launch.pair.takeFirst(), sentences: Sentences(process: plan), console: console,
             limits: plan.limits)
         do throws(Failure) {
-            if adopts { try cgroup { () throws(CgroupFailure) in try group.move(parent.child.pid) } }
+            if adopts { try cgroup { () throws(CgroupFailure) in try group.admit(parent.child.pid) } }
             try parent.converse(options, seccomp: { (number) throws(Failure) in
                 try self.sendListener(number, record, directory)
             })
@@ -111,7 +111,7 @@ struct JoinParent: ~Copyable {
         _ options: ExecOptions, seccomp: (Int32) throws(Failure) -> Void
     ) throws(Failure) {
         while true {
-            let message = try during("hear from the process") { () throws(Errno) in
+            var message = try during("hear from the process") { () throws(Errno) in
                 try receiveMessage(socket.rawValue)
             }
             // The end of the conversation is the program's beginning.

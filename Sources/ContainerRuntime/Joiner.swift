@@ -24,7 +24,8 @@ private struct Joiner: ~Copyable {
         self.launch = launch
     }
 
-    consuming func run() -> Never {
+    // Borrowing: the descriptors of the launch must stay open to the last word.
+    func run() -> Never {
         do throws(StepReport) {
             try enterContainer()
             if process.plan.hasTerminal {

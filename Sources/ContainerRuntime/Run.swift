@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-package import OCISpec
 internal import SystemPackage
 
 /// What `run` is asked for beside what `create` is.
@@ -19,7 +18,7 @@ extension Runtime {
     package func run(_ create: CreateOptions, _ options: RunOptions) throws(Failure) -> Int32 {
         if options.isDetached {
             let made = try make(create, startsAtOnce: true, isForeground: false)
-            try afterStart(made.record, made.directory, keeps: false)
+            try afterStart(made.record, made.directory)
             return 0
         }
         let signals = try Foreground.blockSignals()
@@ -27,20 +26,20 @@ extension Runtime {
             try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
         }
         var made = try make(create, startsAtOnce: true, isForeground: true)
-        let (directory, record) = (made.directory, made.record)
-        try afterStart(record, directory, keeps: false)
+        let record = made.record
+        try afterStart(record, made.directory)
         let end = try Foreground(
             pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take()
         ).wait()
         if !options.keeps {
-            try directory.lock()
-            try destroy(record, directory)
+            try made.directory.lock()
+            try destroy(record, made.directory)
         }
         return end.shellStatus
     }
 
     private func afterStart(
-        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory, keeps: Bool
+        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
     ) throws(Failure) {
         do throws(Failure) {
             try runPoststart(record, directory)

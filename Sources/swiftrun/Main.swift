@@ -1,1 +1,185 @@
-@main struct Main { static func main() {} }
+// The program: global options, then a command.
+
+internal import Cgroups
+internal import ContainerRuntime
+internal import Glibc
+
+/// `swiftrun [global options] COMMAND [options] [arguments]`
+@main
+struct Swiftrun {
+    static let version = "0.1.0"
+
+    static let globalOptions: [Option] = [
+        .value("root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
+        .value("log", nil, "FILE", "write messages to a file in place of stderr"),
+        .value("log-format", nil, "FORMAT", "text or json (default text)"),
+        .value("log-level", nil, "LEVEL", "error, warning, info or debug"),
+        .flag("debug", nil, "write debug messages"),
+        .flag("systemd-cgroup", nil, "have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
+        .value("cgroup-manager", nil, "NAME", "cgroupfs, systemd or disabled (default cgroupfs)"),
+        .value("rootless", nil, "MODE", "true, false or auto: whether refused cgroup changes are ignored"),
+        .hidden("criu", argument: "PATH"),
+        .flag("help", "h", "show help"),
+        .flag("version", "v", "show the version"),
+    ]
+
+    static func main() {
+        let words = Array(CommandLine.arguments.dropFirst())
+        exit(run(words))
+    }
+
+    static func run(_ words: [String]) -> Int32 {
+        var log = Log()
+        do throws(UsageError) {
+            let options = try ParsedOptions(words, globalOptions)
+            do throws(Failure) { log = try makeLog(options) } catch { return fail(Log(), error.message, 1) }
+            guard let name = options.arguments.first, !options.has("help"), name != "help" else {
+                if options.has("version") {
+                    printLine(Help.version)
+                    return 0
+                }
+                return help(options)
+            }
+            if options.has("version") {
+                printLine(Help.version)
+                return 0
+            }
+            guard let command = Command.all.first(where: { $0.name == name }) else {
+                return fail(log, "No help topic for '\(name)'", 3)
+            }
+            return try run(command, Array(options.arguments.dropFirst()), options, log)
+        } catch {
+            printLine("Incorrect Usage: \(error.message)\n\n\(Help.overview)")
+            return fail(log, error.message, 1)
+        }
+    }
+
+    private static func help(_ options: ParsedOptions) -> Int32 {
+        let topic = options.arguments.first { $0 != "help" }
+        if let command = Command.all.first(where: { $0.name == topic }) {
+            printLine(Help.text(command))
+        } else {
+            printLine(Help.overview)
+        }
+        return 0
+    }
+
+    private static func fail(_ log: Log, _ message: String, _ status: Int32) -> Int32 {
+        log.fail(message)
+        return status
+    }
+
+    private static func run(
+        _ command: Command, _ words: [String], _ global: ParsedOptions, _ log: Log
+    ) throws(UsageError) -> Int32 {
+        do throws(CommandError) {
+            let options = try parse(command, words)
+            if options.has("help") {
+                printLine(Help.text(command))
+                return 0
+            }
+            let count = options.arguments.count
+            guard command.arguments.contains(count) else {
+                throw .usage(UsageError(message: wrongCount(command)))
+            }
+            if command.isSealed { try seal() }
+            return try command.run(
+                Invocation(
+                    runtime: try makeRuntime(global, log), log: log, options: options,
+                    hasExplicitRoot: global.value("root") != nil))
+        } catch {
+            switch error {
+            case .failure(let failure):
+                return fail(log, prefix(command) + failure.message, command.failureStatus)
+            case .usage(let usage):
+                if usage.showsHelp { printLine("Incorrect Usage.\n\n\(Help.text(command))") }
+                return fail(log, usage.message, command.failureStatus)
+            }
+        }
+    }
+
+    private static func parse(_ command: Command, _ words: [String]) throws(CommandError) -> ParsedOptions {
+        do throws(UsageError) {
+            return try ParsedOptions(words, command.options + [.flag("help", "h", "show help")])
+        } catch {
+            throw .usage(error)
+        }
+    }
+
+    private static func seal() throws(CommandError) {
+        do throws(Failure) { try sealExecutable() } catch { throw .failure(error) }
+    }
+
+    // What engines show unchanged to their users.
+    private static func prefix(_ command: Command) -> String {
+        switch command.name {
+        case "create": "swiftrun create failed: "
+        case "run": "swiftrun run failed: "
+        case "exec": "exec failed: "
+        default: ""
+        }
+    }
+
+    private static func wrongCount(_ command: Command) -> String {
+        let range = command.arguments
+        if range.lowerBound == range.upperBound {
+            return "swiftrun: \"\(command.name)\" requires exactly \(range.lowerBound) argument(s)"
+        }
+        if range.upperBound == .max {
+            return "swiftrun: \"\(command.name)\" requires a minimum of \(range.lowerBound) argument(s)"
+        }
+        return "swiftrun: \"\(command.name)\" requires from \(range.lowerBound) to \(range.upperBound) argument(s)"
+    }
+
+    private static func makeLog(_ options: ParsedOptions) throws(Failure) -> Log {
+        let format = options.value("log-format") ?? "text"
+        guard let format = Log.Format(rawValue: format) else {
+            throw Failure(.invalid, "invalid log-format: \(format)")
+        }
+        var level: Log.Level?
+        if options.has("debug") { level = .debug }
+        if let name = options.value("log-level") {
+            let levels: [Log.Level] = [.error, .warning, .info, .debug]
+            guard let found = levels.first(where: { $0.name == name }) else {
+                throw Failure(.invalid, "invalid log-level: \(name)")
+            }
+            level = found
+        }
+        return try Log(path: options.value("log"), format: format, level: level)
+    }
+
+    private static func makeRuntime(_ options: ParsedOptions, _ log: Log) throws(CommandError) -> Runtime {
+        do throws(Failure) {
+            return Runtime(root: try root(options), cgroupDriver: try driver(options)) { level, text in
+                log.write(level == .warning ? .warning : .debug, text)
+            }
+        } catch {
+            throw .failure(error)
+        }
+    }
+
+    private static func driver(_ options: ParsedOptions) throws(Failure) -> CgroupDriver {
+        if options.has("systemd-cgroup") { return .systemd }
+        guard let name = options.value("cgroup-manager") else { return .cgroupfs }
+        guard let driver = CgroupDriver(rawValue: name) else {
+            throw Failure(.invalid, "invalid cgroup-manager: \(name) (cgroupfs, systemd and disabled are known)")
+        }
+        return driver
+    }
+
+    private static func root(_ options: ParsedOptions) throws(Failure) -> String {
+        guard let given = options.value("root") else {
+            guard geteuid() != 0, let directory = getenv("XDG_RUNTIME_DIR") else { return "/run/swiftrun" }
+            return String(cString: directory) + "/swiftrun"
+        }
+        var path = given
+        if !path.hasPrefix("/") {
+            guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "--root \(given): no working directory") }
+            defer { free(directory) }
+            path = String(cString: directory) + "/" + path
+        }
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        guard path != "/" else { throw Failure(.invalid, "--root: \"/\" cannot hold containers") }
+        return path
+    }
+}

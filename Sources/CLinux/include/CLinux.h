@@ -135,7 +135,10 @@ int clinux_getopt_optopt(void);
 const char *clinux_getopt_optarg(void);
 void clinux_getopt_reset(int start);
 
-// The arguments the program was started with; argv[argc] is null
+// The environment; the last entry is null
 char **clinux_environ(void);
+
+// The commit that the build was told of
+const char *clinux_build_commit(void);
 
 #endif

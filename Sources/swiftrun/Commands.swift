@@ -1,0 +1,97 @@
+// The commands: what each is called with, and which operation of the runtime it is.
+
+internal import ContainerRuntime
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+
+extension Command {
+    static let all: [Command] = [
+        create, delete, exec, features, kill, list, pause, ps, resume, run, spec, start, state,
+    ]
+
+    private static let containerArgument = "<container-id | bundle>"
+
+    static let start = Command(
+        name: "start", summary: "start the program of a created container", usage: containerArgument, options: [],
+        arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        try call.perform { () throws(Failure) in try call.runtime.start(id: target.id) }
+        return 0
+    }
+
+    static let state = Command(
+        name: "state", summary: "print the state of a container", usage: containerArgument, options: [],
+        arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        let state = try call.perform { () throws(Failure) in try call.runtime.state(id: target.id) }
+        printBytes(state.json(indent: "  ") + [10])
+        return 0
+    }
+
+    static let delete = Command(
+        name: "delete", summary: "delete a container", usage: containerArgument,
+        options: [.flag("force", "f", "kill the container if it still runs")], arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        try call.perform { () throws(Failure) in
+            try call.runtime.delete(id: target.id, force: call.options.has("force"))
+        }
+        return 0
+    }
+
+    static let kill = Command(
+        name: "kill", summary: "send a signal to a container's init (default SIGTERM)",
+        usage: containerArgument + " [signal]", options: [.hidden("all", "a")], arguments: 1...2
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        let name = call.options.arguments.count > 1 ? call.options.arguments[1] : "SIGTERM"
+        guard let signal = Signal(name) else {
+            throw .failure(Failure(.invalid, "unknown signal \"\(name)\""))
+        }
+        try call.perform { () throws(Failure) in
+            try call.runtime.kill(id: target.id, signal, all: call.options.has("all"))
+        }
+        return 0
+    }
+
+    static let pause = Command(
+        name: "pause", summary: "freeze all processes of a container", usage: containerArgument, options: [],
+        arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        try call.perform { () throws(Failure) in try call.runtime.pause(id: target.id) }
+        return 0
+    }
+
+    static let resume = Command(
+        name: "resume", summary: "thaw a paused container", usage: containerArgument, options: [], arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        try call.perform { () throws(Failure) in try call.runtime.resume(id: target.id) }
+        return 0
+    }
+
+    static let features = Command(
+        name: "features", summary: "print what this runtime can do", usage: "", options: [], arguments: 0...0
+    ) { _ throws(CommandError) in
+        printBytes(Features.ofThisRuntime.json(indent: "    ") + [10])
+        return 0
+    }
+
+    static let spec = Command(
+        name: "spec", summary: "write a config.json to begin with", usage: "",
+        options: [
+            .value("bundle", "b", "DIR", "where to write it (default: here)"),
+            .flag("rootless", nil, "one that an ordinary user can run"),
+        ], arguments: 0...0
+    ) { call throws(CommandError) in
+        try call.perform { () throws(Failure) in
+            try writeDefaultConfig(
+                bundle: call.options.value("bundle") ?? ".", isRootless: call.options.has("rootless"))
+        }
+        return 0
+    }
+}

@@ -1,0 +1,136 @@
+// `create`, `run` and `exec`: the commands that bring processes into being.
+
+internal import ContainerRuntime
+internal import Glibc
+
+private let creationOptions: [Option] = [
+    .value("bundle", "b", "DIR", "the bundle (default: the working directory)"),
+    .value("config", "f", "FILE", "a config other than the bundle's config.json"),
+    .value("console-socket", nil, "PATH", "a socket that is sent the terminal's master"),
+    .value("pidfd-socket", nil, "PATH", "a socket that is sent the init's pidfd"),
+    .value("pid-file", nil, "FILE", "where to write the init's pid"),
+    .flag("no-pivot", nil, "move the rootfs in place of pivot_root, for a rootfs on a ramdisk"),
+    .flag("no-new-keyring", nil, "keep the caller's session keyring"),
+    .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
+]
+
+extension Command {
+    static let create = Command(
+        name: "create", summary: "make a container that waits for start", usage: "<container-id | bundle>",
+        options: creationOptions, arguments: 1...1, isSealed: true
+    ) { call throws(CommandError) in
+        let options = try creation(call)
+        try call.perform { () throws(Failure) in try call.runtime.create(options) }
+        return 0
+    }
+
+    static let run = Command(
+        name: "run", summary: "make a container and run its program", usage: "<container-id | bundle>",
+        options: creationOptions + [
+            .flag("detach", "d", "return as soon as the program runs"),
+            .flag("keep", nil, "do not delete the container when it ends"),
+            .flag("no-subreaper", nil, "do not become the parent of the container's orphans"),
+        ], arguments: 1...1, isSealed: true
+    ) { call throws(CommandError) in
+        let options = try creation(call)
+        var run = RunOptions()
+        run.isDetached = call.options.has("detach")
+        run.keeps = call.options.has("keep")
+        run.withoutSubreaper = call.options.has("no-subreaper")
+        return try call.perform { () throws(Failure) in try call.runtime.run(options, run) }
+    }
+
+    private static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
+        let target = try call.target()
+        let given = call.options
+        var options = CreateOptions(id: target.id, bundle: given.value("bundle") ?? target.bundle ?? ".")
+        options.configName = try call.perform { () throws(Failure) in try given.value("config").map(absolute) }
+        options.consoleSocket = try call.perform { () throws(Failure) in try given.value("console-socket").map(absolute) }
+        options.pidfdSocket = try call.perform { () throws(Failure) in try given.value("pidfd-socket").map(absolute) }
+        // Before the bundle becomes the working directory.
+        options.pidFile = try call.perform { () throws(Failure) in try given.value("pid-file").map(absolute) }
+        options.withoutPivot = given.has("no-pivot")
+        options.withoutNewKeyring = given.has("no-new-keyring")
+        options.preservedDescriptors = try call.read { () throws(UsageError) in try given.number("preserve-fds") } ?? 0
+        return options
+    }
+
+    static let exec = Command(
+        name: "exec", summary: "run another program in a container",
+        usage: "<container-id | bundle> [command [argument ...]]",
+        options: [
+            .value("console-socket", nil, "PATH", "a socket that is sent the terminal's master"),
+            .value("pidfd-socket", nil, "PATH", "a socket that is sent the process's pidfd"),
+            .value("cwd", nil, "DIR", "the working directory"),
+            .value("env", "e", "NAME=VALUE", "a variable; may be repeated"),
+            .flag("tty", "t", "give the process a terminal"),
+            .value("user", "u", "UID[:GID]", "whom the process is run as"),
+            .value("additional-gids", "g", "GID", "a supplementary group; may be repeated"),
+            .value("process", "p", "FILE", "a file with a process object; the other options then have no say"),
+            .flag("detach", "d", "return as soon as the program runs"),
+            .value("pid-file", nil, "FILE", "where to write the pid"),
+            .value("process-label", nil, "LABEL", "the SELinux label"),
+            .value("apparmor", nil, "PROFILE", "the AppArmor profile"),
+            .flag("no-new-privs", nil, "set no_new_privs"),
+            .value("cap", "c", "CAPABILITY", "a capability to add; may be repeated"),
+            .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
+            .value("cgroup", nil, "PATH", "a cgroup below the container's: PATH, or CONTROLLER[,..]:PATH on v1"),
+            .flag("ignore-paused", nil, "join a paused container, and wait"),
+            .hidden("no-subreaper"),
+        ], arguments: 1...Int.max, isSealed: true, failureStatus: 255
+    ) { call throws(CommandError) in
+        let options = try joining(call)
+        return try call.perform { () throws(Failure) in try call.runtime.exec(options) }
+    }
+
+    private static func joining(_ call: Invocation) throws(CommandError) -> ExecOptions {
+        let given = call.options
+        var options = ExecOptions(id: try call.target().id)
+        options.arguments = Array(given.arguments.dropFirst())
+        options.processFile = given.value("process")
+        guard options.processFile != nil || !options.arguments.isEmpty else {
+            throw .usage(UsageError(message: "process args cannot be empty"))
+        }
+        options.consoleSocket = given.value("console-socket")
+        options.pidfdSocket = given.value("pidfd-socket")
+        options.pidFile = given.value("pid-file")
+        options.workingDirectory = given.value("cwd")
+        options.environment = given.all("env")
+        options.hasTerminal = given.has("tty")
+        try setUser(given, &options)
+        options.capabilities = given.all("cap").map { $0.uppercased() }
+        options.noNewPrivileges = given.has("no-new-privs")
+        options.selinuxLabel = given.value("process-label")
+        options.apparmorProfile = given.value("apparmor")
+        options.isDetached = given.has("detach")
+        options.preservedDescriptors = try call.read { () throws(UsageError) in try given.number("preserve-fds") } ?? 0
+        options.cgroupPaths = given.all("cgroup")
+        options.ignoresPaused = given.has("ignore-paused")
+        return options
+    }
+
+    // CVE-2016-3697, CVE-2026-30892: what is no number is refused, and never becomes 0.
+    private static func setUser(_ given: ParsedOptions, _ options: inout ExecOptions) throws(CommandError) {
+        func number(_ text: Substring, _ what: String) throws(CommandError) -> UInt32 {
+            guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let id = UInt32(text),
+                id != .max
+            else { throw .usage(UsageError(message: "\(what): \"\(text)\" is not a numeric id")) }
+            return id
+        }
+        if let user = given.value("user") {
+            let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            options.uid = try number(parts[0], "--user \(user)")
+            if parts.count > 1 { options.gid = try number(parts[1], "--user \(user)") }
+        }
+        for group in given.all("additional-gids") {
+            options.additionalGroups.append(try number(group[...], "--additional-gids"))
+        }
+    }
+}
+
+private func absolute(_ path: String) throws(Failure) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "\(path): no working directory") }
+    defer { free(directory) }
+    return String(cString: directory) + "/" + path
+}

@@ -1,0 +1,89 @@
+// What is told on stderr and in --log, in the forms that engines parse.
+
+internal import ContainerRuntime
+internal import Glibc
+internal import OCISpec
+
+/// Where messages go. Exactly one record of level error is written for a command that fails.
+struct Log: Sendable {
+    enum Format: String, Sendable { case text, json }
+    enum Level: Int, Sendable, Comparable {
+        case error, warning, info, debug
+        var name: String {
+            switch self {
+            case .error: "error"
+            case .warning: "warning"
+            case .info: "info"
+            case .debug: "debug"
+            }
+        }
+        static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    /// nil: stderr.
+    var descriptor: Int32?
+    var format = Format.text
+    /// The least important level that is written.
+    var level: Level
+
+    /// Messages that are no errors are for people: an engine that reads the file expects the error alone.
+    init(path: String?, format: Format, level: Level?) throws(Failure) {
+        self.format = format
+        self.level = level ?? (path == nil ? .warning : .error)
+        guard let path else { return }
+        let number = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | 0o2000000, 0o644)
+        guard number >= 0 else { throw Failure(.other, "open --log \(path): \(String(cString: strerror(errno)))") }
+        descriptor = number
+    }
+
+    init() { level = .warning }
+
+    func write(_ level: Level, _ message: String) {
+        guard level <= self.level else { return }
+        // One call, so that records of commands side by side do not mix.
+        let line = format == .json ? json(level, message) : text(level, message)
+        write(line, to: descriptor ?? 2)
+    }
+
+    /// The error a command ends with; in the log, and for whoever looks at stderr.
+    func fail(_ message: String) {
+        write(.error, message)
+        if descriptor != nil { write(Array((message + "\n").utf8), to: 2) }
+    }
+
+    private func json(_ level: Level, _ message: String) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.field("level", level.name)
+            writer.field("msg", message)
+            writer.field("time", timestamp(fraction: false))
+        }
+        return writer.bytes + [10]
+    }
+
+    private func text(_ level: Level, _ message: String) -> [UInt8] {
+        // Quoted as JSON quotes: what logfmt readers expect too.
+        let quoted = String(decoding: message.json(), as: UTF8.self)
+        return Array("time=\"\(timestamp(fraction: false))\" level=\(level.name) msg=\(quoted)\n".utf8)
+    }
+
+    private func write(_ bytes: [UInt8], to number: Int32) {
+        _ = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
+    }
+}
+
+/// Prints bytes on stdout, all of them.
+func printBytes(_ bytes: [UInt8]) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let written = rest.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
+        if written < 0 {
+            if errno == EINTR { continue }
+            return
+        }
+        rest = rest.dropFirst(written)
+    }
+}
+
+/// Prints a line on stdout.
+func printLine(_ text: String) { printBytes(Array((text + "\n").utf8)) }

@@ -1,0 +1,129 @@
+// One declarative table of options, for parsing, help, man pages and completions; getopt_long_only(3) does the parsing.
+
+internal import CLinux
+internal import Glibc
+
+/// An option of the program or of one command.
+struct Option: Sendable {
+    /// Without dashes.
+    let name: String
+    var short: Character?
+    /// What its argument is called; nil for a switch.
+    var argument: String?
+    let help: String
+    /// Taken for the sake of old callers, and not shown.
+    var isHidden = false
+
+    static func value(_ name: String, _ short: Character? = nil, _ argument: String, _ help: String) -> Option {
+        Option(name: name, short: short, argument: argument, help: help)
+    }
+    static func flag(_ name: String, _ short: Character? = nil, _ help: String) -> Option {
+        Option(name: name, short: short, argument: nil, help: help)
+    }
+    static func hidden(_ name: String, _ short: Character? = nil, argument: String? = nil) -> Option {
+        Option(name: name, short: short, argument: argument, help: "", isHidden: true)
+    }
+}
+
+/// What was wrong with the command line.
+struct UsageError: Error {
+    let message: String
+    var showsHelp = true
+}
+
+/// The options that were given, and the arguments after them.
+struct ParsedOptions {
+    private var values: [(name: String, value: String)] = []
+    private(set) var arguments: [String] = []
+
+    /// Reads options up to the first argument that is none.
+    /// - Parameter words: what follows the program's or the command's name.
+    init(_ words: [String], _ table: [Option]) throws(UsageError) {
+        // The first word is what getopt takes for the program's name.
+        let vector = CStringVector(["swiftrun"] + words)
+        var names: [clinux_option] = []
+        var letters = "+:"
+        let strings = CStringVector(table.flatMap { option in [option.name] + (option.short.map { [String($0)] } ?? []) })
+        var position = 0
+        for (index, option) in table.enumerated() {
+            // A switch may be given as --flag=false.
+            let kind: Int32 = option.argument == nil ? 2 : 1
+            names.append(clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
+            position += 1
+            guard let short = option.short else { continue }
+            // As a long option too, so that -b=DIR is that, and no abbreviation of something else.
+            names.append(clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
+            position += 1
+            letters += String(short) + (option.argument == nil ? "" : ":")
+        }
+        names.append(clinux_option(name: nil, has_argument: 0, flag: nil, value: 0))
+        clinux_getopt_reset(0)
+        while true {
+            let code = clinux_getopt_long_only(vector.count, vector.pointers, letters, names, nil)
+            if code == -1 { break }
+            try take(code, table, words)
+        }
+        arguments = Array(words.dropFirst(Int(clinux_getopt_optind()) - 1))
+    }
+
+    private mutating func take(_ code: Int32, _ table: [Option], _ words: [String]) throws(UsageError) {
+        let word = words[max(0, min(words.count - 1, Int(clinux_getopt_optind()) - 2))]
+        let option: Option?
+        switch code {
+        case 63: throw UsageError(message: "flag provided but not defined: \(spelled(word))")  // "?"
+        case 58: throw UsageError(message: "flag needs an argument: \(word)")  // ":"
+        case 256...: option = table[Int(code) - 256]
+        default:
+            let letter = Character(UnicodeScalar(UInt8(truncatingIfNeeded: code)))
+            option = table.first { $0.short == letter }
+        }
+        guard let option else { throw UsageError(message: "flag provided but not defined: \(word)") }
+        let value = clinux_getopt_optarg().map { String(cString: $0) }
+        if option.argument == nil, let value, !["true", "false", "1", "0"].contains(value) {
+            throw UsageError(message: "invalid boolean value \"\(value)\" for -\(option.name)")
+        }
+        values.append((option.name, value ?? "true"))
+    }
+
+    // An abbreviation of several options is refused like an unknown one.
+    private func spelled(_ word: String) -> String {
+        let name = word.prefix { $0 != "=" }
+        return "-" + name.drop { $0 == "-" }
+    }
+
+    func has(_ name: String) -> Bool {
+        guard let last = values.last(where: { $0.name == name }) else { return false }
+        return last.value != "false" && last.value != "0"
+    }
+    func value(_ name: String) -> String? { values.last { $0.name == name }?.value }
+    func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
+
+    /// A number that is not negative.
+    func number(_ name: String) throws(UsageError) -> Int32? {
+        guard let text = value(name) else { return nil }
+        guard let number = Int32(text), number >= 0 else {
+            throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a number is needed")
+        }
+        return number
+    }
+}
+
+/// C strings that live as long as this object.
+final class CStringVector {
+    let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    let count: Int32
+
+    init(_ strings: [String]) {
+        pointers = .allocate(capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { pointers[index] = strdup(string) }
+        pointers[strings.count] = nil
+        count = Int32(strings.count)
+    }
+
+    deinit {
+        for index in 0..<Int(count) { free(pointers[index]) }
+        pointers.deallocate()
+    }
+
+    subscript(_ index: Int) -> UnsafePointer<CChar>? { pointers[index].map { UnsafePointer($0) } }
+}
