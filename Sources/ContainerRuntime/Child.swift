@@ -9,14 +9,19 @@ internal import Planning
 internal import SystemPackage
 
 /// Everything the child needs; made by the parent, inherited by the clone.
-struct Launch: ~Copyable {
+///
+/// Descriptors are numbers here: whoever made them owns them, and in the child they must stay open to its last word.
+struct Launch {
     let plan: ContainerPlan
     let image: ExecImage
     let filter: SeccompFilter?
-    let entry: CgroupEntry
+    /// Files into which the child writes itself to enter its cgroup.
+    let cgroupFiles: [Int32]
+    let needsAdoption: Bool
     /// Namespaces that are joined by path, opened by the parent, who may.
     let joined: [(kind: NamespaceKind, descriptor: Int32, index: Int)]
-    let pair: SocketPair
+    let parentEnd: Int32
+    let childEnd: Int32
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
     let gate: Int32?
     /// Descriptors 3 and up that the program is to inherit.
@@ -28,26 +33,22 @@ struct Launch: ~Copyable {
 }
 
 /// Runs in the clone; never returns, so that nothing of the parent's is undone twice.
-func runChild(_ launch: consuming Launch) -> Never {
-    let child = Child(launch)
-    child.run()
-}
+func runChild(_ launch: Launch) -> Never { Child(launch).run() }
 
-struct Child: ~Copyable {
+struct Child {
     private let launch: Launch
     private let channel: ChildChannel
     private let plan: ContainerPlan
     private let process: ProcessSteps
 
-    init(_ launch: consuming Launch) {
-        channel = ChildChannel(socket: launch.pair.second.rawValue)
+    init(_ launch: Launch) {
+        channel = ChildChannel(socket: launch.childEnd)
         plan = launch.plan
         process = ProcessSteps(
             plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel)
         self.launch = launch
     }
 
-    // Borrowing: the descriptors of the launch must stay open to the last word.
     func run() -> Never {
         do throws(StepReport) {
             try enterNamespaces()
@@ -61,13 +62,13 @@ struct Child: ~Copyable {
 
     private func enterNamespaces() throws(StepReport) {
         // Until it is ready the child must not outlive a runtime that is killed.
-        close(launch.pair.first.rawValue)
+        close(launch.parentEnd)
         // The parent blocks them to hear of them in turn; the program is to have them as they come.
         try call(.session) { () throws(Errno) in _ = try blockSignals(.none) }
         try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
-        if launch.entry.needsAdoption { try channel.ask(.adoptMe) }
+        if launch.needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
-        let code = CgroupEntry.enter(launch.entry.childWrites, failed: &failed)
+        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
         if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
         if plan.namespaces.creates(.user) {
             try channel.ask(.mapIDs)

@@ -9,15 +9,16 @@ internal import Planning
 internal import SystemPackage
 
 /// Everything the joining child needs.
-struct JoinLaunch: ~Copyable {
+struct JoinLaunch {
     let id: String
     let process: ProcessPlan
     let image: ExecImage
     let filter: SeccompFilter?
-    let entry: CgroupEntry
-    let initPidfd: OwnedDescriptor
+    let cgroupFiles: [Int32]
+    let initPidfd: Int32
     let namespaces: NamespaceSet
-    let pair: SocketPair
+    let parentEnd: Int32
+    let childEnd: Int32
     let preservedDescriptors: Int32
 }
 
@@ -38,23 +39,20 @@ extension Runtime {
         }
         if let cpus = plan.scheduling.initialAffinity { try setAffinity(cpus, "process.execCPUAffinity.initial") }
         let group = Cgroup(record.cgroup)
+        let entry = try cgroup { () throws(CgroupFailure) in
+            try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
+        }
+        let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let launch = JoinLaunch(
             id: record.id, process: plan,
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
-            entry: try cgroup { () throws(CgroupFailure) in
-                try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
-            }, initPidfd: initPidfd, namespaces: namespaces,
-            pair: try during("make a socket pair") { () throws(Errno) in try SocketPair() },
+            cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, namespaces: namespaces,
+            parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors)
-        let into = launch.entry.cloneIntoDescriptor
-        let cloned = try mapping({ () throws(Errno) in try cloneProcess(namespaces: [], into: into) }) { (code: Errno) in
-            code == .resourceBusy
-                ? Failure(.wrongState, "join the container's cgroup: \(code.word)") : Failure("clone", code)
-        }
-        guard let child = cloned else { runJoiningChild(launch) }
-        let adopts = launch.entry.needsAdoption
+        let child = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
+        let adopts = entry.needsAdoption
         var parent = JoinParent(
-            child: child, socket: launch.pair.takeFirst(), sentences: Sentences(process: plan), console: console,
+            child: child, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
             limits: plan.limits)
         do throws(Failure) {
             if adopts { try cgroup { () throws(CgroupFailure) in try group.admit(parent.child.pid) } }
@@ -66,6 +64,27 @@ extension Runtime {
             throw error
         }
         return try parent.finished()
+    }
+
+    private func spawn(
+        _ launch: JoinLaunch, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
+    ) throws(Failure) -> ChildProcess {
+        do throws(Errno) {
+            guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningChild(launch) }
+            return child
+        } catch {
+            // The container has moved its processes into cgroups of their own; the kernel then refuses theirs' parent.
+            guard error == .resourceBusy, directory != nil else { throw Failure("clone", error) }
+        }
+        let entry = try cgroup { () throws(CgroupFailure) in
+            try group.entryForExec(initPid: record.pid, followingInit: true)
+        }
+        return try during("clone into the cgroup of the container's init") { () throws(Errno) in
+            guard let child = try cloneProcess(namespaces: [], into: entry.cloneIntoDescriptor) else {
+                runJoiningChild(launch)
+            }
+            return child
+        }
     }
 
     private func setAffinity(_ cpus: [Int], _ key: String) throws(Failure) {

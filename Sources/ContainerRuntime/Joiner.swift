@@ -8,23 +8,19 @@ internal import Planning
 internal import SystemPackage
 
 /// Runs in the clone; never returns.
-func runJoiningChild(_ launch: consuming JoinLaunch) -> Never {
-    let joiner = Joiner(launch)
-    joiner.run()
-}
+func runJoiningChild(_ launch: JoinLaunch) -> Never { Joiner(launch).run() }
 
-private struct Joiner: ~Copyable {
+private struct Joiner {
     private let launch: JoinLaunch
     private let channel: ChildChannel
     private let process: ProcessSteps
 
-    init(_ launch: consuming JoinLaunch) {
-        channel = ChildChannel(socket: launch.pair.second.rawValue)
+    init(_ launch: JoinLaunch) {
+        channel = ChildChannel(socket: launch.childEnd)
         process = ProcessSteps(plan: launch.process, image: launch.image, filter: launch.filter, channel: channel)
         self.launch = launch
     }
 
-    // Borrowing: the descriptors of the launch must stay open to the last word.
     func run() -> Never {
         do throws(StepReport) {
             try enterContainer()
@@ -53,7 +49,7 @@ private struct Joiner: ~Copyable {
     }
 
     private func enterContainer() throws(StepReport) {
-        close(launch.pair.first.rawValue)
+        close(launch.parentEnd)
         try call(.session) { () throws(Errno) in
             try blockSignals(.none)
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
@@ -62,12 +58,12 @@ private struct Joiner: ~Copyable {
             try checked { setsid() }
         }
         var failed = 0
-        let code = CgroupEntry.enter(launch.entry.childWrites, failed: &failed)
+        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
         if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
         if let cpus = process.plan.scheduling.finalAffinity { setAffinity(cpus) } else { resetAffinity() }
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         if !kinds.isEmpty {
-            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd.rawValue, kinds) }
+            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
         }
         if kinds.contains(.user) {
             try call(.mapIDs) { () throws(Errno) in

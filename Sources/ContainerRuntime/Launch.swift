@@ -40,16 +40,17 @@ extension Runtime {
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
         }
         record.cgroup = entry.location
+        let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let launch = Launch(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
-            filter: filter, entry: entry, joined: joined,
-            pair: try during("make a socket pair") { () throws(Errno) in try SocketPair() }, gate: gate,
+            filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
+            parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
             preservedDescriptors: options.preservedDescriptors + (activationSockets() ?? 0),
             makesKeyring: !options.withoutNewKeyring)
-        let channel = try spawn(launch)
+        let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
-            plan: plan, cgroupPlan: plans.cgroup, child: channel.child, socket: channel.socket, console: console)
+            plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
         do throws(Failure) {
             try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
         } catch {
@@ -97,12 +98,7 @@ extension Runtime {
         }
     }
 
-    private struct Channel: ~Copyable {
-        let child: ChildProcess
-        let socket: OwnedDescriptor
-    }
-
-    private func spawn(_ launch: consuming Launch) throws(Failure) -> Channel {
+    private func spawn(_ launch: Launch, into cgroup: Int32?) throws(Failure) -> ChildProcess {
         guard threadCount() == 1 else {
             throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
         }
@@ -115,13 +111,11 @@ extension Runtime {
         }
         if namespaces.creates(.time) { try makeTimeNamespace(namespaces) }
         let flags = namespaces.created.subtracting([NamespaceSet(.cgroup), NamespaceSet(.time)])
-        let into = launch.entry.cloneIntoDescriptor
         let child = try during("clone the container's init") { () throws(Errno) in
-            try cloneProcess(namespaces: flags, into: into)
+            try cloneProcess(namespaces: flags, into: cgroup)
         }
         guard let child else { runChild(launch) }
-        let socket = launch.pair.takeFirst()
-        return Channel(child: child, socket: socket)
+        return child
     }
 
     // The offsets can be written only until the first process is in it: made here, for children. time_namespaces(7).
