@@ -231,3 +231,8 @@ int clinux_ioprio_set(int which, int who, int priority) { return (int)syscall(SY
 int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum) {
     return (int)syscall(SYS_set_mempolicy, mode, nodes, maximum);
 }
+
+long clinux_system_call(long number, const unsigned long a[6]) {
+    return syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+const char *clinux_errno_name(int code) { return strerrorname_np(code); }

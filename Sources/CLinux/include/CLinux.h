@@ -121,6 +121,10 @@ int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags);
 int clinux_ioprio_set(int which, int who, int priority);
 int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum);
 
+// Any system call by its number (syscall(2)), and the name of an error (strerrorname_np(3), null when it has none)
+long clinux_system_call(long number, const unsigned long arguments[6]);
+const char *clinux_errno_name(int code);
+
 // getopt(3): its globals and the long-only parser, read through functions because Swift 6 refuses C globals
 struct clinux_option {
     const char *name;
