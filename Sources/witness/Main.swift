@@ -1,1 +1,183 @@
-@main struct Main { static func main() {} }
+// The program that looks around inside a container and prints what it sees as one JSON object.
+//
+//   witness [TOPIC...] [PROBE=ARGUMENT...] [--hold] [-- ANYTHING...]    observe; without a topic, everything
+//   witness ACTION ARGUMENT...                                          run into a limit
+//
+// Probes: path, sysctl, open, open-r, open-w, syscall, read. With --hold it stays until it gets a SIGTERM.
+// It needs no file of the root file system, and where /proc is not mounted it tells the rest.
+
+internal import CLinux
+internal import Glibc
+
+@main
+struct Main {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if let name = arguments.first, let action = actions[name] {
+            let (report, status) = action(Array(arguments.dropFirst()))
+            if let report { printLine(report) }
+            exit(status)
+        }
+        let request = Request(arguments)
+        if let unknown = request.unknown {
+            printLine(.object([("usage", .string("witness: unknown topic \(unknown)"))]))
+            exit(64)
+        }
+        if request.holds { catchTermination() }
+        printLine(observation(request))
+        if request.holds { while true { pause() } }
+    }
+}
+
+/// What the arguments ask for.
+private struct Request {
+    var topics: [String] = []
+    var probes: [(kind: String, argument: String)] = []
+    var holds = false
+    var unknown: String?
+
+    init(_ arguments: [String]) {
+        for argument in arguments {
+            if argument == "--" { break }
+            if argument == "--hold" {
+                holds = true
+            } else if let sign = argument.firstIndex(of: "="), probeKinds[String(argument[..<sign])] != nil {
+                probes.append((String(argument[..<sign]), String(argument[argument.index(after: sign)...])))
+            } else if topicNames.contains(argument) {
+                topics.append(argument)
+            } else {
+                unknown = argument
+            }
+        }
+    }
+}
+
+/// A probe's key in the output, and how it is made.
+private let probeKinds: [String: (key: String, probe: @Sendable (String) -> JSON)] = [
+    "path": ("paths", { probe(path: $0) }),
+    "sysctl": ("sysctls", { probe(sysctl: $0) }),
+    "open": ("opens", { probe(opening: $0, for: "rw") }),
+    "open-r": ("opens", { probe(opening: $0, for: "r") }),
+    "open-w": ("opens", { probe(opening: $0, for: "w") }),
+    "syscall": ("syscalls", { probe(systemCall: $0) }),
+    "read": (
+        "reads",
+        { path in readText(path).map { .string($0.trimmed) } ?? .object([("error", .string(errorName(errno)))]) }
+    ),
+]
+
+/// The topics in the order of printing.
+private let topics: [(name: String, observe: @Sendable () -> [(String, JSON)])] = [
+    (
+        "process",
+        {
+            [
+                ("pid", .int(getpid())), ("ppid", .int(getppid())), ("sid", .int(getsid(0))), ("pgid", .int(getpgrp())),
+                ("args", .strings(CommandLine.arguments)), ("env", environment()), ("environment", environmentList()),
+                ("cwd", workingDirectory()), ("terminal", observeTerminal()), ("executable", executable()),
+            ]
+        }
+    ),
+    ("user", { [("user", observeUser())] }),
+    ("host", { hostNames() }),
+    ("namespaces", { [("namespaces", observeNamespaces())] }),
+    ("maps", { observeMaps() }),
+    ("capabilities", { [("capabilities", observeCapabilities())] }),
+    ("security", { observeSecurity() + [("labels", observeLabels()), ("keyring", observeKeyring())] }),
+    ("limits", { [("rlimits", observeLimits())] }),
+    (
+        "scheduling",
+        {
+            [
+                ("scheduler", observeScheduler()), ("ioPriority", observeIOPriority()), ("affinity", observeAffinity()),
+                ("memoryPolicy", observeMemoryPolicy()), ("personality", observePersonality()),
+                (
+                    "oomScoreAdj",
+                    readText("/proc/self/oom_score_adj").flatMap { Int64($0.trimmed) }.map(JSON.integer) ?? .null
+                ),
+            ]
+        }
+    ),
+    ("clocks", { [("clocks", observeClocks())] }),
+    ("mounts", { [("mounts", observeMounts())] }),
+    ("devices", { [("devices", observeDevices())] }),
+    ("descriptors", { [("descriptors", observeDescriptors())] }),
+    ("network", { [("network", observeNetwork())] }),
+    ("cgroups", { [("cgroups", observeCgroups())] }),
+]
+private let topicNames = Set(topics.map(\.name) + ["nothing"])
+
+private func observation(_ request: Request) -> JSON {
+    var members: [(String, JSON)] = []
+    for topic in topics where request.topics.isEmpty || request.topics.contains(topic.name) {
+        members += topic.observe()
+    }
+    for key in ["paths", "sysctls", "opens", "syscalls", "reads"] {
+        let asked = request.probes.compactMap { probe in
+            probeKinds[probe.kind].flatMap { $0.key == key ? (probe.argument, $0.probe(probe.argument)) : nil }
+        }
+        if !asked.isEmpty { members.append((key, .object(asked))) }
+    }
+    return .object(members)
+}
+
+private func environmentList() -> JSON {
+    var entries: [JSON] = []
+    guard let list = clinux_environ() else { return .array([]) }
+    var index = 0
+    while let entry = list[index] {
+        entries.append(.string(String(cString: entry)))
+        index += 1
+    }
+    return .array(entries)
+}
+
+private func environment() -> JSON {
+    guard case .array(let entries) = environmentList() else { return .object([]) }
+    var members: [(String, JSON)] = []
+    for case .string(let entry) in entries {
+        guard let sign = entry.firstIndex(of: "=") else { continue }
+        let name = String(entry[..<sign])
+        if !members.contains(where: { $0.0 == name }) {
+            members.append((name, .string(String(entry[entry.index(after: sign)...]))))
+        }
+    }
+    return .object(members)
+}
+
+private func workingDirectory() -> JSON {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    guard clinux_getcwd(&buffer, buffer.count) > 0 else { return .object([("error", .string(errorName(errno)))]) }
+    return .string(String(decoding: buffer.prefix(while: { $0 != 0 }).map { UInt8(bitPattern: $0) }, as: UTF8.self))
+}
+
+private func executable() -> JSON { readLink("/proc/self/exe").map(JSON.string) ?? .null }
+
+private func hostNames() -> [(String, JSON)] {
+    var names = utsname()
+    uname(&names)
+    // Swift hides the member that glibc calls domainname: it is the sixth of six equal arrays.
+    let domain = withUnsafeBytes(of: &names) { bytes in
+        let last = UnsafeRawBufferPointer(rebasing: bytes[(bytes.count / 6 * 5)...])
+        return String(decoding: last.prefix(while: { $0 != 0 }), as: UTF8.self)
+    }
+    return [
+        ("hostname", .string(text(&names.nodename))), ("domainname", .string(domain)),
+        ("kernel", .string(text(&names.release))),
+    ]
+}
+
+private func printLine(_ value: JSON) {
+    let bytes = Array((value.text + "\n").utf8)
+    var offset = 0
+    while offset < bytes.count {
+        let count = bytes[offset...].withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
+        if count <= 0 { exit(74) }
+        offset += count
+    }
+}
+
+/// Pid 1 ignores a signal that it has no handler for, so `--hold` brings one.
+private func catchTermination() {
+    signal(SIGTERM) { _ in _exit(0) }
+}

@@ -1,0 +1,70 @@
+// Reading small files, links and directories, with nothing but system calls.
+
+internal import CLinux
+internal import Glibc
+
+let currentDirectory: Int32 = -100  // AT_FDCWD
+let closeOnExec: Int32 = 0o2000000
+let nonBlocking: Int32 = 0o4000
+let noControllingTerminal: Int32 = 0o400
+
+/// The symbol of an error, as `ENOENT`.
+func errorName(_ code: Int32) -> String {
+    guard let name = clinux_errno_name(code) else { return "error \(code)" }
+    return String(cString: name)
+}
+
+/// The first bytes of a file, or nil when it cannot be opened or read; errno says why.
+func readText(_ path: String, limit: Int = 1 << 20) -> String? {
+    let fd = clinux_openat(currentDirectory, path, O_RDONLY | closeOnExec | nonBlocking | noControllingTerminal, 0)
+    guard fd >= 0 else { return nil }
+    defer { close(fd) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while bytes.count < limit {
+        let got = read(fd, &buffer, min(buffer.count, limit - bytes.count))
+        if got < 0 { return nil }
+        if got == 0 { break }
+        bytes += buffer[..<got]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// The target of a symbolic link, or nil; errno says why.
+func readLink(_ path: String) -> String? {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    let length = readlink(path, &buffer, buffer.count)
+    guard length >= 0 else { return nil }
+    return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The sorted names in a directory, or nil when it cannot be read.
+func listDirectory(_ path: String) -> [String]? {
+    guard let directory = opendir(path) else { return nil }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
+extension String {
+    var trimmed: String {
+        var text = Substring(self)
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        return String(text)
+    }
+
+    var lines: [Substring] { split(separator: "\n") }
+
+    /// Four octal digits, as `0755`.
+    static func octal(_ mode: some BinaryInteger) -> String {
+        let digits = String(Int(mode), radix: 8)
+        return String(repeating: "0", count: Swift.max(0, 4 - digits.count)) + digits
+    }
+}
