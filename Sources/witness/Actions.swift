@@ -61,19 +61,19 @@ private func spin(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("wall", .int(wall)), ("cpu", .int(cpu)), ("percent", .int(wall > 0 ? cpu * 100 / wall : 0))]), 0)
 }
 
-/// `open PATH [r|w|rw]`
+/// `open PATH [r|w|rw]`: opens a file and closes it again.
 private func open(_ arguments: [String]) -> (JSON?, Int32) {
     guard let path = arguments.first else { return usage("open PATH [r|w|rw]") }
     let mode = arguments.count > 1 ? arguments[1] : "rw"
     return (.object([("opens", .object([(path, probe(opening: path, for: mode))]))]), 0)
 }
 
-/// `syscall NAME[:ARGUMENT...]...`
+/// `syscall NAME[:ARGUMENT...]...`: tries system calls.
 private func systemCalls(_ arguments: [String]) -> (JSON?, Int32) {
     (.object([("syscalls", .object(arguments.map { ($0, probe(systemCall: $0)) }))]), 0)
 }
 
-/// `mknod PATH c|b|p MAJOR MINOR`
+/// `mknod PATH c|b|p MAJOR MINOR`: makes a device node.
 private func makeNode(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 4, let major = UInt32(arguments[2]), let minor = UInt32(arguments[3]) else {
         return usage("mknod PATH c|b|p MAJOR MINOR")
@@ -83,7 +83,7 @@ private func makeNode(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("mknod", .string(result == 0 ? "ok" : errorName(errno)))]), 0)
 }
 
-/// `mount SOURCE TARGET TYPE FLAGS [DATA]`
+/// `mount SOURCE TARGET TYPE FLAGS [DATA]`: mounts a file system.
 private func mountFileSystem(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count >= 4, let flags = UInt(arguments[3]) else {
         return usage("mount SOURCE TARGET TYPE FLAGS [DATA]")
@@ -120,10 +120,10 @@ private func fillFile(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("written", .int(written)), ("error", .null)]), 0)
 }
 
-/// `exit STATUS`
+/// `exit STATUS`: ends with that status.
 private func exitWith(_ arguments: [String]) -> (JSON?, Int32) { (nil, Int32(number(arguments.first) ?? 0)) }
 
-/// `sleep SECONDS`
+/// `sleep SECONDS`: waits.
 private func sleepFor(_ arguments: [String]) -> (JSON?, Int32) {
     sleep(UInt32(number(arguments.first) ?? 1))
     return (nil, 0)

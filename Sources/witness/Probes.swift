@@ -16,7 +16,8 @@ func probe(path: String) -> JSON {
     switch followed.st_mode & S_IFMT {
     case S_IFREG:
         facts += access(path, as: "readable", O_RDONLY) + access(path, as: "writable", O_WRONLY)
-        facts.append(("executable", .bool(clinux_faccessat2(currentDirectory, path, 1, 0x200) == 0)))  // X_OK, AT_EACCESS
+        let executable = clinux_faccessat2(currentDirectory, path, 1, 0x200) == 0  // X_OK, AT_EACCESS
+        facts.append(("executable", .bool(executable)))
         if let content = readText(path, limit: 4096) { facts.append(("content", .string(content.trimmed))) }
     case S_IFDIR:
         facts += access(path, as: "readable", O_RDONLY)
@@ -64,7 +65,7 @@ func probe(opening path: String, for mode: String) -> JSON {
 
 /// The error of a system call, or `ok`; the arguments that are not given are -1, which most calls refuse harmlessly.
 ///
-/// - Parameter request: `NAME` or a number, then `:ARGUMENT` up to six times.
+/// The request is `NAME` or a number, then `:ARGUMENT` up to six times.
 func probe(systemCall request: String) -> JSON {
     let parts = request.split(separator: ":").map(String.init)
     guard let name = parts.first, let number = systemCallNumbers[name] ?? Int(name) else {
