@@ -80,7 +80,7 @@ let package = Package(
         ),
 
         // The bundle harness, and the program that looks around inside a container.
-        .target(name: "BundleHarness", dependencies: [subprocess, system], swiftSettings: strict),
+        .target(name: "BundleHarness", dependencies: ["CLinux", subprocess, system], swiftSettings: strict),
         .executableTarget(
             name: "bundle-harness",
             dependencies: ["BundleHarness", arguments],
