@@ -15,6 +15,12 @@ let selfContained: [LinkerSetting] = [
     .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"], .when(configuration: .release))
 ]
 
+// What a static program with Foundation inside needs besides; the compiler names these libraries too early.
+let withFoundation: [LinkerSetting] = [
+    .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+    .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
+]
+
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
@@ -83,9 +89,9 @@ let package = Package(
         .target(name: "BundleHarness", dependencies: ["CLinux", subprocess, system], swiftSettings: strict),
         .executableTarget(
             name: "bundle-harness",
-            dependencies: ["BundleHarness", arguments],
+            dependencies: ["BundleHarness", arguments, system],
             swiftSettings: strict,
-            linkerSettings: selfContained
+            linkerSettings: selfContained + withFoundation
         ),
         .executableTarget(
             name: "witness",
@@ -108,7 +114,7 @@ let package = Package(
         .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),
         .testTarget(
             name: "ShimTests", dependencies: ["Shim", "TTRPC", "ShimAPI", protobuf] + nio, swiftSettings: strict),
-        .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness"], swiftSettings: strict),
+        .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness", system], swiftSettings: strict),
         .testTarget(name: "SystemTests", dependencies: [subprocess, system], swiftSettings: strict),
     ]
 )

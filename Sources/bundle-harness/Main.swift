@@ -1,1 +1,174 @@
-@main struct Main { static func main() {} }
+// The command line of the bundle harness.
+
+internal import ArgumentParser
+internal import BundleHarness
+internal import Glibc
+internal import SystemPackage
+
+@main
+struct Main {
+    /// Workers are entered before anything starts a thread.
+    static func main() async {
+        let words = Array(CommandLine.arguments.dropFirst())
+        guard words.first == "worker", words.count >= 3 else { return await BundleHarnessCommand.main() }
+        do throws(CaseError) {
+            switch words[1] {
+            case "case": print(await CaseExecution(try Worker.enter(order: words[2])).run().json.text)
+            case "console": try Worker.console(socket: words[2], output: words[3])
+            case "listener": try Worker.listener(socket: words[2], answer: Int(words[3]) ?? 0)
+            default: throw CaseError("worker \(words[1]): no such worker")
+            }
+        } catch {
+            fail("\(error)")
+        }
+    }
+}
+
+func complain(_ text: String) {
+    let bytes = Array("bundle-harness: \(text)\n".utf8)
+    _ = write(2, bytes, bytes.count)
+}
+
+func fail(_ text: String) -> Never {
+    complain(text)
+    exit(2)
+}
+
+extension ReportFormat: ExpressibleByArgument {}
+
+struct BundleHarnessCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bundle-harness",
+        abstract: "Run bundles with expectations against OCI runtimes, side by side.",
+        discussion: """
+            Each directory holds cases: a case.json, or a bundle with a config.json, which must then run and exit with 0. \
+            Exit status: 0 when no case failed, 1 when one did, 2 when a case is malformed.
+            """)
+
+    @Option(help: "A runtime to examine, with flags if it needs any; may be given several times (default: runc).")
+    var runtime: [String] = []
+
+    @Option(help: "How to report: \(ReportFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var format: ReportFormat = .table
+
+    @Option(name: [.short, .long], help: "How many cases run at a time.")
+    var jobs: Int = 1
+
+    @Option(help: "Only the cases whose name matches the regular expression.")
+    var filter: String?
+
+    @Option(help: "Seconds that a case may take when it does not say itself.")
+    var timeout: Int = 30
+
+    @Flag(help: "Keep the bundles and outputs of the cases.")
+    var keep = false
+
+    @Flag(help: "Hide /sys/fs/cgroup/unified from the runtimes: crun refuses a hybrid hierarchy.")
+    var hideUnified = false
+
+    @Option(help: "Where the cases' directories are made.")
+    var work: String = "/tmp"
+
+    @Option(help: "The witness program (default: beside the harness).")
+    var witness: String?
+
+    @Option(help: "A static busybox.")
+    var busybox: String = "busybox"
+
+    @Option(help: "Write a table of all config.json properties and the cases that prove them.")
+    var coverage: String?
+
+    @Flag(help: "Fail when a property has no case.")
+    var requireComplete = false
+
+    @Flag(help: "Print the cases and what they are about, and run nothing.")
+    var list = false
+
+    @Argument(help: "Directories with cases.")
+    var directories: [String]
+
+    func run() async throws {
+        let code: Int32
+        do throws(CaseError) { code = try await examine() } catch { fail("\(error)") }
+        if code != 0 { throw ExitCode(code) }
+    }
+
+    private func examine() async throws(CaseError) -> Int32 {
+        let cases = try chosenCases()
+        if list {
+            for test in cases { print("\(test.name): \(test.about)") }
+            return 0
+        }
+        let programs = try findPrograms()
+        var runtimes: [Runtime] = []
+        for text in runtime.isEmpty ? ["runc"] : runtime { runtimes.append(try await Runtime.find(text)) }
+        let labels = runtimes.map(\.label)
+        if Set(labels).count != labels.count { throw CaseError("--runtime: two runtimes of the same name") }
+        let suite = Suite(
+            cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
+            hidesUnified: hideUnified, workDirectory: work, programs: programs)
+        let progress = Progress(total: cases.count * runtimes.count)
+        let results = try await suite.run { progress.add($0) }
+        print(format.text(results, runtimes: labels), terminator: "")
+        var code: Int32 = Totals(results).failed > 0 ? 1 : 0
+        if let coverage {
+            let table = Coverage(
+                cases: cases, results: results, runtimes: labels, properties: specificationPropertyList)
+            try write(table.text, to: coverage)
+            if requireComplete && !table.missing.isEmpty {
+                complain("no case for: \(table.missing.joined(separator: ", "))")
+                code = 1
+            }
+        }
+        return code
+    }
+
+    private func chosenCases() throws(CaseError) -> [Case] {
+        var cases: [Case] = []
+        var names: Set<String> = []
+        let pattern: Regex<AnyRegexOutput>?
+        do { pattern = try filter.map { try Regex($0) } } catch {
+            throw CaseError("--filter \(filter ?? ""): not a regular expression")
+        }
+        for directory in directories {
+            for place in try CaseDirectory.find(in: directory) {
+                if let pattern, place.name.firstMatch(of: pattern) == nil { continue }
+                let test = try place.load()
+                guard names.insert(test.name).inserted else { throw CaseError("two cases are called \(test.name)") }
+                cases.append(test)
+            }
+        }
+        if cases.isEmpty { throw CaseError("no case is left to run") }
+        return cases
+    }
+
+    private func findPrograms() throws(CaseError) -> Programs {
+        guard let shell = findCommand(busybox) else { throw CaseError("--busybox \(busybox): no such command") }
+        if let witness {
+            guard let path = findCommand(witness) else { throw CaseError("--witness \(witness): no such program") }
+            return Programs(witness: FilePath(path), busybox: FilePath(shell))
+        }
+        let beside = FilePath(try ownPath()).removingLastComponent().appending("witness")
+        guard findCommand(beside.string) != nil else {
+            throw CaseError("\(beside): no witness program there; name one with --witness")
+        }
+        return Programs(witness: beside, busybox: FilePath(shell))
+    }
+
+    private func ownPath() throws(CaseError) -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let length = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard length > 0 else { throw CaseError("/proc is not mounted") }
+        return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func write(_ text: String, to path: String) throws(CaseError) {
+        do {
+            let file = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate], permissions: FilePermissions(rawValue: 0o644))
+            try file.closeAfter { _ = try file.writeAll(text.utf8) }
+        } catch {
+            throw CaseError("--coverage \(path): \(error)")
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// Finding cases below the directories that the user names.
+
+internal import SystemPackage
+
+/// Where a case lies and what it is called.
+package struct CaseDirectory: Sendable, Equatable {
+    package var name: String
+    package var path: String
+
+    package init(name: String, path: String) {
+        self.name = name
+        self.path = path
+    }
+
+    /// The cases in a directory, itself included, in the order of their names. A directory with a `case.json` is a
+    /// case, and so is a bundle: one with a `config.json`.
+    /// - Throws: `CaseError` when the directory is not there or holds no case.
+    package static func find(in directory: String) throws(CaseError) -> [CaseDirectory] {
+        var top = absolute(directory)
+        while top.count > 1 && top.last == "/" { top.removeLast() }
+        guard isDirectory(top) else { throw CaseError("\(directory): no such directory") }
+        var found: [CaseDirectory] = []
+        func visit(_ path: String, _ parts: [String]) {
+            if exists(path + "/case.json") || exists(path + "/config.json") {
+                found.append(CaseDirectory(name: (parts.isEmpty ? [path.lastPart] : parts).joined(separator: "/"), path: path))
+                return
+            }
+            for name in listDirectory(path) where isDirectory(path + "/" + name) { visit(path + "/" + name, parts + [name]) }
+        }
+        visit(top, [])
+        if found.isEmpty { throw CaseError("\(directory): no case.json and no config.json below it") }
+        return found
+    }
+
+    /// Reads the case.
+    /// - Throws: `CaseError` with the file and the key.
+    package func load() throws(CaseError) -> Case {
+        let configuration = exists(path + "/config.json") ? readText(path + "/config.json") : nil
+        let rootfs = isDirectory(path + "/rootfs") ? FilePath(path + "/rootfs") : nil
+        let text: String
+        if exists(path + "/case.json") {
+            guard let content = readText(path + "/case.json") else { throw CaseError("\(path)/case.json: \(word())") }
+            text = content
+        } else {
+            text = #"{ "about": "The bundle runs and its process succeeds." }"#
+        }
+        do throws(CaseError) {
+            return try Case(
+                reading: text, name: name, directory: FilePath(path), configuration: configuration, rootfs: rootfs)
+        } catch {
+            throw error.within("\(path)/case.json")
+        }
+    }
+}

@@ -1,0 +1,206 @@
+// Reading `case.json`: every key is checked before anything runs.
+
+package import SystemPackage
+
+extension Case {
+    /// Reads a case.
+    /// - Parameters:
+    ///   - text: what `case.json` holds.
+    ///   - name: group and name.
+    ///   - directory: where the case lies; a `config.json` or a `rootfs` there is used.
+    ///   - configuration: the text of a `config.json` beside it.
+    /// - Throws: `CaseError` with the key.
+    package init(
+        reading text: String, name: String, directory: FilePath, configuration: String? = nil, rootfs: FilePath? = nil
+    ) throws(CaseError) {
+        var fields = try Fields(try JSONValue(caseText: text), at: "")
+        guard let about = try fields.string("about"), !about.isEmpty else {
+            throw CaseError("about: missing; one sentence on what the case shows")
+        }
+        self.name = name
+        self.directory = directory
+        self.about = about
+        properties = try fields.strings("spec") ?? []
+        var containers = [
+            Case.mainContainer: try ContainerRecipe(&fields, configuration: configuration, rootfs: rootfs)
+        ]
+        for (other, value) in try fields.object("containers") ?? [:] {
+            var inner = try Fields(value, at: "containers.\(other)")
+            containers[other] = try ContainerRecipe(&inner, configuration: nil, rootfs: nil)
+            try inner.finish()
+        }
+        self.containers = containers
+        host = try Recipe(fields.object("host") ?? [:], at: "host")
+        let isolated = try fields.strings("isolate") ?? []
+        if let unknown = isolated.first(where: { $0 != "network" }) {
+            throw CaseError("isolate: \(unknown) is not among: network")
+        }
+        isolatesNetwork = !isolated.isEmpty
+        requirements = []
+        for (index, text) in (try fields.strings("requires") ?? []).enumerated() {
+            requirements.append(try Requirement(text, at: "requires[\(index)]"))
+        }
+        knownDifferences = []
+        for (runtime, reason) in (try fields.texts("known") ?? [:]).sorted(by: { $0.key < $1.key }) {
+            knownDifferences.append(try KnownDifference(runtime, reason))
+        }
+        timeLimit = try fields.integer("timeLimit")
+        steps = try Case.steps(&fields, containers: containers)
+        try fields.finish()
+        if let bad = properties.first(where: { !specificationProperties.contains($0) }) {
+            throw CaseError("spec: \(bad) is no property of config.json")
+        }
+    }
+
+    private static func steps(
+        _ fields: inout Fields, containers: [String: ContainerRecipe]
+    ) throws(CaseError) -> [Step] {
+        guard let drive = try fields.array("drive") else {
+            let step: [String: JSONValue] = ["do": "run", "expect": fields.value("expect") ?? .object([:])]
+            return [try Step(.object(step), at: "", containers: containers)]
+        }
+        if fields.value("expect") != nil { throw CaseError("expect: belongs to the steps when there is a drive") }
+        if drive.isEmpty { throw CaseError("drive: has no step") }
+        var steps: [Step] = []
+        for (index, value) in drive.enumerated() {
+            steps.append(try Step(value, at: "drive[\(index)]", containers: containers))
+        }
+        return steps
+    }
+}
+
+extension ContainerRecipe {
+    init(_ fields: inout Fields, configuration: String?, rootfs copied: FilePath?) throws(CaseError) {
+        let named = try fields.string("base")
+        if let configuration {
+            if named != nil { throw CaseError("base: there is a config.json beside the case") }
+            do throws(CaseError) { base = try JSONValue(caseText: configuration) } catch {
+                throw error.within("config.json")
+            }
+        } else {
+            guard let known = try baseConfiguration(named ?? "default") else {
+                throw CaseError("\(fields.key("base")): \(named ?? "") is not among: \(baseNames.joined(separator: ", "))")
+            }
+            base = known
+        }
+        overlay = Overlay(.object(try fields.object("config") ?? [:]))
+        try ContainerRecipe.checkPlaceholders(overlay.patch, at: fields.key("config"))
+        text = try fields.string("configText")
+        copiedRootfs = copied
+        if let flag = fields.value("rootfs"), flag == .bool(false) {
+            hasRootfs = false
+            rootfs = Recipe()
+        } else {
+            hasRootfs = true
+            rootfs = try Recipe(fields.object("rootfs") ?? [:], at: fields.key("rootfs"))
+        }
+        // A patch that cannot be applied is the case's fault; it shows before anything runs.
+        _ = try overlay.applied(to: base)
+    }
+
+    static func checkPlaceholders(_ value: JSONValue, at path: String) throws(CaseError) {
+        _ = try value.mapStrings { text throws(CaseError) in
+            try Placeholders.check(text, at: path)
+            return text
+        }
+    }
+}
+
+extension Step {
+    init(_ value: JSONValue, at path: String, containers: [String: ContainerRecipe]) throws(CaseError) {
+        try ContainerRecipe.checkPlaceholders(value, at: path.isEmpty ? "expect" : path)
+        var fields = try Fields(value, at: path)
+        place = path
+        let container = try fields.string("container") ?? Case.mainContainer
+        if containers[container] == nil { throw CaseError("\(fields.key("container")): no container \(container)") }
+        action = try Step.action(&fields, container: container)
+        name = try fields.string("as")
+        input = try fields.string("input")
+        environment = try fields.texts("environment") ?? [:]
+        user = try fields.integer("user")
+        runsInBackground = try fields.bool("background") ?? false
+        hasConsole = try fields.bool("console") ?? false
+        expectations = StepExpectations()
+        if let expected = fields.value("expect") {
+            expectations = try StepExpectations(expected, at: fields.key("expect"))
+        }
+        try fields.finish()
+    }
+
+    private static let kinds = ["do", "raw", "host", "wait", "listen"]
+
+    private static func action(_ fields: inout Fields, container: String) throws(CaseError) -> Action {
+        let present = kinds.filter { fields.names.contains($0) }
+        guard present.count == 1 else {
+            throw CaseError("\(fields.path): expected one of \(kinds.joined(separator: ", "))")
+        }
+        if let command = try fields.string("do") {
+            let words = command.split(separator: " ").map(String.init)
+            guard let first = words.first else { throw CaseError("\(fields.key("do")): empty") }
+            let options = try fields.strings("options") ?? []
+            let arguments = try fields.strings("arguments") ?? []
+            return .command(first, container: container, options: options, arguments: words.dropFirst() + arguments)
+        }
+        if let words = try fields.strings("raw") { return .raw(words) }
+        if let words = try fields.strings("host") {
+            if words.isEmpty { throw CaseError("\(fields.key("host")): empty") }
+            return .host(words)
+        }
+        if let condition = try fields.string("wait") {
+            let conditions = ["exit", "created", "running", "stopped", "paused"]
+            guard conditions.contains(condition) else {
+                throw CaseError("\(fields.key("wait")): \(condition) is not among: \(conditions.joined(separator: ", "))")
+            }
+            return .wait(condition, container: container)
+        }
+        let socket = try fields.string("listen") ?? ""
+        return .listen(socket, answer: try fields.integer("answer") ?? 0)
+    }
+}
+
+extension StepExpectations {
+    init(_ value: JSONValue, at path: String) throws(CaseError) {
+        var fields = try Fields(value, at: path)
+        func expectation(_ key: String) throws(CaseError) -> Expectation? {
+            guard let value = fields.value(key) else { return nil }
+            return try Expectation(value, at: fields.key(key))
+        }
+        func places(_ key: String) throws(CaseError) -> [JSONPath: Expectation] {
+            var result: [JSONPath: Expectation] = [:]
+            for (text, value) in try fields.object(key) ?? [:] {
+                let place: JSONPath
+                do throws(CaseError) { place = try JSONPath(text) } catch { throw error.within(fields.key(key)) }
+                result[place] = try Expectation(value, at: "\(fields.key(key)).\(text)")
+            }
+            return result
+        }
+        exit = try expectation("exit")
+        output = try expectation("stdout")
+        error = try expectation("error")
+        observations = try places("observe")
+        document = try places("json")
+        seconds = try expectation("seconds")
+        try fields.finish()
+    }
+}
+
+extension KnownDifference {
+    /// Reads `runc` or `runc<1.2`.
+    init(_ text: String, _ reason: String) throws(CaseError) {
+        let parts = text.split(separator: "<", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        runtime = parts[0]
+        self.reason = reason
+        if reason.isEmpty { throw CaseError("known.\(text): a known difference needs its reason") }
+        guard parts.count == 2 else { return }
+        let numbers = parts[1].split(separator: ".").map { Int($0) }
+        guard !numbers.isEmpty, !numbers.contains(nil) else { throw CaseError("known.\(text): not a version") }
+        before = numbers.compactMap(\.self)
+    }
+
+    /// Whether the difference is one of this runtime.
+    package func applies(to runtime: RuntimeIdentity) -> Bool {
+        guard self.runtime == runtime.name else { return false }
+        guard let before else { return true }
+        return runtime.version.lexicographicallyPrecedes(before)
+    }
+}

@@ -1,0 +1,58 @@
+// How a case ended on one runtime.
+
+/// The outcome of one case on one runtime.
+package struct CaseResult: Sendable, Equatable {
+    package enum Verdict: String, Sendable {
+        case passed, failed, skipped
+        /// The runtime differs, and the case says that this one does.
+        case known
+    }
+
+    package var caseName: String
+    package var runtime: String
+    package var verdict: Verdict
+    /// What spoke against the runtime, or why the case was skipped.
+    package var messages: [String]
+    /// The reason the case gives for the difference; with `passed`, a difference that is gone.
+    package var reason: String?
+    /// The commands that were run and what they printed, when something went wrong.
+    package var transcript: [String]
+    package var seconds: Double
+
+    package init(
+        caseName: String, runtime: String, verdict: Verdict, messages: [String] = [], reason: String? = nil,
+        transcript: [String] = [], seconds: Double = 0
+    ) {
+        self.caseName = caseName
+        self.runtime = runtime
+        self.verdict = verdict
+        self.messages = messages
+        self.reason = reason
+        self.transcript = transcript
+        self.seconds = seconds
+    }
+
+    /// A known difference that does not show: the case's remark is out of date.
+    package var isSurprise: Bool { verdict == .passed && reason != nil }
+}
+
+extension CaseResult {
+    /// The result as the line that a case's own process prints.
+    package var json: JSONValue {
+        [
+            "case": .string(caseName), "runtime": .string(runtime), "verdict": .string(verdict.rawValue),
+            "messages": .array(messages.map(JSONValue.string)), "reason": reason.map(JSONValue.string) ?? .null,
+            "transcript": .array(transcript.map(JSONValue.string)), "seconds": .double(seconds),
+        ]
+    }
+
+    package init?(json: JSONValue) {
+        guard let name = json["case"]?.string, let runtime = json["runtime"]?.string,
+            let verdict = json["verdict"]?.string.flatMap(Verdict.init(rawValue:))
+        else { return nil }
+        self.init(
+            caseName: name, runtime: runtime, verdict: verdict,
+            messages: json["messages"]?.array?.compactMap(\.string) ?? [], reason: json["reason"]?.string,
+            transcript: json["transcript"]?.array?.compactMap(\.string) ?? [], seconds: json["seconds"]?.number ?? 0)
+    }
+}

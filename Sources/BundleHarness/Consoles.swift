@@ -1,0 +1,120 @@
+// The other end of a terminal and of a seccomp notification: processes of their own, so that no container waits for us.
+
+internal import CLinux
+internal import Glibc
+
+/// What the harness does when it is started as one of its own workers.
+package enum Worker {
+    /// Receives a terminal over a socket and copies what is written to it into a file, until it is closed.
+    package static func console(socket path: String, output: String) throws(CaseError) {
+        let connection = try accept(on: path)
+        var terminal: Int32 = -1
+        var count: Int32 = 1
+        var name = [UInt8](repeating: 0, count: 4096)
+        let received = clinux_receive_descriptors(connection, &name, name.count, &terminal, &count, 0)
+        guard received >= 0, count == 1 else { throw CaseError("receive a terminal on \(path): \(word())") }
+        try writeNew(path + ".name", String(decoding: name.prefix(max(0, received)), as: UTF8.self), mode: 0o644)
+        let file = clinux_openat(-100, output, O_WRONLY | O_CREAT | O_APPEND | 0o2000000, 0o644)
+        try check(file, "write \(output)")
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let got = read(terminal, &buffer, buffer.count)
+            if got < 0 && errno == EINTR { continue }
+            if got <= 0 { break }
+            _ = write(file, buffer, got)
+        }
+        try writeNew(path + ".closed", "", mode: 0o644)
+    }
+
+    /// Receives a seccomp listener, keeps the message that came with it, and answers every notification.
+    ///
+    /// - Parameter answer: the errno that the caller gets; 0 lets the call go on.
+    package static func listener(socket path: String, answer: Int) throws(CaseError) {
+        let server = try listen(on: path)
+        var served = 0
+        while true {
+            let connection = Glibc.accept(server, nil, nil)
+            try check(connection, "accept on \(path)")
+            var fds = [Int32](repeating: -1, count: 4)
+            var count: Int32 = 4
+            var message = [UInt8](repeating: 0, count: 64 << 10)
+            let length = clinux_receive_descriptors(connection, &message, message.count, &fds, &count, 0)
+            close(connection)
+            guard length > 0 else { continue }
+            let text = String(decoding: message.prefix(length), as: UTF8.self)
+            try writeNew(served == 0 ? path + ".message" : "\(path).message\(served)", text, mode: 0o644)
+            served += 1
+            if count > 0 { serve(fds[0], answer: answer) }
+        }
+    }
+
+    /// struct seccomp_notif is 80 bytes and begins with the id; struct seccomp_notif_resp is 24: id, value, error, flags.
+    private static func serve(_ listener: Int32, answer: Int) {
+        while true {
+            var notification = [UInt64](repeating: 0, count: 10)
+            let got = notification.withUnsafeMutableBytes { clinux_ioctl(listener, 0xc050_2100, $0.baseAddress) }
+            if got != 0 {
+                if errno == EINTR { continue }
+                close(listener)
+                return
+            }
+            // The second half of the last word is the error, then come the flags: 1 lets the call continue.
+            let error = UInt64(UInt32(bitPattern: Int32(-answer)))
+            var response: [UInt64] = [notification[0], 0, error | (answer == 0 ? 1 << 32 : 0)]
+            _ = response.withUnsafeMutableBytes { clinux_ioctl(listener, 0xc018_2101, $0.baseAddress) }
+        }
+    }
+
+    private static func listen(on path: String) throws(CaseError) -> Int32 {
+        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0)
+        try check(server, "make a socket")
+        unlink(path)
+        try check(clinux_bind_unix(server, path, path.utf8.count), "bind \(path)")
+        try check(Glibc.listen(server, 8), "listen on \(path)")
+        try check(chmod(path, 0o666), "change the mode of \(path)")
+        return server
+    }
+
+    private static func accept(on path: String) throws(CaseError) -> Int32 {
+        let connection = Glibc.accept(try listen(on: path), nil, nil)
+        try check(connection, "accept on \(path)")
+        return connection
+    }
+}
+
+extension CaseExecution {
+    func consoleSocket(_ container: String) -> String { "\(scratch)/\(container)-console.sock" }
+
+    func startConsole(_ step: Step, _ container: String, _ invocation: Invocation) async throws(CaseError) {
+        let socket = consoleSocket(container)
+        for leftover in [socket, socket + ".closed", socket + ".name"] { unlink(leftover) }
+        try await startWorker(["console", socket, invocation.outputPath], awaiting: socket)
+    }
+
+    func startListener(_ socket: String, answer: Int) async throws(CaseError) {
+        try await startWorker(["listener", socket, String(answer)], awaiting: socket)
+    }
+
+    private func startWorker(_ words: [String], awaiting path: String) async throws(CaseError) {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let length = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let base = "\(scratch)/output/\(words[0])\(stepNumber)"
+        let worker = Invocation(
+            executable: own, arguments: ["worker"] + words, environment: Invocation.cleanEnvironment,
+            outputPath: base + ".out", errorPath: base + ".err", limit: secondsLeft)
+        background.append(Task { _ = try? await worker.run() })
+        for _ in 0..<400 {
+            if exists(path) { return }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        throw CaseError("\(path) was not made: \(readText(base + ".err") ?? "")")
+    }
+
+    /// What was written to the terminal has all been read when the other end says that it was closed.
+    func finishConsole(_ container: String) async {
+        let socket = consoleSocket(container)
+        guard exists(socket) else { return }
+        for _ in 0..<200 where !exists(socket + ".closed") { try? await Task.sleep(for: .milliseconds(5)) }
+    }
+}

@@ -1,0 +1,181 @@
+// What a case expects of one value, and how the value is judged.
+
+/// A condition on one value: a literal that it equals, members that it has, or one or more of the words below.
+package indirect enum Expectation: Equatable, Sendable {
+    case equals(JSONValue)
+    case not(Expectation)
+    case contains([JSONValue])
+    case lacks([JSONValue])
+    case matches(String)
+    case absent(Bool)
+    case atLeast(Double)
+    case atMost(Double)
+    case count(Int)
+    case oneOf([JSONValue])
+    case sameAs(String)
+    case differsFrom(String)
+    case members([String: Expectation])
+    case all([Expectation])
+
+    static let words: Set<String> = [
+        "equals", "not", "contains", "lacks", "matches", "absent", "atLeast", "atMost", "count", "oneOf", "sameAs",
+        "differsFrom",
+    ]
+
+    /// Reads an expectation: an object with one of the words is a condition, another object names members, anything
+    /// else is the value itself.
+    /// - Throws: `CaseError` with the key path.
+    package init(_ value: JSONValue, at path: String) throws(CaseError) {
+        guard case .object(let members) = value, !members.isEmpty else {
+            self = .equals(value)
+            return
+        }
+        let words = members.keys.filter { Self.words.contains($0) }
+        if words.isEmpty {
+            var inner: [String: Expectation] = [:]
+            for (key, value) in members { inner[key] = try Expectation(value, at: "\(path).\(key)") }
+            self = .members(inner)
+            return
+        }
+        if let stranger = members.keys.sorted().first(where: { !Self.words.contains($0) }) {
+            throw CaseError("\(path).\(stranger): unknown word beside \(words.sorted().joined(separator: ", "))")
+        }
+        var conditions: [Expectation] = []
+        for word in words.sorted() {
+            conditions.append(try Self.condition(word, members[word] ?? .null, at: "\(path).\(word)"))
+        }
+        self = conditions.count == 1 ? conditions[0] : .all(conditions)
+    }
+
+    private static func condition(
+        _ word: String, _ value: JSONValue, at path: String
+    ) throws(CaseError) -> Expectation {
+        func wrong(_ expected: String) -> CaseError { CaseError("\(path): expected \(expected), found \(value.kind)") }
+        switch word {
+        case "equals": return .equals(value)
+        case "not": return .not(try Expectation(value, at: path))
+        case "contains": return .contains(value.array ?? [value])
+        case "lacks": return .lacks(value.array ?? [value])
+        case "matches":
+            guard let pattern = value.string else { throw wrong("a regular expression") }
+            guard (try? Regex(pattern)) != nil else { throw CaseError("\(path): not a regular expression") }
+            return .matches(pattern)
+        case "absent":
+            guard let flag = value.bool else { throw wrong("a boolean") }
+            return .absent(flag)
+        case "atLeast", "atMost":
+            guard let number = value.number else { throw wrong("a number") }
+            return word == "atLeast" ? .atLeast(number) : .atMost(number)
+        case "count":
+            guard let number = value.integer else { throw wrong("an integer") }
+            return .count(number)
+        case "oneOf":
+            guard let values = value.array else { throw wrong("an array") }
+            return .oneOf(values)
+        default:
+            guard let name = value.string else { throw wrong("the name of an observation") }
+            return word == "sameAs" ? .sameAs(name) : .differsFrom(name)
+        }
+    }
+}
+
+/// Where an expectation is judged: the place of the value, and the other observations it may be compared with.
+package struct Judgement {
+    /// Where the value stands, for messages and for `sameAs`.
+    package let place: String
+    /// Finds the value at the same place of another observation: `host`, or the `as` of an earlier step.
+    package let other: (_ reference: String) -> JSONValue?
+
+    package init(place: String, other: @escaping (String) -> JSONValue? = { _ in nil }) {
+        self.place = place
+        self.other = other
+    }
+}
+
+extension Expectation {
+    /// What speaks against the value; empty when it is as expected.
+    /// - Parameter value: nil when there is none.
+    package func complaints(about value: JSONValue?, _ judgement: Judgement) -> [String] {
+        if case .absent(let wanted) = self {
+            return (value == nil) == wanted
+                ? [] : ["\(judgement.place): expected \(wanted ? "nothing" : "a value"), found \(Self.shown(value))"]
+        }
+        if case .all(let conditions) = self { return conditions.flatMap { $0.complaints(about: value, judgement) } }
+        if case .not(let inner) = self {
+            return inner.complaints(about: value, judgement).isEmpty
+                ? ["\(judgement.place): expected not \(inner.summary), found \(Self.shown(value))"] : []
+        }
+        guard let value else { return ["\(judgement.place): expected \(summary), found nothing"] }
+        if case .members(let expected) = self {
+            return expected.sorted { $0.key < $1.key }.flatMap { key, inner in
+                inner.complaints(
+                    about: value[key],
+                    Judgement(place: "\(judgement.place).\(key)") { judgement.other($0)?[key] })
+            }
+        }
+        return holds(for: value, judgement)
+            ? [] : ["\(judgement.place): expected \(summary), found \(Self.shown(value))"]
+    }
+
+    private func holds(for value: JSONValue, _ judgement: Judgement) -> Bool {
+        switch self {
+        case .equals(let wanted): value == wanted
+        case .contains(let parts): parts.allSatisfy { Self.contains(value, $0) }
+        case .lacks(let parts): !parts.contains { Self.contains(value, $0) }
+        case .matches(let pattern): Self.matches(value, pattern)
+        case .atLeast(let bound): value.number.map { $0 >= bound } ?? false
+        case .atMost(let bound): value.number.map { $0 <= bound } ?? false
+        case .count(let wanted): (value.array?.count ?? value.object?.count ?? value.string?.count) == wanted
+        case .oneOf(let values): values.contains(value)
+        case .sameAs(let name): judgement.other(name) == value
+        case .differsFrom(let name): judgement.other(name).map { $0 != value } ?? false
+        case .not, .absent, .members, .all: false
+        }
+    }
+
+    private static func contains(_ value: JSONValue, _ part: JSONValue) -> Bool {
+        switch (value, part) {
+        case (.string(let text), .string(let piece)): text.contains(piece)
+        case (.array(let values), let element): values.contains(element)
+        case (.object(let members), .string(let key)): members[key] != nil
+        default: false
+        }
+    }
+
+    private static func matches(_ value: JSONValue, _ pattern: String) -> Bool {
+        let text = value.string ?? value.text
+        guard let regex = try? Regex(pattern) else { return false }
+        return text.firstMatch(of: regex) != nil
+    }
+
+    /// The condition in words.
+    package var summary: String {
+        func list(_ values: [JSONValue]) -> String { values.map(\.text).joined(separator: ", ") }
+        return switch self {
+        case .equals(let value): value.text
+        case .not(let inner): "not " + inner.summary
+        case .contains(let parts): "something with " + list(parts)
+        case .lacks(let parts): "something without " + list(parts)
+        case .matches(let pattern): "a match of /\(pattern)/"
+        case .absent(let wanted): wanted ? "nothing" : "a value"
+        case .atLeast(let bound): "at least \(Self.plain(bound))"
+        case .atMost(let bound): "at most \(Self.plain(bound))"
+        case .count(let number): "\(number) of them"
+        case .oneOf(let values): "one of " + list(values)
+        case .sameAs(let name): "the same as \(name)"
+        case .differsFrom(let name): "another than \(name)"
+        case .members(let members): "an object with " + members.keys.sorted().joined(separator: ", ")
+        case .all(let conditions): conditions.map(\.summary).joined(separator: " and ")
+        }
+    }
+
+    private static func plain(_ number: Double) -> String {
+        number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : String(number)
+    }
+
+    private static func shown(_ value: JSONValue?) -> String {
+        guard let value else { return "nothing" }
+        let text = value.text
+        return text.count > 400 ? text.prefix(400) + "…" : text
+    }
+}

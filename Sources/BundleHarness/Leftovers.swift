@@ -1,0 +1,157 @@
+// What a case has left behind on the host: nothing, or it fails.
+
+internal import CLinux
+internal import Glibc
+
+/// What there was on the host before a case.
+struct HostTrace {
+    let ids: [String]
+    let parents: [String]
+    let root: String
+    let mounts: [String: Int]
+
+    init(ids: [String], parents: [String], root: String) {
+        self.ids = ids
+        self.parents = parents
+        self.root = root
+        mounts = HostTrace.countMounts()
+    }
+
+    static func countMounts() -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for line in (readText("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            if fields.count > 4 { counts[String(fields[4]), default: 0] += 1 }
+        }
+        return counts
+    }
+
+    /// Every cgroup hierarchy that is mounted.
+    static var hierarchies: [String] {
+        if cgroupIsUnified { return ["/sys/fs/cgroup"] }
+        return listDirectory("/sys/fs/cgroup").map { "/sys/fs/cgroup/" + $0 }.filter { exists($0 + "/cgroup.procs") }
+    }
+
+    /// The cgroups below the case's own parent, and those that are named after a container where the runtime runs.
+    func cgroups() -> [String] {
+        var found: Set<String> = []
+        let own = HostTrace.ownCgroups()
+        for hierarchy in HostTrace.hierarchies {
+            for parent in parents { found.formUnion(HostTrace.directories(below: hierarchy + parent)) }
+            for place in Set(own + ["/"]) {
+                let base = hierarchy + (place == "/" ? "" : place)
+                let children = listDirectory(base).filter { name in ids.contains { name.contains($0) } }
+                found.formUnion(children.map { base + "/" + $0 })
+            }
+        }
+        return found.sorted()
+    }
+
+    private static func ownCgroups() -> [String] {
+        (readText("/proc/self/cgroup") ?? "").split(separator: "\n").compactMap { line in
+            line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).last.map(String.init)
+        }
+    }
+
+    private static func directories(below path: String) -> [String] {
+        guard isDirectory(path) else { return [] }
+        return listDirectory(path).map { path + "/" + $0 }.filter(isDirectory).flatMap { [$0] + directories(below: $0) }
+    }
+
+    /// State that the runtime keeps of a container that is gone.
+    func states() -> [String] {
+        listDirectory(root).filter { name in ids.contains { name.contains($0) } }.map { root + "/" + $0 }
+    }
+
+    func extraMounts() -> [String] {
+        HostTrace.countMounts().filter { $0.value > mounts[$0.key, default: 0] }.keys.sorted()
+    }
+}
+
+extension CaseExecution {
+    /// Ends what still runs, deletes what the steps left on purpose, complains about the rest and takes it away.
+    func finish(_ before: HostTrace) async {
+        await deleteLiveContainers()
+        for task in background { task.cancel() }
+        for task in background { await task.value }
+        let processes = await remainingProcesses()
+        if !processes.isEmpty {
+            complaints.append("left behind: processes \(processes.joined(separator: ", "))")
+            await killRemaining()
+        }
+        let cgroups = before.cgroups()
+        if !cgroups.isEmpty {
+            complaints.append("left behind: cgroups \(cgroups.joined(separator: ", "))")
+            await empty(cgroups)
+        }
+        for parent in before.parents {
+            for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + parent) }
+        }
+        let states = before.states()
+        if !states.isEmpty { complaints.append("left behind: state \(states.joined(separator: ", "))") }
+        let mounts = before.extraMounts()
+        if !mounts.isEmpty {
+            complaints.append("left behind: mounts \(mounts.joined(separator: ", "))")
+            for mount in mounts.reversed() { _ = clinux_umount2(mount, 2) }  // MNT_DETACH
+        }
+    }
+
+    private func deleteLiveContainers() async {
+        reapContainers()
+        for name in live.sorted() {
+            let base = "\(scratch)/output/delete-\(name)"
+            var invocation = Invocation(
+                executable: request.runtime.executable,
+                arguments: request.runtime.flags + ["--root", rootDirectory, "delete", "--force", id(name)],
+                environment: Invocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err", limit: 15)
+            invocation.user = test.steps.compactMap(\.user).first
+            guard let ending = try? await invocation.run() else { continue }
+            let error = readText(base + ".err") ?? ""
+            transcript.append("$ \(invocation.commandLine)  → \(ending.status)")
+            if ending.status != 0 { complaints.append("delete --force \(name): status \(ending.status): \(error)") }
+        }
+    }
+
+    /// Orphans are children of this process, which is a subreaper; the dead ones are reaped on the way.
+    private func remainingProcesses() async -> [String] {
+        for attempt in 0..<100 {
+            var status: Int32 = 0
+            var result: Int32 = 1
+            while result > 0 { result = clinux_wait_exited(-1, &status, WNOHANG) }
+            if result < 0 { return [] }
+            if attempt < 99 { try? await Task.sleep(for: .milliseconds(10)) }
+        }
+        return children().map { "\($0) (\(readText("/proc/\($0)/comm")?.split(separator: "\n").first ?? "?"))" }
+    }
+
+    private func children() -> [Int] {
+        let own = getpid()
+        return listDirectory("/proc/self/task").flatMap { task in
+            (readText("/proc/\(own)/task/\(task)/children") ?? "").split(separator: " ").compactMap { Int($0) }
+        }
+    }
+
+    private func killRemaining() async {
+        for pid in children() { kill(pid_t(pid), SIGKILL) }
+        for _ in 0..<100 {
+            var status: Int32 = 0
+            if clinux_wait_exited(-1, &status, WNOHANG) < 0 { return }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private func empty(_ cgroups: [String]) async {
+        for path in cgroups {
+            // A frozen process cannot die.
+            if exists(path + "/freezer.state") { try? writeNew(path + "/freezer.state", "THAWED", mode: 0o644) }
+            for line in (readText(path + "/cgroup.procs") ?? "").split(separator: "\n") {
+                if let pid = pid_t(line), pid > 1 { kill(pid, SIGKILL) }
+            }
+        }
+        for attempt in 0..<50 {
+            let left = cgroups.reversed().filter { rmdir($0) != 0 && errno != ENOENT }
+            if left.isEmpty { return }
+            if attempt < 49 { try? await Task.sleep(for: .milliseconds(20)) }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// The words that stand for what is only known when a case runs: `${id}`, `${scratch}`, `${pid:other}`.
+
+/// The values behind the placeholders of one running case.
+struct Placeholders {
+    /// Finds the value of a name with its argument; throws when it is not known yet.
+    let value: (_ name: String, _ argument: String) throws(CaseError) -> String
+
+    private static let names: Set<String> = ["id", "bundle", "cgroup", "pid", "root", "scratch", "runtime"]
+
+    /// The text with every placeholder replaced. `$${` stands for a literal `${`.
+    func expand(_ text: String) throws(CaseError) -> String {
+        guard text.contains("${") else { return text }
+        return try Self.walk(text) { name, argument throws(CaseError) in try value(name, argument) }
+    }
+
+    func expand(_ value: JSONValue) throws(CaseError) -> JSONValue {
+        try value.mapStrings { text throws(CaseError) in try expand(text) }
+    }
+
+    /// Refuses an unknown placeholder.
+    static func check(_ text: String, at path: String) throws(CaseError) {
+        _ = try walk(text) { name, _ throws(CaseError) in
+            if names.contains(name) { return "" }
+            throw CaseError(
+                "\(path): unknown placeholder ${\(name)}; there are \(names.sorted().joined(separator: ", "))")
+        }
+    }
+
+    private static func walk(
+        _ text: String, _ replace: (String, String) throws(CaseError) -> String
+    ) throws(CaseError) -> String {
+        var result = ""
+        var rest = Substring(text)
+        while let dollar = rest.firstIndex(of: "$") {
+            result += rest[..<dollar]
+            let after = rest[dollar...]
+            if after.hasPrefix("$${") {
+                result += "${"
+                rest = after.dropFirst(3)
+                continue
+            }
+            guard after.hasPrefix("${"), let end = after.firstIndex(of: "}") else {
+                result += "$"
+                rest = after.dropFirst()
+                continue
+            }
+            let inside = after[after.index(after.startIndex, offsetBy: 2)..<end]
+            let parts = inside.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            result += try replace(parts[0], parts.count > 1 ? parts[1] : "")
+            rest = after[after.index(after: end)...]
+        }
+        return result + rest
+    }
+}

@@ -1,0 +1,186 @@
+// Results for readers and for machines.
+
+/// How results are written.
+package enum ReportFormat: String, Sendable, CaseIterable {
+    case table, tap, junit, json
+
+    /// The whole report.
+    package func text(_ results: [CaseResult], runtimes: [String]) -> String {
+        switch self {
+        case .table: tableReport(results, runtimes: runtimes)
+        case .tap: tapReport(results)
+        case .junit: junitReport(results, runtimes: runtimes)
+        case .json: jsonReport(results, runtimes: runtimes)
+        }
+    }
+}
+
+/// The numbers under a report.
+package struct Totals: Equatable, Sendable {
+    package var passed = 0
+    package var failed = 0
+    package var known = 0
+    package var skipped = 0
+
+    package init(_ results: some Sequence<CaseResult>) {
+        for result in results {
+            switch result.verdict {
+            case .passed: passed += 1
+            case .failed: failed += 1
+            case .known: known += 1
+            case .skipped: skipped += 1
+            }
+        }
+    }
+
+    package var text: String { "\(passed) passed, \(failed) failed, \(known) known to differ, \(skipped) skipped" }
+}
+
+/// Cases down, runtimes across; a case on which the runtimes differ is marked.
+private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String {
+    let words: [CaseResult.Verdict: String] = [.passed: "ok", .failed: "FAILED", .known: "known", .skipped: "skipped"]
+    var order: [String] = []
+    var cells: [String: [String: CaseResult]] = [:]
+    for result in results {
+        if cells[result.caseName] == nil { order.append(result.caseName) }
+        cells[result.caseName, default: [:]][result.runtime] = result
+    }
+    let width = max(4, order.map(\.count).max() ?? 0)
+    let columns = runtimes.map { max(7, $0.count) }
+    var lines = [row("case", runtimes)]
+    func row(_ name: String, _ values: [String]) -> String {
+        var line = name + String(repeating: " ", count: width - name.count)
+        for (value, size) in zip(values, columns) {
+            line += "  " + value + String(repeating: " ", count: max(0, size - value.count))
+        }
+        while line.last == " " { line.removeLast() }
+        return line
+    }
+    for name in order {
+        let verdicts = runtimes.map { cells[name]?[$0]?.verdict }
+        var line = row(name, verdicts.map { $0.flatMap { words[$0] } ?? "" })
+        if Set(verdicts.compactMap(\.self).filter { $0 != .skipped }).count > 1 { line += "  ≠" }
+        lines.append(line)
+    }
+    lines.append("")
+    for result in results where result.verdict == .failed {
+        lines.append("FAILED \(result.caseName) on \(result.runtime)")
+        lines += result.messages.map { "    " + $0 }
+        lines += result.transcript.map { "      " + $0 }
+    }
+    for result in results where result.verdict == .known {
+        lines.append("known  \(result.caseName) on \(result.runtime): \(result.reason ?? "")")
+        lines += result.messages.map { "    " + $0 }
+    }
+    for result in results where result.isSurprise {
+        lines.append("note   \(result.caseName) on \(result.runtime) passes, though it is said to differ: \(result.reason ?? "")")
+    }
+    for (reason, names) in skipped(results) { lines.append("skip   \(reason): \(names.joined(separator: ", "))") }
+    for runtime in runtimes {
+        lines.append("\(runtime): \(Totals(results.filter { $0.runtime == runtime }).text)")
+    }
+    return lines.joined(separator: "\n") + "\n"
+}
+
+private func skipped(_ results: [CaseResult]) -> [(String, [String])] {
+    var names: [String: [String]] = [:]
+    for result in results where result.verdict == .skipped {
+        let reason = result.messages.joined(separator: "; ")
+        if names[reason]?.contains(result.caseName) != true { names[reason, default: []].append(result.caseName) }
+    }
+    return names.sorted { $0.key < $1.key }
+}
+
+/// TAP version 14: a known difference is a TODO, a requirement that is not met a SKIP.
+private func tapReport(_ results: [CaseResult]) -> String {
+    func plain(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("#", with: "\\#").replacing("\n", with: " ")
+    }
+    var lines = ["TAP version 14", "1..\(results.count)"]
+    for (index, result) in results.enumerated() {
+        let name = "\(index + 1) - \(plain(result.runtime)): \(plain(result.caseName))"
+        switch result.verdict {
+        case .passed: lines.append("ok \(name)")
+        case .skipped: lines.append("ok \(name) # SKIP \(plain(result.messages.joined(separator: "; ")))")
+        case .known: lines.append("not ok \(name) # TODO \(plain(result.reason ?? ""))")
+        case .failed: lines.append("not ok \(name)")
+        }
+        guard result.verdict == .failed || result.verdict == .known else { continue }
+        lines += ["  ---", "  messages:"]
+        lines += result.messages.map { "    - " + JSONValue.quoted($0) }
+        lines.append("  duration_ms: \(Int(result.seconds * 1000))")
+        lines.append("  ...")
+    }
+    return lines.joined(separator: "\n") + "\n"
+}
+
+/// JUnit XML as CI systems read it: a suite for each runtime.
+private func junitReport(_ results: [CaseResult], runtimes: [String]) -> String {
+    func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "\n", "\t": result.unicodeScalars.append(scalar)
+            case let control where control.value < 0x20: result += "?"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+    func seconds(_ value: Double) -> String {
+        let milliseconds = Int((value * 1000).rounded())
+        let rest = String(milliseconds % 1000)
+        return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest
+    }
+    var lines = [#"<?xml version="1.0" encoding="UTF-8"?>"#, "<testsuites>"]
+    for runtime in runtimes {
+        let own = results.filter { $0.runtime == runtime }
+        let totals = Totals(own)
+        lines.append(
+            """
+              <testsuite name="\(escaped(runtime))" tests="\(own.count)" failures="\(totals.failed)" \
+            skipped="\(totals.skipped + totals.known)" time="\(seconds(own.reduce(0) { $0 + $1.seconds }))">
+            """)
+        for result in own {
+            let parts = result.caseName.split(separator: "/").map(String.init)
+            let group = parts.dropLast().joined(separator: ".")
+            let head = """
+                    <testcase classname="\(escaped(group))" name="\(escaped(parts.last ?? ""))" \
+                time="\(seconds(result.seconds))"
+                """
+            let messages = escaped(result.messages.joined(separator: "\n"))
+            switch result.verdict {
+            case .passed: lines.append(head + "/>")
+            case .failed:
+                lines.append(head + ">")
+                lines.append(#"      <failure message="\#(escaped(result.messages.first ?? ""))">"# + messages)
+                lines.append(escaped(result.transcript.joined(separator: "\n")) + "</failure>")
+                lines.append("    </testcase>")
+            case .skipped, .known:
+                let reason = result.verdict == .known ? "known: \(escaped(result.reason ?? ""))" : messages
+                lines.append(head + ">")
+                lines.append(#"      <skipped message="\#(reason)"/>"#)
+                lines.append("    </testcase>")
+            }
+        }
+        lines.append("  </testsuite>")
+    }
+    lines.append("</testsuites>")
+    return lines.joined(separator: "\n") + "\n"
+}
+
+private func jsonReport(_ results: [CaseResult], runtimes: [String]) -> String {
+    let totals = runtimes.map { runtime -> JSONValue in
+        let own = Totals(results.filter { $0.runtime == runtime })
+        return [
+            "runtime": .string(runtime), "passed": .integer(own.passed), "failed": .integer(own.failed),
+            "known": .integer(own.known), "skipped": .integer(own.skipped),
+        ]
+    }
+    let report: JSONValue = ["totals": .array(totals), "results": .array(results.map(\.json))]
+    return report.prettyText + "\n"
+}

@@ -1,0 +1,130 @@
+// What a case needs of the machine; where it is missing, the case is skipped and says why.
+
+internal import CLinux
+internal import Glibc
+
+/// One need of a case.
+package enum Requirement: Equatable, Sendable {
+    case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
+    case kernel([Int])
+    case processors(Int)
+    case controller(String)
+    case capability(String)
+    case command(String)
+    case file(String)
+    case architecture(String)
+
+    private static let plain: [String: Requirement] = [
+        "root": .root, "cgroup-v1": .cgroupV1, "cgroup-v2": .cgroupV2, "apparmor": .apparmor,
+        "no-apparmor": .noApparmor, "selinux": .selinux, "no-selinux": .noSelinux, "systemd": .systemd,
+        "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
+    ]
+
+    /// Reads `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`, `file:/dev/fuse`,
+    /// `arch:x86_64`.
+    /// - Throws: `CaseError` for a need that the harness does not know.
+    package init(_ text: String, at path: String) throws(CaseError) {
+        if let known = Self.plain[text] {
+            self = known
+            return
+        }
+        if text.hasPrefix("kernel>=") {
+            let numbers = text.dropFirst(8).split(separator: ".").map { Int($0) }
+            guard !numbers.isEmpty, !numbers.contains(nil) else { throw CaseError("\(path): \(text): not a version") }
+            self = .kernel(numbers.compactMap(\.self))
+            return
+        }
+        if text.hasPrefix("cpus>="), let number = Int(text.dropFirst(6)) {
+            self = .processors(number)
+            return
+        }
+        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+        switch (parts.first, parts.last) {
+        case ("cgroup", let name?) where parts.count == 2: self = .controller(name)
+        case ("cap", let name?) where parts.count == 2: self = .capability(name)
+        case ("command", let name?) where parts.count == 2: self = .command(name)
+        case ("file", let name?) where parts.count == 2: self = .file(name)
+        case ("arch", let name?) where parts.count == 2: self = .architecture(name)
+        default: throw CaseError("\(path): unknown requirement \(text)")
+        }
+    }
+
+    /// Why the machine does not meet the need, or nil when it does.
+    package var whatIsMissing: String? {
+        switch self {
+        case .root: geteuid() == 0 ? nil : "needs root"
+        case .cgroupV1: cgroupIsUnified ? "needs cgroup v1" : nil
+        case .cgroupV2: cgroupIsUnified ? nil : "needs cgroup v2"
+        case .apparmor: hasApparmor ? nil : "the kernel has no AppArmor"
+        case .noApparmor: hasApparmor ? "needs a kernel without AppArmor" : nil
+        case .selinux: exists("/sys/fs/selinux/enforce") ? nil : "the kernel has no SELinux policy"
+        case .noSelinux: exists("/sys/fs/selinux/enforce") ? "needs a kernel without SELinux" : nil
+        case .systemd: isDirectory("/run/systemd/system") ? nil : "systemd does not run here"
+        case .resourceControl:
+            (readText("/proc/filesystems") ?? "").contains("resctrl") ? nil : "the CPU has no resource control (RDT)"
+        case .numa: exists("/sys/devices/system/node/node1") ? nil : "needs a second memory node"
+        case .swapLimit: hasSwapLimit ? nil : "the kernel does not account swap"
+        case .kernel(let wanted):
+            kernelVersion.lexicographicallyPrecedes(wanted)
+                ? "needs kernel \(wanted.map(String.init).joined(separator: "."))" : nil
+        case .processors(let wanted): sysconf(Int32(_SC_NPROCESSORS_ONLN)) >= wanted ? nil : "needs \(wanted) CPUs"
+        case .controller(let name): hasController(name) ? nil : "the \(name) controller is not there"
+        case .capability(let name): hasCapability(name) ? nil : "the harness has no CAP_\(name)"
+        case .command(let name): findCommand(name) == nil ? "the command \(name) is not installed" : nil
+        case .file(let path): exists(path) ? nil : "\(path) is not there"
+        case .architecture(let name): machine == name ? nil : "needs a \(name) machine"
+        }
+    }
+}
+
+/// Whether /sys/fs/cgroup is one unified hierarchy.
+var cgroupIsUnified: Bool {
+    var type: Int64 = 0
+    var flags: Int64 = 0
+    return clinux_statfs("/sys/fs/cgroup", &type, &flags) == 0 && type == 0x6367_7270  // CGROUP2_SUPER_MAGIC
+}
+
+private var hasApparmor: Bool { readText("/sys/module/apparmor/parameters/enabled")?.first == "Y" }
+
+private var hasSwapLimit: Bool {
+    exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") || cgroupIsUnified && exists("/proc/swaps")
+}
+
+private func hasController(_ name: String) -> Bool {
+    guard cgroupIsUnified else { return isDirectory("/sys/fs/cgroup/" + name) }
+    return (readText("/sys/fs/cgroup/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).contains {
+        $0 == name
+    }
+}
+
+private func systemNames() -> (release: String, machine: String) {
+    var names = utsname()
+    uname(&names)
+    func text<Tuple>(_ tuple: Tuple) -> String {
+        withUnsafeBytes(of: tuple) { String(decoding: $0.prefix(while: { $0 != 0 }), as: UTF8.self) }
+    }
+    return (text(names.release), text(names.machine))
+}
+
+private var machine: String { systemNames().machine }
+
+private var kernelVersion: [Int] {
+    systemNames().release.split(separator: "-").first.map { $0.split(separator: ".").compactMap { Int($0) } } ?? []
+}
+
+private func hasCapability(_ name: String) -> Bool {
+    let numbers = ["SYS_RESOURCE": 24, "SYS_ADMIN": 21, "NET_ADMIN": 12, "SYS_NICE": 23, "SYS_TIME": 25]
+    guard let bit = numbers[name] else { return false }
+    var sets: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    _ = clinux_capget(&sets.0, &sets.1, &sets.2)
+    return sets.0 & 1 << bit != 0
+}
+
+/// The path of a command as a shell would find it.
+package func findCommand(_ name: String) -> String? {
+    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first {
+        access($0, X_OK) == 0
+    }
+}

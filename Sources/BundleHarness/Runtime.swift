@@ -1,0 +1,55 @@
+// A runtime under examination: a command line, and what it says it is.
+
+/// What a runtime calls itself.
+package struct RuntimeIdentity: Sendable, Equatable {
+    package var name: String
+    package var version: [Int]
+
+    package init(name: String, version: [Int]) {
+        self.name = name
+        self.version = version
+    }
+
+    /// Reads the first line of `--version`: `NAME version 1.2.3-rest`.
+    package init(versionText: String, fallback: String) {
+        let words = (versionText.split(separator: "\n").first ?? "").split(separator: " ").map(String.init)
+        guard let index = words.firstIndex(of: "version"), index > 0, words.count > index + 1 else {
+            self.init(name: fallback, version: [])
+            return
+        }
+        let digits = words[index + 1].prefix { $0.isNumber || $0 == "." }
+        self.init(name: words[index - 1], version: digits.split(separator: ".").compactMap { Int($0) })
+    }
+}
+
+/// A runtime and the flags that it is always called with.
+package struct Runtime: Sendable, Equatable {
+    /// The column's heading: what was given on the command line, without the directory.
+    package var label: String
+    package var executable: String
+    package var flags: [String]
+    package var identity: RuntimeIdentity
+
+    package init(label: String, executable: String, flags: [String], identity: RuntimeIdentity) {
+        self.label = label
+        self.executable = executable
+        self.flags = flags
+        self.identity = identity
+    }
+
+    /// Finds a runtime and asks it for its name.
+    /// - Parameter text: a path or command with optional flags, as `/usr/bin/crun --systemd-cgroup`.
+    /// - Throws: `CaseError` when there is no such command or it does not answer.
+    package static func find(_ text: String) async throws(CaseError) -> Runtime {
+        let words = text.split(separator: " ").map(String.init)
+        guard let first = words.first, let path = findCommand(first) else {
+            throw CaseError("--runtime \(text): no such command")
+        }
+        let executable = path.hasPrefix("/") ? path : absolute(path)
+        let answer = try await capture(executable, ["--version"])
+        let fallback = executable.lastPart
+        return Runtime(
+            label: ([fallback] + words.dropFirst()).joined(separator: " "), executable: executable,
+            flags: Array(words.dropFirst()), identity: RuntimeIdentity(versionText: answer, fallback: fallback))
+    }
+}

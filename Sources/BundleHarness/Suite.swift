@@ -1,0 +1,137 @@
+// Running many cases on several runtimes, each in a process of its own, some at a time.
+
+internal import CLinux
+internal import Glibc
+internal import SystemPackage
+
+/// What is to be run and how.
+package struct Suite: Sendable {
+    package var cases: [Case]
+    package var runtimes: [Runtime]
+    package var jobs: Int
+    /// Seconds that a case may take when it does not say itself.
+    package var timeLimit: Int
+    /// Whether the directories of the cases are left for the user to look at.
+    package var keepsScratch: Bool
+    /// Whether `/sys/fs/cgroup/unified` is hidden from the runtimes.
+    package var hidesUnified: Bool
+    package var workDirectory: String
+    package var programs: Programs
+
+    package init(
+        cases: [Case], runtimes: [Runtime], jobs: Int, timeLimit: Int, keepsScratch: Bool, hidesUnified: Bool,
+        workDirectory: String, programs: Programs
+    ) {
+        self.cases = cases
+        self.runtimes = runtimes
+        self.jobs = jobs
+        self.timeLimit = timeLimit
+        self.keepsScratch = keepsScratch
+        self.hidesUnified = hidesUnified
+        self.workDirectory = workDirectory
+        self.programs = programs
+    }
+
+    /// Runs everything.
+    /// - Parameter progress: told after each case.
+    /// - Returns: the results, case by case in the suite's order, and within a case in the runtimes' order.
+    /// - Throws: `CaseError` when the work directory cannot be made.
+    package func run(progress: @Sendable (CaseResult) -> Void) async throws(CaseError) -> [CaseResult] {
+        let work = "\(absolute(workDirectory))/bundle-harness-\(getpid())"
+        let local = Programs(witness: FilePath(work + "/bin/witness"), busybox: FilePath(work + "/bin/busybox"))
+        try makeDirectories(work + "/bin")
+        try copyFile(programs.witness.string, local.witness.string, mode: 0o755)
+        try copyFile(programs.busybox.string, local.busybox.string, mode: 0o755)
+        let pairs = cases.flatMap { test in runtimes.map { (test, $0) } }
+        var results = [CaseResult?](repeating: nil, count: pairs.count)
+        await withTaskGroup(of: (Int, CaseResult).self) { group in
+            var next = 0
+            func start() {
+                guard next < pairs.count else { return }
+                let index = next
+                let (test, runtime) = pairs[index]
+                next += 1
+                group.addTask { (index, await runCase(test, runtime, number: index, work: work, programs: local)) }
+            }
+            for _ in 0..<max(1, jobs) { start() }
+            for await (index, result) in group {
+                results[index] = result
+                progress(result)
+                start()
+            }
+        }
+        for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + "/bundle-harness") }
+        if !keepsScratch { try removeTree(work) }
+        return results.compactMap(\.self)
+    }
+
+    private func runCase(
+        _ test: Case, _ runtime: Runtime, number: Int, work: String, programs: Programs
+    ) async -> CaseResult {
+        let limit = Double(test.timeLimit ?? timeLimit)
+        let scratch = "\(work)/\(number)"
+        let order: JSONValue = [
+            "name": .string(test.name), "directory": .string(test.directory.string), "label": .string(runtime.label),
+            "executable": .string(runtime.executable), "flags": .array(runtime.flags.map(JSONValue.string)),
+            "runtime": .string(runtime.identity.name),
+            "version": .array(runtime.identity.version.map(JSONValue.integer)), "scratch": .string(scratch),
+            "token": .string("bh\(getpid())x\(number)"), "witness": .string(programs.witness.string),
+            "busybox": .string(programs.busybox.string), "limit": .double(limit), "hide": .bool(hidesUnified),
+        ]
+        let base = "\(work)/\(number)"
+        var environment = Invocation.cleanEnvironment
+        if let path = getenv("PATH") { environment["PATH"] = String(cString: path) }
+        let worker = Invocation(
+            executable: "/proc/self/exe", arguments: ["worker", "case", order.text], environment: environment,
+            outputPath: base + ".result", errorPath: base + ".error", limit: limit + 30)
+        var result = CaseResult(caseName: test.name, runtime: runtime.label, verdict: .failed)
+        do throws(CaseError) {
+            let ending = try await worker.run()
+            let output = readText(base + ".result") ?? ""
+            if let line = output.split(separator: "\n").last, let json = try? JSONValue(parsing: String(line)),
+                let found = CaseResult(json: json)
+            {
+                result = found
+            } else {
+                let error = readText(base + ".error") ?? ""
+                result.messages = ["case: its process ended with status \(ending.status): \(error)"]
+            }
+        } catch {
+            result.messages = ["case: \(error)"]
+        }
+        if keepsScratch { return result }
+        for path in [base + ".result", base + ".error", scratch] {
+            do throws(CaseError) { try removeTree(path) } catch { result.messages.append("clean up: \(error)") }
+        }
+        return result
+    }
+}
+
+extension Worker {
+    /// Runs the one case that an order names, in a mount namespace of its own, and prints the result.
+    /// The process must not have started a thread yet: an unshared namespace is the calling thread's.
+    package static func enter(order text: String) throws(CaseError) -> CaseRequest {
+        let order = try JSONValue(caseText: text)
+        func string(_ key: String) -> String { order[key]?.string ?? "" }
+        let test = try CaseDirectory(name: string("name"), path: string("directory")).load()
+        if geteuid() == 0 {
+            let network: UInt64 = test.isolatesNetwork ? 0x4000_0000 : 0
+            try check(clinux_unshare(0x0002_0000 | network), "leave the host's mount namespace")
+            try check(clinux_mount(nil, "/", nil, 1 << 18 | 1 << 14, nil), "make mounts private")  // MS_PRIVATE, MS_REC
+            if order["hide"] == .bool(true), exists("/sys/fs/cgroup/unified") {
+                try check(clinux_umount2("/sys/fs/cgroup/unified", 2), "hide /sys/fs/cgroup/unified")
+            }
+        }
+        try check(clinux_prctl(36, 1, 0, 0, 0), "become a subreaper")  // PR_SET_CHILD_SUBREAPER
+        umask(0o022)
+        let identity = RuntimeIdentity(
+            name: string("runtime"), version: order["version"]?.array?.compactMap(\.integer) ?? [])
+        let runtime = Runtime(
+            label: string("label"), executable: string("executable"),
+            flags: order["flags"]?.array?.compactMap(\.string) ?? [], identity: identity)
+        return CaseRequest(
+            test: test, runtime: runtime, scratch: string("scratch"), token: string("token"),
+            programs: Programs(witness: FilePath(string("witness")), busybox: FilePath(string("busybox"))),
+            timeLimit: order["limit"]?.number ?? 30)
+    }
+}
