@@ -16,7 +16,7 @@ func baseConfiguration(_ name: String) throws(CaseError) -> JSONValue? {
 /// As little as makes a container: its own mounts and process ids.
 private let minimalBase = """
     {
-      "ociVersion": "1.2.0",
+      "ociVersion": "1.0.2",
       "process": {
         "user": { "uid": 0, "gid": 0 },
         "args": ["/witness"],
@@ -31,7 +31,7 @@ private let minimalBase = """
 /// What the `spec` command of the runtimes writes, with the witness in place of a shell on a terminal.
 private let defaultBase = """
     {
-      "ociVersion": "1.2.0",
+      "ociVersion": "1.0.2",
       "process": {
         "terminal": false,
         "user": { "uid": 0, "gid": 0 },

@@ -123,6 +123,9 @@ package final class CaseExecution {
 
     private func prepare() async throws(CaseError) {
         for directory in [scratch, rootDirectory, scratch + "/output"] { try makeDirectories(directory) }
+        // What the host looks like is what a container must differ from, or not.
+        let topics = ["namespaces", "host", "user", "limits", "scheduling", "network", "cgroups", "clocks", "security"]
+        observations["host"] = try? JSONValue(parsing: await capture(request.programs.witness.string, topics))
         try test.host.make(below: scratch, programs: request.programs, placeholders)
         for (name, recipe) in test.containers {
             try makeDirectories(bundle(name))
