@@ -85,5 +85,7 @@ package struct KnownDifference: Sendable, Equatable {
     package var runtime: String
     /// Only versions before this one differ, when given.
     package var before: [Int]?
+    /// Only versions from this one on differ, when given.
+    package var since: [Int]?
     package var reason: String
 }

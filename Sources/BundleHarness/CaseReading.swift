@@ -185,22 +185,28 @@ extension StepExpectations {
 }
 
 extension KnownDifference {
-    /// Reads `runc` or `runc<1.2`.
+    /// Reads `runc`, `runc<1.2` or `runc>=1.2`.
     init(_ text: String, _ reason: String) throws(CaseError) {
-        let parts = text.split(separator: "<", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        runtime = parts[0]
         self.reason = reason
         if reason.isEmpty { throw CaseError("known.\(text): a known difference needs its reason") }
-        guard parts.count == 2 else { return }
-        let numbers = parts[1].split(separator: ".").map { Int($0) }
-        guard !numbers.isEmpty, !numbers.contains(nil) else { throw CaseError("known.\(text): not a version") }
-        before = numbers.compactMap(\.self)
+        guard let sign = text.firstIndex(where: { $0 == "<" || $0 == ">" }) else {
+            runtime = text
+            return
+        }
+        runtime = String(text[..<sign])
+        let rest = text[sign...]
+        let digits = rest.hasPrefix(">=") ? rest.dropFirst(2) : rest.dropFirst()
+        let numbers = digits.split(separator: ".").map { Int($0) }
+        guard !runtime.isEmpty, !numbers.isEmpty, !numbers.contains(nil), !rest.hasPrefix(">") || rest.hasPrefix(">=")
+        else { throw CaseError("known.\(text): expected NAME, NAME<VERSION or NAME>=VERSION") }
+        if rest.hasPrefix("<") { before = numbers.compactMap(\.self) } else { since = numbers.compactMap(\.self) }
     }
 
     /// Whether the difference is one of this runtime.
     package func applies(to runtime: RuntimeIdentity) -> Bool {
         guard self.runtime == runtime.name else { return false }
-        guard let before else { return true }
-        return runtime.version.lexicographicallyPrecedes(before)
+        if let before { return runtime.version.lexicographicallyPrecedes(before) }
+        if let since { return !runtime.version.lexicographicallyPrecedes(since) }
+        return true
     }
 }

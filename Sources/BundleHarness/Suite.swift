@@ -42,6 +42,7 @@ package struct Suite: Sendable {
         try makeDirectories(work + "/bin")
         try copyFile(programs.witness.string, local.witness.string, mode: 0o755)
         try copyFile(programs.busybox.string, local.busybox.string, mode: 0o755)
+        makeParentCgroups()
         let pairs = cases.flatMap { test in runtimes.map { (test, $0) } }
         var results = [CaseResult?](repeating: nil, count: pairs.count)
         await withTaskGroup(of: (Int, CaseResult).self) { group in
@@ -63,6 +64,17 @@ package struct Suite: Sendable {
         for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + "/bundle-harness") }
         if !keepsScratch { try removeTree(work) }
         return results.compactMap(\.self)
+    }
+
+    /// The parent of all cases' cgroups is made once: runtimes that make it at the same time get in each other's way.
+    private func makeParentCgroups() {
+        for hierarchy in HostTrace.hierarchies where mkdir(hierarchy + "/bundle-harness", 0o755) == 0 {
+            // Nothing may join a cpuset whose lists are empty.
+            for file in ["cpuset.cpus", "cpuset.mems"] where exists("\(hierarchy)/bundle-harness/\(file)") {
+                guard let value = readText("\(hierarchy)/\(file)"), !cgroupIsUnified else { continue }
+                _ = try? writeNew("\(hierarchy)/bundle-harness/\(file)", value, mode: 0o644)
+            }
+        }
     }
 
     private func runCase(
