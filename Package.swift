@@ -93,9 +93,10 @@ let package = Package(
             swiftSettings: strict,
             linkerSettings: selfContained + withFoundation
         ),
+        .target(name: "CRuntimePaths"),
         .executableTarget(
             name: "witness",
-            dependencies: ["CLinux"],
+            dependencies: ["CLinux", "CRuntimePaths"],
             swiftSettings: strict,
             linkerSettings: selfContained
         ),

@@ -7,12 +7,13 @@
 // It needs no file of the root file system, and where /proc is not mounted it tells the rest.
 
 internal import CLinux
+internal import CRuntimePaths
 internal import Glibc
 
 @main
 struct Main {
     static func main() {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let arguments = Array(commandLine.dropFirst())
         if let name = arguments.first, let action = actions[name] {
             let (report, status) = action(Array(arguments.dropFirst()))
             if let report { printLine(report) }
@@ -73,7 +74,7 @@ private let topics: [(name: String, observe: @Sendable () -> [(String, JSON)])] 
         {
             [
                 ("pid", .int(getpid())), ("ppid", .int(getppid())), ("sid", .int(getsid(0))), ("pgid", .int(getpgrp())),
-                ("args", .strings(CommandLine.arguments)), ("env", environment()), ("environment", environmentList()),
+                ("args", .strings(commandLine)), ("env", environment()), ("environment", environmentList()),
                 ("cwd", workingDirectory()), ("terminal", observeTerminal()), ("executable", executable()),
             ]
         }
@@ -121,16 +122,16 @@ private func observation(_ request: Request) -> JSON {
     return .object(members)
 }
 
-private func environmentList() -> JSON {
-    var entries: [JSON] = []
-    guard let list = clinux_environ() else { return .array([]) }
-    var index = 0
-    while let entry = list[index] {
-        entries.append(.string(String(cString: entry)))
-        index += 1
-    }
-    return .array(entries)
+/// The arguments, also where there is no `/proc` for Swift's `CommandLine` to read them from.
+private let commandLine = strings(cruntimepaths_arguments())
+
+private func strings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> [String] {
+    var result: [String] = []
+    while let entry = list?[result.count] { result.append(String(cString: entry)) }
+    return result
 }
+
+private func environmentList() -> JSON { .strings(strings(clinux_environ())) }
 
 private func environment() -> JSON {
     guard case .array(let entries) = environmentList() else { return .object([]) }
