@@ -18,10 +18,28 @@ extension Cgroup {
         }
         let directory = location.directories[index]
         let number = open.descriptors[index]
+        let isNew = isNew.contains(directory.fullPath)
         if directory.isUnified {
-            try DeviceProgram(policy).attach(to: number, path: directory.fullPath, mayBeRefused: policy.mayBeRefused)
+            try applyUnified(policy, number, directory, isNew: isNew)
         } else {
-            try applyLegacy(policy, number, directory, isNew: isNew.contains(directory.fullPath))
+            try applyLegacy(policy, number, directory, isNew: isNew)
+        }
+    }
+
+    private func applyUnified(
+        _ policy: DevicePolicy, _ number: Int32, _ directory: CgroupDirectory, isNew: Bool
+    ) throws(CgroupFailure) {
+        do throws(Errno) {
+            if !policy.allowsEverything {
+                try DeviceProgram(policy).attach(to: number, isNew: isNew)
+            } else if !isNew {
+                try DeviceProgram.detachAll(from: number)
+            }
+        } catch {
+            let lacksRights = error == .notPermitted || error == .permissionDenied
+            if lacksRights, policy.mayBeRefused { return }
+            throw CgroupFailure(
+                "linux.resources.devices: attach the device program to cgroup \(directory.fullPath)", error)
         }
     }
 

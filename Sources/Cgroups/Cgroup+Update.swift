@@ -21,8 +21,52 @@ extension Cgroup {
         guard !location.directories.isEmpty else {
             throw CgroupFailure(.unavailable, "\(limits.writes[0].key): the container has no cgroup of its own")
         }
-        try write(limits.writes, open)
+        let old = oldValues(limits.writes, open)
+        do throws(CgroupFailure) {
+            try write(limits.writes, open)
+            if location.driver == .systemd { try updateUnit(resources) }
+        } catch {
+            restore(old, open)
+            throw error
+        }
         return limits.notes
+    }
+
+    /// A file and what puts its present value back.
+    private struct OldValue {
+        var directory: Int
+        var file: String
+        var value: String
+    }
+
+    private func oldValues(_ writes: [CgroupWrite], _ open: borrowing OpenCgroup) -> [OldValue] {
+        var old: [OldValue] = []
+        for write in writes {
+            guard let index = index(of: write.controller) else { continue }
+            var names = [CgroupWrite.Alternative(file: write.file, value: write.value)]
+            if case .instead(let others) = write.absence { names += others }
+            for name in names {
+                guard let current = try? readText(name.file, at: open.descriptors[index]) else { continue }
+                if let value = Restoration.value(of: name.file, current: current, written: name.value) {
+                    old.append(OldValue(directory: index, file: name.file, value: value))
+                }
+                break
+            }
+        }
+        return old
+    }
+
+    /// Puts old values back, last first; twice, because one may need the other (a period its quota).
+    private func restore(_ old: [OldValue], _ open: borrowing OpenCgroup) {
+        var refused: [OldValue] = []
+        for entry in old.reversed() {
+            do throws(Errno) {
+                try writeFile(entry.file, entry.value, at: open.descriptors[entry.directory])
+            } catch {
+                refused.append(entry)
+            }
+        }
+        for entry in refused { try? writeFile(entry.file, entry.value, at: open.descriptors[entry.directory]) }
     }
 
     /// What the new limits have to be combined with.

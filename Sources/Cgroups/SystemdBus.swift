@@ -7,3 +7,7 @@ extension Cgroup {
 extension Cgroup {
     func adoptBySystemd(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) { throw CgroupFailure(.unavailable, "systemd: not built in") }
 }
+import OCISpec
+extension Cgroup {
+    func updateUnit(_ resources: LinuxResources) throws(CgroupFailure) { throw CgroupFailure(.unavailable, "systemd: not built in") }
+}

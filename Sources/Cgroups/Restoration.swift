@@ -1,0 +1,48 @@
+// How a file that an update wrote gets its old value back.
+
+/// The value to write into a file so that it says again what it said.
+enum Restoration {
+    /// - Parameters:
+    ///   - file: the file's name.
+    ///   - current: its content before the write.
+    ///   - written: what is written.
+    /// - Returns: nil when the old content cannot be written back, as an empty cpuset of v1.
+    static func value(of file: String, current: String, written: String) -> String? {
+        let text = trimmed(current)
+        if file == "memory.oom_control" { return FlatKeyed(text)["oom_kill_disable"].map(String.init) }
+        guard let absent = absentValue(file) else { return text.isEmpty && !mayBeEmptied(file) ? nil : text }
+        let words = written.split(separator: " ").map(String.init)
+        // The weight files hold a default beside the devices' values; on v1 the default has a file of its own.
+        let key = words.count == 1 && file.hasSuffix("weight") ? "default" : words.first ?? ""
+        let lines = text.split(separator: "\n")
+        let old = lines.first { $0.hasPrefix("\(key) ") }.map(String.init)
+        if file == "io.max" { return limits(key, named: words.dropFirst(), in: old) }
+        if key == "default", old == nil, lines.count == 1 { return text }
+        return old ?? "\(key) \(absent)"
+    }
+
+    /// For a file with a line a device: the value that means no entry.
+    private static func absentValue(_ file: String) -> String? {
+        if file.hasPrefix("blkio."), file.hasSuffix("_device") { return "0" }
+        switch file {
+        case "io.max", "io.latency", "misc.max": return "max"
+        case "io.weight", "io.bfq.weight": return "default"
+        case "rdma.max": return "hca_handle=max hca_object=max"
+        case "net_prio.ifpriomap": return "0"
+        default: return nil
+        }
+    }
+
+    /// cgroup v2's cpuset takes an empty list, which means the parent's.
+    private static func mayBeEmptied(_ file: String) -> Bool { file == "cpuset.cpus" || file == "cpuset.mems" }
+
+    /// Of a line of `io.max` only what was written goes back: `8:0 rbps=max`.
+    private static func limits(_ key: String, named written: ArraySlice<String>, in old: String?) -> String {
+        let present = (old ?? "").split(separator: " ").map(String.init)
+        let values = written.map { word in
+            let name = word.prefix { $0 != "=" } + "="
+            return present.first { $0.hasPrefix(name) } ?? "\(name)max"
+        }
+        return ([key] + values).joined(separator: " ")
+    }
+}
