@@ -67,17 +67,18 @@ extension Cgroup {
     /// How the process gets into directories that are open.
     func entry(_ open: borrowing OpenCgroup) throws(CgroupFailure) -> CgroupEntry {
         var childWrites: [Int32] = []
-        var cloneInto: OwnedDescriptor?
+        var cloneInto: Int32?
         for (index, directory) in location.directories.enumerated() {
             do throws(Errno) {
                 let number = open.descriptors[index]
                 if directory.isUnified {
-                    cloneInto = try OwnedDescriptor.open(".", [.path, .directory], at: number)
+                    cloneInto = try OwnedDescriptor.open(".", [.path, .directory], at: number).relinquish()
                 } else {
                     childWrites.append(try OwnedDescriptor.open("tasks", .writeOnly, at: number).relinquish())
                 }
             } catch {
                 for number in childWrites { _ = Glibc.close(number) }
+                if let cloneInto { _ = Glibc.close(cloneInto) }
                 throw CgroupFailure("open the tasks of cgroup \(directory.fullPath)", error)
             }
         }

@@ -1,8 +1,6 @@
 // How a new process gets into the container's cgroup.
 
-internal import CLinux
 internal import Glibc
-package import Kernel
 
 /// How a new process gets into the container's cgroup; several of these may be needed together.
 ///
@@ -10,8 +8,8 @@ package import Kernel
 /// 2. In the child, before anything that is to be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
 package struct CgroupEntry: ~Copyable {
-    /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it.
-    package var cloneInto: OwnedDescriptor?
+    /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this is.
+    package let cloneInto: Int32?
     /// Open files into which the child itself writes `0`; close-on-exec.
     package let childWrites: [Int32]
     /// The parent has to have the child moved, which only it can ask for.
@@ -20,7 +18,7 @@ package struct CgroupEntry: ~Copyable {
     package let location: CgroupLocation
 
     init(
-        cloneInto: consuming OwnedDescriptor? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
+        cloneInto: Int32? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
         location: CgroupLocation
     ) {
         self.cloneInto = cloneInto
@@ -29,15 +27,10 @@ package struct CgroupEntry: ~Copyable {
         self.location = location
     }
 
-    /// The number of `cloneInto`, to be borrowed.
-    package var cloneIntoDescriptor: Int32? {
-        switch cloneInto {
-        case .some(let directory): directory.rawValue
-        case .none: nil
-        }
+    deinit {
+        for number in childWrites { _ = Glibc.close(number) }
+        if let cloneInto { _ = Glibc.close(cloneInto) }
     }
-
-    deinit { for number in childWrites { _ = Glibc.close(number) } }
 
     /// The child's part: moves the calling, single-threaded process. Allocates nothing.
     ///

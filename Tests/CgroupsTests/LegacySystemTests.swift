@@ -189,4 +189,61 @@ import Testing
                     == "open cgroup /sys/fs/cgroup/memory\(Self.root)/sub/nope: no such file or directory")
         }
     }
+
+    @Test func `an update that fails leaves every value as it was`() throws {
+        let before = LinuxResources(
+            memory: LinuxMemory(limit: 64 << 20), cpu: LinuxCPU(quota: 20_000, period: 50_000), pids: LinuxPids(limit: 7))
+        try withCgroup("update", before) { cgroup, _ throws in
+            try cgroup.update(LinuxResources(cpu: LinuxCPU(period: 100_000)))
+            #expect(try value("cpu", "update", "cpu.cfs_period_us") == "100000")
+            #expect(try value("cpu", "update", "cpu.cfs_quota_us") == "20000")
+            let refusal = failure { () throws(CgroupFailure) in
+                try cgroup.update(
+                    LinuxResources(
+                        memory: LinuxMemory(limit: 32 << 20, swap: 40 << 20),
+                        cpu: LinuxCPU(quota: 10_000, period: 20_000), pids: LinuxPids(limit: 1 << 40)))
+            }
+            #expect(
+                refusal?.description
+                    == "linux.resources.pids.limit: write \"1099511627776\" to /sys/fs/cgroup/pids\(Self.root)/update/"
+                    + "pids.max: invalid argument")
+            #expect(try value("memory", "update", "memory.limit_in_bytes") == "\(64 << 20)")
+            #expect(try value("cpu", "update", "cpu.cfs_quota_us") == "20000")
+            #expect(try value("cpu", "update", "cpu.cfs_period_us") == "100000")
+            #expect(try value("pids", "update", "pids.max") == "7")
+        }
+    }
+
+    @Test func `the memory pair can grow and shrink`() throws {
+        try withCgroup("pair", LinuxResources(memory: LinuxMemory(limit: 64 << 20, swap: 64 << 20))) { cgroup, _ throws in
+            for (limit, swap) in [(128, 160), (32, 32), (64, 300)] as [(Int64, Int64)] {
+                try cgroup.update(LinuxResources(memory: LinuxMemory(limit: limit << 20, swap: swap << 20)))
+                #expect(try value("memory", "pair", "memory.limit_in_bytes") == "\(limit << 20)")
+                #expect(try value("memory", "pair", "memory.memsw.limit_in_bytes") == "\(swap << 20)")
+            }
+            try cgroup.update(LinuxResources(memory: LinuxMemory(limit: -1)))
+            #expect(try value("memory", "pair", "memory.memsw.limit_in_bytes").count > 18)
+        }
+    }
+
+    @Test func `a process over the memory limit is killed and counted`() throws {
+        let resources = LinuxResources(memory: LinuxMemory(limit: 16 << 20, swap: 16 << 20))
+        try withCgroup("oom", resources) { cgroup, _ throws in
+            var events = try cgroup.outOfMemoryEvents()
+            #expect(cgroup.oomKillCount() == 0)
+            let path = try #require(cgroup.location.directory(of: "memory")?.fullPath)
+            let child = try SpawnedProcess(["/bin/sh", "-c", "echo 0 > \(path)/cgroup.procs; head -c 64M /dev/zero | tail -n 1 > /dev/null"])
+            var status: Int32 = 0
+            #expect(waitpid(child.pid, &status, 0) == child.pid)
+            #expect(status == (128 + SIGKILL) << 8)
+            #expect(events.next() == .killed(1))
+            #expect(cgroup.oomKillCount() == 1)
+            #expect(cgroup.memoryUse()?.limit == 16 << 20)
+            #expect((cgroup.memoryUse()?.peak ?? 0) > 15 << 20)
+            try cgroup.remove()
+            var news = pollfd(fd: events.descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&news, 1, 5_000) == 1)
+            #expect(events.next() == .gone)
+        }
+    }
 }
