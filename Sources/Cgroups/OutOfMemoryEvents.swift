@@ -5,43 +5,40 @@ internal import Glibc
 package import Kernel
 internal import SystemPackage
 
-/// A source of news about processes killed because the cgroup's memory limit was reached.
+/// A source of news about the cgroup's memory limit being reached, and processes killed for it.
 package struct OutOfMemoryEvents: ~Copyable {
-    /// Becomes readable when there is news, and when the cgroup goes away.
+    /// Becomes readable when there may be news; then ``next()`` tells, until it says `nothing` or `gone`.
     package let descriptor: OwnedDescriptor
 
-    private let kind: Kind
-    private var seen: UInt64
+    private let directory: CgroupDirectory
+    private var killed: UInt64
+    private var hasHeard = false
 
-    private enum Kind {
-        case eventCounter(String)
-        case watched(path: String)
-    }
-
-    /// What reading the news said.
+    /// What the news said.
     package enum News: Equatable, Sendable {
         /// Nothing that concerns memory.
         case nothing
-        /// This many more were killed (v2), or one and maybe more (v1).
-        case killed(UInt64)
-        /// The cgroup is gone; nothing will follow.
+        /// The limit was reached, and so many processes were killed since the last news.
+        case outOfMemory(killed: UInt64)
+        /// The cgroup is gone, or holds no process any more; nothing will follow.
         case gone
     }
 
-    private init(_ descriptor: consuming OwnedDescriptor, _ kind: Kind, seen: UInt64) {
+    private init(_ descriptor: consuming OwnedDescriptor, _ directory: CgroupDirectory, killed: UInt64) {
         self.descriptor = descriptor
-        self.kind = kind
-        self.seen = seen
+        self.directory = directory
+        self.killed = killed
     }
 
-    /// Starts to listen to `memory.events` of cgroup v2.
+    /// Starts to listen to `memory.events` of cgroup v2, and to `cgroup.events`, because nothing tells of a removal.
     static func unified(_ directory: CgroupDirectory) throws(Errno) -> OutOfMemoryEvents {
-        let path = "\(directory.fullPath)/memory.events"
         let descriptor = OwnedDescriptor(adopting: try checked { clinux_inotify_init1(nonBlocking) })
         let number = descriptor.rawValue
-        let changes: UInt32 = 0x2 | 0x400 | 0x800  // IN_MODIFY | IN_DELETE_SELF | IN_MOVE_SELF
-        try checked { clinux_inotify_add_watch(number, path, changes) }
-        return OutOfMemoryEvents(descriptor, .watched(path: path), seen: try count(path))
+        let modified: UInt32 = 0x2  // IN_MODIFY
+        for file in ["memory.events", "cgroup.events"] {
+            try checked { clinux_inotify_add_watch(number, "\(directory.fullPath)/\(file)", modified) }
+        }
+        return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
     }
 
     /// Starts to listen to `memory.oom_control` of cgroup v1.
@@ -50,29 +47,35 @@ package struct OutOfMemoryEvents: ~Copyable {
         let own = try open(directory)
         let control = try OwnedDescriptor.open("memory.oom_control", .readOnly, at: own.rawValue)
         try writeFile("cgroup.event_control", "\(descriptor.rawValue) \(control.rawValue)", at: own.rawValue)
-        return OutOfMemoryEvents(descriptor, .eventCounter(directory.fullPath), seen: 0)
+        return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
     }
 
     private static let nonBlocking: Int32 = 0o2004000  // O_CLOEXEC | O_NONBLOCK
 
-    /// Reads the news after the descriptor became readable.
+    /// Reads what news there is.
     package mutating func next() -> News {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let length = buffer.withUnsafeMutableBytes { Glibc.read(descriptor.rawValue, $0.baseAddress, $0.count) }
-        guard length > 0 else { return .nothing }
-        switch kind {
-        case .eventCounter(let path):
-            // The kernel also counts the removal of the cgroup.
-            return Glibc.access(path, F_OK) == 0 ? .killed(1) : .gone
-        case .watched(let path):
-            guard let now = try? Self.count(path) else { return .gone }
-            defer { seen = max(seen, now) }
-            return now > seen ? .killed(now - seen) : .nothing
+        let heardNow = length > 0
+        guard heardNow || hasHeard else { return .nothing }
+        guard let count = try? Self.count(directory) else { return .gone }
+        let more = count > killed ? count - killed : 0
+        killed = max(killed, count)
+        // v1 tells of the limit before it has killed, or without, and of nothing else; v2 tells of much.
+        if more > 0 || (heardNow && !directory.isUnified) {
+            hasHeard = directory.isUnified
+            return .outOfMemory(killed: more)
         }
+        hasHeard = false
+        let isPopulated =
+            !directory.isUnified
+            || (try? readText("\(directory.fullPath)/cgroup.events")).flatMap { FlatKeyed($0)["populated"] } == 1
+        return isPopulated ? .nothing : .gone
     }
 
-    private static func count(_ path: String) throws(Errno) -> UInt64 {
-        FlatKeyed(try readText(path))["oom_kill"] ?? 0
+    private static func count(_ directory: CgroupDirectory) throws(Errno) -> UInt64 {
+        let file = directory.isUnified ? "memory.events" : "memory.oom_control"
+        return FlatKeyed(try readText("\(directory.fullPath)/\(file)"))["oom_kill"] ?? 0
     }
 }
 

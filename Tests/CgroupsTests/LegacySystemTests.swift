@@ -236,7 +236,7 @@ import Testing
             var status: Int32 = 0
             #expect(waitpid(child.pid, &status, 0) == child.pid)
             #expect(status == (128 + SIGKILL) << 8)
-            #expect(events.next() == .killed(1))
+            #expect(events.next() == .outOfMemory(killed: 1))
             #expect(cgroup.oomKillCount() == 1)
             #expect(cgroup.memoryUse()?.limit == 16 << 20)
             #expect((cgroup.memoryUse()?.peak ?? 0) > 15 << 20)

@@ -209,7 +209,7 @@ import Testing
             var events = try cgroup.outOfMemoryEvents()
             #expect(cgroup.oomKillCount() == 0)
             #expect(try run(in: cgroup, "head -c 64M /dev/zero | tail -n 1 > /dev/null") == 128 + SIGKILL)
-            #expect(events.next() == .killed(1))
+            #expect(events.next() == .outOfMemory(killed: 1))
             #expect(cgroup.oomKillCount() == 1)
             #expect(cgroup.memoryUse()?.limit == 16 << 20)
             try cgroup.remove()

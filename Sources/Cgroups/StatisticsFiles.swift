@@ -1,0 +1,89 @@
+// Reading the kernel's statistics files; a file that is not there reads as nothing.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A directory of statistics: live below /sys/fs/cgroup, or saved for a test.
+struct StatisticsFiles {
+    /// The whole path of the directory.
+    var path: String
+
+    /// A file's content.
+    func text(_ file: String) -> String? { try? readText("\(path)/\(file)") }
+
+    /// A file that holds one number; `max` is `UInt64.max`.
+    func number(_ file: String) -> UInt64? { text(file).flatMap(Self.number) }
+
+    /// A number, `max`, or the negative one that v1 has for none.
+    static func number(_ text: some StringProtocol) -> UInt64? {
+        let word = trimmed(String(text))
+        if word == "max" { return .max }
+        return UInt64(word) ?? (Int64(word) == nil ? nil : 0)
+    }
+
+    /// A file of names and numbers.
+    func table(_ file: String) -> FlatKeyed? { text(file).map(FlatKeyed.init) }
+
+    /// A file of numbers.
+    func list(_ file: String) -> [UInt64] {
+        (text(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+    }
+
+    /// A pressure file; nil where the kernel does not measure.
+    func pressure(_ file: String) -> Pressure? {
+        guard let text = text(file) else { return nil }
+        var some = PressureLine(avg10: 0, avg60: 0, avg300: 0, total: 0)
+        var full = some
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard let kind = words.first else { continue }
+            var one = PressureLine(avg10: 0, avg60: 0, avg300: 0, total: 0)
+            for (name, value) in Self.pairs(words.dropFirst()) {
+                switch name {
+                case "avg10": one.avg10 = Self.hundredths(value)
+                case "avg60": one.avg60 = Self.hundredths(value)
+                case "avg300": one.avg300 = Self.hundredths(value)
+                case "total": one.total = UInt64(value) ?? 0
+                default: continue
+                }
+            }
+            if kind == "some" { some = one } else { full = one }
+        }
+        return Pressure(some: some, full: full)
+    }
+
+    /// `name=value` words.
+    static func pairs(_ words: some Sequence<Substring>) -> [(Substring, Substring)] {
+        words.compactMap { word in
+            guard let equals = word.firstIndex(of: "=") else { return nil }
+            return (word[..<equals], word[word.index(after: equals)...])
+        }
+    }
+
+    /// A decimal number as the kernel prints loads: two places.
+    private static func hundredths(_ text: Substring) -> Double { strtod(String(text), nil) }
+
+    /// A list such as `0-3,7`.
+    static func ranges(_ text: String) -> [UInt16] {
+        trimmed(text).split(separator: ",").flatMap { part -> [UInt16] in
+            let ends = part.split(separator: "-").compactMap { UInt16($0) }
+            guard let first = ends.first, let last = ends.last, first <= last else { return [] }
+            return Array(first...last)
+        }
+    }
+
+    /// The sizes of huge pages that the kernel has, as the files name them: `2MB`.
+    static func pageSizes(at path: String = "/sys/kernel/mm/hugepages") -> [String] {
+        guard let directory = try? OwnedDescriptor.open(path, [.directory]),
+            let names = try? subdirectories(of: directory)
+        else { return [] }
+        return names.compactMap { name in
+            guard name.hasPrefix("hugepages-"), name.hasSuffix("kB") else { return nil }
+            guard let kilobytes = UInt64(name.dropFirst("hugepages-".count).dropLast(2)) else { return nil }
+            if kilobytes >= 1 << 20 { return "\(kilobytes >> 20)GB" }
+            return kilobytes >= 1 << 10 ? "\(kilobytes >> 10)MB" : "\(kilobytes)KB"
+        }.sorted()
+    }
+}
