@@ -15,6 +15,11 @@ extension Cgroup {
     /// - Throws: what systemd or the kernel refused.
     package func adopt(_ pid: Int32, plan: CgroupPlan) throws(CgroupFailure) {
         if location.driver == .systemd { return try adoptBySystemd(pid, plan) }
+        try move(pid)
+    }
+
+    /// Moves a process into every directory of the cgroup.
+    package func move(_ pid: Int32) throws(CgroupFailure) {
         for directory in location.directories { try move(pid, to: directory) }
     }
 

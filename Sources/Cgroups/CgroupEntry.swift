@@ -4,12 +4,12 @@ internal import Glibc
 
 /// How a new process gets into the container's cgroup; several of these may be needed together.
 ///
-/// 1. Pass `cloneInto`, if there, to clone3 with `CLONE_INTO_CGROUP`.
+/// 1. Pass `cloneIntoDescriptor`, if there, to clone3 with `CLONE_INTO_CGROUP`.
 /// 2. In the child, before anything that is to be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
 package struct CgroupEntry: ~Copyable {
     /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this is.
-    package let cloneInto: Int32?
+    package let cloneIntoDescriptor: Int32?
     /// Open files into which the child itself writes `0`; close-on-exec.
     package let childWrites: [Int32]
     /// The parent has to have the child moved, which only it can ask for.
@@ -21,7 +21,7 @@ package struct CgroupEntry: ~Copyable {
         cloneInto: Int32? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
         location: CgroupLocation
     ) {
-        self.cloneInto = cloneInto
+        self.cloneIntoDescriptor = cloneInto
         self.childWrites = childWrites
         self.needsAdoption = needsAdoption
         self.location = location
@@ -29,7 +29,7 @@ package struct CgroupEntry: ~Copyable {
 
     deinit {
         for number in childWrites { _ = Glibc.close(number) }
-        if let cloneInto { _ = Glibc.close(cloneInto) }
+        if let number = cloneIntoDescriptor { _ = Glibc.close(number) }
     }
 
     /// The child's part: moves the calling, single-threaded process. Allocates nothing.

@@ -55,7 +55,7 @@ import Testing
         defer { rmdir("/sys/fs/cgroup\(Self.root)") }
         let entry = try cgroup.prepare(plan)
         #expect(entry.childWrites == [])
-        #expect(entry.cloneInto != nil)
+        #expect(entry.cloneIntoDescriptor != nil)
         #expect(try value("all", "cgroup.controllers") == readText("/sys/fs/cgroup/cgroup.controllers").dropLast())
         try cgroup.remove()
         #expect(access(plan.location.directories[0].fullPath, F_OK) != 0)
