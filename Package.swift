@@ -116,6 +116,7 @@ let package = Package(
         .testTarget(
             name: "ShimTests", dependencies: ["Shim", "TTRPC", "ShimAPI", protobuf] + nio, swiftSettings: strict),
         .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness", system], swiftSettings: strict),
-        .testTarget(name: "SystemTests", dependencies: [subprocess, system], swiftSettings: strict),
+        .testTarget(
+            name: "SystemTests", dependencies: ["OCISpec", "Kernel", subprocess, system], swiftSettings: strict),
     ]
 )

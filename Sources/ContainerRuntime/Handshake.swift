@@ -20,7 +20,7 @@ internal import SystemPackage
 ///                 ◀──────────────  proceed: create waits at the gate, run executes the program
 ///     failed      ──────────────▶  says which step of the plan, and the kernel's word
 ///
-/// The child's end closes when the program is executed: that is how the parent of `run` and `exec` knows.
+/// The child's end closes when it no longer needs the parent: at the gate, or when the program is executed.
 enum ChildMessage: UInt8 {
     case mapIDs = 1
     case adoptMe, hooksDue, terminal, listener, ready, failed

@@ -84,7 +84,7 @@ extension Runtime {
             try EngineSocket(path: path, flag: "--pidfd-socket").send(
                 parent.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
-        if startsAtOnce { try parent.waitForProgram() }
+        try parent.waitForIndependence()
     }
 
     // Written from here: in its own user namespace the child may have no right to.

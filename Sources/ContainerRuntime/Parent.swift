@@ -61,8 +61,10 @@ struct Parent: ~Copyable {
         }
     }
 
-    /// After `ready`, for `run`: waits until the program is executed.
-    borrowing func waitForProgram() throws(Failure) {
+    /// After `ready`: waits until the child has let go of us: it waits at its gate, or is the program.
+    ///
+    /// Until then our end is its end.
+    borrowing func waitForIndependence() throws(Failure) {
         let message = try during("hear from the container's init") { () throws(Errno) in
             try receiveMessage(socket.rawValue)
         }
