@@ -54,7 +54,8 @@ package struct Step: Sendable {
     }
 
     package var action: Action
-    package var expectations: StepExpectations
+    /// What is expected, before the placeholders are replaced; it has been read once, so it is well-formed.
+    package var expected: JSONValue
     /// The name under which the observation is kept for `sameAs` and `differsFrom`.
     package var name: String?
     package var input: String?

@@ -120,10 +120,8 @@ extension Step {
         user = try fields.integer("user")
         runsInBackground = try fields.bool("background") ?? false
         hasConsole = try fields.bool("console") ?? false
-        expectations = StepExpectations()
-        if let expected = fields.value("expect") {
-            expectations = try StepExpectations(expected, at: fields.key("expect"))
-        }
+        expected = fields.value("expect") ?? .object([:])
+        _ = try StepExpectations(expected, at: fields.key("expect"))
         try fields.finish()
     }
 

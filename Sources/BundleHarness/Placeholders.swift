@@ -17,6 +17,21 @@ struct Placeholders {
         try value.mapStrings { text throws(CaseError) in try expand(text) }
     }
 
+    /// Replaces in keys too: an expectation's key is a place in an observation.
+    func expandAll(_ value: JSONValue) throws(CaseError) -> JSONValue {
+        switch value {
+        case .object(let members):
+            var expanded: [String: JSONValue] = [:]
+            for (key, member) in members { expanded[try expand(key)] = try expandAll(member) }
+            return .object(expanded)
+        case .array(let values):
+            var expanded: [JSONValue] = []
+            for value in values { expanded.append(try expandAll(value)) }
+            return .array(expanded)
+        default: return try expand(value)
+        }
+    }
+
     /// Refuses an unknown placeholder.
     static func check(_ text: String, at path: String) throws(CaseError) {
         _ = try walk(text) { name, _ throws(CaseError) in

@@ -30,14 +30,14 @@ extension CaseExecution {
             if step.hasConsole { try await startConsole(step, container, invocation) }
             guard let result = try await carryOut(invocation, step) else { return true }
             note(command, container, isDetached: isDetached, options, succeeded: result.status == 0)
-            judge(result, step, container: container)
+            try judge(result, step, container: container)
         case .raw(let words):
             for container in test.containers.keys { try writeConfiguration(container) }
             let expanded = try expand(words)
             let invocation = try invocation(step, request.runtime.executable, request.runtime.flags + expanded)
             guard let result = try await carryOut(invocation, step) else { return true }
             noteRaw(expanded, succeeded: result.status == 0)
-            judge(result, step, container: nil)
+            try judge(result, step, container: nil)
         case .host(let words):
             let expanded = try expand(words)
             guard let executable = findCommand(expanded[0]) else {
@@ -45,10 +45,10 @@ extension CaseExecution {
             }
             let invocation = try invocation(step, executable, Array(expanded.dropFirst()))
             guard let result = try await carryOut(invocation, step) else { return true }
-            judge(result, step, container: nil)
+            try judge(result, step, container: nil)
         case .wait(let condition, let container):
             guard let result = try await wait(for: condition, container, step) else { return false }
-            judge(result, step, container: container)
+            try judge(result, step, container: container)
         case .listen(let socket, let answer):
             try await startListener(try placeholders.expand(socket), answer: answer)
         }
@@ -143,8 +143,8 @@ extension CaseExecution {
 
     // MARK: judging
 
-    func judge(_ result: StepResult, _ step: Step, container: String?) {
-        let expected = step.expectations
+    func judge(_ result: StepResult, _ step: Step, container: String?) throws(CaseError) {
+        let expected = try StepExpectations(try placeholders.expandAll(step.expected), at: step.place)
         let place = step.place.isEmpty ? "" : step.place + ": "
         func hold(_ expectation: Expectation, _ value: JSONValue?, _ name: String, _ other: @escaping (String) -> JSONValue?) {
             complaints += expectation.complaints(about: value, Judgement(place: place + name, other: other))
