@@ -45,7 +45,8 @@ struct Child {
         channel = ChildChannel(socket: launch.childEnd)
         plan = launch.plan
         process = ProcessSteps(
-            plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel)
+            plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel,
+            ownsLimits: !launch.plan.namespaces.has(.user))
         self.launch = launch
     }
 

@@ -36,7 +36,7 @@ enum Step: UInt8 {
     case propagation, rootfs, mount, device, deviceLink
     case hook, pivot, workingDirectory, terminal, console, standardStreams
     case readOnlyRoot, readOnlyMount, hostname, domainname, kernelParameter, readonlyPath, maskedPath
-    case label, scheduling, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
+    case label, scheduling, limit, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
     case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
 }
 

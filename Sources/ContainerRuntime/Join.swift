@@ -53,7 +53,7 @@ extension Runtime {
         let adopts = entry.needsAdoption
         var parent = JoinParent(
             child: child, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
-            limits: plan.limits)
+            limits: plan.limits, setsLimits: namespaces.contains(.user))
         do throws(Failure) {
             if adopts { try cgroup { () throws(CgroupFailure) in try group.admit(parent.child.pid) } }
             try parent.converse(options, seccomp: { (number) throws(Failure) in
@@ -113,12 +113,15 @@ struct JoinParent: ~Copyable {
     let sentences: Sentences
     var console: EngineSocket?
     let limits: [ProcessPlan.Limit]
+    /// In the container's user namespace the child may raise no hard limit; the parent may.
+    let setsLimits: Bool
     private var terminal: OwnedDescriptor?
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
-        console: consuming EngineSocket?, limits: [ProcessPlan.Limit]
+        console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool
     ) {
+        self.setsLimits = setsLimits
         self.child = child
         self.socket = socket
         self.sentences = sentences
@@ -160,7 +163,7 @@ struct JoinParent: ~Copyable {
 
     private mutating func prepare(_ options: ExecOptions) throws(Failure) {
         isReady = true
-        for limit in limits {
+        for limit in limits where setsLimits {
             try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
                 try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)
             }

@@ -128,7 +128,12 @@ struct MountSteps {
     }
 
     private func existingMode(_ path: String, in root: borrowing RootDirectory) -> UInt32? {
-        do throws(Errno) { return try fileStatus(root.open(path).rawValue).mode & 0o7777 } catch { return nil }
+        do throws(Errno) {
+            let place = try root.open(path)
+            return try fileStatus(place.rawValue).mode & 0o7777
+        } catch {
+            return nil
+        }
     }
 
     private func change(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {

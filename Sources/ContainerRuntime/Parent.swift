@@ -125,8 +125,9 @@ struct Parent: ~Copyable {
         ).send(listener.rawValue, to: path)
     }
 
-    // Only the parent may raise a hard limit, and a low one would hinder the child's own work.
+    // In a user namespace of its own the child may raise no hard limit; the parent may.
     private borrowing func setLimits() throws(Failure) {
+        guard plan.namespaces.has(.user) else { return }
         for limit in plan.process.limits {
             try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
                 try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)

@@ -12,6 +12,8 @@ struct ProcessSteps {
     let image: ExecImage
     let filter: SeccompFilter?
     let channel: ChildChannel
+    /// Outside a user namespace the child has the rights to set its own limits, as long as it is root.
+    let ownsLimits: Bool
 
     /// A filter without noNewPrivileges is installed with CAP_SYS_ADMIN, which is kept until then. seccomp(2).
     private var keepsAdministration: Bool { filter != nil && !plan.noNewPrivileges }
@@ -55,6 +57,7 @@ struct ProcessSteps {
     /// Takes on the identity; afterwards only ``execute(gate:)`` is left.
     func becomeUser() throws(StepReport) {
         try call(.boundingSet) { () throws(Errno) in try limitBoundingSet(to: plan.capabilities.bounding) }
+        if ownsLimits { try raiseLimits() }
         try changeDirectoryEarly()
         try reownStandardStreams()
         try call(.capabilities) { () throws(Errno) in try processControl(.setKeepCapabilities, 1) }
@@ -86,6 +89,27 @@ struct ProcessSteps {
         } catch {
             // In a user namespace whose setgroups is denied the groups cannot change; only asking for some is an error.
             guard error == .notPermitted, plan.additionalGroups.isEmpty else { throw error }
+        }
+    }
+
+    // Lowered only at the end: the child itself must not run short of descriptors or memory before it is the program.
+    private func raiseLimits() throws(StepReport) {
+        for (index, limit) in plan.limits.enumerated() {
+            try call(.limit, index) { () throws(Errno) in
+                let own = try currentLimit(limit.resource)
+                if limit.hard > own.hard {
+                    try setLimit(limit.resource, of: 0, soft: max(limit.soft, own.soft), hard: limit.hard)
+                }
+            }
+        }
+    }
+
+    private func applyLimits() throws(StepReport) {
+        guard ownsLimits else { return }
+        for (index, limit) in plan.limits.enumerated() {
+            try call(.limit, index) { () throws(Errno) in
+                try setLimit(limit.resource, of: 0, soft: limit.soft, hard: limit.hard)
+            }
         }
     }
 
@@ -174,6 +198,7 @@ struct ProcessSteps {
 
     /// Drops what is left of the rights, installs the filter, and becomes the program.
     func execute(_ program: String, beforeProgram: () throws(StepReport) -> Void) throws(StepReport) -> Never {
+        try applyLimits()
         let pending = filter.flatMap { $0.flags.contains(.newListener) ? nil : $0 }
         if let pending, keepsAdministration {
             try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }

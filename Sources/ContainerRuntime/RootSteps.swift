@@ -183,7 +183,7 @@ struct RootSteps {
 
     private func existing(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor? {
         do throws(Errno) {
-            return try root.open(path, [.path, .noFollow])
+            return try root.open(path)
         } catch {
             if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
             throw error

@@ -76,7 +76,8 @@ struct SeccompCache {
 
     private func load(_ name: String, _ key: [UInt8]) -> [UInt8]? {
         do throws(Errno) {
-            let bytes = try readFile(name, at: try openDirectory().rawValue)
+            let place = try openDirectory()
+            let bytes = try readFile(name, at: place.rawValue)
             guard bytes.count > key.count + 8, (bytes.count - key.count) % 8 == 0 else { return nil }
             guard bytes[..<key.count].elementsEqual(key) else { return nil }
             return Array(bytes[key.count...])

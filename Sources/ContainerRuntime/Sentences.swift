@@ -68,6 +68,7 @@ struct Sentences {
         case .maskedPath: "linux.maskedPaths[\(report.index)]: mask \(path(report, plan?.root.maskedPaths))"
         case .label: label(report.index)
         case .scheduling: "set scheduling, priorities and memory policy of the process"
+        case .limit: limit(report.index)
         case .noNewPrivileges: "process.noNewPrivileges: set"
         case .seccomp: "linux.seccomp: install the filter"
         case .descriptors: "close descriptors"
@@ -92,6 +93,12 @@ struct Sentences {
     private func parameter(_ index: Int) -> String {
         guard let parameter = plan?.kernelParameters[index] else { return "linux.sysctl" }
         return "linux.sysctl.\(parameter.name): write \"\(parameter.value)\""
+    }
+
+    private func limit(_ index: Int) -> String {
+        guard index < process.limits.count else { return "process.rlimits" }
+        let limit = process.limits[index]
+        return "\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)"
     }
 
     private func label(_ index: Int) -> String {

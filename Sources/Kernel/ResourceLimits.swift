@@ -17,6 +17,14 @@ package enum ResourceLimit: Int32, CaseIterable, Sendable {
     package var name: String { String(describing: self) }
 }
 
+/// The calling process's own limit. prlimit(2).
+package func currentLimit(_ limit: ResourceLimit) throws(Errno) -> (soft: UInt64, hard: UInt64) {
+    var soft: UInt64 = 0
+    var hard: UInt64 = 0
+    try checked { clinux_getrlimit(0, limit.rawValue, &soft, &hard) }
+    return (soft, hard)
+}
+
 /// Limits a process. prlimit(2).
 package func setLimit(_ limit: ResourceLimit, of pid: Int32, soft: UInt64, hard: UInt64) throws(Errno) {
     try checked { clinux_prlimit(pid, limit.rawValue, soft, hard) }
