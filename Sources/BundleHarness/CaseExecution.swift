@@ -39,8 +39,7 @@ package final class CaseExecution {
     /// The containers that exist as far as the steps' successes tell.
     var live: Set<String> = []
     var written: Set<String> = []
-    /// Statuses of reaped containers.
-    var exits: [String: Int] = [:]
+    let reaper = Reaper()
     var observations: [String: JSONValue] = [:]
     var background: [Task<Void, Never>] = []
     var stepNumber = 0
@@ -63,6 +62,7 @@ package final class CaseExecution {
             result.messages = missing
             return result
         }
+        let reaping = Task { [reaper] in await reaper.run() }
         let before = HostTrace(ids: ids, parents: cgroupParents, root: rootDirectory)
         do throws(CaseError) {
             try await prepare()
@@ -73,6 +73,7 @@ package final class CaseExecution {
             complaints.append("case: \(error)")
         }
         await finish(before)
+        reaping.cancel()
         let taken = ContinuousClock.now - start
         result.seconds = Double(taken.components.seconds) + Double(taken.components.attoseconds) / 1e18
         result.messages = complaints
@@ -103,11 +104,14 @@ package final class CaseExecution {
     }
 
     var placeholders: Placeholders {
+        // Who speaks of a bundle finds it complete.
         Placeholders { [unowned self] name, argument throws(CaseError) in
             let container = argument.isEmpty ? Case.mainContainer : argument
             switch name {
             case "id": return id(container)
-            case "bundle": return bundle(container)
+            case "bundle":
+                try writeConfiguration(container)
+                return bundle(container)
             case "cgroup": return cgroup(container)
             case "root": return rootDirectory
             case "scratch": return scratch

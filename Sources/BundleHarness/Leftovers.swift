@@ -97,7 +97,6 @@ extension CaseExecution {
     }
 
     private func deleteLiveContainers() async {
-        reapContainers()
         for name in live.sorted() {
             let base = "\(scratch)/output/delete-\(name)"
             var invocation = Invocation(
@@ -122,13 +121,6 @@ extension CaseExecution {
             if attempt < 99 { try? await Task.sleep(for: .milliseconds(10)) }
         }
         return children().map { "\($0) (\(readText("/proc/\($0)/comm")?.split(separator: "\n").first ?? "?"))" }
-    }
-
-    private func children() -> [Int] {
-        let own = getpid()
-        return listDirectory("/proc/self/task").flatMap { task in
-            (readText("/proc/\(own)/task/\(task)/children") ?? "").split(separator: " ").compactMap { Int($0) }
-        }
     }
 
     private func killRemaining() async {

@@ -139,8 +139,8 @@ func makeRootfs(at root: String, programs: Programs) throws(CaseError) {
 }
 
 private let applets = [
-    "sh", "cat", "chmod", "chown", "cp", "date", "dd", "df", "echo", "env", "false", "grep", "head", "hostname", "id",
-    "ip", "kill", "ln", "ls", "mkdir", "mknod", "mount", "mv", "nice", "printenv", "ps", "pwd", "readlink", "rm", "rmdir",
+    "sh", "cat", "chmod", "chown", "cp", "date", "dd", "df", "cut", "echo", "env", "false", "grep", "head", "hostname", "id",
+    "ip", "kill", "ln", "ls", "mkdir", "mknod", "mount", "mv", "nc", "nice", "printenv", "ps", "pwd", "readlink", "rm", "rmdir",
     "sed", "sleep", "sort", "stat", "stty", "sync", "tail", "test", "touch", "tr", "true", "tty", "ulimit", "umount",
     "uname", "wc", "whoami",
 ]

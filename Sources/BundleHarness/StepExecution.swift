@@ -201,10 +201,10 @@ extension CaseExecution {
 
     private func wait(for condition: String, _ container: String, _ step: Step) async throws(CaseError) -> StepResult? {
         while ContinuousClock.now < deadline {
-            reapContainers()
             if condition == "exit" {
-                if let status = exits[container] { return await containerResult(container, status) }
-                if let pid = pid(container), kill(pid_t(pid), 0) != 0 { return await containerResult(container, nil) }
+                if let pid = pid(container), kill(pid_t(pid), 0) != 0 {
+                    return await containerResult(container, reaper.status(of: pid))
+                }
             } else if await status(of: container) == condition {
                 return StepResult(output: readText(outputFile(container)) ?? "", error: readText(errorFile(container)) ?? "")
             }
@@ -227,16 +227,5 @@ extension CaseExecution {
         let words = request.runtime.flags + ["--root", rootDirectory, "state", id(container)]
         let text = try? await capture(request.runtime.executable, words)
         return text.flatMap { try? JSONValue(parsing: $0) }?["status"]?.string
-    }
-
-    /// Collects the statuses of containers whose parent is this process by now.
-    func reapContainers() {
-        for name in test.containers.keys where exits[name] == nil {
-            guard let pid = pid(name) else { continue }
-            var status: Int32 = 0
-            guard clinux_wait_exited(Int32(pid), &status, WNOHANG) == Int32(pid) else { continue }
-            let signal = Int(status & 0x7f)
-            exits[name] = signal == 0 ? Int(status >> 8 & 0xff) : 128 + signal
-        }
     }
 }
