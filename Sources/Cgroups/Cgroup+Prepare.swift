@@ -86,14 +86,15 @@ extension Cgroup {
     }
 
     /// Makes one directory, with those above it, ready to take a process.
-    private func make(
-        _ directory: CgroupDirectory, _ plan: CgroupPlan, _ made: inout MadeDirectories
+    /// - Parameter isOwnedBySystemd: systemd may have made it, and put the container's process into it.
+    func make(
+        _ directory: CgroupDirectory, _ plan: CgroupPlan, _ made: inout MadeDirectories, isOwnedBySystemd: Bool = false
     ) throws(CgroupFailure) -> OwnedDescriptor {
         let what = "make cgroup \(directory.fullPath)"
         let mount = try naming(what) { () throws(Errno) in try openMount(directory) }
         let isNew: Bool
         do throws(Errno) { isNew = try made.make(directory, mount) } catch { throw CgroupFailure(what, error) }
-        if !isNew { try checkUnoccupied([directory]) }
+        if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
         if directory.controllers.contains("cpuset") {
             do throws(Errno) { try inheritCPUSet(directory, mount) } catch {
                 throw CgroupFailure("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)", error)

@@ -11,7 +11,11 @@ extension Cgroup {
     /// - Throws: the first value that is contradictory or was refused, after the old values were put back.
     @discardableResult
     package func update(_ resources: LinuxResources) throws(CgroupFailure) -> [String] {
-        let limits = try LimitWrites(resources, hierarchy: location.hierarchy, current: currentLimits())
+        let current = currentLimits()
+        let limits = try LimitWrites(resources, hierarchy: location.hierarchy, current: current)
+        let properties =
+            location.driver == .systemd
+            ? try SystemdLimits(resources, hierarchy: location.hierarchy, current: current).properties : []
         var open = OpenCgroup()
         for directory in location.directories {
             open.append(
@@ -23,8 +27,9 @@ extension Cgroup {
         }
         let old = oldValues(limits.writes, open)
         do throws(CgroupFailure) {
+            // The files first: what the kernel refuses, systemd is not told.
             try write(limits.writes, open)
-            if location.driver == .systemd { try updateUnit(resources) }
+            try updateUnit(properties)
         } catch {
             restore(old, open)
             throw error
@@ -78,12 +83,14 @@ extension Cgroup {
             return word == "max" ? .max : Int64(word)
         }
         guard directory.isUnified else {
+            let cpu = StatisticsFiles(path: location.directory(of: "cpu")?.fullPath ?? "")
             return CurrentLimits(
-                memory: value("memory.limit_in_bytes"), memoryAndSwap: value("memory.memsw.limit_in_bytes"))
+                memory: value("memory.limit_in_bytes"), memoryAndSwap: value("memory.memsw.limit_in_bytes"),
+                quota: cpu.text("cpu.cfs_quota_us").map(trimmed), period: cpu.number("cpu.cfs_period_us"))
         }
-        let cpu = try? readText("\(directory.fullPath)/cpu.max")
+        let cpu = ((try? readText("\(directory.fullPath)/cpu.max")) ?? "").split(separator: " ").map(String.init)
         return CurrentLimits(
             memory: value("memory.max"), swap: value("memory.swap.max"), memoryInUse: value("memory.current"),
-            quota: cpu?.split(separator: " ").first.map(String.init))
+            quota: cpu.first, period: cpu.count > 1 ? UInt64(trimmed(cpu[1])) : nil)
     }
 }

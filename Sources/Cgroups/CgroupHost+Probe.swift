@@ -24,7 +24,7 @@ extension CgroupHost {
         var host = try probeMounts()
         host.isRootless = isRootless
         if driver == .cgroupfs, cgroupsPath?.hasPrefix("/") != true { try host.readOwnPaths() }
-        if driver == .systemd, isRootless { host.userManagerPath = try SystemdBus.userManagerPath() }
+        if driver == .systemd, isRootless { host.userManagerPath = try userManagerPath() }
         return host
     }
 

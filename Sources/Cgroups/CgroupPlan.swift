@@ -118,7 +118,10 @@ package struct CgroupPlan: Equatable, Sendable {
     /// What would be done, a line each, for a dry run.
     package var summary: [String] {
         var lines: [String] = []
-        if let unit { lines.append("ask systemd for \(unit.unit.name) in \(unit.unit.slice)") }
+        if let unit {
+            lines.append("ask systemd for \(unit.unit.name) in \(unit.unit.slice)")
+            lines += unit.properties.map { "set \($0)" }
+        }
         for directory in location.directories {
             lines.append("join \(directory.controllers.joined(separator: ",")) cgroup \(directory.fullPath)")
         }

@@ -10,17 +10,20 @@ package struct CurrentLimits: Equatable, Sendable {
     package var memoryAndSwap: Int64?
     /// v2 `memory.current`: what is in use, in bytes.
     package var memoryInUse: Int64?
-    /// v2 `cpu.max`, its first word.
+    /// The length of a period, in microseconds.
+    package var period: UInt64?
+    /// v2 `cpu.max`, its first word; v1 `cpu.cfs_quota_us`.
     package var quota: String?
 
     package init(
         memory: Int64? = nil, swap: Int64? = nil, memoryAndSwap: Int64? = nil, memoryInUse: Int64? = nil,
-        quota: String? = nil
+        quota: String? = nil, period: UInt64? = nil
     ) {
         self.memory = memory
         self.swap = swap
         self.memoryAndSwap = memoryAndSwap
         self.memoryInUse = memoryInUse
         self.quota = quota
+        self.period = period
     }
 }

@@ -1,13 +1,64 @@
+// What systemd is asked for: the unit with all its properties, but for the process, which does not exist yet.
+
 internal import OCISpec
 
-/// What systemd is asked for.
+/// The transient unit of a container.
 package struct SystemdUnitRequest: Equatable, Sendable {
+    /// The unit.
     package var unit: SystemdUnit
+    /// Its properties, in order.
+    package var properties: [SystemdProperty]
 
     init(
         cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: [String: String],
         host: CgroupHost
     ) throws(CgroupFailure) {
         unit = try SystemdUnit(cgroupsPath: cgroupsPath, containerID: containerID, isRootless: host.isRootless)
+        properties = [SystemdProperty("Description", .string("swiftrun container \(containerID)"))]
+        if unit.isSlice {
+            properties.append(SystemdProperty("Wants", .strings([unit.slice])))
+        } else {
+            properties.append(SystemdProperty("Slice", .string(unit.slice)))
+            properties.append(SystemdProperty("Delegate", .boolean(true)))
+        }
+        let io = host.hierarchy == .unified ? "IOAccounting" : "BlockIOAccounting"
+        for name in ["MemoryAccounting", "CPUAccounting", "TasksAccounting", io] {
+            properties.append(SystemdProperty(name, .boolean(true)))
+        }
+        properties.append(SystemdProperty("DefaultDependencies", .boolean(false)))
+        // A unit that failed would else be kept, one a container.
+        if !unit.isSlice { properties.append(SystemdProperty("CollectMode", .string("inactive-or-failed"), since: 236)) }
+        try add(annotations)
+        properties += try SystemdLimits(resources, hierarchy: host.hierarchy).properties
+        if let devices = try Self.devices(resources) { properties += devices }
+    }
+
+    /// The rules as systemd knows them; what it does not know is left to the kernel's own rules, which stand as well.
+    private static func devices(_ resources: LinuxResources?) throws(CgroupFailure) -> [SystemdProperty]? {
+        let policy = try DevicePolicy(resources?.devices ?? [])
+        guard !policy.allowsByDefault else { return [SystemdProperty("DevicePolicy", .string("auto"))] }
+        let rules = policy.rules.filter(\.allow).map { rule in
+            DBusValue.structure([.string(device(rule)), .string(rule.access.letters)])
+        }
+        return [
+            SystemdProperty("DevicePolicy", .string("strict")), SystemdProperty("DeviceAllow", .array("(ss)", rules)),
+        ]
+    }
+
+    /// How systemd names the devices of a rule. One with a minor number alone it cannot name: all are let through.
+    private static func device(_ rule: DeviceRule) -> String {
+        let kind = rule.kind == .block ? "block" : "char"
+        guard let major = rule.major else { return "\(kind)-*" }
+        if let minor = rule.minor { return "/dev/\(kind)/\(major):\(minor)" }
+        return rule.kind == .character && major == 136 ? "char-pts" : "\(kind)-\(major)"
+    }
+
+    private mutating func add(_ annotations: [String: String]) throws(CgroupFailure) {
+        let prefix = "org.systemd.property."
+        for (key, text) in annotations.sorted(by: { $0.key < $1.key }) where key.hasPrefix(prefix) {
+            let property = try SystemdAnnotation.property(String(key.dropFirst(prefix.count)), text, key: key)
+            properties.removeAll { $0.name == property.name }
+            properties.append(property)
+        }
     }
 }

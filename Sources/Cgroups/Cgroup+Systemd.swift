@@ -1,0 +1,88 @@
+// The container's cgroup as a unit of systemd.
+
+internal import Kernel
+internal import OCISpec
+internal import SystemPackage
+
+extension CgroupHost {
+    /// The cgroup of the user's own systemd, below which it makes the units it is asked for.
+    static func userManagerPath() throws(CgroupFailure) -> String {
+        var bus = try SystemdBus.open(isUser: true)
+        do throws(DBusFailure) { return try bus.managerPath() } catch {
+            throw CgroupFailure(.refused, "ask the user's systemd for its cgroup: \(error.word)")
+        }
+    }
+}
+
+extension Cgroup {
+    /// Starts the unit with a process in it, then writes what systemd has no properties for.
+    func adoptBySystemd(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) {
+        guard let request = plan.unit, let unit = location.unit else {
+            throw CgroupFailure(.invalid, "start a systemd unit: the plan names none")
+        }
+        var properties = request.properties
+        if !request.unit.isSlice { properties.append(SystemdProperty("PIDs", .array("u", [.uint32(UInt32(pid))]))) }
+        var bus = try SystemdBus.open(isUser: location.isUserUnit)
+        do throws(DBusFailure) { try bus.startTransient(unit, properties) } catch {
+            throw CgroupFailure(.refused, "start systemd unit \(unit): \(error.word)")
+        }
+        do throws(CgroupFailure) {
+            try complete(pid, plan)
+        } catch {
+            // The unit would be left with a process that nobody knows of.
+            try? stopUnit()
+            throw error
+        }
+    }
+
+    /// Makes the directories that systemd left out, and puts the process and the limits into all.
+    private func complete(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) {
+        var made = MadeDirectories()
+        var open = OpenCgroup()
+        for directory in location.directories {
+            let descriptor = try make(directory, plan, &made, isOwnedBySystemd: true)
+            open.append(descriptor)
+            if !location.isUserUnit, try !contains(pid, directory) { try move(pid, to: directory) }
+        }
+        try checkMoved(pid)
+        try write(plan.writes, open, raisingParents: made)
+        if let devices = plan.devices { try apply(devices, open, isNew: made.leaves) }
+        if let delegation = plan.delegation { try delegate(to: delegation, open) }
+    }
+
+    private func contains(_ pid: Int32, _ directory: CgroupDirectory) throws(CgroupFailure) -> Bool {
+        let file = "/proc/\(pid)/cgroup"
+        let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
+        return directory.controllers.contains { paths[$0] == directory.path }
+    }
+
+    /// systemd answers before it is sure, and a process that it could not move stays where it was, unlimited.
+    private func checkMoved(_ pid: Int32) throws(CgroupFailure) {
+        guard let directory = location.directory(of: "systemd") ?? processDirectory else { return }
+        guard try contains(pid, directory) else {
+            throw CgroupFailure(
+                .refused, "start systemd unit \(location.unit ?? ""): process \(pid) is not in \(directory.fullPath)")
+        }
+    }
+
+    /// Stops the unit, and has systemd forget it if it failed.
+    func stopUnit() throws(CgroupFailure) {
+        guard let unit = location.unit else { return }
+        var bus = try SystemdBus.open(isUser: location.isUserUnit)
+        do throws(DBusFailure) {
+            try bus.stop(unit)
+            try bus.reset(unit)
+        } catch {
+            throw CgroupFailure(.refused, "stop systemd unit \(unit): \(error.word)")
+        }
+    }
+
+    /// Tells systemd of new limits, so that it does not put the old ones back when it reloads.
+    func updateUnit(_ properties: [SystemdProperty]) throws(CgroupFailure) {
+        guard let unit = location.unit, !properties.isEmpty else { return }
+        var bus = try SystemdBus.open(isUser: location.isUserUnit)
+        do throws(DBusFailure) { try bus.set(properties, of: unit) } catch {
+            throw CgroupFailure(.refused, "change systemd unit \(unit): \(error.word)")
+        }
+    }
+}

@@ -1,0 +1,315 @@
+// D-Bus messages as bytes: as much of the wire format as talking to systemd takes.
+
+/// A value on the bus (D-Bus specification, Type system).
+indirect enum DBusValue: Equatable, Sendable {
+    case byte(UInt8)
+    case boolean(Bool)
+    case int32(Int32)
+    case uint32(UInt32)
+    case int64(Int64)
+    case uint64(UInt64)
+    case double(Double)
+    case string(String)
+    case objectPath(String)
+    case signature(String)
+    /// Elements of one type, whose signature an empty array could not tell.
+    case array(String, [DBusValue])
+    case structure([DBusValue])
+    case variant(DBusValue)
+
+    /// The value's type in the letters of the specification.
+    var signature: String {
+        switch self {
+        case .byte: "y"
+        case .boolean: "b"
+        case .int32: "i"
+        case .uint32: "u"
+        case .int64: "x"
+        case .uint64: "t"
+        case .double: "d"
+        case .string: "s"
+        case .objectPath: "o"
+        case .signature: "g"
+        case .array(let element, _): "a\(element)"
+        case .structure(let members): "(\(members.map(\.signature).joined()))"
+        case .variant: "v"
+        }
+    }
+
+    static func strings(_ values: [String]) -> DBusValue { .array("s", values.map(DBusValue.string)) }
+    static func bytes(_ values: [UInt8]) -> DBusValue { .array("y", values.map(DBusValue.byte)) }
+
+    /// The text of a string, object path or variant of one.
+    var text: String? {
+        switch self {
+        case .string(let text), .objectPath(let text): text
+        case .variant(let value): value.text
+        default: nil
+        }
+    }
+}
+
+/// Bytes of a message that grow; everything is aligned to its size from the start of the message.
+struct DBusWriter {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func align(_ size: Int) { while bytes.count % size != 0 { bytes.append(0) } }
+
+    private mutating func integer<Value: FixedWidthInteger>(_ value: Value) {
+        align(MemoryLayout<Value>.size)
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    private mutating func text(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+        bytes.append(0)
+    }
+
+    mutating func append(_ value: DBusValue) {
+        switch value {
+        case .byte(let value): bytes.append(value)
+        case .boolean(let value): integer(UInt32(value ? 1 : 0))
+        case .int32(let value): integer(value)
+        case .uint32(let value): integer(value)
+        case .int64(let value): integer(value)
+        case .uint64(let value): integer(value)
+        case .double(let value): integer(value.bitPattern)
+        case .string(let value), .objectPath(let value):
+            integer(UInt32(value.utf8.count))
+            text(value)
+        case .signature(let value):
+            bytes.append(UInt8(truncatingIfNeeded: value.utf8.count))
+            text(value)
+        case .array(let element, let values): append(values, of: element)
+        case .structure(let members):
+            align(8)
+            for member in members { append(member) }
+        case .variant(let value):
+            append(.signature(value.signature))
+            append(value)
+        }
+    }
+
+    private mutating func append(_ values: [DBusValue], of element: String) {
+        integer(UInt32(0))
+        let length = bytes.count - 4
+        align(DBusWriter.alignment(of: element.utf8.first ?? 0))
+        let start = bytes.count
+        for value in values { append(value) }
+        // The padding before the first element does not count.
+        withUnsafeBytes(of: UInt32(bytes.count - start).littleEndian) { size in
+            for (offset, byte) in size.enumerated() { bytes[length + offset] = byte }
+        }
+    }
+
+    /// By the first letter of a signature.
+    static func alignment(of letter: UInt8) -> Int {
+        switch letter {
+        case UInt8(ascii: "x"), UInt8(ascii: "t"), UInt8(ascii: "d"), UInt8(ascii: "("), UInt8(ascii: "{"): 8
+        case UInt8(ascii: "y"), UInt8(ascii: "g"), UInt8(ascii: "v"): 1
+        default: 4
+        }
+    }
+}
+
+/// Reads values out of a message; a malformed one reads as nil, never beyond its end.
+struct DBusReader {
+    private let bytes: ArraySlice<UInt8>
+    private(set) var position: Int
+
+    /// - Parameter bytes: a message from its first byte, so that alignment holds.
+    init(_ bytes: [UInt8], at position: Int = 0) {
+        self.bytes = bytes[...]
+        self.position = position
+    }
+
+    mutating func align(_ size: Int) { position = (position + size - 1) / size * size }
+
+    private mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type) -> Value? {
+        let size = MemoryLayout<Value>.size
+        align(size)
+        guard position + size <= bytes.endIndex else { return nil }
+        var value: Value = 0
+        for offset in (0..<size).reversed() { value = value << 8 | Value(truncatingIfNeeded: bytes[position + offset]) }
+        position += size
+        return value
+    }
+
+    private mutating func text(_ length: Int) -> String? {
+        guard position + length < bytes.endIndex else { return nil }
+        defer { position += length + 1 }
+        return String(decoding: bytes[position..<(position + length)], as: UTF8.self)
+    }
+
+    /// Reads all values of a signature.
+    mutating func values(_ signature: String) -> [DBusValue]? {
+        var letters = Array(signature.utf8)[...]
+        var values: [DBusValue] = []
+        while !letters.isEmpty {
+            guard let value = value(&letters, depth: 0) else { return nil }
+            values.append(value)
+        }
+        return values
+    }
+
+    private mutating func value(_ letters: inout ArraySlice<UInt8>, depth: Int) -> DBusValue? {
+        guard depth < 32, let letter = letters.popFirst() else { return nil }
+        switch letter {
+        case UInt8(ascii: "y"):
+            guard position < bytes.endIndex else { return nil }
+            defer { position += 1 }
+            return .byte(bytes[position])
+        case UInt8(ascii: "b"): return integer(UInt32.self).map { .boolean($0 != 0) }
+        case UInt8(ascii: "i"): return integer(Int32.self).map(DBusValue.int32)
+        case UInt8(ascii: "u"), UInt8(ascii: "h"): return integer(UInt32.self).map(DBusValue.uint32)
+        case UInt8(ascii: "x"): return integer(Int64.self).map(DBusValue.int64)
+        case UInt8(ascii: "t"): return integer(UInt64.self).map(DBusValue.uint64)
+        case UInt8(ascii: "d"): return integer(UInt64.self).map { .double(Double(bitPattern: $0)) }
+        case UInt8(ascii: "s"): return integer(UInt32.self).flatMap { text(Int($0)) }.map(DBusValue.string)
+        case UInt8(ascii: "o"): return integer(UInt32.self).flatMap { text(Int($0)) }.map(DBusValue.objectPath)
+        case UInt8(ascii: "g"): return integer(UInt8.self).flatMap { text(Int($0)) }.map(DBusValue.signature)
+        case UInt8(ascii: "v"):
+            guard let signature = integer(UInt8.self).flatMap({ text(Int($0)) }) else { return nil }
+            var inner = Array(signature.utf8)[...]
+            return value(&inner, depth: depth + 1).map(DBusValue.variant)
+        case UInt8(ascii: "("), UInt8(ascii: "{"): return structure(&letters, depth: depth)
+        case UInt8(ascii: "a"): return array(&letters, depth: depth)
+        default: return nil
+        }
+    }
+
+    private mutating func structure(_ letters: inout ArraySlice<UInt8>, depth: Int) -> DBusValue? {
+        align(8)
+        var members: [DBusValue] = []
+        while let letter = letters.first {
+            if letter == UInt8(ascii: ")") || letter == UInt8(ascii: "}") {
+                letters.removeFirst()
+                return .structure(members)
+            }
+            guard let member = value(&letters, depth: depth + 1) else { return nil }
+            members.append(member)
+        }
+        return nil
+    }
+
+    private mutating func array(_ letters: inout ArraySlice<UInt8>, depth: Int) -> DBusValue? {
+        guard let length = integer(UInt32.self), let first = letters.first else { return nil }
+        align(DBusWriter.alignment(of: first))
+        let end = position + Int(length)
+        guard end <= bytes.endIndex, let size = Self.lengthOfType(letters) else { return nil }
+        let element = letters.prefix(size)
+        letters = letters.dropFirst(size)
+        var values: [DBusValue] = []
+        while position < end {
+            var one = element
+            guard let value = value(&one, depth: depth + 1) else { return nil }
+            values.append(value)
+        }
+        return .array(String(decoding: element, as: UTF8.self), values)
+    }
+
+    /// How many letters the first complete type of a signature has.
+    private static func lengthOfType(_ letters: ArraySlice<UInt8>) -> Int? {
+        var depth = 0
+        for (count, letter) in letters.enumerated() {
+            if letter == UInt8(ascii: "(") || letter == UInt8(ascii: "{") { depth += 1 }
+            if letter == UInt8(ascii: ")") || letter == UInt8(ascii: "}") { depth -= 1 }
+            if depth == 0, letter != UInt8(ascii: "a") { return count + 1 }
+        }
+        return nil
+    }
+}
+
+/// A whole message (D-Bus specification, Message format).
+struct DBusMessage: Equatable, Sendable {
+    enum Kind: UInt8, Sendable {
+        case call = 1
+        case reply = 2
+        case error = 3
+        case signal = 4
+    }
+
+    var kind: Kind
+    var serial: UInt32 = 0
+    var replySerial: UInt32?
+    var path: String?
+    var interface: String?
+    var member: String?
+    var errorName: String?
+    var destination: String?
+    var body: [DBusValue] = []
+
+    /// The message as bytes, little-endian.
+    var encoded: [UInt8] {
+        var content = DBusWriter()
+        for value in body { content.append(value) }
+        var fields: [DBusValue] = []
+        func add(_ code: UInt8, _ value: DBusValue?) {
+            if let value { fields.append(.structure([.byte(code), .variant(value)])) }
+        }
+        add(1, path.map(DBusValue.objectPath))
+        add(2, interface.map(DBusValue.string))
+        add(3, member.map(DBusValue.string))
+        add(4, errorName.map(DBusValue.string))
+        add(5, replySerial.map(DBusValue.uint32))
+        add(6, destination.map(DBusValue.string))
+        let signature = body.map(\.signature).joined()
+        add(8, signature.isEmpty ? nil : .signature(signature))
+        var writer = DBusWriter()
+        for byte in [UInt8(ascii: "l"), kind.rawValue, 0, 1] { writer.append(.byte(byte)) }
+        writer.append(.uint32(UInt32(content.bytes.count)))
+        writer.append(.uint32(serial))
+        writer.append(.array("(yv)", fields))
+        writer.align(8)
+        return writer.bytes + content.bytes
+    }
+
+    /// How many bytes a message has, from its first 16; nil when these begin no little-endian message.
+    static func length(_ start: [UInt8]) -> Int? {
+        guard start.count >= 16, start[0] == UInt8(ascii: "l") else { return nil }
+        var reader = DBusReader(start, at: 4)
+        guard case .some(let sizes) = reader.values("uuu"), case .uint32(let body) = sizes[0],
+            case .uint32(let fields) = sizes[2], body <= 1 << 26, fields <= 1 << 26
+        else { return nil }
+        return (16 + Int(fields) + 7) / 8 * 8 + Int(body)
+    }
+
+    /// Reads a whole message.
+    init?(_ bytes: [UInt8]) {
+        var reader = DBusReader(bytes)
+        guard let header = reader.values("yyyyuua(yv)"), case .byte(let code) = header[1],
+            let kind = Kind(rawValue: code), case .uint32(let serial) = header[5], case .array(_, let fields) = header[6]
+        else { return nil }
+        self.init(kind: kind, serial: serial)
+        var signature = ""
+        for field in fields {
+            guard case .structure(let pair) = field, case .byte(let code) = pair[0] else { return nil }
+            switch (code, pair[1]) {
+            case (1, let value): path = value.text
+            case (2, let value): interface = value.text
+            case (3, let value): member = value.text
+            case (4, let value): errorName = value.text
+            case (5, .variant(.uint32(let serial))): replySerial = serial
+            case (6, let value): destination = value.text
+            case (8, .variant(.signature(let text))): signature = text
+            default: continue
+            }
+        }
+        reader.align(8)
+        guard let body = reader.values(signature) else { return nil }
+        self.body = body
+    }
+
+    init(
+        kind: Kind, serial: UInt32 = 0, path: String? = nil, interface: String? = nil, member: String? = nil,
+        destination: String? = nil, body: [DBusValue] = []
+    ) {
+        self.kind = kind
+        self.serial = serial
+        self.path = path
+        self.interface = interface
+        self.member = member
+        self.destination = destination
+        self.body = body
+    }
+}
