@@ -66,14 +66,14 @@ struct DBusConnection: ~Copyable {
 
     private mutating func signIn(_ uid: UInt32) throws(DBusFailure) {
         let digits = Array("\(uid)".utf8).map { "3\($0 - 0x30)" }.joined()
-        try send(Array("\0AUTH EXTERNAL \(digits)\r\n".utf8))
+        // BEGIN must not wait for the answer: systemd does not look again at a message that came along with it.
+        try send(Array("\0AUTH EXTERNAL \(digits)\r\nBEGIN\r\n".utf8))
         let deadline = Deadline(seconds: 30)
         while !received.contains(UInt8(ascii: "\n")) { try receive(until: deadline) }
         guard String(decoding: received, as: UTF8.self).hasPrefix("OK ") else {
             throw .answered(name: "", text: "signing in as user \(uid) was refused")
         }
         received = []
-        try send(Array("BEGIN\r\n".utf8))
     }
 
     /// A moment on the monotonic clock.

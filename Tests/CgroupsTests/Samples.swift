@@ -30,7 +30,7 @@ extension Trait where Self == ConditionTrait {
 
     /// Needs root on a machine that systemd runs, such as the virtual machine's second lane.
     static var needsSystemd: Self {
-        enabled("needs root and a running systemd") { geteuid() == 0 && access("/run/systemd/private", F_OK) == 0 }
+        enabled("needs root and a running systemd") { geteuid() == 0 && access("/run/systemd/system", F_OK) == 0 }
     }
 
     /// Needs root on a machine with cgroup v2 alone, such as the virtual machine's.
