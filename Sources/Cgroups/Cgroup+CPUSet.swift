@@ -7,11 +7,9 @@ extension Cgroup {
     /// Gives a directory, and every one above it, the CPUs and memory nodes of the one above where it has none.
     func inheritCPUSet(_ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor) throws(Errno) {
         let own = try openBelow(mount, directory.path)
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            if try readValue(file, at: own).isEmpty {
-                let value = try inherited(file, above: directory.path, mount)
-                try writeFile(file, value, at: own.rawValue)
-            }
+        for file in ["cpuset.cpus", "cpuset.mems"] where try readValue(file, at: own).isEmpty {
+            let value = try inherited(file, above: directory.path, mount)
+            try writeFile(file, value, at: own.rawValue)
         }
     }
 

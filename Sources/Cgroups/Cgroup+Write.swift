@@ -64,7 +64,9 @@ extension Cgroup {
         let directory = index(of: write.controller).map { location.directories[$0].fullPath } ?? "the cgroup"
         let what = "\(write.key): write \"\(write.value)\" to \(directory)/\(write.file)"
         // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
-        if code == .resourceBusy, write.file == "memory.limit_in_bytes", let use = memoryUse(), let current = use.current {
+        if code == .resourceBusy, write.file == "memory.limit_in_bytes", let use = memoryUse(),
+            let current = use.current
+        {
             return CgroupFailure(
                 .refused, "\(what): \(code.word) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
                 code: code)
@@ -72,7 +74,8 @@ extension Cgroup {
         let isMissing = code == .noSuchFileOrDirectory || (code == .permissionDenied && !fileExists(write))
         guard isMissing else { return CgroupFailure(what, code) }
         return CgroupFailure(
-            .unavailable, "\(what): \(code.word) (the controller \(write.controller) or this file is not available here)",
+            .unavailable,
+            "\(what): \(code.word) (the controller \(write.controller) or this file is not available here)",
             code: code)
     }
 

@@ -1,6 +1,5 @@
 // A container's cgroup, live: every operation needs only the location from the state record.
 
-
 /// A container's cgroup on the running system.
 package struct Cgroup: Sendable {
     /// Where it is.

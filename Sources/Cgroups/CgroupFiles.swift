@@ -53,7 +53,9 @@ func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [S
     let number = directory.rawValue
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
     while true {
-        let length = try checked { buffer.withUnsafeMutableBytes { clinux_getdents64(number, $0.baseAddress, $0.count) } }
+        let length = try checked {
+            buffer.withUnsafeMutableBytes { clinux_getdents64(number, $0.baseAddress, $0.count) }
+        }
         if length == 0 { return names }
         var offset = 0
         while offset + 19 <= length {

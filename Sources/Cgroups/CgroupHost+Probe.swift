@@ -145,7 +145,9 @@ extension CgroupHost {
         var table: [MountTableEntry]?
         for mount in mounts {
             for controller in mount.controllers {
-                guard let own = ownPaths[controller], own != "/", Glibc.access(mount.path + own, F_OK) != 0 else { continue }
+                guard let own = ownPaths[controller], own != "/", Glibc.access(mount.path + own, F_OK) != 0 else {
+                    continue
+                }
                 if table == nil { table = try Self.mountTable() }
                 let entry = table?.last { $0.mountPoint == mount.path }
                 guard let root = entry?.root, root != "/", own.hasPrefix(root) else {

@@ -71,7 +71,8 @@ package struct SystemdUnit: Equatable, Sendable {
             guard fields.count == 3 else {
                 throw CgroupFailure(
                     .invalid,
-                    "linux.cgroupsPath: expected \"slice:prefix:name\" for the systemd driver, found \"\(cgroupsPath)\"")
+                    "linux.cgroupsPath: expected \"slice:prefix:name\" for the systemd driver, found \"\(cgroupsPath)\""
+                )
             }
         }
         guard !fields[2].isEmpty else {

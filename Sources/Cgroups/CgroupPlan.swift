@@ -48,7 +48,8 @@ package struct CgroupPlan: Equatable, Sendable {
                 cgroupsPath: cgroupsPath, containerID: containerID, resources: resources, annotations: annotations,
                 host: host)
         }
-        location = try Self.location(cgroupsPath, containerID: containerID, driver: driver, unit: unit?.unit, host: host)
+        location = try Self.location(
+            cgroupsPath, containerID: containerID, driver: driver, unit: unit?.unit, host: host)
         let limits = try LimitWrites(resources, hierarchy: host.hierarchy)
         try Self.checkControllers(limits.writes, location: location)
         writes = limits.writes
@@ -98,7 +99,8 @@ package struct CgroupPlan: Equatable, Sendable {
         let below = CgroupPath.cleaned(wanted)
         guard below != "/" else {
             throw CgroupFailure(
-                .invalid, "linux.cgroupsPath: \"\(cgroupsPath)\" is the root of the hierarchy, which no container can have")
+                .invalid,
+                "linux.cgroupsPath: \"\(cgroupsPath)\" is the root of the hierarchy, which no container can have")
         }
         if wanted.hasPrefix("/") { return below }
         var own = host.ownPaths[mount.controllers.first ?? ""] ?? "/"

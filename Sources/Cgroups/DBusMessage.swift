@@ -278,7 +278,8 @@ struct DBusMessage: Equatable, Sendable {
     init?(_ bytes: [UInt8]) {
         var reader = DBusReader(bytes)
         guard let header = reader.values("yyyyuua(yv)"), case .byte(let code) = header[1],
-            let kind = Kind(rawValue: code), case .uint32(let serial) = header[5], case .array(_, let fields) = header[6]
+            let kind = Kind(rawValue: code), case .uint32(let serial) = header[5],
+            case .array(_, let fields) = header[6]
         else { return nil }
         self.init(kind: kind, serial: serial)
         var signature = ""

@@ -143,7 +143,9 @@ extension DeviceProgram {
         var failure: Errno?
         var result: Int32 = -1
         withUnsafeMutableBytes(of: &attributes) { bytes in
-            do throws(Errno) { result = try checked { clinux_bpf(command, bytes.baseAddress, size) } } catch { failure = error }
+            do throws(Errno) { result = try checked { clinux_bpf(command, bytes.baseAddress, size) } } catch {
+                failure = error
+            }
         }
         if let failure { throw failure }
         return result

@@ -90,4 +90,3 @@ struct DeviceProgram: Equatable {
         add(0x55, register, immediate: Int32(bitPattern: value))
     }
 }
-

@@ -109,7 +109,8 @@ extension LimitWrites {
             for (index, device) in devices.enumerated() {
                 add(
                     CgroupWrite(
-                        "blkio", file, "\(device.major):\(device.minor) \(device.rate)", key: "\(key).\(name)[\(index)]"))
+                        "blkio", file, "\(device.major):\(device.minor) \(device.rate)", key: "\(key).\(name)[\(index)]"
+                    ))
             }
         }
     }

@@ -30,7 +30,9 @@ package struct LimitWrites: Equatable, Sendable {
 
     /// Notes that the kernel no longer limits kernel memory on its own.
     mutating func noteIgnoredMemory(_ memory: LinuxMemory) {
-        if memory.kernel != nil { notes.append("linux.resources.memory.kernel: no longer supported by the kernel, ignored") }
+        if memory.kernel != nil {
+            notes.append("linux.resources.memory.kernel: no longer supported by the kernel, ignored")
+        }
         if memory.kernelTCP != nil { notes.append("linux.resources.memory.kernelTCP: no longer supported, ignored") }
     }
 

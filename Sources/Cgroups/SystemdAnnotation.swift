@@ -7,7 +7,8 @@ enum SystemdAnnotation {
     static let allowed: Set<String> = [
         "After", "AllowedCPUs", "AllowedMemoryNodes", "Before", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec", "CPUWeight",
         "CollectMode", "CoredumpReceive", "Description", "Documentation", "DropInPaths", "FinalKillSignal",
-        "IOAccounting", "IODeviceLatencyTargetUSec", "IODeviceWeight", "IOReadBandwidthMax", "IOReadIOPSMax", "IOWeight",
+        "IOAccounting", "IODeviceLatencyTargetUSec", "IODeviceWeight", "IOReadBandwidthMax", "IOReadIOPSMax",
+        "IOWeight",
         "IOWriteBandwidthMax", "IOWriteIOPSMax", "IPAccounting", "JobRunningTimeoutUSec", "JobTimeoutUSec", "KillMode",
         "KillSignal", "ManagedOOMMemoryPressure", "ManagedOOMMemoryPressureLimit", "ManagedOOMPreference",
         "ManagedOOMSwap", "MemoryHigh", "MemoryLow", "MemoryMax", "MemoryMin", "MemorySwapMax", "MemoryZSwapMax",
@@ -24,7 +25,8 @@ enum SystemdAnnotation {
         let isSeconds = name.hasSuffix("Sec") && !name.hasSuffix("USec")
         let full = isSeconds ? "\(name.dropLast(3))USec" : name
         guard allowed.contains(full) else {
-            throw CgroupFailure(.invalid, "annotations[\"\(key)\"]: \(name) is not a property that an annotation may set")
+            throw CgroupFailure(
+                .invalid, "annotations[\"\(key)\"]: \(name) is not a property that an annotation may set")
         }
         var parser = GVariantText(text)
         guard let value = parser.whole() else {

@@ -81,7 +81,9 @@ struct SystemdBus: ~Copyable {
         let own = geteuid()
         for line in ((try? readText("/proc/self/uid_map")) ?? "").split(separator: "\n") {
             let numbers = line.split(separator: " ").compactMap { UInt32($0) }
-            if numbers.count == 3, own >= numbers[0], own - numbers[0] < numbers[2] { return numbers[1] + own - numbers[0] }
+            if numbers.count == 3, own >= numbers[0], own - numbers[0] < numbers[2] {
+                return numbers[1] + own - numbers[0]
+            }
         }
         return own
     }
@@ -96,14 +98,16 @@ struct SystemdBus: ~Copyable {
                 body: body))
     }
 
-    private mutating func property(_ name: String, of interface: String, at path: String) throws(DBusFailure) -> String? {
+    private mutating func property(_ name: String, of interface: String, at path: String) throws(DBusFailure) -> String?
+    {
         let body = [DBusValue.string(interface), .string(name)]
         return try call("Get", body, interface: "org.freedesktop.DBus.Properties", path: path).first?.text
     }
 
     /// The number before the first dot of systemd's version.
     mutating func version() throws(DBusFailure) -> Int {
-        let text = try property("Version", of: "org.freedesktop.systemd1.Manager", at: "/org/freedesktop/systemd1") ?? ""
+        let text =
+            try property("Version", of: "org.freedesktop.systemd1.Manager", at: "/org/freedesktop/systemd1") ?? ""
         return Int(text.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? 0
     }
 
@@ -157,12 +161,15 @@ struct SystemdBus: ~Copyable {
 
     /// Waits for a job. systemd tells its direct peers of the end; on a bus it is asked again and again, because a
     /// subscription would make it tell every subscriber of every unit.
-    private mutating func wait(for job: String, of unit: String, expecting wanted: String? = "done") throws(DBusFailure) {
+    private mutating func wait(for job: String, of unit: String, expecting wanted: String? = "done") throws(DBusFailure)
+    {
         let deadline = DBusConnection.Deadline(seconds: 30)
         guard isDirect else { return try poll(job, of: unit, deadline, isStart: wanted != nil) }
         let end = try connection.signal("JobRemoved", until: deadline) { $0.count == 4 && $0[1].text == job }
         let result = end[3].text ?? ""
-        if let wanted, result != wanted { throw .answered(name: "", text: "the job to start it ended as \"\(result)\"") }
+        if let wanted, result != wanted {
+            throw .answered(name: "", text: "the job to start it ended as \"\(result)\"")
+        }
     }
 
     private mutating func poll(

@@ -44,7 +44,8 @@ struct SystemdLimits {
     private(set) var properties: [SystemdProperty] = []
 
     /// - Parameter current: on an update, what is set now.
-    init(_ resources: LinuxResources?, hierarchy: CgroupHierarchy, current: CurrentLimits? = nil) throws(CgroupFailure) {
+    init(_ resources: LinuxResources?, hierarchy: CgroupHierarchy, current: CurrentLimits? = nil) throws(CgroupFailure)
+    {
         guard let resources else { return }
         let isUnified = hierarchy == .unified
         if let memory = resources.memory { try add(memory, isUnified: isUnified, current) }
@@ -138,7 +139,8 @@ struct SystemdLimits {
             return number
         }
         let names = [
-            "memory.high": "MemoryHigh", "memory.low": "MemoryLow", "memory.min": "MemoryMin", "memory.max": "MemoryMax",
+            "memory.high": "MemoryHigh", "memory.low": "MemoryLow", "memory.min": "MemoryMin",
+            "memory.max": "MemoryMax",
             "memory.swap.max": "MemorySwapMax", "pids.max": "TasksMax", "cpu.weight": "CPUWeight",
         ]
         if let name = names[file] { return add(name, .uint64(try number())) }

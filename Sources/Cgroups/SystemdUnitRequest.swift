@@ -27,7 +27,9 @@ package struct SystemdUnitRequest: Equatable, Sendable {
         }
         properties.append(SystemdProperty("DefaultDependencies", .boolean(false)))
         // A unit that failed would else be kept, one a container.
-        if !unit.isSlice { properties.append(SystemdProperty("CollectMode", .string("inactive-or-failed"), since: 236)) }
+        if !unit.isSlice {
+            properties.append(SystemdProperty("CollectMode", .string("inactive-or-failed"), since: 236))
+        }
         try add(annotations)
         properties += try SystemdLimits(resources, hierarchy: host.hierarchy).properties
         if let devices = try Self.devices(resources) { properties += devices }

@@ -6,11 +6,13 @@ import Testing
 @testable import Cgroups
 
 @Suite struct conversions {
-    @Test(arguments: [
-        (1, 1), (2, 1), (3, 2), (10, 4), (50, 10), (102, 17), (204, 29), (256, 35), (512, 59), (1_000, 99), (1_024, 100),
-        (2_048, 174), (4_096, 303), (8_192, 532), (10_240, 639), (16_384, 942), (65_536, 3_023), (131_072, 5_478),
-        (262_144, 10_000), (UInt64.max, 10_000),
-    ] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (1, 1), (2, 1), (3, 2), (10, 4), (50, 10), (102, 17), (204, 29), (256, 35), (512, 59), (1_000, 99),
+            (1_024, 100),
+            (2_048, 174), (4_096, 303), (8_192, 532), (10_240, 639), (16_384, 942), (65_536, 3_023), (131_072, 5_478),
+            (262_144, 10_000), (UInt64.max, 10_000),
+        ] as [(UInt64, UInt64)])
     func `shares become a weight`(shares: UInt64, weight: UInt64) { #expect(CPUWeight.fromShares(shares) == weight) }
 
     @Test func `no shares leave the weight unset`() { #expect(CPUWeight.fromShares(0) == nil) }
@@ -47,25 +49,26 @@ import Testing
         #expect(try SwapArithmetic.swapMax(memory, current: one.current) == one.expected)
     }
 
-    @Test(arguments: [
-        (
-            LinuxMemory(swap: 300), nil,
-            "linux.resources.memory.swap: a limit on memory and swap needs linux.resources.memory.limit"
-        ),
-        (
-            LinuxMemory(limit: 300, swap: 200), nil,
-            "linux.resources.memory.swap: 200 is memory and swap together, and less than the memory limit of 300"
-        ),
-        (
-            LinuxMemory(limit: -1, swap: 200), nil,
-            "linux.resources.memory.swap: 200 is a limit, but linux.resources.memory.limit is unlimited"
-        ),
-        (
-            LinuxMemory(limit: 200), CurrentLimits(memory: 100, swap: 50),
-            "linux.resources.memory.limit: 200 is more than the 150 that memory and swap are limited to together; "
-                + "give linux.resources.memory.swap too"
-        ),
-    ] as [(LinuxMemory, CurrentLimits?, String)])
+    @Test(
+        arguments: [
+            (
+                LinuxMemory(swap: 300), nil,
+                "linux.resources.memory.swap: a limit on memory and swap needs linux.resources.memory.limit"
+            ),
+            (
+                LinuxMemory(limit: 300, swap: 200), nil,
+                "linux.resources.memory.swap: 200 is memory and swap together, and less than the memory limit of 300"
+            ),
+            (
+                LinuxMemory(limit: -1, swap: 200), nil,
+                "linux.resources.memory.swap: 200 is a limit, but linux.resources.memory.limit is unlimited"
+            ),
+            (
+                LinuxMemory(limit: 200), CurrentLimits(memory: 100, swap: 50),
+                "linux.resources.memory.limit: 200 is more than the 150 that memory and swap are limited to together; "
+                    + "give linux.resources.memory.swap too"
+            ),
+        ] as [(LinuxMemory, CurrentLimits?, String)])
     func `contradictory swap is refused`(memory: LinuxMemory, current: CurrentLimits?, reason: String) {
         let refusal = failure { () throws(CgroupFailure) in try SwapArithmetic.swapMax(memory, current: current) }
         #expect(refusal == CgroupFailure(.invalid, reason))
@@ -85,7 +88,10 @@ import Testing
         ("io.weight", "default 100\n8:0 50\n", "8:0 70", "8:0 50"),
         ("io.weight", "default 100\n", "8:0 70", "8:0 default"),
         ("blkio.bfq.weight", "100\n", "200", "100"), ("cpuset.cpus", "\n", "0", ""),
-        ("rdma.max", "mlx4_0 hca_handle=2 hca_object=max\n", "mlx4_0 hca_handle=3", "mlx4_0 hca_handle=2 hca_object=max"),
+        (
+            "rdma.max", "mlx4_0 hca_handle=2 hca_object=max\n", "mlx4_0 hca_handle=3",
+            "mlx4_0 hca_handle=2 hca_object=max"
+        ),
         ("rdma.max", "", "mlx4_0 hca_handle=3", "mlx4_0 hca_handle=max hca_object=max"),
     ])
     func `say what was there before`(file: String, current: String, written: String, restored: String) {

@@ -97,7 +97,9 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
 
     @Test func `are changed by the difference, additions first`() throws {
         #expect(
-            try lines(few, from: "b 8:* rw\nc 1:3 rm\nc 1:5 rwm\n") == ["allow c 1:3 w", "deny b 8:* w", "deny c 1:5 rwm"])
+            try lines(few, from: "b 8:* rw\nc 1:3 rm\nc 1:5 rwm\n") == [
+                "allow c 1:3 w", "deny b 8:* w", "deny c 1:5 rwm",
+            ])
     }
 
     @Test func `with exceptions from everything are denials`() throws {

@@ -74,7 +74,8 @@ import Testing
     }
 
     @Test func `the default device rules are the kernel's list`() throws {
-        try withCgroup("devices", LinuxResources(devices: [LinuxDeviceCgroup(allow: false, access: "rwm")])) { _, _ throws in
+        try withCgroup("devices", LinuxResources(devices: [LinuxDeviceCgroup(allow: false, access: "rwm")])) {
+            _, _ throws in
             let list = try value("devices", "devices", "devices.list").split(separator: "\n").map(String.init)
             #expect(
                 Set(list) == [
@@ -127,7 +128,8 @@ import Testing
             #expect(refusal?.kind == .occupied)
             #expect(
                 refusal?.description
-                    == "cgroup /sys/fs/cgroup/cpuset\(Self.root)/taken: container's cgroup is not empty: 1 process(es) found")
+                    == "cgroup /sys/fs/cgroup/cpuset\(Self.root)/taken: container's cgroup is not empty: 1 process(es) found"
+            )
             #expect(try cgroup.processes() == [child.pid])
         }
     }
@@ -192,7 +194,8 @@ import Testing
 
     @Test func `an update that fails leaves every value as it was`() throws {
         let before = LinuxResources(
-            memory: LinuxMemory(limit: 64 << 20), cpu: LinuxCPU(quota: 20_000, period: 50_000), pids: LinuxPids(limit: 7))
+            memory: LinuxMemory(limit: 64 << 20), cpu: LinuxCPU(quota: 20_000, period: 50_000),
+            pids: LinuxPids(limit: 7))
         try withCgroup("update", before) { cgroup, _ throws in
             try cgroup.update(LinuxResources(cpu: LinuxCPU(period: 100_000)))
             #expect(try value("cpu", "update", "cpu.cfs_period_us") == "100000")
@@ -215,7 +218,8 @@ import Testing
     }
 
     @Test func `the memory pair can grow and shrink`() throws {
-        try withCgroup("pair", LinuxResources(memory: LinuxMemory(limit: 64 << 20, swap: 64 << 20))) { cgroup, _ throws in
+        try withCgroup("pair", LinuxResources(memory: LinuxMemory(limit: 64 << 20, swap: 64 << 20))) {
+            cgroup, _ throws in
             for (limit, swap) in [(128, 160), (32, 32), (64, 300)] as [(Int64, Int64)] {
                 try cgroup.update(LinuxResources(memory: LinuxMemory(limit: limit << 20, swap: swap << 20)))
                 #expect(try value("memory", "pair", "memory.limit_in_bytes") == "\(limit << 20)")
@@ -232,7 +236,9 @@ import Testing
             var events = try cgroup.outOfMemoryEvents()
             #expect(cgroup.oomKillCount() == 0)
             let path = try #require(cgroup.location.directory(of: "memory")?.fullPath)
-            let child = try SpawnedProcess(["/bin/sh", "-c", "echo 0 > \(path)/cgroup.procs; head -c 64M /dev/zero | tail -n 1 > /dev/null"])
+            let child = try SpawnedProcess([
+                "/bin/sh", "-c", "echo 0 > \(path)/cgroup.procs; head -c 64M /dev/zero | tail -n 1 > /dev/null",
+            ])
             var status: Int32 = 0
             #expect(waitpid(child.pid, &status, 0) == child.pid)
             #expect(status == (128 + SIGKILL) << 8)

@@ -38,7 +38,10 @@ import Testing
 
     @Test func `that are absolute lie below the mount point`() throws {
         #expect(try directories("/pod/web", .unified) == ["/sys/fs/cgroup/pod/web"])
-        #expect(try directories("/pod/web", .legacy).prefix(2) == ["/sys/fs/cgroup/cpuset/pod/web", "/sys/fs/cgroup/devices/pod/web"])
+        #expect(
+            try directories("/pod/web", .legacy).prefix(2) == [
+                "/sys/fs/cgroup/cpuset/pod/web", "/sys/fs/cgroup/devices/pod/web",
+            ])
     }
 
     @Test func `that climb stay below the mount point`() throws {
@@ -117,6 +120,8 @@ import Testing
         ("a.slice:b:c/d", "\"c/d\" cannot be part of a systemd unit's name"),
     ])
     func `are refused with the reason`(path: String, reason: String) {
-        #expect(failure { () throws(CgroupFailure) in try unit(path) } == CgroupFailure(.invalid, "linux.cgroupsPath: \(reason)"))
+        #expect(
+            failure { () throws(CgroupFailure) in try unit(path) }
+                == CgroupFailure(.invalid, "linux.cgroupsPath: \(reason)"))
     }
 }

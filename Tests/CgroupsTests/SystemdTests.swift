@@ -28,7 +28,8 @@ import Testing
         let message = DBusMessage(
             kind: .signal, serial: 7, path: "/org/x", interface: "a.b", member: "JobRemoved",
             body: [
-                .uint32(3), .objectPath("/job/1"), .boolean(true), .byte(4), .int64(-5), .double(1.5), .signature("a(ss)"),
+                .uint32(3), .objectPath("/job/1"), .boolean(true), .byte(4), .int64(-5), .double(1.5),
+                .signature("a(ss)"),
                 .array("(ss)", [.structure([.string("/dev/x"), .string("rw")])]), .bytes([1, 2]), .strings([]),
                 .variant(.array("u", [.uint32(9)])),
             ])
@@ -61,13 +62,18 @@ import Testing
 }
 
 @Suite struct `GVariant text` {
-    @Test(arguments: [
-        ("true", .boolean(true)), ("'a b'", .string("a b")), ("\"it's\"", .string("it's")), ("'it\\'s'", .string("it's")),
-        ("5", .int32(5)), ("-5", .int32(-5)), ("1.5", .double(1.5)), ("uint64 5", .uint64(5)), ("@t 0x10", .uint64(16)),
-        ("int64 -1", .int64(-1)), ("byte 0xff", .byte(255)), ("['a', 'b']", .strings(["a", "b"])), ("@as []", .strings([])),
-        ("[uint32 1, 2]", nil), ("@au [1, 2]", .array("u", [.uint32(1), .uint32(2)])), ("[]", nil), ("", nil), ("x", nil),
-        ("'open", nil), ("5 6", nil), ("uint32 -1", nil), ("@(ss) 1", nil), ("[1,]", nil), ("99999999999", nil),
-    ] as [(String, DBusValue?)])
+    @Test(
+        arguments: [
+            ("true", .boolean(true)), ("'a b'", .string("a b")), ("\"it's\"", .string("it's")),
+            ("'it\\'s'", .string("it's")),
+            ("5", .int32(5)), ("-5", .int32(-5)), ("1.5", .double(1.5)), ("uint64 5", .uint64(5)),
+            ("@t 0x10", .uint64(16)),
+            ("int64 -1", .int64(-1)), ("byte 0xff", .byte(255)), ("['a', 'b']", .strings(["a", "b"])),
+            ("@as []", .strings([])),
+            ("[uint32 1, 2]", nil), ("@au [1, 2]", .array("u", [.uint32(1), .uint32(2)])), ("[]", nil), ("", nil),
+            ("x", nil),
+            ("'open", nil), ("5 6", nil), ("uint32 -1", nil), ("@(ss) 1", nil), ("[1,]", nil), ("99999999999", nil),
+        ] as [(String, DBusValue?)])
     func `is read`(text: String, value: DBusValue?) {
         var parser = GVariantText(text)
         #expect(parser.whole() == value)
@@ -84,7 +90,8 @@ import Testing
     @Test(arguments: [
         Row.memory(["MemoryMax=100"], LinuxMemory(limit: 100)),
         .memory(["MemoryMax=infinity", "MemorySwapMax=infinity"], LinuxMemory(limit: -1)),
-        .memory(["MemoryMax=100", "MemoryLow=50", "MemorySwapMax=200"], LinuxMemory(limit: 100, reservation: 50, swap: 300)),
+        .memory(
+            ["MemoryMax=100", "MemoryLow=50", "MemorySwapMax=200"], LinuxMemory(limit: 100, reservation: 50, swap: 300)),
         .cpu(["CPUWeight=100"], LinuxCPU(shares: 1_024)),
         .cpu(["CPUWeight=0"], LinuxCPU(shares: 1_024, idle: 1)),
         .cpu(["CPUQuotaPerSecUSec=50000"], LinuxCPU(quota: 5_000)),
@@ -104,7 +111,8 @@ import Testing
             LinuxResources(
                 pids: LinuxPids(limit: 3),
                 unified: [
-                    "cpu.max": "50000 100000", "cpu.weight": "9", "cpuset.cpus": "0", "cpuset.mems": "0", "memory.high": "7",
+                    "cpu.max": "50000 100000", "cpu.weight": "9", "cpuset.cpus": "0", "cpuset.mems": "0",
+                    "memory.high": "7",
                     "memory.low": "5", "memory.min": "6", "memory.swap.max": "max", "memory.oom.group": "1",
                     "pids.max": "8", "io.max": "8:0 rbps=1", "hugetlb.2MB.max": "1",
                 ])),
@@ -168,7 +176,11 @@ import Testing
 
     @Test func `come from annotations`() throws {
         let properties = try request(
-            nil, ["org.systemd.property.TimeoutStopSec": "uint32 3", "org.systemd.property.CollectMode": "'inactive'", "x": "y"]
+            nil,
+            [
+                "org.systemd.property.TimeoutStopSec": "uint32 3", "org.systemd.property.CollectMode": "'inactive'",
+                "x": "y",
+            ]
         ).properties.map(\.description)
         #expect(properties.contains("TimeoutStopUSec=3000000"))
         #expect(properties.contains("CollectMode=inactive"))

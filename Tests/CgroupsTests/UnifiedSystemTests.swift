@@ -95,7 +95,8 @@ import Testing
             #expect(try run(in: cgroup, "exec 3< /dev/vda") == 2)
             // A second policy takes the place of the first.
             var open = plan
-            open.devices = DevicePolicy(allowsByDefault: false, rules: [DeviceRule(allow: true, .block, nil, nil, .read)])
+            open.devices = DevicePolicy(
+                allowsByDefault: false, rules: [DeviceRule(allow: true, .block, nil, nil, .read)])
             _ = try cgroup.prepare(open)
             #expect(try run(in: cgroup, "exec 3< /dev/vda") == 0)
             #expect(try run(in: cgroup, "exec 3> /dev/kmsg") == 2)
@@ -186,7 +187,8 @@ import Testing
 
     @Test func `an update that fails leaves every value as it was`() throws {
         let before = LinuxResources(
-            memory: LinuxMemory(limit: 64 << 20), cpu: LinuxCPU(quota: 20_000, period: 50_000), pids: LinuxPids(limit: 7))
+            memory: LinuxMemory(limit: 64 << 20), cpu: LinuxCPU(quota: 20_000, period: 50_000),
+            pids: LinuxPids(limit: 7))
         try withCgroup("update", before) { cgroup, _ throws in
             try cgroup.update(LinuxResources(cpu: LinuxCPU(period: 100_000)))
             #expect(try value("update", "cpu.max") == "20000 100000")
@@ -196,7 +198,8 @@ import Testing
                         memory: LinuxMemory(limit: 32 << 20), cpu: LinuxCPU(quota: 10_000, cpus: "4000"),
                         pids: LinuxPids(limit: 9)))
             }
-            #expect(refusal?.description.hasPrefix("linux.resources.cpu.cpus: write \"4000\" to /sys/fs/cgroup") == true)
+            #expect(
+                refusal?.description.hasPrefix("linux.resources.cpu.cpus: write \"4000\" to /sys/fs/cgroup") == true)
             #expect(try value("update", "memory.max") == "\(64 << 20)")
             #expect(try value("update", "cpu.max") == "20000 100000")
             #expect(try value("update", "pids.max") == "7")

@@ -16,7 +16,9 @@ struct Row: Sendable, CustomTestStringConvertible {
         self.expected = expected
     }
 
-    static func memory(_ expected: [String], _ memory: LinuxMemory) -> Row { Row(expected, LinuxResources(memory: memory)) }
+    static func memory(_ expected: [String], _ memory: LinuxMemory) -> Row {
+        Row(expected, LinuxResources(memory: memory))
+    }
     static func cpu(_ expected: [String], _ cpu: LinuxCPU) -> Row { Row(expected, LinuxResources(cpu: cpu)) }
     static func blockIO(_ expected: [String], _ io: LinuxBlockIO) -> Row { Row(expected, LinuxResources(blockIO: io)) }
 }
@@ -42,7 +44,9 @@ struct Row: Sendable, CustomTestStringConvertible {
         .cpu([], LinuxCPU(shares: 0, quota: 0, period: 0)),
         .cpu(["cpu.cfs_period_us = 50000", "cpu.cfs_quota_us = -1"], LinuxCPU(quota: -1, period: 50_000)),
         .cpu(["cpu.cfs_burst_us = 7"], LinuxCPU(burst: 7)),
-        .cpu(["cpu.rt_period_us = 1000", "cpu.rt_runtime_us = 500"], LinuxCPU(realtimeRuntime: 500, realtimePeriod: 1_000)),
+        .cpu(
+            ["cpu.rt_period_us = 1000", "cpu.rt_runtime_us = 500"],
+            LinuxCPU(realtimeRuntime: 500, realtimePeriod: 1_000)),
         .cpu(["cpu.idle = 1"], LinuxCPU(idle: 1)),
         .cpu(["cpuset.cpus = 0-1", "cpuset.mems = 0"], LinuxCPU(cpus: "0-1", mems: "0")),
         .cpu([], LinuxCPU(cpus: "", mems: "")),
