@@ -167,6 +167,14 @@ extension UInt16: JSONEncodable {}
 extension UInt32: JSONEncodable {}
 extension UInt64: JSONEncodable {}
 
+extension Double: JSONEncodable {
+    /// JSON knows no infinity and no NaN; they are written as 0.
+    package func write(to writer: inout JSONWriter) {
+        let text = isFinite ? "\(self)" : "0"
+        writer.append(ascii: text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
+    }
+}
+
 extension Array: JSONEncodable where Element: JSONEncodable {
     package func write(to writer: inout JSONWriter) { writer.array(self) }
 }
