@@ -43,13 +43,13 @@ extension ContainerPlan {
         self.id = id
         self.bundle = bundle
         ociVersion = spec.ociVersion
-        namespaces = try NamespacePlan(linux)
+        namespaces = try NamespacePlan(linux, joinedMaps: host.joinedMaps)
         try Rules.check(namespaces, spec: spec, linux: linux, host: host)
         root = try RootPlan(spec, linux: linux, bundle: bundle, withoutPivot: options.withoutPivot)
         mounts = []
         mounts.reserveCapacity(spec.mounts.count)
         for (index, mount) in spec.mounts.enumerated() {
-            let step = try MountStep(mount, index: index, bundle: bundle, host: host)
+            let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
             try Rules.check(step)
             mounts.append(step)
         }
@@ -59,7 +59,7 @@ extension ContainerPlan {
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
-        try Rules.check(self.process, namespaces)
+        try Rules.check(self.process, namespaces, host)
         hooks = spec.hooks ?? Hooks()
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations

@@ -9,6 +9,8 @@ package struct HostFacts: Equatable, Sendable {
     package var isInUserNamespace: Bool
     /// Where a mount of type `cgroup` finds the container's cgroup.
     package var cgroup: CgroupView
+    /// The maps of the user namespace that the config joins, where it joins one.
+    package var joinedMaps: IdentityMaps?
 
     /// What a mount of type `cgroup` shows.
     package enum CgroupView: Equatable, Sendable {
@@ -31,11 +33,14 @@ package struct HostFacts: Equatable, Sendable {
         }
     }
 
-    package init(uid: UInt32, gid: UInt32, isInUserNamespace: Bool, cgroup: CgroupView) {
+    package init(
+        uid: UInt32, gid: UInt32, isInUserNamespace: Bool, cgroup: CgroupView, joinedMaps: IdentityMaps? = nil
+    ) {
         self.uid = uid
         self.gid = gid
         self.isInUserNamespace = isInUserNamespace
         self.cgroup = cgroup
+        self.joinedMaps = joinedMaps
     }
 
     /// An ordinary host, seen by root.

@@ -2,7 +2,7 @@
 
 package import struct Kernel.AttributeChange
 package import enum Kernel.Propagation
-package import OCISpec
+internal import OCISpec
 
 /// One mount to be made under the rootfs.
 package struct MountStep: Equatable, Sendable {
@@ -58,9 +58,8 @@ package struct MountStep: Equatable, Sendable {
     /// How the ids of an idmapped mount are mapped.
     package struct IDMapping: Equatable, Sendable {
         package var recursive: Bool
-        /// Empty: as the container's user namespace maps.
-        package var uids: [LinuxIDMapping]
-        package var gids: [LinuxIDMapping]
+        /// nil: as the container's user namespace maps.
+        package var maps: IdentityMaps?
     }
 
     package init(key: String, destination: String, object: Object) {
@@ -73,7 +72,9 @@ package struct MountStep: Equatable, Sendable {
 extension MountStep {
     /// Decides one entry of `mounts[]`.
     /// - Throws: what is wrong with the entry, under its key.
-    init(_ mount: Mount, index: Int, bundle: String, host: HostFacts) throws(InvalidSpec) {
+    init(
+        _ mount: Mount, index: Int, bundle: String, namespaces: NamespacePlan, host: HostFacts
+    ) throws(InvalidSpec) {
         let key = "mounts[\(index)]"
         guard !mount.destination.isEmpty else {
             throw InvalidSpec(keyPath: "\(key).destination", problem: "must not be empty")
@@ -88,8 +89,8 @@ extension MountStep {
         recursiveAttributes = options.recursiveAttributes
         propagation = options.propagation
         copiesUp = options.copiesUp
-        idMapping = try Self.idMapping(mount, options, key)
-        object = try Self.object(mount, options, key, bundle: bundle, host: host)
+        idMapping = try Self.idMapping(mount, options, key, namespaces, host)
+        object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
         if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
             attributes.set.contains(.readOnly)
         {
@@ -104,7 +105,8 @@ extension MountStep {
     }
 
     private static func object(
-        _ mount: Mount, _ options: ParsedOptions, _ key: String, bundle: String, host: HostFacts
+        _ mount: Mount, _ options: ParsedOptions, _ key: String, bundle: String, namespaces: NamespacePlan,
+        host: HostFacts
     ) throws(InvalidSpec) -> Object {
         if let recursive = options.bind ?? (mount.type == "bind" ? false : nil) {
             if options.remount { return .remount }
@@ -131,11 +133,37 @@ extension MountStep {
         }
         return .filesystem(
             type: type, source: mount.source ?? type,
-            parameters: options.superblock.map { Parameter($0) } + options.parameters)
+            parameters: options.superblock.map { Parameter($0) }
+                + (try ownerParameters(options.parameters, type, key, namespaces)))
+    }
+
+    // An owner that the user namespace does not have is an error to the kernel. Every config asks for group 5, "tty",
+    // in the devpts: without it the terminals belong to whoever opens them, which does for a namespace that small.
+    private static func ownerParameters(
+        _ parameters: [Parameter], _ type: String, _ key: String, _ namespaces: NamespacePlan
+    ) throws(InvalidSpec) -> [Parameter] {
+        guard namespaces.has(.user) else { return parameters }
+        var result: [Parameter] = []
+        for parameter in parameters {
+            let maps: [LinuxIDMapping]
+            switch parameter.name {
+            case "uid": maps = namespaces.uidMappings
+            case "gid": maps = namespaces.gidMappings
+            default: maps = []
+            }
+            if !maps.isEmpty, let id = parameter.value.flatMap({ UInt32($0) }), !maps.maps(id) {
+                if type == "devpts", parameter.name == "gid" { continue }
+                throw InvalidSpec(
+                    keyPath: "\(key).options",
+                    problem: "\(parameter.name)=\(id) is not mapped by linux.\(parameter.name)Mappings")
+            }
+            result.append(parameter)
+        }
+        return result
     }
 
     private static func idMapping(
-        _ mount: Mount, _ options: ParsedOptions, _ key: String
+        _ mount: Mount, _ options: ParsedOptions, _ key: String, _ namespaces: NamespacePlan, _ host: HostFacts
     ) throws(InvalidSpec) -> IDMapping? {
         let explicit = !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty
         guard explicit || options.idMapped != nil else { return nil }
@@ -145,8 +173,28 @@ extension MountStep {
         guard options.bind != nil || mount.type == "bind" else {
             throw InvalidSpec(keyPath: key, problem: "only a bind mount can be idmapped")
         }
-        return IDMapping(
-            recursive: options.idMapped ?? false, uids: mount.uidMappings, gids: mount.gidMappings)
+        guard host.uid == 0 else {
+            throw InvalidSpec(keyPath: key, problem: "only root can make an idmapped mount")
+        }
+        var result = IDMapping(recursive: options.idMapped ?? false)
+        if explicit {
+            guard options.inlineMaps == nil else {
+                throw InvalidSpec(keyPath: "\(key).options", problem: "idmap= and uidMappings contradict each other")
+            }
+            try Rules.mappings(mount.uidMappings, "\(key).uidMappings")
+            try Rules.mappings(mount.gidMappings, "\(key).gidMappings")
+            result.maps = IdentityMaps(uids: mount.uidMappings, gids: mount.gidMappings)
+        } else if let inline = options.inlineMaps {
+            do throws(InlineMapError) {
+                result.maps = try IdentityMaps(inline: inline, container: namespaces.has(.user) ? namespaces.maps : nil)
+            } catch {
+                throw InvalidSpec(keyPath: "\(key).options", problem: "idmap: \(error.problem)")
+            }
+        } else if !namespaces.has(.user) {
+            throw InvalidSpec(
+                keyPath: "\(key).options", problem: "idmap needs uidMappings and gidMappings, or a user namespace")
+        }
+        return result
     }
 }
 
@@ -159,6 +207,7 @@ struct ParsedOptions {
     var remount = false
     var copiesUp = false
     var idMapped: Bool?
+    var inlineMaps: String?
     var superblock: [String] = []
     var parameters: [MountStep.Parameter] = []
 
@@ -186,6 +235,11 @@ struct ParsedOptions {
     private mutating func addParameter(_ text: String) {
         guard !text.isEmpty else { return }
         if let equals = text.firstIndex(of: "=") {
+            if case .idMapped(let recursive) = mountOption(named: String(text[..<equals])) {
+                idMapped = recursive
+                inlineMaps = String(text[text.index(after: equals)...])
+                return
+            }
             parameters.append(
                 MountStep.Parameter(String(text[..<equals]), String(text[text.index(after: equals)...])))
         } else {

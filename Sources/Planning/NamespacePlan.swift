@@ -16,6 +16,7 @@ package struct NamespacePlan: Equatable, Sendable {
 
     package var created: NamespaceSet = []
     package var joined: [Joined] = []
+    /// Of the user namespace, made or joined; both empty without one.
     package var uidMappings: [LinuxIDMapping] = []
     package var gidMappings: [LinuxIDMapping] = []
     /// The lines for /proc/PID/timens_offsets. time_namespaces(7).
@@ -26,12 +27,32 @@ package struct NamespacePlan: Equatable, Sendable {
 
     package func creates(_ kind: NamespaceKind) -> Bool { created.contains(kind) }
     package func has(_ kind: NamespaceKind) -> Bool { own.contains(kind) }
+    package var maps: IdentityMaps { IdentityMaps(uids: uidMappings, gids: gidMappings) }
+
+    /// Whether the init has to be cloned by a process that is in some of its namespaces already.
+    ///
+    /// One can only be born into pid and time namespaces. And who makes or joins a user namespace loses the right to
+    /// the host's other namespaces, but needs it to join them: that takes an order, which one clone does not have.
+    package var needsIntermediate: Bool {
+        creates(.time) || creates(.user) && !joined.isEmpty
+            || joined.contains { $0.kind == .user || $0.kind == .pid || $0.kind == .time }
+    }
+
+    /// Whether exactly the runtime's own user and group are mapped: everybody may write such maps without help.
+    package func mapsOwnIDs(_ host: HostFacts) -> Bool {
+        func isOwn(_ mappings: [LinuxIDMapping], _ id: UInt32) -> Bool {
+            mappings.count == 1 && mappings[0].size == 1 && mappings[0].hostID == id
+        }
+        return isOwn(uidMappings, host.uid) && isOwn(gidMappings, host.gid)
+    }
+
     package func joinedPath(_ kind: NamespaceKind) -> String? { joined.first { $0.kind == kind }?.path }
 }
 
 extension NamespacePlan {
     /// Decides `linux.namespaces` and what depends on them.
-    init(_ linux: Linux) throws(InvalidSpec) {
+    /// - Parameter joinedMaps: the maps of the user namespace that is joined, where there is one.
+    init(_ linux: Linux, joinedMaps: IdentityMaps? = nil) throws(InvalidSpec) {
         for (index, namespace) in linux.namespaces.enumerated() {
             let key = "linux.namespaces[\(index)]"
             guard let kind = NamespaceKind(rawValue: namespace.type) else {
@@ -51,6 +72,16 @@ extension NamespacePlan {
         }
         uidMappings = linux.uidMappings
         gidMappings = linux.gidMappings
+        if let joinedMaps, has(.user), !creates(.user) {
+            let explicit = !uidMappings.isEmpty || !gidMappings.isEmpty
+            guard !explicit || maps.isEquivalent(to: joinedMaps) else {
+                throw InvalidSpec(
+                    keyPath: uidMappings.isEmpty ? "linux.gidMappings" : "linux.uidMappings",
+                    problem: "differ from the maps of the user namespace that is joined")
+            }
+            uidMappings = joinedMaps.uids
+            gidMappings = joinedMaps.gids
+        }
         timeOffsets = try Self.offsets(linux.timeOffsets, self)
     }
 

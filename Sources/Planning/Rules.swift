@@ -16,6 +16,7 @@ package enum Rules {
     /// Rules about namespaces and what needs them.
     static func check(_ namespaces: NamespacePlan, spec: Spec, linux: Linux, host: HostFacts) throws(InvalidSpec) {
         try identityMappings(namespaces, linux)
+        try ordinaryUser(namespaces, linux, host)
         try names(namespaces, spec)
         try mountNamespace(namespaces, spec, linux)
     }
@@ -86,8 +87,34 @@ package enum Rules {
         try mappings(linux.gidMappings, "linux.gidMappings")
     }
 
-    private static func mappings(_ mappings: [LinuxIDMapping], _ key: String) throws(InvalidSpec) {
+    // Whoever is not root has rights only in a user namespace of his own.
+    private static func ordinaryUser(
+        _ namespaces: NamespacePlan, _ linux: Linux, _ host: HostFacts
+    ) throws(InvalidSpec) {
+        guard host.uid != 0 else { return }
+        guard namespaces.has(.user) else {
+            throw InvalidSpec(
+                keyPath: "linux.namespaces",
+                problem: "a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one")
+        }
+        if let name = linux.netDevices.keys.sorted().first {
+            throw InvalidSpec(keyPath: "linux.netDevices.\(name)", problem: "only root can move network devices")
+        }
+    }
+
+    /// Ranges that the kernel would refuse, or that mean nothing.
+    static func mappings(_ mappings: [LinuxIDMapping], _ key: String) throws(InvalidSpec) {
+        guard mappings.count <= 340 else {
+            throw InvalidSpec(keyPath: key, problem: "the kernel takes 340 ranges, found \(mappings.count)")
+        }
         for (index, mapping) in mappings.enumerated() {
+            func overlaps(_ first: UInt32, _ second: UInt32, _ other: LinuxIDMapping) -> Bool {
+                UInt64(first) < UInt64(second) + UInt64(other.size) && UInt64(second) < UInt64(first) + UInt64(mapping.size)
+            }
+            for (earlier, other) in mappings[..<index].enumerated()
+            where overlaps(mapping.containerID, other.containerID, other) || overlaps(mapping.hostID, other.hostID, other) {
+                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "overlaps with \(key)[\(earlier)]")
+            }
             guard mapping.size > 0 else {
                 throw InvalidSpec(keyPath: "\(key)[\(index)].size", problem: "must be more than zero")
             }
@@ -145,21 +172,25 @@ package enum Rules {
     }
 
     /// Ids that the container's user namespace does not have cannot be taken on.
-    static func check(_ process: ProcessPlan, _ namespaces: NamespacePlan) throws(InvalidSpec) {
-        guard namespaces.creates(.user) else { return }
-        func isMapped(_ id: UInt32, _ mappings: [LinuxIDMapping]) -> Bool {
-            mappings.contains { id >= $0.containerID && UInt64(id) < UInt64($0.containerID) + UInt64($0.size) }
-        }
-        guard isMapped(process.uid, namespaces.uidMappings) else {
+    static func check(_ process: ProcessPlan, _ namespaces: NamespacePlan, _ host: HostFacts) throws(InvalidSpec) {
+        let (uids, gids) = (namespaces.uidMappings, namespaces.gidMappings)
+        guard namespaces.has(.user), !uids.isEmpty, !gids.isEmpty else { return }
+        guard uids.maps(process.uid) else {
             throw InvalidSpec(keyPath: "process.user.uid", problem: "\(process.uid) is not mapped by linux.uidMappings")
         }
-        guard isMapped(process.gid, namespaces.gidMappings) else {
+        guard gids.maps(process.gid) else {
             throw InvalidSpec(keyPath: "process.user.gid", problem: "\(process.gid) is not mapped by linux.gidMappings")
         }
-        for (index, group) in process.additionalGroups.enumerated() where !isMapped(group, namespaces.gidMappings) {
+        for (index, group) in process.additionalGroups.enumerated() where !gids.maps(group) {
             throw InvalidSpec(
                 keyPath: "process.user.additionalGids[\(index)]",
                 problem: "\(group) is not mapped by linux.gidMappings")
+        }
+        // CVE-2014-8989: with the one own group mapped the kernel wants setgroups denied.
+        if host.uid != 0, namespaces.creates(.user), namespaces.mapsOwnIDs(host), !process.additionalGroups.isEmpty {
+            throw InvalidSpec(
+                keyPath: "process.user.additionalGids",
+                problem: "a user who is not root and maps only the own group cannot set groups")
         }
     }
 }

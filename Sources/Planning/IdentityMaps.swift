@@ -1,0 +1,97 @@
+// Id maps as values: those of a user namespace, and those of an idmapped mount. user_namespaces(7).
+
+package import OCISpec
+
+/// The maps of user ids and of group ids.
+package struct IdentityMaps: Equatable, Sendable {
+    package var uids: [LinuxIDMapping]
+    package var gids: [LinuxIDMapping]
+
+    package init(uids: [LinuxIDMapping], gids: [LinuxIDMapping]) {
+        self.uids = uids
+        self.gids = gids
+    }
+
+    /// Whether both map the same ids, in whatever order the ranges are written.
+    package func isEquivalent(to other: IdentityMaps) -> Bool {
+        uids.inOrder == other.uids.inOrder && gids.inOrder == other.gids.inOrder
+    }
+}
+
+extension [LinuxIDMapping] {
+    /// The id outside that an id inside stands for, nil when it stands for none.
+    package func hostID(of id: UInt32) -> UInt32? {
+        for range in self where id >= range.containerID && UInt64(id) < UInt64(range.containerID) + UInt64(range.size) {
+            return range.hostID &+ (id - range.containerID)
+        }
+        return nil
+    }
+
+    package func maps(_ id: UInt32) -> Bool { hostID(of: id) != nil }
+
+    /// The lines for /proc/PID/uid_map and gid_map.
+    package var mapText: String { map { "\($0.containerID) \($0.hostID) \($0.size)\n" }.joined() }
+
+    /// Takes the lines of /proc/PID/uid_map or gid_map apart; a line that is none is passed over.
+    package init(mapText: String) {
+        self = mapText.split(separator: "\n").compactMap { line in
+            let numbers = line.split(separator: " ", omittingEmptySubsequences: true).compactMap { UInt32($0) }
+            guard numbers.count == 3 else { return nil }
+            return LinuxIDMapping(containerID: numbers[0], hostID: numbers[1], size: numbers[2])
+        }
+    }
+
+    fileprivate var inOrder: [LinuxIDMapping] { sorted { $0.containerID < $1.containerID } }
+}
+
+extension IdentityMaps {
+    /// Takes the inline maps of a mount option apart: `uids=0-1000-10#10-2000-5;gids=@0-0-10`, each range being the
+    /// first id on the filesystem, the first id outside, and the count; after "@" the middle one is an id of the
+    /// container. crun(1), "Idmapped mounts".
+    /// - Parameter container: the maps of the container's user namespace, which "@" needs.
+    /// - Throws: what of the text is wrong, without a key.
+    package init(inline text: String, container: IdentityMaps?) throws(InlineMapError) {
+        self.init(uids: [], gids: [])
+        for section in text.split(separator: ";", omittingEmptySubsequences: true) {
+            let parts = section.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else { throw InlineMapError(problem: "\"\(section)\" is neither uids= nor gids=") }
+            switch parts[0] {
+            case "uids": uids += try Self.ranges(parts[1], container?.uids)
+            case "gids": gids += try Self.ranges(parts[1], container?.gids)
+            default: throw InlineMapError(problem: "\"\(section)\" is neither uids= nor gids=")
+            }
+        }
+        guard !uids.isEmpty, !gids.isEmpty else { throw InlineMapError(problem: "needs both uids= and gids=") }
+    }
+
+    private static func ranges(
+        _ text: Substring, _ container: [LinuxIDMapping]?
+    ) throws(InlineMapError) -> [LinuxIDMapping] {
+        var result: [LinuxIDMapping] = []
+        for range in text.split(separator: "#") {
+            let isRelative = range.hasPrefix("@")
+            let fields = range.drop { $0 == "@" }.split(separator: "-", omittingEmptySubsequences: false)
+            let numbers = fields.compactMap { UInt32($0) }
+            guard fields.count == 3, numbers.count == 3, numbers[2] > 0 else {
+                throw InlineMapError(problem: "\"\(range)\" is not a range such as 0-1000-10")
+            }
+            var outside = numbers[1]
+            if isRelative {
+                guard let container else { throw InlineMapError(problem: "\"\(range)\" needs a user namespace") }
+                let last = numbers[1].addingReportingOverflow(numbers[2] - 1)
+                // The whole range has to lie in one range of the container's.
+                guard let first = container.hostID(of: numbers[1]), !last.overflow,
+                    container.hostID(of: last.partialValue) == first &+ (numbers[2] - 1)
+                else { throw InlineMapError(problem: "\"\(range)\" has ids that the user namespace does not map") }
+                outside = first
+            }
+            result.append(LinuxIDMapping(containerID: numbers[0], hostID: outside, size: numbers[2]))
+        }
+        return result
+    }
+}
+
+/// Why inline maps make no sense.
+package struct InlineMapError: Error, Equatable {
+    package var problem: String
+}
