@@ -18,8 +18,13 @@ struct Launch {
     /// Files into which the child writes itself to enter its cgroup.
     let cgroupFiles: [Int32]
     let needsAdoption: Bool
-    /// Namespaces that are joined by path, opened by the parent, who may.
-    let joined: [(kind: NamespaceKind, descriptor: Int32, index: Int)]
+    /// A namespace that is joined by path, opened by the parent, who may; `index` is its place in the plan's list.
+    struct Joined {
+        var kind: NamespaceKind
+        var descriptor: Int32
+        var index: Int
+    }
+    let joined: [Joined]
     let parentEnd: Int32
     let childEnd: Int32
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
@@ -30,6 +35,14 @@ struct Launch {
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
+
+    /// Takes the calling process, the first of the container, into the container's cgroup.
+    func enterCgroup(_ channel: ChildChannel) throws(StepReport) {
+        if needsAdoption { try channel.ask(.adoptMe) }
+        var failed = 0
+        let code = CgroupEntry.enter(cgroupFiles, failed: &failed)
+        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
+    }
 }
 
 /// Runs in the clone; never returns, so that nothing of the parent's is undone twice.
@@ -52,8 +65,12 @@ struct Child {
 
     func run() -> Never {
         do throws(StepReport) {
+            try begin()
             try enterNamespaces()
-            let root = try prepareRoot()
+            // Before another user is become: a rootfs below a directory of the runtime's own can be reached only now.
+            let root = try openRoot()
+            try settle()
+            try prepare(root)
             let program = try becomeProcess(in: root)
             try waitForStart(program, root.descriptor.rawValue)
         } catch {
@@ -61,29 +78,51 @@ struct Child {
         }
     }
 
-    private func enterNamespaces() throws(StepReport) {
-        // Until it is ready the child must not outlive a runtime that is killed.
+    private func begin() throws(StepReport) {
         close(launch.parentEnd)
         // The parent blocks them to hear of them in turn; the program is to have them as they come.
         try call(.session) { () throws(Errno) in _ = try blockSignals(.none) }
+        try dieWithParent()
+    }
+
+    // Until it is ready the child must not outlive a runtime that is killed. Changing ids clears it. prctl(2).
+    private func dieWithParent() throws(StepReport) {
         try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
-        if launch.needsAdoption { try channel.ask(.adoptMe) }
-        var failed = 0
-        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
-        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
-        if plan.namespaces.creates(.user) {
-            try channel.ask(.mapIDs)
-            try call(.mapIDs) { () throws(Errno) in try becomeRootOfNamespace() }
-        }
-        for namespace in launch.joined where namespace.kind != .pid && namespace.kind != .time {
-            try call(.joinNamespace, namespace.index) { () throws(Errno) in
-                try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+    }
+
+    private func enterNamespaces() throws(StepReport) {
+        if plan.namespaces.needsIntermediate {
+            channel.awaitProceed()
+        } else {
+            try launch.enterCgroup(channel)
+            if plan.namespaces.creates(.user) { try channel.ask(.mapIDs) }
+            for namespace in launch.joined {
+                try call(.joinNamespace, namespace.index) { () throws(Errno) in
+                    try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+                }
+                close(namespace.descriptor)
             }
-            close(namespace.descriptor)
         }
         if plan.namespaces.creates(.cgroup) {
             // Only now: the namespace's root is the cgroup the process is in.
             try call(.cgroupNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.cgroup)) }
+        }
+    }
+
+    private func openRoot() throws(StepReport) -> RootDirectory {
+        guard plan.namespaces.has(.mount) else {
+            return try call(.rootfs) { () throws(Errno) in
+                RootDirectory(try OwnedDescriptor.open(plan.root.path, [.path, .directory]))
+            }
+        }
+        return try RootSteps(plan: plan).open()
+    }
+
+    // What is made of the process itself, once it is in its namespaces.
+    private func settle() throws(StepReport) {
+        if plan.namespaces.has(.user) {
+            try call(.mapIDs) { () throws(Errno) in try becomeRootOfNamespace() }
+            try dieWithParent()
         }
         // CVE-2016-9962: what is in a joined pid namespace must not look into this process.
         if !launch.joined.isEmpty { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) } }
@@ -142,18 +181,13 @@ struct Child {
         _ = clinux_sched_setaffinity(0, mask.count, mask)
     }
 
-    private func prepareRoot() throws(StepReport) -> RootDirectory {
+    private func prepare(_ root: borrowing RootDirectory) throws(StepReport) {
         let steps = RootSteps(plan: plan)
         guard plan.namespaces.has(.mount) else {
             if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
-            let root = try call(.rootfs) { () throws(Errno) in
-                RootDirectory(try OwnedDescriptor.open(plan.root.path, [.path, .directory]))
-            }
-            try steps.enter(root)
-            return root
+            return try steps.enter(root)
         }
-        let root = try steps.open()
-        try MountSteps(plan: plan).run(in: root)
+        try MountSteps(plan: plan, channel: channel).run(in: root)
         try DeviceSteps(plan: plan.devices).run(in: root)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
         try runHooks("createContainer", plan.hooks.createContainer, status: "creating")
@@ -167,7 +201,6 @@ struct Child {
             try reopenNullStreams(root)
         }
         try steps.seal(root)
-        return root
     }
 
     // A null device of the host's would keep the host's /dev busy, and shows as "(deleted)" inside.

@@ -79,9 +79,11 @@ extension Runtime {
                 annotations: bundle.spec.annotations, driver: cgroupDriver, host: host,
                 delegation: delegation(bundle.spec))
         }
+        var facts = HostFacts.probe(cgroup: cgroupPlan.location)
+        facts.joinedMaps = try joinedMaps(linux)
         do throws(InvalidSpec) {
             var plan = try ContainerPlan(
-                spec: bundle.spec, id: options.id, bundle: bundle.path, host: .probe(cgroup: cgroupPlan.location),
+                spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
                 options: .init(withoutPivot: options.withoutPivot))
             passActivationSockets(to: &plan)
             for text in plan.warnings { note(.warning, text) }

@@ -11,6 +11,12 @@ internal import SystemPackage
 ///                 ◀──────────────  proceed
 ///     adoptMe     ──────────────▶  has systemd put the child into its cgroup
 ///                 ◀──────────────  proceed
+///     born        ── pidfd ─────▶  from an intermediate process: the init is there, and the child from now on
+///                 ◀──────────────  proceed, to the init
+///     networkDue  ──────────────▶  moves network devices into the network namespace
+///                 ◀──────────────  proceed
+///     mountSource ──────────────▶  opens a source that takes the host's rights, or maps its ids
+///                 ◀── mount fd ──  proceed
 ///     hooksDue    ──────────────▶  runs the prestart and createRuntime hooks
 ///                 ◀──────────────  proceed
 ///     terminal    ── master fd ─▶  sends it to the console socket, or keeps it
@@ -23,7 +29,7 @@ internal import SystemPackage
 /// The child's end closes when it no longer needs the parent: at the gate, or when the program is executed.
 enum ChildMessage: UInt8 {
     case mapIDs = 1
-    case adoptMe, hooksDue, terminal, listener, ready, failed
+    case adoptMe, hooksDue, terminal, listener, ready, failed, born, networkDue, mountSource
 }
 
 /// What the parent answers; any other byte, and the end of the conversation, ends the child.
@@ -38,6 +44,7 @@ enum Step: UInt8 {
     case readOnlyRoot, readOnlyMount, hostname, domainname, kernelParameter, readonlyPath, maskedPath
     case label, scheduling, limit, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
     case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
+    case userNamespace, timeOffsets, cloneInit
 }
 
 /// What of a step failed.
@@ -147,6 +154,14 @@ struct ChildChannel {
     func ask(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
         try send(message, descriptor: descriptor, bytes: bytes)
         awaitProceed()
+    }
+
+    /// Asks for something that is handed over as a descriptor.
+    func askForDescriptor(_ message: ChildMessage, index: Int) throws(StepReport) -> OwnedDescriptor {
+        try send(message, bytes: [UInt8(truncatingIfNeeded: index), UInt8(truncatingIfNeeded: index >> 8)])
+        var answer = try call(.conversation) { () throws(Errno) in try receiveMessage(socket) }
+        guard answer.bytes == [proceed], let descriptor = answer.descriptor.take() else { _exit(1) }
+        return descriptor
     }
 
     /// Reports why the child ends, and ends it.

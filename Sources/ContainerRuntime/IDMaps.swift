@@ -8,29 +8,32 @@ internal import SystemPackage
 
 /// Writes the maps of a process's new user namespace, from outside.
 struct IDMaps {
-    let namespaces: NamespacePlan
+    let maps: IdentityMaps
     let pid: Int32
 
     func write() throws(Failure) {
-        if geteuid() != 0, !isSingleOwn(namespaces.uidMappings, geteuid()) || !isSingleOwn(namespaces.gidMappings, getegid()) {
-            try runTool("newuidmap", namespaces.uidMappings)
-            try runTool("newgidmap", namespaces.gidMappings)
-            return
+        guard geteuid() != 0 else {
+            try write("gid_map", maps.gids.mapText)
+            return try write("uid_map", maps.uids.mapText)
         }
-        if geteuid() != 0 {
+        if isSingleOwn(maps.gids, getegid()) {
             // CVE-2014-8989: whoever could drop a group could get at what the group is refused.
             try write("setgroups", "deny")
+            try write("gid_map", maps.gids.mapText)
+        } else {
+            try runTool("newgidmap", maps.gids)
         }
-        try write("gid_map", text(namespaces.gidMappings))
-        try write("uid_map", text(namespaces.uidMappings))
+        if isSingleOwn(maps.uids, geteuid()) {
+            try write("uid_map", maps.uids.mapText)
+        } else {
+            try runTool("newuidmap", maps.uids)
+        }
     }
 
     private func write(_ name: String, _ content: String) throws(Failure) {
-        try during("write /proc/\(pid)/\(name)") { () throws(Errno) in try writeFile("/proc/\(pid)/\(name)", content) }
-    }
-
-    private func text(_ mappings: [LinuxIDMapping]) -> String {
-        mappings.map { "\($0.containerID) \($0.hostID) \($0.size)\n" }.joined()
+        try during("write \(content.split(separator: "\n").joined(separator: ", ")) to /proc/\(pid)/\(name)") {
+            () throws(Errno) in try writeFile("/proc/\(pid)/\(name)", content)
+        }
     }
 
     private func isSingleOwn(_ mappings: [LinuxIDMapping], _ id: UInt32) -> Bool {

@@ -20,6 +20,10 @@ struct JoinLaunch {
     let parentEnd: Int32
     let childEnd: Int32
     let preservedDescriptors: Int32
+
+    /// Whether the process has to be cloned by one that is in the container already: an ordinary user may join the
+    /// pid namespace only together with the user namespace that it belongs to, and that cannot be left again.
+    let needsIntermediate: Bool
 }
 
 extension Runtime {
@@ -31,7 +35,8 @@ extension Runtime {
             throw Failure(.wrongState, "cannot exec in a stopped container")
         }
         let namespaces = NamespaceSet(rawValue: record.namespaces)
-        if namespaces.contains(.pid) {
+        let needsIntermediate = geteuid() != 0 && namespaces.contains(.user)
+        if namespaces.contains(.pid), !needsIntermediate {
             // For the child alone: it is born there. No second process is needed in between.
             try during("join the container's pid namespace") { () throws(Errno) in
                 try joinNamespaces(initPidfd.rawValue, NamespaceSet(.pid))
@@ -48,7 +53,7 @@ extension Runtime {
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
             cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, namespaces: namespaces,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
-            preservedDescriptors: options.preservedDescriptors)
+            preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate)
         let child = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let adopts = entry.needsAdoption
         var parent = JoinParent(
@@ -56,6 +61,7 @@ extension Runtime {
             limits: plan.limits, setsLimits: namespaces.contains(.user))
         do throws(Failure) {
             if adopts { try cgroup { () throws(CgroupFailure) in try group.admit(parent.child.pid) } }
+            if launch.needsIntermediate { try parent.awaitProcess() }
             try parent.converse(options, seccomp: { (number) throws(Failure) in
                 try self.sendListener(number, record, directory)
             })
@@ -70,7 +76,7 @@ extension Runtime {
         _ launch: JoinLaunch, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
     ) throws(Failure) -> ChildProcess {
         do throws(Errno) {
-            guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningChild(launch) }
+            guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningClone(launch) }
             return child
         } catch {
             // The container has moved its processes into cgroups of their own; the kernel then refuses theirs' parent.
@@ -81,7 +87,7 @@ extension Runtime {
         }
         return try during("clone into the cgroup of the container's init") { () throws(Errno) in
             guard let child = try cloneProcess(namespaces: [], into: entry.cloneIntoDescriptor) else {
-                runJoiningChild(launch)
+                runJoiningClone(launch)
             }
             return child
         }
@@ -108,7 +114,8 @@ extension Runtime {
 
 /// The parent's half of the conversation with a process that joins.
 struct JoinParent: ~Copyable {
-    let child: ChildProcess
+    /// The process; until it is born, the one that bears it.
+    private(set) var child: ChildProcess
     let socket: OwnedDescriptor
     let sentences: Sentences
     var console: EngineSocket?
@@ -127,6 +134,20 @@ struct JoinParent: ~Copyable {
         self.sentences = sentences
         self.console = console
         self.limits = limits
+    }
+
+    /// Hears from the process between that the one that joins is born.
+    mutating func awaitProcess() throws(Failure) {
+        var message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+        guard let born = message.takeBorn() else {
+            if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
+            let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
+            throw Failure(.other, "the process that joins the container's namespaces ended (\(end))")
+        }
+        let between = child.pid
+        child = born
+        try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
+        try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
     }
 
     mutating func converse(

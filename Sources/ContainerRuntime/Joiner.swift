@@ -8,7 +8,9 @@ internal import Planning
 internal import SystemPackage
 
 /// Runs in the clone; never returns.
-func runJoiningChild(_ launch: JoinLaunch) -> Never { Joiner(launch).run() }
+func runJoiningClone(_ launch: JoinLaunch) -> Never {
+    launch.needsIntermediate ? Joiner(launch).bear() : Joiner(launch).run()
+}
 
 private struct Joiner {
     private let launch: JoinLaunch
@@ -49,8 +51,30 @@ private struct Joiner {
         }
     }
 
+    /// The process between: joins everything, and clones the one that is to be in all of it.
+    func bear() -> Never {
+        do throws(StepReport) {
+            close(launch.parentEnd)
+            try call(.session) { () throws(Errno) in
+                try processControl(.setParentDeathSignal, UInt(SIGKILL))
+                try processControl(.setDumpable, 0)
+            }
+            try enterCgroup()
+            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, launch.namespaces) }
+            try channel.bear([]) { run() }
+        } catch {
+            channel.giveUp(error)
+        }
+    }
+
+    private func enterCgroup() throws(StepReport) {
+        var failed = 0
+        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
+        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
+    }
+
     private func enterContainer() throws(StepReport) {
-        close(launch.parentEnd)
+        if !launch.needsIntermediate { close(launch.parentEnd) }
         try call(.session) { () throws(Errno) in
             try blockSignals(.none)
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
@@ -58,12 +82,10 @@ private struct Joiner {
             try processControl(.setDumpable, 0)
             try checked { setsid() }
         }
-        var failed = 0
-        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
-        if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
+        if launch.needsIntermediate { channel.awaitProceed() } else { try enterCgroup() }
         if let cpus = process.plan.scheduling.finalAffinity { setAffinity(cpus) } else { resetAffinity() }
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
-        if !kinds.isEmpty {
+        if !kinds.isEmpty, !launch.needsIntermediate {
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
         }
         if kinds.contains(.user) {

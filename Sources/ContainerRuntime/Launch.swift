@@ -52,6 +52,7 @@ extension Runtime {
         var parent = Parent(
             plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
         do throws(Failure) {
+            if plan.namespaces.needsIntermediate { try parent.awaitInit() }
             try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
         } catch {
             endChild(parent.child)
@@ -103,28 +104,28 @@ extension Runtime {
             throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
         }
         let namespaces = launch.plan.namespaces
-        // A pid namespace is entered by being born into it; a cgroup namespace is made once in the cgroup.
-        for namespace in launch.joined where namespace.kind == .pid || namespace.kind == .time {
-            try during("\(namespaces.joined[namespace.index].key): join") { () throws(Errno) in
-                try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+        if namespaces.needsIntermediate {
+            let child = try during("clone a process between the runtime and the container's init") { () throws(Errno) in
+                try cloneProcess(namespaces: [], into: cgroup)
             }
+            guard let child else { runIntermediate(launch) }
+            return child
         }
-        if namespaces.creates(.time) { try makeTimeNamespace(namespaces) }
-        let flags = namespaces.created.subtracting([NamespaceSet(.cgroup), NamespaceSet(.time)])
-        let child = try during("clone the container's init") { () throws(Errno) in
-            try cloneProcess(namespaces: flags, into: cgroup)
+        // A cgroup namespace is made once in the cgroup.
+        let flags = namespaces.created.subtracting(NamespaceSet(.cgroup))
+        do throws(Errno) {
+            guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runChild(launch) }
+            return child
+        } catch {
+            throw Failure("clone the container's init" + hint(error, namespaces), error)
         }
-        guard let child else { runChild(launch) }
-        return child
     }
 
-    // The offsets can be written only until the first process is in it: made here, for children. time_namespaces(7).
-    private func makeTimeNamespace(_ namespaces: NamespacePlan) throws(Failure) {
-        try during("make a time namespace") { () throws(Errno) in try unshareNamespaces(NamespaceSet(.time)) }
-        guard let offsets = namespaces.timeOffsets else { return }
-        try during("linux.timeOffsets: write \(offsets.split(separator: "\n").joined(separator: ", "))") {
-            () throws(Errno) in try writeFile("/proc/self/timens_offsets", offsets)
-        }
+    private func hint(_ code: Errno, _ namespaces: NamespacePlan) -> String {
+        if code == .noSpace { return " (the limits under /proc/sys/user on namespaces, not the disk)" }
+        guard code == .notPermitted else { return "" }
+        return namespaces.creates(.user)
+            ? " (this host may not let ordinary users make user namespaces)" : " (root is needed)"
     }
 
     /// Kills and reaps a half-made init, and waits until its namespaces' processes are gone with it.
@@ -140,8 +141,8 @@ extension Runtime {
     /// Opens the namespaces that are joined by path, and checks that each is what the config says.
     private func openNamespaces(
         _ plan: NamespacePlan
-    ) throws(Failure) -> [(kind: NamespaceKind, descriptor: Int32, index: Int)] {
-        var result: [(kind: NamespaceKind, descriptor: Int32, index: Int)] = []
+    ) throws(Failure) -> [Launch.Joined] {
+        var result: [Launch.Joined] = []
         for (index, namespace) in plan.joined.enumerated() {
             let what = "\(namespace.key): open \(namespace.path)"
             let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
@@ -155,7 +156,7 @@ extension Runtime {
                     .invalid,
                     "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace")
             }
-            result.append((namespace.kind, opened.relinquish(), index))
+            result.append(Launch.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }
         return result
     }

@@ -9,19 +9,37 @@ internal import SystemPackage
 /// Makes the mounts of a plan under a root.
 struct MountSteps {
     let plan: ContainerPlan
+    let channel: ChildChannel
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
-            try step(.mount, index) { () throws(ActionFailure) in try make(mount, in: root) }
+            var given = try openForeign(mount, index)
+            try step(.mount, index) { () throws(ActionFailure) in try make(mount, given.take(), in: root) }
         }
     }
 
-    private func make(_ mount: MountStep, in root: borrowing RootDirectory) throws(ActionFailure) {
+    // A source that takes rights this process does not have is opened by the runtime, which may have them.
+    private func openForeign(_ mount: MountStep, _ index: Int) throws(StepReport) -> OwnedDescriptor? {
+        guard case .bind(let source, let recursive) = mount.object else { return nil }
+        guard mount.idMapping == nil else { return try channel.askForDescriptor(.mountSource, index: index) }
+        do throws(Errno) {
+            return try cloneMount(source, recursive: recursive)
+        } catch {
+            guard error == .permissionDenied, plan.namespaces.has(.user) else {
+                throw StepReport(step: .mount, index: index, action: .openSource, code: error)
+            }
+        }
+        return try channel.askForDescriptor(.mountSource, index: index)
+    }
+
+    private func make(
+        _ mount: MountStep, _ given: consuming OwnedDescriptor?, in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
         switch mount.object {
         case .filesystem(let type, let source, let parameters):
             try makeFilesystem(mount, type: type, source: source, parameters, in: root)
-        case .bind(let source, let recursive):
-            try bind(mount, source, recursive: recursive, in: root)
+        case .bind:
+            if let tree = given.take() { try bind(mount, tree, in: root) }
         case .remount:
             let target = try open(mount, .directory, in: root, mayMake: false)
             try change(target, mount)
@@ -44,11 +62,8 @@ struct MountSteps {
             parameters.append(MountStep.Parameter("mode", String(mode, radix: 8)))
         }
         let target = try open(mount, .directory, in: root, isPseudo: isPseudo)
-        // A user namespace may only mount a sysfs that shows a network namespace of its own.
-        if type == "sysfs", plan.namespaces.has(.user), !plan.namespaces.has(.network) {
-            let made = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
-            try change(made, mount)
-            return try attach(made, on: target, mount)
+        if type == "sysfs", plan.namespaces.has(.user) {
+            return try attach(try makeSysfs(mount, source, parameters), on: target, mount)
         }
         let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
         let made = try newFilesystem(
@@ -62,6 +77,20 @@ struct MountSteps {
         try attach(made, on: target, mount)
     }
 
+    // A user namespace may only mount a sysfs that shows a network namespace of its own; the host's shows the rest.
+    private func makeSysfs(
+        _ mount: MountStep, _ source: String, _ parameters: [MountStep.Parameter]
+    ) throws(ActionFailure) -> OwnedDescriptor {
+        do throws(ActionFailure) {
+            return try newFilesystem(type: "sysfs", source: source, parameters, attributes: mount.attributes.set)
+        } catch {
+            guard error.code == .notPermitted else { throw error }
+        }
+        let tree = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
+        try change(tree, mount)
+        return tree
+    }
+
     private func attach(
         _ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor, _ mount: MountStep
     ) throws(ActionFailure) {
@@ -70,9 +99,8 @@ struct MountSteps {
     }
 
     private func bind(
-        _ mount: MountStep, _ source: String, recursive: Bool, in root: borrowing RootDirectory
+        _ mount: MountStep, _ tree: borrowing OwnedDescriptor, in root: borrowing RootDirectory
     ) throws(ActionFailure) {
-        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(source, recursive: recursive) }
         let status = try part(.openSource) { () throws(Errno) in try fileStatus(tree.rawValue) }
         if mount.destination == "/proc" {
             let magic = try part(.openSource) { () throws(Errno) in try filesystem(of: tree.rawValue).magic }

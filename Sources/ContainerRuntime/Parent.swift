@@ -12,12 +12,14 @@ struct Parent: ~Copyable {
     let plan: ContainerPlan
     let cgroupPlan: CgroupPlan
     let cgroup: Cgroup
-    let child: ChildProcess
+    /// The init; until it is born, the process that bears it.
+    private(set) var child: ChildProcess
     let socket: OwnedDescriptor
     let sentences: Sentences
     /// Where the terminal's master goes; without one it is kept for the caller.
     var console: EngineSocket?
     private(set) var terminal: OwnedDescriptor?
+    private let sources = MountSources()
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, child: consuming ChildProcess,
@@ -35,30 +37,60 @@ struct Parent: ~Copyable {
     /// Sees the child through until it is ready; `ready` is what has to be done before it may go on.
     mutating func converse(ready: (Int32) throws(Failure) -> Void) throws(Failure) {
         while true {
-            let message = try during("hear from the container's init") { () throws(Errno) in
-                try receiveMessage(socket.rawValue)
-            }
-            guard let word = message.bytes.first.flatMap(ChildMessage.init) else { throw try silence() }
-            switch word {
-            case .mapIDs: try IDMaps(namespaces: plan.namespaces, pid: child.pid).write()
-            case .adoptMe:
-                try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
-            case .hooksDue: try runHooks()
-            case .terminal:
-                try keepTerminal(message)
-                continue
-            case .listener: try sendListener(message)
-            case .ready:
+            let message = try hear()
+            let word = message.word
+            if word == .ready {
                 try setLimits()
                 try ready(child.pid)
-                try answer()
-                return
-            case .failed:
-                guard let report = StepReport(packet: message.bytes) else { throw try silence() }
-                throw sentences.failure(report)
             }
-            try answer()
+            try handle(message)
+            if word == .ready { return }
         }
+    }
+
+    /// Sees the process between through until the init is born, which is the child from then on.
+    mutating func awaitInit() throws(Failure) {
+        while true {
+            var message = try hear()
+            guard let born = message.takeBorn() else {
+                try handle(message)
+                continue
+            }
+            let between = child.pid
+            child = born
+            try during("wait for the process before the init") { () throws(Errno) in _ = try waitForEnd(of: between) }
+            return try answer()
+        }
+    }
+
+    private borrowing func hear() throws(Failure) -> ReceivedMessage {
+        try during("hear from the container's init") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+    }
+
+    // One message, and its answer.
+    private mutating func handle(_ message: consuming ReceivedMessage) throws(Failure) {
+        switch message.word {
+        case .mapIDs: try IDMaps(maps: plan.namespaces.maps, pid: child.pid).write()
+        case .adoptMe:
+            try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
+        case .hooksDue: try runHooks()
+        case .mountSource: return try sendMountSource(message)
+        case .terminal: return try keepTerminal(message)
+        case .listener: try sendListener(message)
+        case .ready, .networkDue: break
+        case .failed, .born, nil:
+            guard let report = StepReport(packet: message.bytes) else { throw try silence() }
+            throw sentences.failure(report)
+        }
+        try answer()
+    }
+
+    private mutating func sendMountSource(_ message: consuming ReceivedMessage) throws(Failure) {
+        guard message.bytes.count == 3 else { throw try silence() }
+        let index = Int(message.bytes[1]) | Int(message.bytes[2]) << 8
+        guard index < plan.mounts.count else { throw try silence() }
+        let tree = try sources.open(plan.mounts[index], index, of: child, sentences)
+        try answer(tree.rawValue)
     }
 
     /// After `ready`: waits until the child has let go of us: it waits at its gate, or is the program.
@@ -71,9 +103,9 @@ struct Parent: ~Copyable {
         if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
     }
 
-    private borrowing func answer() throws(Failure) {
+    private borrowing func answer(_ descriptor: Int32? = nil) throws(Failure) {
         do throws(Errno) {
-            try sendMessage(socket.rawValue, [proceed])
+            try sendMessage(socket.rawValue, [proceed], descriptor: descriptor)
         } catch {
             // A child that is gone says why, if it can, when it is listened to again.
             guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the init", error) }
@@ -134,4 +166,9 @@ struct Parent: ~Copyable {
             }
         }
     }
+}
+
+extension ReceivedMessage {
+    /// What the child says; nil when it says nothing that there is a word for, as at the end of the conversation.
+    fileprivate var word: ChildMessage? { bytes.first.flatMap(ChildMessage.init) }
 }

@@ -48,6 +48,9 @@ struct Sentences {
         case .joinNamespace: join(report.index)
         case .cgroupNamespace: "make a cgroup namespace"
         case .timeNamespace: "make a time namespace"
+        case .timeOffsets: "linux.timeOffsets: write \(offsets)"
+        case .userNamespace: "make a user namespace"
+        case .cloneInit: "clone the container's init"
         case .session: "begin a new session"
         case .keyring: "make a session keyring (--no-new-keyring goes without)"
         case .loopback: "bring up the loopback interface"
@@ -90,6 +93,10 @@ struct Sentences {
         return "\(joined.key): join \(joined.kind.rawValue) namespace \(joined.path)"
     }
 
+    private var offsets: String {
+        (plan?.namespaces.timeOffsets ?? "").split(separator: "\n").joined(separator: ", ")
+    }
+
     private func parameter(_ index: Int) -> String {
         guard let parameter = plan?.kernelParameters[index] else { return "linux.sysctl" }
         return "linux.sysctl.\(parameter.name): write \"\(parameter.value)\""
@@ -129,13 +136,22 @@ struct Sentences {
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
         case .attributes: return "\(what): set mount attributes: \(word)"
         case .propagation: return "\(what): set propagation: \(word)"
-        case .idMapping: return "\(what): map ids: \(word)"
+        case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
         default: return "\(what): \(word)\(hint(report.code))"
         }
     }
 
     private func hint(_ code: Errno) -> String {
         code == .noSpace ? " (the limit fs.mount-max of mounts in a namespace, not the disk)" : ""
+    }
+
+    // mount_setattr(2).
+    private func idMappingHint(_ code: Errno) -> String {
+        switch code {
+        case .invalidArgument: " (the filesystem does not support idmapped mounts)"
+        case .notPermitted: " (the mount is idmapped already, or the filesystem belongs to another user namespace)"
+        default: ""
+        }
     }
 
     private func source(_ mount: MountStep) -> String {

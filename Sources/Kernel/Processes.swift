@@ -8,6 +8,12 @@ package import SystemPackage
 package struct ChildProcess: ~Copyable {
     package let pid: Int32
     package let pidfd: OwnedDescriptor
+
+    /// Takes over a child that another process made for the caller.
+    package init(pid: Int32, pidfd: consuming OwnedDescriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
 }
 
 /// Makes a child that goes on in Swift; nil is returned in the child. clone3(2).

@@ -1,0 +1,115 @@
+// A process between the runtime and the container's init: it enters, in the one order that works, what the init is then
+// born into, and goes.
+
+internal import CLinux
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Runs in the clone; never returns in it, nor in the init that it clones in turn.
+func runIntermediate(_ launch: Launch) -> Never { Intermediate(launch).run() }
+
+private struct Intermediate {
+    private let launch: Launch
+    private let channel: ChildChannel
+    private let namespaces: NamespacePlan
+
+    init(_ launch: Launch) {
+        channel = ChildChannel(socket: launch.childEnd)
+        namespaces = launch.plan.namespaces
+        self.launch = launch
+    }
+
+    func run() -> Never {
+        do throws(StepReport) {
+            close(launch.parentEnd)
+            try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
+            try launch.enterCgroup(channel)
+            try enterNamespaces()
+            try bearInit()
+        } catch {
+            channel.giveUp(error)
+        }
+    }
+
+    private func enterNamespaces() throws(StepReport) {
+        // Opened with the rights and in the mount namespace of the runtime.
+        let offsets = try openOffsets()
+        // What belongs to the host can be joined only before the user namespace is entered, what belongs to that user
+        // namespace only (by an ordinary user) or also (by root) afterwards.
+        var joined = launch.joined.filter { $0.kind != .user }
+        if namespaces.has(.user) {
+            var refused: [Launch.Joined] = []
+            for namespace in joined where !(try join(namespace, isLastTry: false)) { refused.append(namespace) }
+            joined = refused
+            try enterUserNamespace()
+        }
+        for namespace in joined { _ = try join(namespace, isLastTry: true) }
+        guard namespaces.creates(.time) else { return }
+        try call(.timeNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.time)) }
+        // Only until the first process is in it. time_namespaces(7).
+        guard let text = namespaces.timeOffsets, let offsets else { return }
+        try call(.timeOffsets) { () throws(Errno) in try writeAll(text.utf8, to: offsets) }
+        close(offsets)
+    }
+
+    private func openOffsets() throws(StepReport) -> Int32? {
+        guard namespaces.timeOffsets != nil else { return nil }
+        return try call(.timeOffsets) { () throws(Errno) in
+            try OwnedDescriptor.open("/proc/self/timens_offsets", .writeOnly).relinquish()
+        }
+    }
+
+    private func enterUserNamespace() throws(StepReport) {
+        if let user = launch.joined.first(where: { $0.kind == .user }) {
+            _ = try join(user, isLastTry: true)
+            return
+        }
+        try call(.userNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.user)) }
+        try channel.ask(.mapIDs)
+    }
+
+    private func join(_ namespace: Launch.Joined, isLastTry: Bool) throws(StepReport) -> Bool {
+        do throws(Errno) {
+            try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
+            close(namespace.descriptor)
+            return true
+        } catch {
+            if !isLastTry, error == .notPermitted { return false }
+            throw StepReport(step: .joinNamespace, index: namespace.index, code: error)
+        }
+    }
+
+    private func bearInit() throws(StepReport) -> Never {
+        // CVE-2016-9962: what is in a joined pid namespace must not look into the init.
+        try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) }
+        let entered: [NamespaceKind] = [.user, .cgroup, .time]
+        let flags = entered.reduce(namespaces.created) { $0.subtracting(NamespaceSet($1)) }
+        try channel.bear(flags) { runChild(launch) }
+    }
+}
+
+extension ChildChannel {
+    /// Clones, as the caller's sibling, the process that all of this is about; tells the runtime; and ends.
+    func bear(_ namespaces: NamespaceSet, _ life: () -> Never) throws(StepReport) -> Never {
+        let child = try call(.cloneInit) { () throws(Errno) in
+            try cloneProcess(namespaces: namespaces, asSibling: true)
+        }
+        guard let child else { life() }
+        let number = UInt32(bitPattern: child.pid)
+        try send(
+            .born, descriptor: child.pidfd.rawValue, bytes: (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
+        _exit(0)
+    }
+}
+
+extension ReceivedMessage {
+    /// The process that is born, when the message says that one is.
+    mutating func takeBorn() -> ChildProcess? {
+        guard bytes.count == 5, bytes[0] == ChildMessage.born.rawValue, let pidfd = descriptor.take() else { return nil }
+        let number = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) }
+        return ChildProcess(pid: Int32(bitPattern: number), pidfd: pidfd)
+    }
+}

@@ -1,0 +1,105 @@
+// Bind mounts that the container's init cannot open itself: out of reach of its user namespace, or with mapped ids.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// Opens sources of bind mounts for an init, with the runtime's rights, in the init's mount namespace: there they are
+/// what the mounts before have made of them, and never share propagation with the host by accident.
+final class MountSources {
+    // One user namespace for identical maps; it lives as long as its descriptor.
+    private var namespaces: [String: Int32] = [:]
+
+    deinit { for number in namespaces.values { close(number) } }
+
+    /// - Returns: a detached mount, or tree of mounts, with its ids mapped where the plan says so.
+    func open(
+        _ mount: MountStep, _ index: Int, of child: borrowing ChildProcess, _ sentences: Sentences
+    ) throws(Failure) -> OwnedDescriptor {
+        guard case .bind(let source, let recursive) = mount.object else {
+            throw Failure(.other, "\(mount.key): only a bind mount has a source that can be opened")
+        }
+        // Whoever is not root reaches no more from here than from inside.
+        guard geteuid() == 0 else {
+            throw sentences.failure(
+                StepReport(step: .mount, index: index, action: .openSource, code: .permissionDenied))
+        }
+        var namespace: Int32?
+        if let mapping = mount.idMapping { namespace = try userNamespace(mapping, of: child, mount.key) }
+        do throws(ActionFailure) {
+            return try inMountNamespace(of: child) { () throws(ActionFailure) in
+                let tree = try part(.openSource) { () throws(Errno) in try cloneMount(source, recursive: recursive) }
+                guard let namespace, let mapping = mount.idMapping else { return tree }
+                do throws(Errno) {
+                    try changeMount(
+                        tree, AttributeChange(set: .idMapped), userNamespace: namespace, recursive: mapping.recursive)
+                } catch {
+                    let type = filesystemType(at: source)
+                    throw ActionFailure(action: .idMapping, code: error, text: type)
+                }
+                return tree
+            }
+        } catch {
+            throw sentences.failure(
+                StepReport(step: .mount, index: index, action: error.action, code: error.code, text: error.text))
+        }
+    }
+
+    private func userNamespace(
+        _ mapping: MountStep.IDMapping, of child: borrowing ChildProcess, _ key: String
+    ) throws(Failure) -> Int32 {
+        let name = mapping.maps.map { $0.uids.mapText + "/" + $0.gids.mapText } ?? ""
+        if let known = namespaces[name] { return known }
+        let made: OwnedDescriptor
+        if let maps = mapping.maps {
+            do throws(Failure) { made = try makeUserNamespace(maps) } catch { throw error.during("\(key): map ids") }
+        } else {
+            let path = "/proc/\(child.pid)/ns/user"
+            made = try during("\(key): open \(path)") { () throws(Errno) in try OwnedDescriptor.open(path) }
+        }
+        let number = made.relinquish()
+        namespaces[name] = number
+        return number
+    }
+}
+
+/// Runs something in the mount namespace of a process, and comes back with root and working directory as they were.
+private func inMountNamespace(
+    of process: borrowing ChildProcess, _ body: () throws(ActionFailure) -> OwnedDescriptor
+) throws(ActionFailure) -> OwnedDescriptor {
+    let pidfd = process.pidfd.rawValue
+    let own = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open("/proc/self/ns/mnt") }
+    let root = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open("/", [.path, .directory]) }
+    let directory = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open(".", [.path, .directory]) }
+    try part(.openSource) { () throws(Errno) in try joinNamespaces(pidfd, NamespaceSet(.mount)) }
+    var result: OwnedDescriptor?
+    var failure: ActionFailure?
+    do throws(ActionFailure) { result = try body() } catch { failure = error }
+    try part(.openSource) { () throws(Errno) in
+        try joinNamespaces(own.rawValue, NamespaceSet(.mount))
+        let (top, here) = (root.rawValue, directory.rawValue)
+        try checked { fchdir(top) }
+        try checked { chroot(".") }
+        try checked { fchdir(here) }
+    }
+    if let failure { throw failure }
+    guard let opened = result.take() else { throw ActionFailure(action: .openSource, code: .badFileDescriptor) }
+    return opened
+}
+
+// The name of a filesystem, for the sentence about one that cannot map ids.
+private func filesystemType(at path: String) -> String {
+    do throws(Errno) {
+        // A detached mount is in no mountinfo; the mount it was cloned from lies over the longest part of the path.
+        let text = try readText("/proc/thread-self/mountinfo")
+        let entries = text.split(separator: "\n").compactMap(MountInfoEntry.init)
+        let covering = entries.filter { path == $0.path || $0.path == "/" || path.hasPrefix($0.path + "/") }
+        let longest = covering.max { $0.path.utf8.count <= $1.path.utf8.count && $0.path != $1.path }
+        return longest.map { "\($0.path) is of type \($0.type)" } ?? ""
+    } catch {
+        return ""
+    }
+}
