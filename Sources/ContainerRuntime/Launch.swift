@@ -13,13 +13,13 @@ extension Runtime {
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, filter: SeccompFilter?,
         console: consuming EngineSocket?, startsAtOnce: Bool
     ) throws(Failure) -> CreatedContainer {
-        let plan = plans.container
+        var plan = plans.container
         let joined = try openNamespaces(plan.namespaces)
         var undo = Undo()
         let directory = try store.make(id: plan.id)
         let location = plans.cgroup.location
-        undo.add { [store, note] in
-            do throws(Failure) { try store.open(id: plan.id).remove() } catch { note(.debug, error.message) }
+        undo.add { [store, note, id = plan.id] in
+            do throws(Failure) { try store.open(id: id).remove() } catch { note(.debug, error.message) }
         }
         var record = ContainerRecord(
             id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
@@ -40,6 +40,7 @@ extension Runtime {
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
         }
         record.cgroup = entry.location
+        if entry.location != location { plan.show(HostFacts.CgroupView(entry.location)) }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let launch = Launch(
             plan: plan,

@@ -128,7 +128,7 @@ extension MountStep {
             switch host.cgroup {
             case .legacy(let hierarchies) where type == "cgroup": return .legacyCgroup(hierarchies)
             case .unified(let directory): return .unifiedCgroup(directory: directory)
-            default: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [])
+            default: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
             }
         }
         return .filesystem(
@@ -195,6 +195,32 @@ extension MountStep {
                 keyPath: "\(key).options", problem: "idmap needs uidMappings and gidMappings, or a user namespace")
         }
         return result
+    }
+}
+
+extension ContainerPlan {
+    /// Mounts of type `cgroup` show what cgroup the container got in the end: less than planned, or none, where an
+    /// ordinary user may not make it.
+    package mutating func show(_ view: HostFacts.CgroupView) {
+        for index in mounts.indices {
+            switch mounts[index].object {
+            case .legacyCgroup, .unifiedCgroup: mounts[index].show(view)
+            default: break
+            }
+        }
+    }
+}
+
+extension MountStep {
+    // Without a cgroup of its own the container sees none, least of all the runtime's. CVE-2023-25809.
+    fileprivate mutating func show(_ view: HostFacts.CgroupView) {
+        switch view {
+        case .legacy(let hierarchies): object = .legacyCgroup(hierarchies)
+        case .unified(let directory): object = .unifiedCgroup(directory: directory)
+        case .none:
+            object = .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
+            attributes.merge(AttributeChange(set: .readOnly))
+        }
     }
 }
 
