@@ -101,7 +101,18 @@ let package = Package(
             linkerSettings: selfContained
         ),
 
-        .testTarget(name: "KernelTests", dependencies: ["Kernel", "CLinux", system], swiftSettings: strict),
+        // Throws changed configs at the decoder and the planner; see scripts/fuzz.
+        .executableTarget(
+            name: "config-fuzzer",
+            dependencies: ["OCISpec", "Planning", "Cgroups", "Kernel", "CLinux", system],
+            swiftSettings: strict
+        ),
+
+        // Tests, and what they need of C.
+        .target(name: "CLinuxConstants", path: "Tests/CLinuxConstants"),
+        .testTarget(
+            name: "KernelTests", dependencies: ["Kernel", "CLinux", "CLinuxConstants", "CCapability", system],
+            swiftSettings: strict),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: strict),
         .testTarget(
             name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", system], swiftSettings: strict),

@@ -33,6 +33,7 @@ int clinux_clone3(const struct clinux_clone *a) {
                               .cgroup = (uint64_t)a->cgroup_fd};
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
+int clinux_clone(uint64_t flags, int *pidfd) { return (int)syscall(SYS_clone, flags, NULL, pidfd, NULL, NULL); }
 int clinux_unshare(uint64_t flags) { return (int)syscall(SYS_unshare, flags); }
 int clinux_setns(int fd, int kinds) { return setns(fd, kinds); }
 

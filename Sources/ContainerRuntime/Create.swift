@@ -86,12 +86,17 @@ extension Runtime {
                 spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
                 options: .init(withoutPivot: options.withoutPivot))
             passActivationSockets(to: &plan)
-            for text in plan.warnings { note(.warning, text) }
-            for text in cgroupPlan.notes { note(.warning, text) }
+            for text in plan.warnings + ungranted(plan) + cgroupPlan.notes { note(.warning, text) }
             return Plans(container: plan, cgroup: cgroupPlan)
         } catch {
             throw Failure(.invalid, "\(error)")
         }
+    }
+
+    // In a user namespace of its own the init has them all.
+    private func ungranted(_ plan: ContainerPlan) -> [String] {
+        guard !plan.namespaces.has(.user), geteuid() == 0 else { return [] }
+        do throws(Errno) { return plan.process.warnings(grantedBy: try capabilitySets().permitted) } catch { return [] }
     }
 
     // A container with a cgroup namespace and a writable view of it may make cgroups of its own. runtime-spec,

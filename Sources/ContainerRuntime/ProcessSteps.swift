@@ -29,11 +29,11 @@ struct ProcessSteps {
 
     /// Personality, scheduling, labels: what the user may have no right to any more.
     func prepare() throws(StepReport) {
-        try call(.scheduling) { () throws(Errno) in try applyScheduling() }
+        try applyScheduling()
         if plan.noNewPrivileges { try call(.noNewPrivileges) { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) } }
     }
 
-    private func applyScheduling() throws(Errno) {
+    private func applyScheduling() throws(StepReport) {
         let scheduling = plan.scheduling
         if let attributes = scheduling.attributes {
             // struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period. sched_setattr(2).
@@ -41,16 +41,20 @@ struct ProcessSteps {
                 48, attributes.policy, attributes.flags, attributes.nice, attributes.priority, attributes.runtime,
                 attributes.deadline, attributes.period
             )
-            try checked { clinux_sched_setattr(0, &words, 0) }
+            try call(.scheduling, 0) { () throws(Errno) in try checked { clinux_sched_setattr(0, &words, 0) } }
         }
         if let priority = scheduling.ioPriority {
             let processGroup: Int32 = 2  // IOPRIO_WHO_PGRP
-            try checked { clinux_ioprio_set(processGroup, 0, priority) }
+            try call(.scheduling, 1) { () throws(Errno) in try checked { clinux_ioprio_set(processGroup, 0, priority) } }
         }
-        if let personality = scheduling.personality { try checked { clinux_personality(UInt(personality)) } }
+        if let personality = scheduling.personality {
+            try call(.scheduling, 2) { () throws(Errno) in try checked { clinux_personality(UInt(personality)) } }
+        }
         if let policy = scheduling.memoryPolicy {
             let words = policy.nodes.map { UInt($0) }
-            try checked { clinux_set_mempolicy(policy.mode, words, UInt(words.count * 64 + 1)) }
+            try call(.scheduling, 3) { () throws(Errno) in
+                try checked { clinux_set_mempolicy(policy.mode, words, UInt(words.count * 64 + 1)) }
+            }
         }
     }
 

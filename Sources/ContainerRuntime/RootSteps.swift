@@ -122,9 +122,9 @@ struct RootSteps {
 
     /// Makes `readonlyPaths` read-only; what is not there needs no protection.
     func protectPaths(_ root: borrowing RootDirectory) throws(StepReport) {
-        for (index, path) in plan.root.readonlyPaths.enumerated() {
+        for (index, protected) in plan.root.readonlyPaths.enumerated() {
             try call(.readonlyPath, index) { () throws(Errno) in
-                guard let place = try existing(path, root) else { return }
+                guard let place = try existing(protected.path, root) else { return }
                 let tree = try cloneMount("", recursive: true, at: place.rawValue)
                 try changeMount(tree, AttributeChange(set: .readOnly))
                 try attachMount(tree, on: place)
@@ -139,9 +139,9 @@ struct RootSteps {
         guard !plan.root.maskedPaths.isEmpty else { return }
         let null = try openNull(root)
         var empty: OwnedDescriptor?
-        for (index, path) in plan.root.maskedPaths.enumerated() {
+        for (index, masked) in plan.root.maskedPaths.enumerated() {
             try step(.maskedPath, index) { () throws(ActionFailure) in
-                let found = try part(.makeTarget) { () throws(Errno) in try existing(path, root) }
+                let found = try part(.makeTarget) { () throws(Errno) in try existing(masked.path, root) }
                 guard let place = found else { return }
                 let status = try part(.makeTarget) { () throws(Errno) in try fileStatus(place.rawValue) }
                 guard status.isDirectory else { return try cover(place, with: null) }

@@ -55,7 +55,7 @@ struct SeccompCache {
     // What a program depends on besides the profile: the machine, and who compiled it.
     private func key(_ profile: LinuxSeccomp) -> [UInt8] {
         let version = seccomp_version().pointee
-        return Array("1 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
+        return Array("2 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
             + profile.json()
     }
 

@@ -22,13 +22,15 @@ struct SeccompCompiler {
         return flags
     }
 
+    /// - Returns: instructions of eight bytes each, in the machine's byte order.
     /// - Throws: what libseccomp refuses.
     func program() throws(Failure) -> [UInt8] {
         guard let context = seccomp_init(plan.defaultAction) else {
             throw Failure(.other, "linux.seccomp.defaultAction: libseccomp knows no such action")
         }
         defer { seccomp_release(context) }
-        var native = true
+        let x32: UInt32 = 0x4000_003e  // SCMP_ARCH_X32: numbers with bit 30 set, of x86_64
+        var architectures = [seccomp_arch_native()]
         for name in plan.architectures {
             let token = seccomp_arch_resolve_name(name)
             // An architecture that this libseccomp does not know cannot be what this machine runs.
@@ -37,7 +39,7 @@ struct SeccompCompiler {
             guard code == 0 || code == -EEXIST else {
                 throw Failure("linux.seccomp.architectures: add \(name)", Errno(rawValue: -code))
             }
-            native = false
+            if token != x32 { architectures.append(token) }
         }
         if plan.rules.count > 32 || plan.rules.contains(where: { $0.names.count > 32 }) {
             seccomp_attr_set(context, scmp_filter_attr(8), 2)  // SCMP_FLTATR_CTL_OPTIMIZE: a binary tree
@@ -45,8 +47,7 @@ struct SeccompCompiler {
         for (index, rule) in plan.rules.enumerated() where rule.action != plan.defaultAction {
             for name in rule.names { try add(name, rule, index, to: context) }
         }
-        _ = native
-        return refusalOfNewCalls() + (try export(context))
+        return refusalOfNewCalls(architectures) + (try export(context))
     }
 
     private func add(
@@ -79,38 +80,52 @@ struct SeccompCompiler {
 
     // A libc tries a new call and falls back to an old one on ENOSYS; the default of most profiles, EPERM, would be
     // taken for the truth. So whatever is newer than all that the profile's author knew does not exist.
-    private func refusalOfNewCalls() -> [UInt8] {
-        let allows: [UInt32] = [0x7fff_0000, 0x7ffc_0000, SeccompPlan.errno | UInt32(ENOSYS)]
-        guard !allows.contains(plan.defaultAction) else { return [] }
-        let newest = plan.rules.flatMap(\.names).map { seccomp_syscall_resolve_name($0) }.max() ?? -1
-        guard newest > 0, let architecture = Self.nativeAudit else { return [] }
-        // struct seccomp_data: nr at 0, arch at 4. An x32 call has bit 30 set, and is another table's.
-        var program: [UInt8] = []
-        func add(_ code: UInt16, _ jumpTrue: UInt8, _ jumpFalse: UInt8, _ value: UInt32) {
-            withUnsafeBytes(of: code) { program.append(contentsOf: $0) }
-            program.append(jumpTrue)
-            program.append(jumpFalse)
-            withUnsafeBytes(of: value) { program.append(contentsOf: $0) }
+    private func refusalOfNewCalls(_ architectures: [UInt32]) -> [UInt8] {
+        let permissive: [UInt32] = [0x7fff_0000, 0x7ffc_0000, SeccompPlan.errno | UInt32(ENOSYS)]
+        guard !permissive.contains(plan.defaultAction), plan.defaultAction & 0xffff_0000 != SeccompPlan.trace else {
+            return []
         }
-        let load: UInt16 = 0x20  // BPF_LD | BPF_W | BPF_ABS
-        let equal: UInt16 = 0x15  // BPF_JMP | BPF_JEQ | BPF_K
-        let greater: UInt16 = 0x25  // BPF_JMP | BPF_JGT | BPF_K
-        let atLeast: UInt16 = 0x35  // BPF_JMP | BPF_JGE | BPF_K
-        let answer: UInt16 = 0x06  // BPF_RET | BPF_K
-        add(load, 0, 0, 4)
-        add(equal, 0, 4, architecture)
-        add(load, 0, 0, 0)
-        add(atLeast, 2, 0, 0x4000_0000)
-        add(greater, 0, 1, UInt32(newest))
-        add(answer, 0, 0, SeccompPlan.errno | UInt32(ENOSYS))
-        return program
+        let names = plan.rules.flatMap(\.names)
+        let known = architectures.compactMap { token -> (token: UInt32, newest: UInt32)? in
+            let newest = names.map { seccomp_syscall_resolve_name_arch(token, $0) }.max() ?? -1
+            return newest > 0 ? (token, UInt32(newest)) : nil
+        }
+        guard !known.isEmpty else { return [] }
+        var program = BPFProgram()
+        program.load(offset: 4)
+        for (index, architecture) in known.enumerated() {
+            // To the first instruction after this prelude: the filter proper.
+            let rest = UInt8((known.count - 1 - index) * 5)
+            program.jump(.equal, architecture.token, then: 0, else: 4)
+            program.load(offset: 0)
+            // An x32 call has bit 30 set, and is another table's.
+            program.jump(.atLeast, 0x4000_0000, then: 2 + rest, else: 0)
+            program.jump(.greater, architecture.newest, then: 0, else: 1 + rest)
+            program.answer(SeccompPlan.errno | UInt32(ENOSYS))
+        }
+        return program.bytes
+    }
+}
+
+/// Instructions of classic BPF over struct seccomp_data: the call's number at 0, the architecture at 4. seccomp(2).
+private struct BPFProgram {
+    enum Comparison: UInt16 {
+        case equal = 0x15  // BPF_JMP | BPF_JEQ | BPF_K
+        case greater = 0x25  // BPF_JMP | BPF_JGT | BPF_K
+        case atLeast = 0x35  // BPF_JMP | BPF_JGE | BPF_K
     }
 
-    #if arch(x86_64)
-    private static let nativeAudit: UInt32? = 0xc000_003e  // AUDIT_ARCH_X86_64
-    #elseif arch(arm64)
-    private static let nativeAudit: UInt32? = 0xc000_00b7  // AUDIT_ARCH_AARCH64
-    #else
-    private static let nativeAudit: UInt32? = nil
-    #endif
+    private(set) var bytes: [UInt8] = []
+
+    private mutating func add(_ code: UInt16, _ jumpTrue: UInt8, _ jumpFalse: UInt8, _ value: UInt32) {
+        withUnsafeBytes(of: code) { bytes.append(contentsOf: $0) }
+        bytes += [jumpTrue, jumpFalse]
+        withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func load(offset: UInt32) { add(0x20, 0, 0, offset) }  // BPF_LD | BPF_W | BPF_ABS
+    mutating func jump(_ comparison: Comparison, _ value: UInt32, then yes: UInt8, else no: UInt8) {
+        add(comparison.rawValue, yes, no, value)
+    }
+    mutating func answer(_ action: UInt32) { add(0x06, 0, 0, action) }  // BPF_RET | BPF_K
 }

@@ -67,10 +67,10 @@ struct Sentences {
         case .hostname: "hostname: set \"\(plan?.hostname ?? "")\""
         case .domainname: "domainname: set \"\(plan?.domainname ?? "")\""
         case .kernelParameter: parameter(report.index)
-        case .readonlyPath: "linux.readonlyPaths[\(report.index)]: make \(path(report, plan?.root.readonlyPaths)) read-only"
-        case .maskedPath: "linux.maskedPaths[\(report.index)]: mask \(path(report, plan?.root.maskedPaths))"
+        case .readonlyPath: protected(report, plan?.root.readonlyPaths) { "\($0.key): make \($0.path) read-only" }
+        case .maskedPath: protected(report, plan?.root.maskedPaths) { "\($0.key): mask \($0.path)" }
         case .label: label(report.index)
-        case .scheduling: "set scheduling, priorities and memory policy of the process"
+        case .scheduling: Self.scheduling[min(report.index, Self.scheduling.count - 1)]
         case .limit: limit(report.index)
         case .noNewPrivileges: "process.noNewPrivileges: set"
         case .seccomp: "linux.seccomp: install the filter"
@@ -86,6 +86,11 @@ struct Sentences {
         case .hook, .mount, .device, .lookup, .execute, .escapedDirectory: ""
         }
     }
+
+    // In the order of ProcessSteps.applyScheduling().
+    private static let scheduling = [
+        "process.scheduler: set", "process.ioPriority: set", "linux.personality: set", "linux.memoryPolicy: set",
+    ]
 
     private func join(_ index: Int) -> String {
         guard let namespaces = plan?.namespaces, index < namespaces.joined.count else { return "join namespaces" }
@@ -114,9 +119,11 @@ struct Sentences {
             : "process.selinuxLabel: use label \"\(process.selinuxLabel ?? "")\""
     }
 
-    private func path(_ report: StepReport, _ paths: [String]?) -> String {
-        guard let paths, report.index < paths.count else { return "" }
-        return paths[report.index]
+    private func protected(
+        _ report: StepReport, _ paths: [ProtectedPath]?, _ text: (ProtectedPath) -> String
+    ) -> String {
+        guard let paths, report.index < paths.count else { return "protect paths" }
+        return text(paths[report.index])
     }
 
     private func mount(_ report: StepReport) -> String {

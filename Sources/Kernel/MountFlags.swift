@@ -37,6 +37,8 @@ package struct AttributeChange: Equatable, Sendable {
 
     /// Takes a later option into account; of two that contradict each other the later one wins.
     package mutating func merge(_ later: AttributeChange) {
+        // The access-time bits are one field with one value: two of them at once would be none that the kernel knows.
+        if !later.set.isDisjoint(with: .atimeField) { self.set.subtract(.atimeField) }
         self.set.subtract(later.clear)
         clear.subtract(later.set)
         self.set.formUnion(later.set)

@@ -64,5 +64,9 @@ extension ContainerPlan {
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations
         warnings = self.process.warnings
+        for (index, mount) in spec.mounts.enumerated() where !mount.destination.hasPrefix("/") {
+            warnings.append(
+                "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute")
+        }
     }
 }

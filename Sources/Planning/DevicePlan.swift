@@ -51,9 +51,13 @@ extension DevicePlan {
                     key: "default devices", path: "/dev/" + name, kind: .character, major: major, minor: minor,
                     mode: 0o666, uid: 0, gid: 0, isBound: inUserNamespace))
         }
-        // Of two entries for one path the later one counts; /dev/ptmx is always the container's own.
+        // /dev/ptmx is always the container's own.
         for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" {
-            if !asked[(index + 1)...].contains(where: { $0.path == step.path }) { nodes.append(step) }
+            if let earlier = asked[..<index].first(where: { $0.path == step.path }) {
+                try Self.check(step, against: earlier)
+            } else {
+                nodes.append(step)
+            }
         }
         links = [
             DeviceLink(name: "fd", target: "/proc/self/fd", replaces: false),
@@ -63,6 +67,14 @@ extension DevicePlan {
             DeviceLink(name: "core", target: "/proc/kcore", replaces: false),
             DeviceLink(name: "ptmx", target: "pts/ptmx", replaces: true),
         ]
+    }
+
+    // runtime-spec, config-linux.md, "Devices": a path can be one device only.
+    private static func check(_ step: DeviceStep, against earlier: DeviceStep) throws(InvalidSpec) {
+        guard step.kind == earlier.kind, step.major == earlier.major, step.minor == earlier.minor else {
+            throw InvalidSpec(
+                keyPath: "\(step.key).path", problem: "\"\(step.path)\" is another device in \(earlier.key)")
+        }
     }
 }
 
@@ -80,20 +92,26 @@ extension DeviceStep {
         }
         self.key = key
         path = cleanPath(device.path)
-        major = try Self.number(device.major, "\(key).major", needed: kind != .fifo)
-        minor = try Self.number(device.minor, "\(key).minor", needed: kind != .fifo)
-        mode = device.fileMode ?? 0o666
-        uid = device.uid ?? 0
-        gid = device.gid ?? 0
+        guard path != "/" else {
+            throw InvalidSpec(keyPath: "\(key).path", problem: "the root itself cannot be a device")
+        }
+        // Beyond these the kernel drops bits: another device would be made. mknod(2), makedev(3).
+        major = try Self.number(device.major, "\(key).major", isNeeded: kind != .fifo, most: 0xfff)
+        minor = try Self.number(device.minor, "\(key).minor", isNeeded: kind != .fifo, most: 0xf_ffff)
+        // Engines pass st_mode as it is; the type in it must not be mixed with the one that is asked for.
+        mode = (device.fileMode ?? 0o666) & 0o7777
+        uid = try identity(device.uid ?? 0, "\(key).uid")
+        gid = try identity(device.gid ?? 0, "\(key).gid")
         self.isBound = isBound && kind != .fifo
     }
 
-    private static func number(_ value: Int64?, _ key: String, needed: Bool) throws(InvalidSpec) -> UInt32 {
-        guard let value else {
-            if !needed { return 0 }
-            throw InvalidSpec(keyPath: key, problem: "is required")
-        }
-        guard let number = UInt32(exactly: value) else {
+    private static func number(
+        _ value: Int64?, _ key: String, isNeeded: Bool, most: UInt32
+    ) throws(InvalidSpec) -> UInt32 {
+        // A FIFO has no numbers, whatever is written.
+        if !isNeeded { return 0 }
+        guard let value else { throw InvalidSpec(keyPath: key, problem: "is required") }
+        guard let number = UInt32(exactly: value), number <= most else {
             throw InvalidSpec(keyPath: key, problem: "\(value) is no device number")
         }
         return number

@@ -20,6 +20,9 @@ extension KernelParameter {
         for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
             let name = dotted(key)
             try check(name, key, namespaces)
+            guard !result.contains(where: { $0.name == name }) else {
+                throw InvalidSpec(keyPath: "linux.sysctl.\(key)", problem: "\(name) is there twice")
+            }
             result.append(KernelParameter(name: name, path: slashed(name), value: value))
         }
         return result
@@ -32,7 +35,11 @@ extension KernelParameter {
 
     private static func check(_ name: String, _ key: String, _ namespaces: NamespacePlan) throws(InvalidSpec) {
         let path = "linux.sysctl.\(key)"
-        guard !name.split(separator: ".", omittingEmptySubsequences: false).contains(where: { $0.isEmpty || $0 == "/" })
+        // A slash stands for a dot in a component: one of slashes alone would walk the tree, out of the namespace.
+        guard
+            !name.split(separator: ".", omittingEmptySubsequences: false).contains(where: { part in
+                part.utf8.allSatisfy { $0 == UInt8(ascii: "/") }
+            })
         else { throw InvalidSpec(keyPath: path, problem: "is not the name of a kernel parameter") }
         let needed: NamespaceKind
         if ipc.contains(name) || name.hasPrefix("fs.mqueue.") {

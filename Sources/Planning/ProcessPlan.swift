@@ -73,10 +73,7 @@ extension ProcessPlan {
         arguments = process.args
         try setEnvironment(process.env)
         setCandidates(program)
-        uid = process.user.uid
-        gid = process.user.gid
-        additionalGroups = process.user.additionalGids
-        umask = process.user.umask ?? 0o022
+        try setUser(process.user)
         setCapabilities(process.capabilities)
         limits = try Self.limits(process.rlimits)
         noNewPrivileges = process.noNewPrivileges
@@ -90,6 +87,19 @@ extension ProcessPlan {
         apparmorProfile = process.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
         selinuxLabel = process.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
         scheduling = try SchedulingPlan(process, personality: personality, memoryPolicy: memoryPolicy)
+    }
+
+    private mutating func setUser(_ user: User) throws(InvalidSpec) {
+        uid = try identity(user.uid, "process.user.uid")
+        gid = try identity(user.gid, "process.user.gid")
+        for (index, group) in user.additionalGids.enumerated() {
+            additionalGroups.append(try identity(group, "process.user.additionalGids[\(index)]"))
+        }
+        guard let mask = user.umask else { return }
+        guard mask <= 0o777 else {
+            throw InvalidSpec(keyPath: "process.user.umask", problem: "\(mask) has bits beyond 511 (0777)")
+        }
+        umask = mask
     }
 
     private mutating func setEnvironment(_ entries: [String]) throws(InvalidSpec) {
@@ -151,13 +161,29 @@ extension ProcessPlan {
         capabilities.permitted = set(sets.permitted)
         capabilities.inheritable = set(sets.inheritable)
         capabilities.ambient = set(sets.ambient)
-        let usable = capabilities.ambient.intersection(capabilities.inheritable).intersection(capabilities.permitted)
         for name in unknown { warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"") }
-        for name in capabilities.ambient.subtracting(usable).memberNames {
-            warnings.append("process.capabilities.ambient: ignoring \(name), which is not permitted and inheritable")
+        // capabilities(7): what the kernel would refuse as a whole is left out one by one.
+        limit(\.effective, "effective", to: capabilities.permitted, "permitted")
+        limit(\.inheritable, "inheritable", to: capabilities.bounding, "in the bounding set")
+        limit(
+            \.ambient, "ambient", to: capabilities.inheritable.intersection(capabilities.permitted),
+            "permitted and inheritable")
+    }
+
+    private mutating func limit(
+        _ set: WritableKeyPath<Capabilities, CapabilitySet>, _ key: String, to allowed: CapabilitySet, _ reason: String
+    ) {
+        for name in capabilities[keyPath: set].subtracting(allowed).memberNames {
+            warnings.append("process.capabilities.\(key): ignoring \(name), which is not \(reason)")
         }
-        capabilities.ambient = usable
-        capabilities.effective.formIntersection(capabilities.permitted)
+        capabilities[keyPath: set].formIntersection(allowed)
+    }
+
+    /// What the config grants in vain because the runtime does not have it itself, a sentence each.
+    package func warnings(grantedBy own: CapabilitySet) -> [String] {
+        capabilities.permitted.subtracting(own).memberNames.map {
+            "process.capabilities.permitted: ignoring \($0), which the runtime does not have itself"
+        }
     }
 
     private static func limits(_ limits: [POSIXRlimit]) throws(InvalidSpec) -> [Limit] {
@@ -178,4 +204,10 @@ extension ProcessPlan {
         }
         return result
     }
+}
+
+/// A user or group id; the last number means "no change" to the kernel, so that nobody would become it. setresuid(2).
+func identity(_ id: UInt32, _ key: String) throws(InvalidSpec) -> UInt32 {
+    guard id != .max else { throw InvalidSpec(keyPath: key, problem: "\(id) is no id") }
+    return id
 }

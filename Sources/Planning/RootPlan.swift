@@ -10,10 +10,17 @@ package struct RootPlan: Equatable, Sendable {
     package var isReadOnly: Bool
     /// What the config asks for by `rootfsPropagation`; nil for the default.
     package var propagation: MountStep.PropagationChange?
-    package var maskedPaths: [String]
-    package var readonlyPaths: [String]
+    package var maskedPaths: [ProtectedPath]
+    package var readonlyPaths: [ProtectedPath]
     /// Move the mount and chroot instead of pivot_root(2): for a rootfs on the initial ramdisk.
     package var withoutPivot: Bool
+}
+
+/// A path in the container that is hidden or made read-only.
+package struct ProtectedPath: Equatable, Sendable {
+    /// Where the config names it, such as `linux.maskedPaths[2]`.
+    package var key: String
+    package var path: String
 }
 
 extension RootPlan {
@@ -26,8 +33,9 @@ extension RootPlan {
         }
         isReadOnly = root.readonly
         propagation = try Self.propagation(linux.rootfsPropagation)
-        maskedPaths = try Self.paths(linux.maskedPaths, "linux.maskedPaths")
-        readonlyPaths = try Self.paths(linux.readonlyPaths, "linux.readonlyPaths")
+        maskedPaths = try Self.paths(linux.maskedPaths, "linux.maskedPaths", root: "the root itself cannot be hidden")
+        readonlyPaths = try Self.paths(
+            linux.readonlyPaths, "linux.readonlyPaths", root: "the root itself is made read-only by root.readonly")
         self.withoutPivot = withoutPivot
     }
 
@@ -41,18 +49,19 @@ extension RootPlan {
         return MountStep.PropagationChange(kind: kind, recursive: recursive)
     }
 
-    private static func paths(_ paths: [String], _ key: String) throws(InvalidSpec) -> [String] {
-        var seen: [String] = []
+    // What is named twice is done once: a second mask would only lie on the first.
+    private static func paths(_ paths: [String], _ key: String, root: String) throws(InvalidSpec) -> [ProtectedPath] {
+        var seen: Set<String> = []
+        var result: [ProtectedPath] = []
+        result.reserveCapacity(paths.count)
         for (index, path) in paths.enumerated() {
             guard path.hasPrefix("/") else {
                 throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "\"\(path)\" is not an absolute path")
             }
             let clean = cleanPath(path)
-            guard clean != "/" else {
-                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "the root itself cannot be hidden")
-            }
-            seen.append(clean)
+            guard clean != "/" else { throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: root) }
+            if seen.insert(clean).inserted { result.append(ProtectedPath(key: "\(key)[\(index)]", path: clean)) }
         }
-        return seen
+        return result
     }
 }

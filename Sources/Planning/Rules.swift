@@ -25,8 +25,13 @@ package enum Rules {
         guard !spec.ociVersion.isEmpty else {
             throw InvalidSpec(keyPath: "ociVersion", problem: "must not be empty")
         }
-        let major = spec.ociVersion.prefix { $0 != "." }
-        guard major == "1" else {
+        // semver.org: three numbers, then perhaps a pre-release or a build.
+        let core = spec.ociVersion.prefix { $0 != "-" && $0 != "+" }
+        let numbers = core.split(separator: ".", omittingEmptySubsequences: false)
+        guard numbers.count == 3, numbers.allSatisfy({ UInt32($0) != nil && $0.first != "+" }) else {
+            throw InvalidSpec(keyPath: "ociVersion", problem: "\"\(spec.ociVersion)\" is no semantic version")
+        }
+        guard numbers[0] == "1" else {
             throw InvalidSpec(
                 keyPath: "ociVersion", problem: "version \"\(spec.ociVersion)\" is not supported; 1.x versions are")
         }

@@ -1,6 +1,6 @@
 // How a process is scheduled and where its memory lies: policy, priorities, affinity, personality, NUMA policy.
 
-package import OCISpec
+internal import OCISpec
 
 /// Scheduling of a process, each part absent unless the config has it.
 package struct SchedulingPlan: Equatable, Sendable {
@@ -78,17 +78,41 @@ extension SchedulingPlan {
             throw InvalidSpec(
                 keyPath: "process.scheduler.priority", problem: "has a meaning only for SCHED_FIFO and SCHED_RR")
         }
-        guard let priority = UInt32(exactly: scheduler.priority) else {
-            throw InvalidSpec(keyPath: "process.scheduler.priority", problem: "must not be negative")
-        }
-        if scheduler.runtime != 0 || scheduler.deadline != 0 || scheduler.period != 0, policy.1 != 6 {
+        if policy.1 == 1 || policy.1 == 2, !(1...99).contains(scheduler.priority) {
             throw InvalidSpec(
-                keyPath: "process.scheduler",
-                problem: "runtime, deadline and period have a meaning only for SCHED_DEADLINE")
+                keyPath: "process.scheduler.priority",
+                problem: "must be from 1 to 99 for \(policy.0), found \(scheduler.priority)")
         }
+        let priority = UInt32(scheduler.priority)
+        try deadline(scheduler, isDeadline: policy.1 == 6)
         return Attributes(
             policy: policy.1, flags: flags, nice: scheduler.nice, priority: priority, runtime: scheduler.runtime,
             deadline: scheduler.deadline, period: scheduler.period)
+    }
+
+    private static func deadline(_ scheduler: Scheduler, isDeadline: Bool) throws(InvalidSpec) {
+        guard isDeadline else {
+            for (key, value) in [
+                ("runtime", scheduler.runtime), ("deadline", scheduler.deadline), ("period", scheduler.period),
+            ] where value != 0 {
+                throw InvalidSpec(keyPath: "process.scheduler.\(key)", problem: "has a meaning only for SCHED_DEADLINE")
+            }
+            return
+        }
+        // sched(7): runtime <= deadline <= period, and a period of zero is the deadline.
+        for (key, value) in [("runtime", scheduler.runtime), ("deadline", scheduler.deadline)] where value == 0 {
+            throw InvalidSpec(keyPath: "process.scheduler.\(key)", problem: "is required for SCHED_DEADLINE")
+        }
+        guard scheduler.runtime <= scheduler.deadline else {
+            throw InvalidSpec(
+                keyPath: "process.scheduler.runtime",
+                problem: "\(scheduler.runtime) is more than the deadline \(scheduler.deadline)")
+        }
+        guard scheduler.period == 0 || scheduler.deadline <= scheduler.period else {
+            throw InvalidSpec(
+                keyPath: "process.scheduler.deadline",
+                problem: "\(scheduler.deadline) is more than the period \(scheduler.period)")
+        }
     }
 
     private static func ioPriority(_ value: LinuxIOPriority) throws(InvalidSpec) -> Int32 {
@@ -136,6 +160,7 @@ extension SchedulingPlan {
             value |= flag.1
         }
         let nodes = try numberList(policy.nodes, "linux.memoryPolicy.nodes", below: 1024)
+        try memoryFlags(value, mode: mode.0, hasNodes: !nodes.isEmpty)
         if nodes.isEmpty, mode.1 != 0, mode.1 != 4, mode.1 != 1 {
             throw InvalidSpec(keyPath: "linux.memoryPolicy.nodes", problem: "\(mode.0) needs at least one node")
         }
@@ -147,26 +172,23 @@ extension SchedulingPlan {
         return MemoryPolicy(mode: value, nodes: words)
     }
 
+    // set_mempolicy(2): both say how nodes are to be understood, and exclude each other.
+    private static func memoryFlags(_ value: Int32, mode: String, hasNodes: Bool) throws(InvalidSpec) {
+        let understanding = memoryFlags.filter { $0.0 != "MPOL_F_NUMA_BALANCING" && value & $0.1 != 0 }
+        guard let first = understanding.first else { return }
+        guard understanding.count == 1 else {
+            throw InvalidSpec(
+                keyPath: "linux.memoryPolicy.flags",
+                problem: "\(understanding.map(\.0).joined(separator: " and ")) exclude each other")
+        }
+        guard hasNodes else {
+            throw InvalidSpec(
+                keyPath: "linux.memoryPolicy.flags", problem: "\(first.0) has no meaning for \(mode) without nodes")
+        }
+    }
+
     private static func affinity(_ text: String?, _ key: String) throws(InvalidSpec) -> [Int]? {
         guard let text, !text.isEmpty else { return nil }
         return try numberList(text, key, below: 1 << 16)
     }
-}
-
-/// The numbers of a list such as `0-3,7`, as the kernel writes CPUs and nodes. cpuset(7), "List format".
-package func numberList(_ text: String, _ key: String, below limit: Int) throws(InvalidSpec) -> [Int] {
-    guard !text.isEmpty else { return [] }
-    var numbers: [Int] = []
-    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-        let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-            .map { Int(String($0).filter { $0 != " " }) }
-        guard let first = ends.first ?? nil, let last = ends.last ?? nil, first >= 0, first <= last else {
-            throw InvalidSpec(keyPath: key, problem: "\"\(part)\" is neither a number nor a range")
-        }
-        guard last < limit else {
-            throw InvalidSpec(keyPath: key, problem: "\(last) is more than \(limit - 1)")
-        }
-        numbers.append(contentsOf: first...last)
-    }
-    return numbers
 }

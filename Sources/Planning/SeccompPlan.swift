@@ -92,8 +92,14 @@ extension SeccompPlan {
         if listenerMetadata != nil, listenerPath == nil {
             throw InvalidSpec(keyPath: "\(key).listenerMetadata", problem: "needs a listenerPath")
         }
-        if notifies, listenerPath == nil {
-            throw InvalidSpec(keyPath: "\(key).listenerPath", problem: "is required by SCMP_ACT_NOTIFY")
+        if notifies {
+            guard let listenerPath else {
+                throw InvalidSpec(keyPath: "\(key).listenerPath", problem: "is required by SCMP_ACT_NOTIFY")
+            }
+            guard listenerPath.hasPrefix("/") else {
+                throw InvalidSpec(
+                    keyPath: "\(key).listenerPath", problem: "\"\(listenerPath)\" is not an absolute path")
+            }
         }
         if let flags, flags.contains(.waitKillable), !notifies {
             throw InvalidSpec(
@@ -134,9 +140,9 @@ extension SeccompPlan {
     private mutating func addRules(_ rule: LinuxSyscall, _ key: String) throws(InvalidSpec) {
         guard !rule.names.isEmpty else { throw InvalidSpec(keyPath: "\(key).names", problem: "must not be empty") }
         let action = try Self.action(rule.action, rule.errnoRet, "\(key).action", "\(key).errnoRet")
-        // The runtime itself writes while its listener is not yet in the agent's hands.
-        if action == Self.notify, rule.names.contains("write") {
-            throw InvalidSpec(keyPath: "\(key).action", problem: "SCMP_ACT_NOTIFY cannot be used for write")
+        // With these a runtime passes the listener on: nobody could answer the notification yet.
+        if action == Self.notify, let name = rule.names.first(where: { $0 == "write" || $0 == "sendmsg" }) {
+            throw InvalidSpec(keyPath: "\(key).action", problem: "SCMP_ACT_NOTIFY cannot be used for \(name)")
         }
         var comparisons: [Comparison] = []
         for (index, argument) in rule.args.enumerated() {

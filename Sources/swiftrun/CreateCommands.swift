@@ -2,6 +2,7 @@
 
 internal import ContainerRuntime
 internal import Glibc
+internal import OCISpec
 
 private let creationOptions: [Option] = [
     .value("bundle", "b", "DIR", "the bundle (default: the working directory)"),
@@ -12,6 +13,8 @@ private let creationOptions: [Option] = [
     .flag("no-pivot", nil, "move the rootfs in place of pivot_root, for a rootfs on a ramdisk"),
     .flag("no-new-keyring", nil, "keep the caller's session keyring"),
     .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
+    .flag("dry-run", nil, "print what would be done, a line a step, and do nothing; needs no rights"),
+    .value("format", nil, "FORMAT", "of --dry-run: text or json (default text)"),
 ]
 
 extension Command {
@@ -20,6 +23,7 @@ extension Command {
         options: creationOptions, arguments: 1...1, isSealed: true
     ) { call throws(CommandError) in
         let options = try creation(call)
+        if call.options.has("dry-run") { return try dryRun(call, options, startsAtOnce: false) }
         try call.perform { () throws(Failure) in try call.runtime.create(options) }
         return 0
     }
@@ -33,11 +37,30 @@ extension Command {
         ], arguments: 1...1, isSealed: true
     ) { call throws(CommandError) in
         let options = try creation(call)
+        if call.options.has("dry-run") { return try dryRun(call, options, startsAtOnce: true) }
         var run = RunOptions()
         run.isDetached = call.options.has("detach")
         run.keeps = call.options.has("keep")
         run.withoutSubreaper = call.options.has("no-subreaper")
         return try call.perform { () throws(Failure) in try call.runtime.run(options, run) }
+    }
+
+    private static func dryRun(
+        _ call: Invocation, _ options: CreateOptions, startsAtOnce: Bool
+    ) throws(CommandError) -> Int32 {
+        let format = call.options.value("format") ?? "text"
+        guard format == "text" || format == "json" else {
+            throw .failure(Failure(.invalid, "invalid format: \(format) (text and json are known)"))
+        }
+        let dryRun = try call.perform { () throws(Failure) in
+            try call.runtime.dryRun(options, startsAtOnce: startsAtOnce)
+        }
+        if format == "json" {
+            printBytes(dryRun.json(indent: "  ") + [10])
+        } else {
+            for step in dryRun.steps { printLine(step) }
+        }
+        return 0
     }
 
     private static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {

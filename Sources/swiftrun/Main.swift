@@ -82,7 +82,7 @@ struct Swiftrun {
             guard command.arguments.contains(count) else {
                 throw .usage(UsageError(message: wrongCount(command)))
             }
-            if command.isSealed { try seal() }
+            if command.isSealed, !options.has("dry-run") { try seal() }
             return try command.run(
                 Invocation(
                     runtime: try makeRuntime(global, log), log: log, options: options,

@@ -15,6 +15,8 @@ struct clinux_clone {
     int cgroup_fd;
 };
 int clinux_clone3(const struct clinux_clone *arguments);
+// clone(2) on a copy of the stack; pidfd is set when flags hold CLONE_PIDFD
+int clinux_clone(uint64_t flags, int *pidfd);
 int clinux_unshare(uint64_t flags);
 int clinux_setns(int fd, int kinds);
 

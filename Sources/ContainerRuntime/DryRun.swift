@@ -1,0 +1,68 @@
+// `--dry-run`: the plans of a container, printed and not carried out.
+
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import Planning
+
+/// What would be done for a container.
+package struct DryRun: Sendable {
+    fileprivate let plan: ContainerPlan
+    fileprivate let cgroup: CgroupPlan
+    /// A line a step, in the order in which they would be taken.
+    package let steps: [String]
+}
+
+extension Runtime {
+    /// Decides what `create` would do, or `run` when the program starts at once; nothing is made and no right is needed.
+    /// - Throws: what `create` would refuse before it makes anything, but for what only the host's state decides.
+    package func dryRun(_ options: CreateOptions, startsAtOnce: Bool) throws(Failure) -> DryRun {
+        try StateStore.check(id: options.id)
+        let plans = try plan(options, try Bundle(directory: options.bundle, configName: options.configName))
+        return DryRun(
+            plan: plans.container, cgroup: plans.cgroup,
+            steps: plans.container.summary(
+                cgroup: plans.cgroup.summary.filter { !plans.cgroup.notes.contains($0) }, startsAtOnce: startsAtOnce))
+    }
+}
+
+extension DryRun: JSONEncodable {
+    /// An object of the steps in words, the plan, and the cgroup.
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("steps", steps)
+            writer.field("plan", plan)
+            writer.field("cgroup", CgroupDocument(plan: cgroup))
+        }
+    }
+}
+
+private struct CgroupDocument: JSONEncodable {
+    let plan: CgroupPlan
+
+    func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("driver", plan.location.driver.rawValue)
+            writer.field("hierarchy", plan.location.hierarchy.rawValue)
+            writer.field("unit", plan.location.unit)
+            writer.field("directories", plan.location.directories.map(\.fullPath))
+            writer.field("writes", plan.writes.map { Write(write: $0) })
+            writer.list("devices", plan.devices?.summary ?? [])
+            writer.list("notes", plan.notes)
+        }
+    }
+
+    private struct Write: JSONEncodable {
+        let write: CgroupWrite
+
+        func write(to writer: inout JSONWriter) {
+            writer.object { writer in
+                writer.field("controller", write.controller)
+                writer.field("file", write.file)
+                writer.field("value", write.value)
+                writer.field("key", write.key)
+            }
+        }
+    }
+}

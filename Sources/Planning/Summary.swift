@@ -1,0 +1,214 @@
+// What is going to be done, in words: a line a step, in the order in which the steps are taken.
+
+internal import enum Kernel.NamespaceKind
+internal import OCISpec
+
+extension ContainerPlan {
+    /// The steps from the first namespace to the program, a line each.
+    /// - Parameters:
+    ///   - cgroup: the lines about the cgroup, which is made before the container's first process.
+    ///   - startsAtOnce: whether the program runs without waiting for `start`.
+    package func summary(cgroup: [String] = [], startsAtOnce: Bool) -> [String] {
+        cgroup + namespaceLines + rootLines + processLines + startLines(startsAtOnce)
+    }
+
+    private var namespaceLines: [String] {
+        var lines: [String] = []
+        for joined in namespaces.joined where joined.kind == .pid || joined.kind == .time { lines.append(joined.summary) }
+        if namespaces.creates(.time) {
+            let offsets = namespaces.timeOffsets?.split(separator: "\n").joined(separator: ", ")
+            lines.append("make a time namespace" + (offsets.map { " with offsets \($0)" } ?? ""))
+        }
+        let cloned = namespaces.created.kinds.filter { $0 != .time && $0 != .cgroup }
+        lines.append(
+            cloned.isEmpty
+                ? "clone the init"
+                : "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces")
+        if let adjustment = process.oomScoreAdjustment { lines.append("write \(adjustment) to /proc/PID/oom_score_adj") }
+        if namespaces.creates(.user) {
+            lines.append("map uids \(Self.text(namespaces.uidMappings))")
+            lines.append("map gids \(Self.text(namespaces.gidMappings))")
+        }
+        for joined in namespaces.joined where joined.kind != .pid && joined.kind != .time { lines.append(joined.summary) }
+        if namespaces.creates(.cgroup) { lines.append("make a cgroup namespace") }
+        lines.append("begin a new session")
+        if namespaces.creates(.network) { lines.append("bring up the loopback interface") }
+        return lines
+    }
+
+    static func text(_ mappings: [LinuxIDMapping]) -> String {
+        mappings.map { "\($0.containerID):\($0.hostID):\($0.size)" }.joined(separator: ",")
+    }
+
+    private var rootLines: [String] {
+        var lines: [String] = []
+        let early = hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)
+        guard namespaces.has(.mount) else {
+            return early + ["chroot into \(root.path)"]
+        }
+        let propagation = root.propagation ?? MountStep.PropagationChange(kind: .slave, recursive: true)
+        lines.append("change the propagation of / to \(propagation.name)")
+        lines.append("open rootfs \(root.path)")
+        lines += mounts.map(\.summary)
+        lines += devices.nodes.map(\.summary) + devices.links.map(\.summary)
+        lines += early + hookLines("createContainer", hooks.createContainer)
+        lines.append(root.withoutPivot ? "move \(root.path) over /" : "pivot_root into \(root.path)")
+        if process.workingDirectory != "/" { lines.append("make \(process.workingDirectory) unless it is there") }
+        if process.hasTerminal { lines.append(terminalLine) }
+        for mount in mounts where mount.becomesReadOnlyLast { lines.append("make \(mount.destination) read-only") }
+        if root.isReadOnly { lines.append("make the rootfs read-only") }
+        return lines
+    }
+
+    private var terminalLine: String {
+        guard let rows = process.consoleRows, let columns = process.consoleColumns else {
+            return "make a terminal and bind it on /dev/console"
+        }
+        return "make a terminal of \(columns)x\(rows) and bind it on /dev/console"
+    }
+
+    private func hookLines(_ kind: String, _ hooks: [Hook], when: String = "") -> [String] {
+        hooks.map { hook in
+            let limit = hook.timeout.map { " (at most \($0) s)" } ?? ""
+            return "\(when)run \(kind) hook \(hook.path) \(quoted(hook.args.isEmpty ? [hook.path] : hook.args))\(limit)"
+        }
+    }
+
+    private var processLines: [String] {
+        var lines: [String] = []
+        if let hostname { lines.append("set the hostname to \(quoted(hostname))") }
+        if let domainname { lines.append("set the domainname to \(quoted(domainname))") }
+        if let profile = process.apparmorProfile { lines.append("use AppArmor profile \(quoted(profile))") }
+        if let label = process.selinuxLabel { lines.append("use SELinux label \(quoted(label))") }
+        lines += kernelParameters.map { "write \(quoted($0.value)) to /proc/sys/\($0.path)" }
+        if namespaces.has(.mount) {
+            lines += root.readonlyPaths.map { "make \($0.path) read-only if it is there" }
+            lines += root.maskedPaths.map { "mask \($0.path) if it is there" }
+        }
+        lines += process.scheduling.summary
+        if process.noNewPrivileges { lines.append("set no_new_privs") }
+        if process.needsHome { lines.append("set HOME from the container's /etc/passwd") }
+        if let seccomp, seccomp.notifies { lines.append(seccomp.summary) }
+        lines += process.identityLines
+        lines += process.limits.map { "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))" }
+        return lines
+    }
+
+    private func startLines(_ startsAtOnce: Bool) -> [String] {
+        var lines = startsAtOnce ? [] : ["wait for start"]
+        let late = seccomp.flatMap { $0.notifies ? nil : $0.summary }
+        if let late, !process.noNewPrivileges { lines.append(late) }
+        lines.append(process.capabilities.summary)
+        if let late, process.noNewPrivileges { lines.append(late) }
+        lines += hookLines("startContainer", hooks.startContainer)
+        lines.append("execute \(quoted(process.arguments)) with environment \(quoted(process.environment))")
+        lines += hookLines("poststart", hooks.poststart, when: "afterwards ")
+        lines += hookLines("poststop", hooks.poststop, when: "on delete ")
+        return lines
+    }
+}
+
+private func quoted(_ text: String) -> String { String(decoding: text.json(), as: UTF8.self) }
+private func quoted(_ texts: [String]) -> String { String(decoding: texts.json(), as: UTF8.self) }
+private func amount(_ limit: UInt64) -> String { limit == .max ? "unlimited" : String(limit) }
+
+extension NamespacePlan.Joined {
+    fileprivate var summary: String { "join \(kind.rawValue) namespace \(path)" }
+}
+
+extension DeviceStep {
+    /// `make device /dev/null (c 1:3, mode 0666)`.
+    package var summary: String {
+        if isBound { return "bind device \(path) of the host" }
+        let owner = uid == 0 && gid == 0 ? "" : ", owner \(uid):\(gid)"
+        if kind == .fifo { return "make FIFO \(path) (mode \(octal(mode))\(owner))" }
+        return "make device \(path) (\(kind == .block ? "b" : "c") \(major):\(minor), mode \(octal(mode))\(owner))"
+    }
+}
+
+extension DeviceLink {
+    /// `link /dev/fd to /proc/self/fd`.
+    package var summary: String { "link /dev/\(name) to \(target)" }
+}
+
+/// With a leading zero, as chmod(1) takes it.
+func octal(_ mode: UInt32) -> String {
+    let digits = String(mode, radix: 8)
+    return String(repeating: "0", count: max(1, 4 - digits.utf8.count)) + digits
+}
+
+extension ProcessPlan {
+    fileprivate var identityLines: [String] {
+        let bounding = capabilities.bounding.memberNames
+        let groups = additionalGroups.isEmpty ? "" : " and \(additionalGroups.map(String.init).joined(separator: ","))"
+        let places = candidates.count == 1 && candidates.first == arguments.first ? "" : " among \(quoted(candidates))"
+        return [
+            "limit the bounding set to \(bounding.isEmpty ? "nothing" : bounding.joined(separator: ","))",
+            "become user \(uid), group \(gid)\(groups), umask \(octal(umask))",
+            "chdir to \(workingDirectory)",
+            "find \(quoted(arguments.first ?? ""))\(places)",
+        ]
+    }
+}
+
+extension ProcessPlan.Capabilities {
+    /// The sets that the program starts with; those that are empty are left out.
+    fileprivate var summary: String {
+        let sets = [("effective", effective), ("permitted", permitted), ("inheritable", inheritable), ("ambient", ambient)]
+        let parts = sets.filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.memberNames.joined(separator: ","))" }
+        return parts.isEmpty ? "drop all capabilities" : "set capabilities: " + parts.joined(separator: "; ")
+    }
+}
+
+extension SchedulingPlan {
+    fileprivate var summary: [String] {
+        var lines: [String] = []
+        if let attributes {
+            let policy = Self.policies.first { $0.1 == attributes.policy }?.0 ?? ""
+            let flags = Self.schedulerFlags.filter { attributes.flags & $0.1 != 0 }.map { " " + $0.0 }.joined()
+            var text = "schedule by \(policy)\(flags)"
+            switch attributes.policy {
+            case 1, 2: text += ", priority \(attributes.priority)"
+            case 6: text += ", \(attributes.runtime) ns in \(attributes.deadline) of \(attributes.period) ns"
+            default: text += ", nice \(attributes.nice)"
+            }
+            lines.append(text)
+        }
+        if let ioPriority { lines.append("set I/O priority \(ioPriority & 7) of class \(ioPriority >> 13)") }
+        if let personality { lines.append("set personality \(personality == 8 ? "LINUX32" : "LINUX")") }
+        if let memoryPolicy { lines.append(memoryPolicy.summary) }
+        return lines
+    }
+}
+
+extension SchedulingPlan.MemoryPolicy {
+    fileprivate var summary: String {
+        let flags = SchedulingPlan.memoryFlags.filter { mode & $0.1 != 0 }
+        let plain = flags.reduce(mode) { $0 & ~$1.1 }
+        let name = SchedulingPlan.memoryModes.first { $0.1 == plain }?.0 ?? ""
+        let members = members.map(String.init).joined(separator: ",")
+        return "set memory policy \(name)\(flags.map { " " + $0.0 }.joined())"
+            + (members.isEmpty ? "" : " on nodes \(members)")
+    }
+
+    /// The numbers of the nodes.
+    var members: [Int] {
+        (0..<nodes.count * 64).filter { nodes[$0 / 64] & 1 << UInt64($0 % 64) != 0 }
+    }
+}
+
+extension SeccompPlan {
+    /// The name of an action with its number, such as `SCMP_ACT_ERRNO(1)`.
+    static func text(action: UInt32) -> String {
+        if action & 0xffff_0000 == errno { return "SCMP_ACT_ERRNO(\(action & 0xffff))" }
+        if action & 0xffff_0000 == trace { return "SCMP_ACT_TRACE(\(action & 0xffff))" }
+        return actions.first { $0.value == action }?.name ?? String(action)
+    }
+
+    fileprivate var summary: String {
+        let names = Self.knownFlags.filter { flags?.contains($0.value) ?? false }.map { ", " + $0.name }.joined()
+        let agent = notifies ? ", listener to \(listenerPath ?? "")" : ""
+        return "install a seccomp filter: \(Self.text(action: defaultAction)) by default, "
+            + "\(rules.count) \(rules.count == 1 ? "rule" : "rules")\(names)\(agent)"
+    }
+}

@@ -1,0 +1,129 @@
+// Throws changed configs at the decoder and the planner: each must give a value or an error, soon, and the same twice.
+
+internal import Cgroups
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+/// `config-fuzzer SEEDS SECONDS [SEED [INPUT]]`: the texts are made of the files of a folder; INPUT is where the one at
+/// work lies, so that it is at hand after a crash.
+@main
+struct ConfigFuzzer {
+    private static let usage = "usage: config-fuzzer FOLDER SECONDS [SEED [INPUT]]"
+    private static let longestCase: UInt32 = 10
+
+    static func main() throws {
+        let words = CommandLine.arguments
+        guard words.count >= 3, let seconds = Int(words[2]) else { return fail(usage) }
+        let seed = words.count > 3 ? UInt64(words[3]) : UInt64.random(in: 0...UInt64(UInt32.max))
+        guard let seed else { return fail(usage) }
+        let seeds = try configs(in: words[1])
+        guard !seeds.isEmpty else { return fail("\(words[1]) holds no .json files") }
+        print("seed \(seed), \(seeds.count) configs, \(seconds) s")
+        fflush(nil)
+        try run(Mutator(seeds: seeds, seed: seed), seconds: seconds, input: words.count > 4 ? words[4] : nil)
+    }
+
+    private static func configs(in folder: String) throws -> [[UInt8]] {
+        let directory = try OwnedDescriptor.open(folder, [.readOnly, .directory])
+        let names = try directoryEntries(directory.rawValue).map(\.name).filter { $0.hasSuffix(".json") }.sorted()
+        return try names.map { try readFile($0, at: directory.rawValue) }
+    }
+
+    private static func run(_ mutator: Mutator, seconds: Int, input: String?) throws {
+        var mutator = mutator
+        var tally = Tally()
+        let end = time(nil) + seconds
+        let file = try input.map { try OwnedDescriptor.open($0, [.writeOnly, .create, .truncate], mode: 0o600).relinquish() }
+        while tally.texts % 64 != 0 || time(nil) < end {
+            let text = mutator.next()
+            if let file {
+                ftruncate(file, 0)
+                _ = text.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
+            }
+            // A case that hangs is ended by the signal, and so is this program.
+            alarm(longestCase)
+            if let complaint = examine(text, &tally) {
+                return fail("\(complaint)\n\(String(decoding: text, as: UTF8.self))")
+            }
+        }
+        alarm(0)
+        print("\(tally.texts) texts: \(tally.decoded) decoded, \(tally.planned) planned; nothing found")
+    }
+
+    private struct Tally {
+        var texts = 0
+        var decoded = 0
+        var planned = 0
+    }
+
+    /// - Returns: what is wrong, if anything is.
+    private static func examine(_ text: [UInt8], _ tally: inout Tally) -> String? {
+        tally.texts += 1
+        let spec: Spec
+        do throws(InvalidSpec) {
+            spec = try Spec(config: text)
+        } catch {
+            return error.description.isEmpty ? "an error without a word" : nil
+        }
+        tally.decoded += 1
+        do throws(InvalidSpec) {
+            guard try Spec(config: spec.json()) == spec else { return "the config differs when it is written and read" }
+        } catch {
+            return "the config that was written is refused: \(error)"
+        }
+        for host in hosts {
+            do throws(InvalidSpec) {
+                let plan = try ContainerPlan(spec: spec, id: "fuzz", bundle: "/bundle", host: host)
+                if host == hosts[0] { tally.planned += 1 }
+                guard try ContainerPlan(spec: spec, id: "fuzz", bundle: "/bundle", host: host) == plan else {
+                    return "two plans of one config differ"
+                }
+                let lines = plan.summary(startsAtOnce: false) + [String(decoding: plan.json(), as: UTF8.self)]
+                if lines.contains(where: \.isEmpty) { return "a step without a word" }
+            } catch {
+                if error.keyPath.isEmpty || error.problem.isEmpty { return "an error without a key: \(error)" }
+            }
+        }
+        return examineCgroup(spec)
+    }
+
+    private static func examineCgroup(_ spec: Spec) -> String? {
+        for host in cgroupHosts {
+            do throws(CgroupFailure) {
+                let plan = try CgroupPlan(
+                    cgroupsPath: spec.linux?.cgroupsPath, containerID: "fuzz", resources: spec.linux?.resources,
+                    annotations: spec.annotations, driver: .cgroupfs, host: host)
+                for directory in plan.location.directories where directory.path.contains("..") {
+                    return "the cgroup \(directory.path) may lie anywhere"
+                }
+                if plan.summary.contains(where: \.isEmpty) { return "a cgroup step without a word" }
+            } catch {
+                if error.description.isEmpty { return "a cgroup error without a word" }
+            }
+        }
+        return nil
+    }
+
+    private static let hosts = [
+        HostFacts.root,
+        HostFacts(uid: 1000, gid: 1000, isInUserNamespace: true, cgroup: .unified(directory: "/sys/fs/cgroup/fuzz")),
+    ]
+
+    private static let cgroupHosts = [
+        CgroupHost(hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: "/sys/fs/cgroup")]),
+        CgroupHost(
+            hierarchy: .legacy,
+            mounts: ["cpu", "cpuset", "memory", "pids", "devices", "blkio"].map {
+                CgroupMount(controllers: [$0], path: "/sys/fs/cgroup/\($0)")
+            }),
+    ]
+
+    private static func fail(_ text: String) {
+        print(text)
+        exit(1)
+    }
+}
