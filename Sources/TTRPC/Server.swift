@@ -1,0 +1,75 @@
+// Services by name, and the connections that call them.
+
+internal import Glibc
+package import NIOCore
+internal import NIOPosix
+
+/// A ttrpc server. It lives on one event loop and is used there only.
+package final class Server {
+    package typealias Handler = (Call) -> Void
+
+    let eventLoop: any EventLoop
+    private var services: [String: [String: Handler]] = [:]
+    private var listener: (any Channel)?
+
+    /// Must be called on the event loop.
+    package init(on eventLoop: any EventLoop) {
+        eventLoop.preconditionInEventLoop()
+        self.eventLoop = eventLoop
+    }
+
+    /// Offers the methods of a service under its full name.
+    package func register(_ service: String, _ methods: [String: Handler]) {
+        services[service] = methods
+    }
+
+    /// Accepts connections from a listening stream socket, which the server owns from now on.
+    ///
+    /// A peer whose user or group is another than ours is dropped without a word.
+    package func listen(adopting socket: CInt) -> EventLoopFuture<Void> {
+        let me = NIOLoopBound(self, eventLoop: eventLoop)
+        return ServerBootstrap(group: eventLoop)
+            .childChannelInitializer { channel in
+                Server.requireOwnPeer(channel).flatMapThrowing {
+                    try channel.pipeline.syncOperations.addHandler(ServerConnection(me.value))
+                }
+            }
+            .withBoundSocket(socket)
+            .map { me.value.listener = $0 }
+    }
+
+    /// Stops accepting; connections that exist go on.
+    package func stopListening() {
+        listener?.close(promise: nil)
+        listener = nil
+    }
+
+    func handler(of request: Request) throws(Status) -> Handler {
+        guard let service = services[request.service] else {
+            throw Status(.unimplemented, "service \(request.service)")
+        }
+        guard let handler = service[request.method] else { throw Status(.unimplemented, "method \(request.method)") }
+        return handler
+    }
+
+    /// The socket's file mode keeps strangers out too; this holds even when its directory was opened up.
+    private static func requireOwnPeer(_ channel: any Channel) -> EventLoopFuture<Void> {
+        guard let socket = channel as? any SocketOptionProvider else {
+            return channel.eventLoop.makeFailedFuture(Status(.permissionDenied, "peer without credentials"))
+        }
+        let peer: EventLoopFuture<PeerCredentials> = socket.unsafeGetSocketOption(
+            level: .socket, name: .init(rawValue: SO_PEERCRED))
+        return peer.flatMapThrowing { peer in
+            guard peer.user == geteuid(), peer.group == getegid() else {
+                throw Status(.permissionDenied, "peer is user \(peer.user), group \(peer.group)")
+            }
+        }
+    }
+}
+
+/// `struct ucred` of unix(7), which Swift's Glibc module hides.
+private struct PeerCredentials: Sendable {
+    var process: pid_t = 0
+    var user: uid_t = 0
+    var group: gid_t = 0
+}
