@@ -72,7 +72,7 @@ let package = Package(
 
         // The shim: wire, messages, service, entry point.
         .target(name: "TTRPC", dependencies: ["Kernel"] + nio, swiftSettings: strict),
-        .target(name: "ShimAPI", dependencies: [protobuf]),
+        .target(name: "ShimAPI", dependencies: [protobuf], exclude: ["Protos"]),
         .target(
             name: "Shim",
             dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", system, protobuf] + nio,

@@ -1,6 +1,8 @@
 // One call that a server was asked to answer.
 
-/// A call in flight; whoever holds it answers it once, now or later. Used on the event loop only.
+/// A call in flight; whoever holds it answers it once, now or later.
+///
+/// Used on the event loop only.
 package final class Call {
     package let method: String
     package let payload: [UInt8]

@@ -3,7 +3,9 @@
 package import NIOCore
 internal import NIOPosix
 
-/// A ttrpc client over one connection. It lives on one event loop and is used there only.
+/// A ttrpc client over one connection.
+///
+/// It lives on one event loop and is used there only.
 package final class Client {
     package typealias Completion = (Result<[UInt8], Status>) -> Void
 
@@ -35,7 +37,9 @@ package final class Client {
             }
     }
 
-    /// Calls a method. The completion runs once: with the answer, or with why there will be none.
+    /// Calls a method.
+    ///
+    /// The completion runs once: with the answer, or with why there will be none.
     package func call(_ request: Request, timeout: TimeAmount?, completion: @escaping Completion) {
         guard channel.isActive, nextStream < .max else {
             return completion(.failure(Status(.unavailable, "connection closed")))

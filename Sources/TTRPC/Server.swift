@@ -4,7 +4,9 @@ internal import Glibc
 package import NIOCore
 internal import NIOPosix
 
-/// A ttrpc server. It lives on one event loop and is used there only.
+/// A ttrpc server.
+///
+/// It lives on one event loop and is used there only.
 package final class Server {
     package typealias Handler = (Call) -> Void
 

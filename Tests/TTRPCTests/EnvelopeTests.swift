@@ -5,7 +5,7 @@ import TTRPC
 import Testing
 
 @Suite struct EnvelopeTests {
-    /// `service: "s" method: "m" payload: 01 timeout_nano: 300 metadata {key: "k" value: "v"}`
+    // service: "s" method: "m" payload: 01 timeout_nano: 300 metadata {key: "k" value: "v"}
     private let requestBytes: [UInt8] = [
         0x0a, 1, 0x73, 0x12, 1, 0x6d, 0x1a, 1, 1, 0x20, 0xac, 0x02, 0x2a, 6, 0x0a, 1, 0x6b, 0x12, 1, 0x76,
     ]
