@@ -126,6 +126,12 @@ int clinux_epoll_ctl(int epfd, int operation, int fd, uint32_t events, uint64_t 
     struct epoll_event event = {.events = events, .data.u64 = data};
     return epoll_ctl(epfd, operation, fd, &event);
 }
+int clinux_epoll_wait(int epfd, uint64_t *data, int room, int timeout) {
+    struct epoll_event events[64];
+    int count = epoll_wait(epfd, events, room < 64 ? room : 64, timeout);
+    for (int i = 0; i < count; i++) data[i] = events[i].data.u64;
+    return count;
+}
 int clinux_inotify_init1(int flags) { return inotify_init1(flags); }
 int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask) { return inotify_add_watch(fd, path, mask); }
 
@@ -157,6 +163,12 @@ int clinux_set_signal_default(int signal) {
 }
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old) {
     return (int)syscall(SYS_rt_sigprocmask, how, &mask, old, sizeof mask);
+}
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+int clinux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path) {
+    return posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
 int clinux_setresuid(uid_t uid) { return (int)syscall(SYS_setresuid, uid, uid, uid); }

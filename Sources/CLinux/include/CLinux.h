@@ -4,6 +4,7 @@
 #define CLINUX_H
 
 #include <stddef.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -70,6 +71,8 @@ int clinux_eventfd(unsigned int value, int flags);
 int clinux_signalfd(int fd, uint64_t mask, int flags);
 int clinux_epoll_create1(int flags);
 int clinux_epoll_ctl(int epfd, int operation, int fd, uint32_t events, uint64_t data);
+// epoll_wait(2) for at most 64 events, of which only the data comes back
+int clinux_epoll_wait(int epfd, uint64_t *data, int room, int timeout);
 int clinux_inotify_init1(int flags);
 int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask);
 int clinux_connect_unix(int fd, const char *path, size_t length);
@@ -93,6 +96,9 @@ int clinux_getpid(void);
 int clinux_kill(pid_t pid, int signal);
 int clinux_set_signal_default(int signal);
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old);
+// GNU's additions to posix_spawn(3); like all of that family they return the error
+int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+int clinux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
 
 // Identity and limits
 int clinux_setresuid(uid_t uid);
