@@ -1,0 +1,91 @@
+// What the shim reads from a bundle and leaves in it.
+
+internal import FoundationEssentials
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import SystemPackage
+
+/// A container's directory, as containerd made it.
+struct Bundle {
+    let path: String
+
+    var rootfs: String { path + "/rootfs" }
+    var initPIDFile: String { path + "/init.pid" }
+    func pidFile(ofExec id: String) -> String { "\(path)/\(id).pid" }
+
+    /// The facts of the configuration that are the shim's business.
+    func configuration() throws(ShimFailure) -> BundleConfiguration {
+        let file = path + "/config.json"
+        let bytes = try during("open \(file)") { () throws(Errno) in try readFile(file) }
+        do { return try BundleConfiguration(json: bytes) } catch { throw ShimFailure("\(file): \(error)") }
+    }
+
+    /// The process id that the runtime wrote.
+    static func processID(in file: String) throws(ShimFailure) -> pid_t {
+        let text = try during("open \(file)") { () throws(Errno) in try readText(file) }
+        guard let process = pid_t(text.prefix { !$0.isNewline }), process > 0 else {
+            throw ShimFailure("\(file): expected a process id")
+        }
+        return process
+    }
+
+    // MARK: the record that `delete` works from
+
+    private var recordFile: String { path + "/swift-shim.options" }
+
+    /// Notes the options with which containers of this bundle are made; written before anything is made, so that a
+    /// later `delete` finds whatever there is, and removed when nothing is left.
+    func record(_ options: RuncOptions) throws(ShimFailure) {
+        let bytes: [UInt8] = (try? options.serializedBytes()) ?? []
+        let file = recordFile
+        try during("write \(file)") { () throws(Errno) in
+            let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
+            try writeAll(bytes, to: descriptor.rawValue)
+        }
+    }
+
+    /// The options noted by `record`, or nothing when there is nothing to clean up.
+    func recordedOptions() -> RuncOptions? {
+        guard let bytes = try? readFile(recordFile) else { return nil }
+        return try? RuncOptions(serializedBytes: bytes)
+    }
+
+    func removeRecord() { unlink(recordFile) }
+}
+
+/// The facts of a `config.json` that are the shim's business.
+struct BundleConfiguration: JSONDecodable {
+    var annotations: [String: String]
+    /// Whether the container's first process is the first of a process id namespace, whose end ends all others.
+    var hasOwnProcessNamespace: Bool
+
+    init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+        annotations = try cursor.optional("annotations") ?? [:]
+        let linux: LinuxSection? = try cursor.optional("linux")
+        hasOwnProcessNamespace = linux?.namespaces.contains { $0.type == "pid" && $0.path == "" } ?? false
+    }
+
+    /// What containers of one pod have in common; they share one shim.
+    var group: String? {
+        annotations["io.containerd.runc.v2.group"] ?? annotations["io.kubernetes.cri.sandbox-id"]
+    }
+
+    private struct LinuxSection: JSONDecodable {
+        var namespaces: [Namespace]
+        init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+            namespaces = try cursor.optional("namespaces") ?? []
+        }
+    }
+
+    private struct Namespace: JSONDecodable {
+        var type: String
+        var path: String
+        init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+            type = try cursor.required("type")
+            path = try cursor.optional("path") ?? ""
+        }
+    }
+}

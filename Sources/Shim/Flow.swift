@@ -1,0 +1,123 @@
+// One direction of one stream: bytes from a descriptor to another.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A source, a destination, and what is on its way between them.
+final class Flow {
+    enum Next { case awaitSource, awaitDestination, finish }
+
+    let id: Relay.FlowID
+    let source: Int32
+    let destination: Int32
+    var isSourceKnown = false
+    var isDestinationKnown = false
+
+    private var canSplice = true
+    /// How often in a row splice(2) stood still although both sides were ready.
+    private var stalls = 0
+    /// Bytes that were read and could not be written yet; only without splice(2).
+    private var rest: [UInt8] = []
+
+    /// Takes over two descriptors, which must be non-blocking as far as they can block.
+    init(_ id: Relay.FlowID, from source: Int32, to destination: Int32) {
+        self.id = id
+        self.source = source
+        self.destination = destination
+    }
+
+    /// Closes both descriptors; the last thing that happens to a flow.
+    func close() {
+        Glibc.close(source)
+        Glibc.close(destination)
+    }
+
+    private static let chunk = 64 << 10
+
+    /// Carries what can be carried now, though not for ever: other flows want their turn.
+    func carry(with buffer: inout [UInt8]) -> Next {
+        for _ in 0..<16 {
+            let next = canSplice ? splice() : copy(with: &buffer)
+            if let next { return next }
+        }
+        return .awaitSource
+    }
+
+    /// One splice(2); nothing means that there may be more.
+    private func splice() -> Next? {
+        let moveNonBlocking: UInt32 = 3  // SPLICE_F_MOVE, SPLICE_F_NONBLOCK
+        do throws(Errno) {
+            let moved = try checked {
+                clinux_splice(source, destination, Flow.chunk, moveNonBlocking)
+            }
+            stalls = 0
+            return moved == 0 ? .finish : nil
+        } catch .wouldBlock {
+            return whichBlocks()
+        } catch .invalidArgument {
+            // Neither side is a pipe, or the file is open for appending.
+            canSplice = false
+            return nil
+        } catch {
+            return .finish
+        }
+    }
+
+    /// Which side a splice stands still for.
+    private func whichBlocks() -> Next? {
+        var sides = [
+            pollfd(fd: source, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: destination, events: Int16(POLLOUT), revents: 0),
+        ]
+        poll(&sides, 2, 0)
+        if sides[0].revents == 0 { return .awaitSource }
+        if sides[1].revents == 0 { return .awaitDestination }
+        // Something has changed meanwhile; or else the kernel cannot splice these after all.
+        stalls += 1
+        canSplice = stalls < 8
+        return nil
+    }
+
+    private func copy(with buffer: inout [UInt8]) -> Next? {
+        if !rest.isEmpty { return writeRest() }
+        if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Flow.chunk) }
+        do throws(Errno) {
+            let count = try buffer.withUnsafeMutableBufferPointer { bytes throws(Errno) -> Int in
+                try checked { read(source, bytes.baseAddress, bytes.count) }
+            }
+            if count == 0 { return .finish }
+            let written = try buffer.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
+                try Self.write(UnsafeBufferPointer(rebasing: bytes[..<count]), to: destination)
+            }
+            rest = Array(buffer[written..<count])
+            return nil
+        } catch .wouldBlock {
+            return .awaitSource
+        } catch {
+            return .finish
+        }
+    }
+
+    private func writeRest() -> Next? {
+        do throws(Errno) {
+            let written = try rest.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
+                try Self.write(bytes, to: destination)
+            }
+            rest.removeFirst(written)
+            return rest.isEmpty ? nil : .awaitDestination
+        } catch {
+            return .finish
+        }
+    }
+
+    /// Writes as much as the destination takes now.
+    private static func write(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) throws(Errno) -> Int {
+        do throws(Errno) {
+            return try checked { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
+        } catch .wouldBlock {
+            return 0
+        }
+    }
+}

@@ -1,0 +1,206 @@
+// The standard streams of one process in a container, from the client's end to the container's.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import NIOCore
+internal import SystemPackage
+
+/// What all streams of a shim share.
+final class StreamSupport {
+    let loop: Loop
+    let reaper: Reaper
+    let namespace: String
+    /// Where console sockets are made.
+    let directory: String
+    private var relay: Relay?
+    private var endings: [Relay.FlowID: () -> Void] = [:]
+    private var consoles = 0
+
+    init(loop: Loop, reaper: Reaper, namespace: String, directory: String) {
+        self.loop = loop
+        self.reaper = reaper
+        self.namespace = namespace
+        self.directory = directory
+    }
+
+    func makeConsoleSocket() throws(ShimFailure) -> ConsoleSocket {
+        consoles += 1
+        return try ConsoleSocket(in: directory, number: consoles)
+    }
+
+    /// Carries a stream; the body runs when it has ended.
+    func carry(
+        from source: consuming OwnedDescriptor, to destination: consuming OwnedDescriptor, ended: @escaping () -> Void
+    ) throws(ShimFailure) -> Relay.FlowID {
+        let flow = try theRelay().carry(from: source, to: destination)
+        endings[flow] = ended
+        return flow
+    }
+
+    func stop(_ flow: Relay.FlowID) { relay?.stop(flow) }
+
+    private func theRelay() throws(ShimFailure) -> Relay {
+        if let relay { return relay }
+        let me = NIOLoopBound(self, eventLoop: loop.eventLoop)
+        let eventLoop = loop.eventLoop
+        let relay = try during("start the relay") { () throws(Errno) in
+            try Relay(ended: { flow in
+                eventLoop.execute { me.value.endings.removeValue(forKey: flow)?() }
+            })
+        }
+        self.relay = relay
+        return relay
+    }
+}
+
+/// The streams of one process.
+///
+/// Made before the runtime is called (`StreamPreparation`), attached when it has started the process, closed when the
+/// process is deleted.
+final class ProcessStreams {
+    private let support: StreamSupport
+
+    // The container's ends, until the runtime has taken them over.
+    var containerInput: OwnedDescriptor?
+    var containerOutput: OwnedDescriptor?
+    var containerError: OwnedDescriptor?
+    var consoleSocket: ConsoleSocket?
+
+    // Our ends of pipes and the clients' ends, until they are attached.
+    var input = StreamPair()
+    var output = StreamPair()
+    var error = StreamPair()
+
+    /// Keeps the end of input away until the client asks for it.
+    var inputWriter: OwnedDescriptor?
+    var logger: Logger?
+
+    private var master: OwnedDescriptor?
+    private var flows: Set<Relay.FlowID> = []
+    private var outputFlows: Set<Relay.FlowID> = []
+    private var afterDraining: [() -> Void] = []
+    private var isClosed = false
+
+    init(_ support: StreamSupport) { self.support = support }
+
+    /// What the runtime is given.
+    var runtimeStreams: RuntimeCalls.Streams {
+        var streams = RuntimeCalls.Streams()
+        if let number = containerInput?.rawValue { streams.input = number }
+        if let number = containerOutput?.rawValue { streams.output = number }
+        if let number = containerError?.rawValue { streams.error = number }
+        return streams
+    }
+
+    /// Starts to carry, once the runtime has started the process.
+    func attach() throws(ShimFailure) {
+        closeContainerEnds()
+        if let socket = consoleSocket.take() { try attachTerminal(socket) }
+        try attach(&input, isOutput: false)
+        try attach(&output, isOutput: true)
+        try attach(&error, isOutput: true)
+    }
+
+    private func attachTerminal(_ socket: ConsoleSocket) throws(ShimFailure) {
+        let master = try socket.receiveMaster()
+        try during("set up the terminal") { () throws(Errno) in
+            try master.makeNonBlocking()
+            if output.destination != nil { output.source = try master.duplicate() }
+            if input.source != nil { input.destination = try master.duplicate() }
+        }
+        self.master = consume master
+    }
+
+    private func attach(_ pair: inout StreamPair, isOutput: Bool) throws(ShimFailure) {
+        guard let source = pair.source.take(), let destination = pair.destination.take() else { return }
+        var started: Relay.FlowID = 0
+        started = try support.carry(from: source, to: destination) { [weak self] in self?.ended(started) }
+        flows.insert(started)
+        if isOutput { outputFlows.insert(started) }
+    }
+
+    private func ended(_ flow: Relay.FlowID) {
+        flows.remove(flow)
+        outputFlows.remove(flow)
+        if outputFlows.isEmpty { tellDrained() }
+    }
+
+    private func closeContainerEnds() {
+        containerInput = nil
+        containerOutput = nil
+        containerError = nil
+    }
+
+    // MARK: while it runs
+
+    /// Lets the end of input come, after what is still on its way.
+    func closeInput() { inputWriter = nil }
+
+    /// Sets the size of the terminal, if there is one.
+    func resize(width: UInt32, height: UInt32) throws(ShimFailure) {
+        guard let number = master?.rawValue else { return }
+        var size = winsize(
+            ws_row: UInt16(clamping: height), ws_col: UInt16(clamping: width), ws_xpixel: 0, ws_ypixel: 0)
+        try during("resize the terminal") { () throws(Errno) in
+            try checked { clinux_ioctl(number, UInt(TIOCSWINSZ), &size) }
+        }
+    }
+
+    // MARK: the end
+
+    /// Runs a body when all output has been carried, or after a limit.
+    func whenDrained(within limit: TimeAmount, _ body: @escaping () -> Void) {
+        if outputFlows.isEmpty, logger == nil { return body() }
+        var isDone = false
+        var deadline: Scheduled<Void>?
+        let finish = {
+            if isDone { return }
+            isDone = true
+            deadline?.cancel()
+            body()
+        }
+        deadline = support.loop.after(limit, finish)
+        afterDraining.append(finish)
+        if let logger {
+            logger.whenExited { [weak self] in
+                guard let self, self.outputFlows.isEmpty else { return }
+                self.logger = nil
+                self.tellDrained()
+            }
+        }
+    }
+
+    private func tellDrained() {
+        if let logger, !afterDraining.isEmpty {
+            return logger.whenExited { [weak self] in
+                self?.logger = nil
+                self?.tellDrained()
+            }
+        }
+        let bodies = afterDraining
+        afterDraining = []
+        for body in bodies { body() }
+    }
+
+    /// Lets go of everything.
+    func close() {
+        if isClosed { return }
+        isClosed = true
+        closeContainerEnds()
+        consoleSocket = nil
+        inputWriter = nil
+        master = nil
+        input = StreamPair()
+        output = StreamPair()
+        error = StreamPair()
+        for flow in flows { support.stop(flow) }
+        logger?.terminate()
+    }
+}
+
+/// Where a stream comes from and where it goes, as far as known.
+struct StreamPair: ~Copyable {
+    var source: OwnedDescriptor?
+    var destination: OwnedDescriptor?
+}

@@ -1,0 +1,87 @@
+// Calling the runtime without waiting for it.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+internal import TTRPC
+
+/// Calls an OCI runtime for the containers of one shim.
+final class RuntimeCalls {
+    private let reaper: Reaper
+    private var calls = 0
+
+    init(_ reaper: Reaper) { self.reaper = reaper }
+
+    /// Descriptors 0, 1 and 2 of a call, borrowed until it has started; nothing is /dev/null, and for standard error
+    /// the log.
+    struct Streams {
+        var input: Int32?
+        var output: Int32?
+        var error: Int32?
+    }
+
+    /// Starts a call; the completion gets the sentence of its failure, or nothing.
+    func call(
+        _ runtime: Runtime, _ operation: RuntimeOperation, container: String, bundle: Bundle,
+        streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
+    ) {
+        calls += 1
+        let log = "\(bundle.path)/\(operation.name)-\(calls).log"
+        do throws(ShimFailure) {
+            let process = try Self.start(
+                runtime, operation, container: container, log: log, directory: bundle.path, streams: streams)
+            reaper.whenExited(process) { exit in
+                let failure = exit.status == 0 ? nil : Self.failure(exit, operation, log: log)
+                unlink(log)
+                completion(failure)
+            }
+        } catch {
+            unlink(log)
+            completion(RuntimeFailure(operation, error.description))
+        }
+    }
+
+    private static func start(
+        _ runtime: Runtime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
+        streams: Streams
+    ) throws(ShimFailure) -> pid_t {
+        guard let executable = findExecutable(runtime.binary) else {
+            throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")
+        }
+        let null = try during("open /dev/null") { () throws(Errno) in
+            try OwnedDescriptor.open("/dev/null", .readWrite)
+        }
+        let logFile = try during("open \(log)") { () throws(Errno) in
+            try OwnedDescriptor.open(log, [.writeOnly, .create, .append], mode: 0o600)
+        }
+        let program = Program(
+            executable: executable, arguments: runtime.arguments(operation, container: container, log: log),
+            directory: directory,
+            descriptors: [
+                streams.input ?? null.rawValue, streams.output ?? null.rawValue, streams.error ?? logFile.rawValue,
+            ])
+        return try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
+    }
+
+    private static func failure(_ exit: Exit, _ operation: RuntimeOperation, log: String) -> RuntimeFailure {
+        let text = (try? readText(log)) ?? ""
+        let message = RuntimeLog.failure(in: text) ?? "the runtime exited with status \(exit.status) and said nothing"
+        return RuntimeFailure(operation, message)
+    }
+}
+
+/// What a runtime said when it failed.
+struct RuntimeFailure: Error {
+    let operation: String
+    let message: String
+
+    init(_ operation: RuntimeOperation, _ message: String) {
+        self.operation = operation.name
+        self.message = message
+    }
+
+    /// As containerd words it, and its clients look for it.
+    var status: Status { Status(.unknown, "OCI runtime \(operation) failed: \(message)") }
+
+    var meansGone: Bool { RuntimeLog.meansGone(message) }
+}

@@ -1,0 +1,78 @@
+// The socket that one shim process serves: its name, and finding out whether somebody serves it already.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// The path of a shim's socket.
+package struct ShimSocket: Equatable, Sendable {
+    package static let defaultDirectory = "/run/containerd/s"
+
+    package let path: String
+
+    /// Containers of one group, in one namespace of one containerd, share a socket.
+    ///
+    /// - Throws: when the directory's name leaves no room for a socket's name.
+    package init(
+        directory: String?, containerd: String, namespace: String, group: String, isDebug: Bool
+    ) throws(ShimFailure) {
+        let directory = directory.flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultDirectory
+        // 107 bytes is the longest socket path; the digest and its slash take 65.
+        if directory.utf8.count > 42 { throw ShimFailure("socket directory \(directory): longer than 42 bytes") }
+        let key = [containerd, namespace, group] + (isDebug ? ["debug"] : [])
+        path = directory + "/" + SHA256.hexDigest(of: key.joined(separator: "/"))
+    }
+
+    package var address: String { "unix://" + path }
+
+    private var directory: String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
+
+    /// Starts listening, unless another shim serves the socket: then nothing is returned.
+    ///
+    /// The directory is locked meanwhile: of two starts at once for one group, the second must see the first listening.
+    func claim() throws(ShimFailure) -> OwnedDescriptor? {
+        let directory = directory
+        try makeDirectories(directory, mode: 0o700)
+        let lock = try during("lock \(directory)") { () throws(Errno) in
+            let lock = try OwnedDescriptor.open(directory, [.readOnly, .directory])
+            try checked { flock(lock.rawValue, LOCK_EX) }
+            return lock
+        }
+        if isServed { return nil }
+        let path = path
+        let listener = try during("listen on \(path)") { () throws(Errno) in
+            unlink(path)
+            let listener = OwnedDescriptor(adopting: try checked { unixSocket() })
+            try checked { clinux_bind_unix(listener.rawValue, path, path.utf8.count) }
+            try checked { chmod(path, 0o600) }
+            try checked { listen(listener.rawValue, 128) }
+            return listener
+        }
+        _ = consume lock
+        return listener
+    }
+
+    private var isServed: Bool {
+        let probe = OwnedDescriptor(adopting: unixSocket(nonBlocking: true))
+        if probe.rawValue < 0 { return false }
+        // A full backlog answers EAGAIN, so there is somebody.
+        return clinux_connect_unix(probe.rawValue, path, path.utf8.count) == 0 || errno == EAGAIN
+    }
+}
+
+private func unixSocket(nonBlocking: Bool = false) -> Int32 {
+    let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    return socket(AF_UNIX, nonBlocking ? kind | Int32(SOCK_NONBLOCK.rawValue) : kind, 0)
+}
+
+/// Makes a directory and those above it.
+func makeDirectories(_ path: String, mode: mode_t) throws(ShimFailure) {
+    if mkdir(path, mode) == 0 || errno == EEXIST { return }
+    let code = Errno(rawValue: errno)
+    guard code == .noSuchFileOrDirectory, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        throw ShimFailure("make directory \(path)", code)
+    }
+    try makeDirectories(String(path[..<slash]), mode: 0o711)
+    if mkdir(path, mode) != 0, errno != EEXIST { throw ShimFailure("make directory \(path)", Errno(rawValue: errno)) }
+}

@@ -1,0 +1,150 @@
+// Starting programs. The shim has threads, so it never forks into Swift: posix_spawn only.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A program to start.
+struct Program {
+    /// A path; `PATH` is not searched.
+    var executable: String
+    /// The arguments, the program's name first.
+    var arguments: [String]
+    /// `NAME=value` each; nothing passes on the shim's own.
+    var environment: [String]?
+    /// The working directory; nothing keeps the shim's.
+    var directory: String?
+    /// What becomes descriptor 0, 1, 2, …; everything else is closed. Borrowed for the call.
+    var descriptors: [Int32]
+    /// Whether it leads a process group of its own.
+    var leadsGroup = false
+
+    /// Starts it, with default signal handling.
+    /// - Returns: the process id, a child of ours.
+    func start() throws(Errno) -> pid_t {
+        let shifted = try ShiftedDescriptors(descriptors)
+        let actions = try FileActions(shifted.numbers, directory: directory)
+        let attributes = try Attributes(leadsGroup: leadsGroup)
+        let arguments = CStringArray(arguments)
+        let inherited = clinux_environ()
+        let own = CStringArray(environment ?? [])
+        var process: pid_t = 0
+        let code = posix_spawn(
+            &process, executable, actions.pointer, attributes.pointer, arguments.pointer,
+            environment == nil ? inherited : own.pointer)
+        if code != 0 { throw Errno(rawValue: code) }
+        return process
+    }
+}
+
+/// Copies of descriptors that lie above all their destinations, so that no copy overwrites a source.
+private struct ShiftedDescriptors: ~Copyable {
+    private(set) var numbers: [Int32] = []
+    private var copies: [Int32] = []
+
+    init(_ sources: [Int32]) throws(Errno) {
+        for source in sources {
+            if source >= sources.count {
+                numbers.append(source)
+                continue
+            }
+            let copy = try checked { fcntl(source, F_DUPFD_CLOEXEC, Int32(sources.count)) }
+            copies.append(copy)
+            numbers.append(copy)
+        }
+    }
+
+    deinit { for copy in copies { close(copy) } }
+}
+
+private struct FileActions: ~Copyable {
+    let pointer: UnsafeMutablePointer<posix_spawn_file_actions_t>
+
+    init(_ sources: [Int32], directory: String?) throws(Errno) {
+        pointer = .allocate(capacity: 1)
+        posix_spawn_file_actions_init(pointer)
+        for (target, source) in sources.enumerated() {
+            try succeed(posix_spawn_file_actions_adddup2(pointer, source, Int32(target)))
+        }
+        try succeed(clinux_spawn_close_from(pointer, Int32(sources.count)))
+        if let directory { try succeed(clinux_spawn_change_directory(pointer, directory)) }
+    }
+
+    deinit {
+        posix_spawn_file_actions_destroy(pointer)
+        pointer.deallocate()
+    }
+}
+
+private struct Attributes: ~Copyable {
+    let pointer: UnsafeMutablePointer<posix_spawnattr_t>
+
+    init(leadsGroup: Bool) throws(Errno) {
+        pointer = .allocate(capacity: 1)
+        posix_spawnattr_init(pointer)
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        try succeed(posix_spawnattr_setsigmask(pointer, &signals))
+        sigfillset(&signals)
+        try succeed(posix_spawnattr_setsigdefault(pointer, &signals))
+        var flags = Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
+        if leadsGroup { flags |= Int16(POSIX_SPAWN_SETPGROUP) }
+        try succeed(posix_spawnattr_setflags(pointer, flags))
+    }
+
+    deinit {
+        posix_spawnattr_destroy(pointer)
+        pointer.deallocate()
+    }
+}
+
+/// The null-terminated array that exec wants.
+private struct CStringArray: ~Copyable {
+    let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    private let count: Int
+
+    init(_ strings: [String]) {
+        count = strings.count
+        pointer = .allocate(capacity: count + 1)
+        for (index, string) in strings.enumerated() { pointer[index] = strdup(string) }
+        pointer[count] = nil
+    }
+
+    deinit {
+        for index in 0..<count { free(pointer[index]) }
+        pointer.deallocate()
+    }
+}
+
+/// The posix_spawn family returns its error.
+private func succeed(_ code: Int32) throws(Errno) {
+    if code != 0 { throw Errno(rawValue: code) }
+}
+
+/// The executable that a name stands for: itself when it holds a slash, else the first in `PATH`, else the one
+/// beside the shim's own binary.
+func findExecutable(_ name: String) -> String? {
+    if name.contains("/") { return name }
+    var places = environmentVariable("PATH").map { $0.split(separator: ":").map(String.init) } ?? []
+    if let own = ownExecutable, let slash = own.lastIndex(of: "/") { places.append(String(own[..<slash])) }
+    return places.lazy.map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
+}
+
+/// Where the shim's own binary lies.
+var ownExecutable: String? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let length = buffer.withUnsafeMutableBytes { bytes in
+        bytes.withMemoryRebound(to: CChar.self) { characters in
+            characters.baseAddress.map { readlink("/proc/self/exe", $0, characters.count) } ?? -1
+        }
+    }
+    return length > 0 ? String(decoding: buffer[..<length], as: UTF8.self) : nil
+}
+
+/// A variable of the shim's environment, when it is set and not empty.
+func environmentVariable(_ name: String) -> String? {
+    guard let value = getenv(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+}

@@ -1,0 +1,139 @@
+// `start`: makes sure that a shim serves the container, and says where.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import ShimAPI
+internal import SystemPackage
+
+/// The helper that containerd runs for every container before it speaks to the shim.
+struct StartCommand {
+    let invocation: Invocation
+
+    /// Runs in the bundle's directory and returns what goes to standard output.
+    func run() throws(ShimFailure) -> [UInt8] {
+        let input = try during("read standard input") { () throws(Errno) in
+            try readAll(STDIN_FILENO, limit: StartRequest.longest)
+        }
+        let request = try StartRequest(input, id: invocation.id, namespace: invocation.namespace)
+        let options = try RuncOptions(request.options)
+        let socket = try socket(for: request)
+        if let listener = try socket.claim() {
+            do throws(ShimFailure) {
+                try startDaemon(on: listener, at: socket, for: request, options: options)
+            } catch {
+                unlink(socket.path)
+                throw error
+            }
+        }
+        // containerd up to 1.6 reads the address from here when it restarts.
+        let file = "address"
+        try during("write \(file)") { () throws(Errno) in
+            let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
+            try writeAll(socket.address.utf8, to: descriptor.rawValue)
+        }
+        return request.answer(address: socket.address)
+    }
+
+    private func socket(for request: StartRequest) throws(ShimFailure) -> ShimSocket {
+        var directory: String?
+        var containerd = invocation.address
+        var isDebug = invocation.isDebug
+        if case .parameters(let parameters) = request {
+            directory = parameters.socketDir
+            if containerd.isEmpty { containerd = parameters.containerdGrpcAddress }
+            if parameters.logLevel <= debugLevel { isDebug = true }
+        }
+        return try ShimSocket(
+            directory: directory, containerd: containerd, namespace: invocation.namespace,
+            group: try Bundle(path: ".").configuration().group ?? invocation.id, isDebug: isDebug)
+    }
+
+    private func startDaemon(
+        on listener: borrowing OwnedDescriptor, at socket: ShimSocket, for request: StartRequest, options: RuncOptions
+    ) throws(ShimFailure) {
+        if environmentVariable("SCHED_CORE") != nil { try shareCoreOnlyWithOwnGroup() }
+        var arguments = ["-namespace", invocation.namespace, "-id", invocation.id, "-socket", socket.path]
+        if !invocation.address.isEmpty { arguments += ["-address", invocation.address] }
+        if case .parameters(let parameters) = request {
+            setenv("TTRPC_ADDRESS", parameters.containerdTtrpcAddress, 0)
+            if parameters.logLevel <= debugLevel { arguments.append("-debug") }
+        }
+        if invocation.isDebug { arguments.append("-debug") }
+        guard let executable = ownExecutable else { throw ShimFailure("find the shim's own executable") }
+        let null = try during("open /dev/null") { () throws(Errno) in
+            try OwnedDescriptor.open("/dev/null", .readWrite)
+        }
+        let daemon = Program(
+            executable: executable, arguments: [executable] + arguments + ["serve"],
+            descriptors: [null.rawValue, null.rawValue, null.rawValue, listener.rawValue], leadsGroup: true)
+        let process = try during("start \(executable)") { () throws(Errno) in try daemon.start() }
+        do throws(ShimFailure) {
+            try setScore(of: process)
+            if !options.shimCgroup.isEmpty { try ShimCgroup(path: options.shimCgroup).add(process) }
+        } catch {
+            kill(process, SIGKILL)
+            throw error
+        }
+    }
+
+    /// `DEBUG` of the bootstrap protocol's log levels; anything below says more.
+    private var debugLevel: Int32 { -4 }
+
+    /// When memory runs out, a shim should go before containerd, which started us.
+    private func setScore(of process: pid_t) throws(ShimFailure) {
+        let parent = getppid()
+        guard let text = try? readText("/proc/\(parent)/oom_score_adj"),
+            let score = Int(text.prefix { !$0.isWhitespace })
+        else { return }
+        let file = "/proc/\(process)/oom_score_adj"
+        try during("write \(file)") { () throws(Errno) in try writeFile(file, String(min(score + 1, 1000))) }
+    }
+
+    /// Gives the process group, which the daemon will inherit the cookie from, CPU cores that strangers do not share.
+    private func shareCoreOnlyWithOwnGroup() throws(ShimFailure) {
+        let scheduleCore: Int32 = 62  // PR_SCHED_CORE
+        let create: UInt = 1  // PR_SCHED_CORE_CREATE
+        let processGroup: UInt = 2  // PIDTYPE_PGID
+        try during("create a core scheduling cookie") { () throws(Errno) in
+            try checked { clinux_prctl(scheduleCore, create, 0, processGroup, 0) }
+        }
+    }
+}
+
+/// The cgroup that a shim is to live in.
+struct ShimCgroup {
+    let path: String
+
+    func add(_ process: pid_t) throws(ShimFailure) {
+        let root = "/sys/fs/cgroup"
+        var type: Int64 = 0
+        var flags: Int64 = 0
+        let unifiedMagic: Int64 = 0x6367_7270  // CGROUP2_SUPER_MAGIC
+        var hierarchies = [root]
+        if clinux_statfs(root, &type, &flags) != 0 || type != unifiedMagic {
+            hierarchies = directoryEntries(root).map { root + "/" + $0 }
+            hierarchies.removeAll { access($0 + "/cgroup.procs", F_OK) != 0 }
+        }
+        for hierarchy in hierarchies {
+            let directory = hierarchy + (path.hasPrefix("/") ? path : "/" + path)
+            try makeDirectories(directory, mode: 0o755)
+            let file = directory + "/cgroup.procs"
+            try during("write \(file)") { () throws(Errno) in try writeFile(file, String(process)) }
+        }
+    }
+}
+
+/// The names in a directory, without `.` and `..`; none when it cannot be read.
+func directoryEntries(_ path: String) -> [String] {
+    guard let stream = opendir(path) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+}

@@ -1,0 +1,82 @@
+// Opening the paths that clients give for streams.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import NIOCore
+internal import SystemPackage
+
+/// Opens clients' FIFOs without waiting on the event loop.
+struct StreamPaths {
+    let loop: Loop
+
+    /// How long a client may take to open its end.
+    static let patience: TimeAmount = .seconds(30)
+
+    /// Opens a client's end of input.
+    static func openInput(_ path: String) throws(ShimFailure) -> InputEnds {
+        try during("open \(path)") { () throws(Errno) in
+            let source = try OwnedDescriptor.open(path, [.readOnly, .nonBlocking])
+            let writer = isFIFO(path) ? try OwnedDescriptor.open(path, [.writeOnly, .nonBlocking]) : nil
+            return InputEnds(source: source, writer: writer)
+        }
+    }
+
+    /// Opens a client's end of output as soon as the client reads there.
+    ///
+    /// The client must be there first: what is written to a FIFO without a reader is lost when the writer closes it.
+    /// From then on a reader of our own keeps writing possible when the client goes away and comes back.
+    func openOutput(_ path: String, completion: @escaping (Result<DescriptorBox, ShimFailure>) -> Void) {
+        open(path, waited: .zero, pause: .milliseconds(1), completion: completion)
+    }
+
+    private func open(
+        _ path: String, waited: TimeAmount, pause: TimeAmount,
+        completion: @escaping (Result<DescriptorBox, ShimFailure>) -> Void
+    ) {
+        do throws(Errno) {
+            completion(.success(DescriptorBox(try Self.openForWriting(path))))
+        } catch {
+            guard error == .noSuchAddressOrDevice else {
+                return completion(.failure(ShimFailure("open \(path)", error)))
+            }
+            if waited > Self.patience {
+                return completion(.failure(ShimFailure("open \(path): no reader within 30 seconds")))
+            }
+            loop.after(pause) {
+                open(path, waited: waited + pause, pause: min(pause * 2, .milliseconds(50)), completion: completion)
+            }
+        }
+    }
+
+    private static func openForWriting(_ path: String) throws(Errno) -> OwnedDescriptor {
+        if !isFIFO(path) { return try OwnedDescriptor.open(path, [.writeOnly, .append, .nonBlocking]) }
+        let writer = try OwnedDescriptor.open(path, [.writeOnly, .nonBlocking])
+        let both = try OwnedDescriptor.open(path, [.readWrite, .nonBlocking])
+        _ = consume writer
+        return both
+    }
+
+    private static func isFIFO(_ path: String) -> Bool {
+        var facts = stat()
+        return stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFIFO
+    }
+}
+
+/// The client's end of input.
+struct InputEnds: ~Copyable {
+    /// What is read.
+    var source: OwnedDescriptor
+    /// A writer of our own, which keeps the end of input from coming until it is closed; only for a FIFO.
+    var writer: OwnedDescriptor?
+}
+
+/// A descriptor on its way through closures, which cannot carry what has one owner.
+final class DescriptorBox {
+    private var content: OwnedDescriptor?
+
+    init(_ descriptor: consuming OwnedDescriptor) { content = consume descriptor }
+
+    /// The descriptor, the first time.
+    func take() -> OwnedDescriptor? { content.take() }
+}

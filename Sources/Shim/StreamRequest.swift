@@ -1,0 +1,93 @@
+// What a caller wants done with a process's standard streams.
+
+/// The streams of one process, as a request names them.
+package struct StreamRequest: Equatable, Sendable {
+    package var input: String
+    package var output: String
+    package var error: String
+    package var isTerminal: Bool
+
+    package init(input: String, output: String, error: String, isTerminal: Bool) {
+        self.input = input
+        self.output = output
+        self.error = error
+        self.isTerminal = isTerminal
+    }
+
+    /// Where output and errors go; the output's address decides for both.
+    package var destination: StreamDestination {
+        get throws(ShimFailure) { try StreamDestination(output) }
+    }
+}
+
+/// Where output goes.
+package enum StreamDestination: Equatable, Sendable {
+    /// FIFOs, or files, by plain paths.
+    case paths
+    /// One file that both streams are appended to.
+    case file(String)
+    /// A program that is given both streams.
+    case logger(executable: String, arguments: [String], mustReport: Bool)
+
+    /// Reads an address: a path, or `fifo://`, `file://`, `binary://` and `binary-v2://` with one.
+    package init(_ address: String) throws(ShimFailure) {
+        guard let (scheme, rest) = Self.split(address) else {
+            self = .paths
+            return
+        }
+        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = Self.decode(parts.first ?? "")
+        switch scheme {
+        case "fifo":
+            self = .paths
+        case "file":
+            guard path.hasPrefix("/") else { throw ShimFailure("stdout \(address): the path must be absolute") }
+            self = .file(path)
+        case "binary", "binary-v2":
+            guard path.hasPrefix("/") else { throw ShimFailure("stdout \(address): the path must be absolute") }
+            let query = parts.count > 1 ? parts[1] : ""
+            self = .logger(
+                executable: path, arguments: Self.arguments(query), mustReport: scheme == "binary-v2")
+        default:
+            throw ShimFailure("stdout \(address): unknown scheme \(scheme)")
+        }
+    }
+
+    /// The path that an address of a FIFO names.
+    package static func path(of address: String) -> String {
+        guard let (_, rest) = split(address) else { return address }
+        return decode(rest)
+    }
+
+    private static func split(_ address: String) -> (scheme: Substring, rest: Substring)? {
+        guard let colon = address.firstIndex(of: ":"), address[colon...].hasPrefix("://") else { return nil }
+        return (address[..<colon], address[colon...].dropFirst(3))
+    }
+
+    /// The query's keys and values in the order of their keys' names, as arguments.
+    private static func arguments(_ query: Substring) -> [String] {
+        let pairs = query.split(separator: "&").map { pair in
+            pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(decodeQuery)
+        }
+        return pairs.flatMap { $0.filter { !$0.isEmpty } }
+    }
+
+    private static func decodeQuery(_ text: Substring) -> String {
+        decode(Substring(text.map { $0 == "+" ? " " : $0 }))
+    }
+
+    /// Undoes percent encoding; what is not well-formed stays as it is.
+    private static func decode(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Substring(text).utf8
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(rest.prefix(2)) ?? "", radix: 16) {
+                bytes.append(value)
+                rest.removeFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
