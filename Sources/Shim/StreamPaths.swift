@@ -77,6 +77,9 @@ final class DescriptorBox {
 
     init(_ descriptor: consuming OwnedDescriptor) { content = consume descriptor }
 
+    /// Its number, while it is here.
+    var rawValue: Int32? { content?.rawValue }
+
     /// The descriptor, the first time.
     func take() -> OwnedDescriptor? { content.take() }
 }

@@ -1,1 +1,12 @@
-@main struct Main { static func main() {} }
+// The program containerd-shim-swiftrun-v2.
+
+internal import Glibc
+internal import Shim
+
+@main
+struct Main {
+    static func main() {
+        let status = runShim(Array(CommandLine.arguments.dropFirst()))
+        if status != 0 { exit(status) }
+    }
+}

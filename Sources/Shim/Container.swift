@@ -1,0 +1,84 @@
+// One container and its processes.
+
+internal import ShimAPI
+internal import TTRPC
+
+/// A container that a shim keeps.
+final class Container {
+    let id: String
+    let bundle: Bundle
+    let runtime: Runtime
+    let options: RuncOptions
+    let configuration: BundleConfiguration
+    let rootfs: RootFilesystem
+    let first: TaskProcess
+    var execs: [String: TaskProcess] = [:]
+    var cgroup: TaskCgroup?
+    var memoryWatch: MemoryWatch?
+    /// Where the container's checkpoint lies, when it is to be restored instead of created.
+    var checkpoint: String?
+
+    /// Processes whose exit must be told before the first one's.
+    private var livingExecs = 0
+    private var isFirstGone = false
+    private var afterExecs: (() -> Void)?
+    /// Between the runtime's `start` and the event that tells of it, the exit is held back.
+    private var isStarting = false
+    private var heldBackExit: (() -> Void)?
+
+    init(
+        id: String, bundle: Bundle, runtime: Runtime, options: RuncOptions, configuration: BundleConfiguration,
+        rootfs: RootFilesystem, first: TaskProcess
+    ) {
+        self.id = id
+        self.bundle = bundle
+        self.runtime = runtime
+        self.options = options
+        self.configuration = configuration
+        self.rootfs = rootfs
+        self.first = first
+    }
+
+    /// The process that a request means; an empty exec id means the first.
+    func process(_ execID: String) throws(Status) -> TaskProcess {
+        if execID.isEmpty { return first }
+        guard let process = execs[execID] else { throw Status(.notFound, "process does not exist \(execID)") }
+        return process
+    }
+
+    /// Why nothing can be exec'd any more, or nothing.
+    var refusalOfExecStart: Status? {
+        guard isFirstGone || first.state == .stopped || first.pid == 0 else { return nil }
+        return Status(.failedPrecondition, "container \(id) init process is not running")
+    }
+
+    // MARK: the order of exits
+
+    /// Holds the first process's exit back while it is being started, so that its start is told first.
+    func beginStart() { isStarting = true }
+
+    func endStart() {
+        isStarting = false
+        heldBackExit?()
+        heldBackExit = nil
+    }
+
+    /// The first process is gone; the body tells it when its turn has come.
+    func firstExited(_ body: @escaping () -> Void) {
+        isFirstGone = true
+        let inTurn = { [self] in
+            if livingExecs == 0 { body() } else { afterExecs = body }
+        }
+        if isStarting { heldBackExit = inTurn } else { inTurn() }
+    }
+
+    func execBegins() { livingExecs += 1 }
+
+    func execEnded() {
+        livingExecs -= 1
+        if livingExecs == 0 {
+            afterExecs?()
+            afterExecs = nil
+        }
+    }
+}

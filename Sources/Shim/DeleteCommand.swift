@@ -1,0 +1,81 @@
+// `delete`: cleans up after a shim, whatever state it was left in.
+
+internal import Glibc
+internal import Kernel
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import SystemPackage
+
+/// The helper that containerd runs when a container's shim is gone, and after every deletion.
+struct DeleteCommand {
+    let invocation: Invocation
+
+    /// Kills and removes what is left of the container and returns what goes to standard output.
+    func run() throws(ShimFailure) -> [UInt8] {
+        let bundle = Bundle(path: try bundlePath())
+        var answer = TaskDeleteResponse()
+        answer.pid = UInt32((try? Bundle.processID(in: bundle.initPIDFile)) ?? 0)
+        // Without a record, nothing was made or nothing is left.
+        if let options = bundle.recordedOptions() {
+            let runtime = Runtime(options, namespace: invocation.namespace)
+            let failure = try forceDelete(runtime, bundle)
+            RootFilesystem(directory: bundle.rootfs, mounts: []).unmount()
+            if let failure, !RuntimeLog.meansGone(failure) {
+                throw ShimFailure("OCI runtime delete failed: \(failure)")
+            }
+            bundle.removeRecord()
+        }
+        answer.exitStatus = 128 + UInt32(SIGKILL)
+        answer.exitedAt = Google_Protobuf_Timestamp(.now)
+        return answer.encodedBytes
+    }
+
+    private func bundlePath() throws(ShimFailure) -> String {
+        if !invocation.bundle.isEmpty { return invocation.bundle }
+        guard let path = getcwd(nil, 0) else { throw ShimFailure("find the bundle", Errno(rawValue: errno)) }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    /// Has the runtime kill and remove the container; returns why it could not.
+    private func forceDelete(_ runtime: Runtime, _ bundle: Bundle) throws(ShimFailure) -> String? {
+        let log = bundle.path + "/delete.log"
+        defer { unlink(log) }
+        let result = try RuntimeProcess.run(
+            runtime, arguments: runtime.arguments(.delete(force: true), container: invocation.id, log: log),
+            errors: log)
+        if result == 0 { return nil }
+        let text = (try? readText(log)) ?? ""
+        return RuntimeLog.failure(in: text) ?? "the runtime exited with status \(result) and said nothing"
+    }
+}
+
+/// Running a runtime and waiting for it, where there is no event loop.
+enum RuntimeProcess {
+    /// Runs a call to its end and returns its exit status.
+    /// - Parameters:
+    ///   - errors: a file that standard error is appended to.
+    ///   - output: what becomes standard output; nothing is /dev/null.
+    static func run(
+        _ runtime: Runtime, arguments: [String], errors: String? = nil, output: Int32? = nil
+    ) throws(ShimFailure) -> Int32 {
+        guard let executable = findExecutable(runtime.binary) else {
+            throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")
+        }
+        let null = try during("open /dev/null") { () throws(Errno) in
+            try OwnedDescriptor.open("/dev/null", .readWrite)
+        }
+        let errorFile = errors.flatMap {
+            try? OwnedDescriptor.open($0, [.writeOnly, .create, .append], mode: 0o600).relinquish()
+        }
+        defer { if let errorFile { close(errorFile) } }
+        let program = Program(
+            executable: executable, arguments: arguments,
+            descriptors: [null.rawValue, output ?? null.rawValue, errorFile ?? null.rawValue])
+        let process = try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
+        var status: Int32 = 0
+        try during("wait for \(executable)") { () throws(Errno) in try checked { waitpid(process, &status, 0) } }
+        let signal = status & 0x7f
+        return signal == 0 ? status >> 8 & 0xff : 128 + signal
+    }
+}

@@ -1,0 +1,25 @@
+// The shim's log: containerd copies what is written to standard error into its own.
+
+internal import Glibc
+internal import Kernel
+
+/// Writes records in containerd's own text form.
+enum Log {
+    static func warning(_ message: String) { write("warning", message) }
+    static func error(_ message: String) { write("error", message) }
+
+    private static func write(_ level: String, _ message: String) {
+        let quoted = message.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : $0.isNewline ? "\\n" : String($0) }.joined()
+        let line = "time=\"\(now)\" level=\(level) msg=\"\(quoted)\" runtime=swift-shim\n"
+        try? writeAll(line.utf8, to: STDERR_FILENO)
+    }
+
+    private static var now: String {
+        var seconds = time(nil)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 32)
+        let length = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

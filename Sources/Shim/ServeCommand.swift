@@ -1,0 +1,70 @@
+// `serve`: the daemon, which `start` has started and given its socket.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import NIOCore
+internal import NIOPosix
+internal import SystemPackage
+internal import TTRPC
+
+/// The process that keeps the containers.
+struct ServeCommand {
+    let invocation: Invocation
+
+    /// Where `start` puts the listening socket.
+    static let listener: Int32 = 3
+
+    /// Serves until it is told to end; then the program exits.
+    func run() throws(ShimFailure) {
+        try prepareProcess()
+        let listener = OwnedDescriptor(adopting: Self.listener)
+        try during("use descriptor 3") { () throws(Errno) in
+            try checked { fcntl(listener.rawValue, F_SETFD, FD_CLOEXEC) }
+        }
+        let socket = listener.relinquish()
+        MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { eventLoop in
+            do throws(ShimFailure) {
+                try serve(on: Loop(eventLoop: eventLoop), socket: socket)
+            } catch {
+                Log.error(error.description)
+                exit(1)
+            }
+        }
+    }
+
+    private func prepareProcess() throws(ShimFailure) {
+        signal(SIGPIPE, SIG_IGN)
+        try during("block signals") { () throws(Errno) in
+            let block: Int32 = 0  // SIG_BLOCK
+            try checked { clinux_sigprocmask(block, signalMask([SIGCHLD, SIGTERM, SIGINT]), nil) }
+        }
+        // containerd reads this FIFO. Open for reading too, it never breaks; non-blocking, it never holds us up.
+        if let log = try? OwnedDescriptor.open("log", [.readWrite, .nonBlocking]) {
+            dup2(log.rawValue, STDERR_FILENO)
+        }
+    }
+
+    private func serve(on loop: Loop, socket: Int32) throws(ShimFailure) {
+        let reaper = Reaper(loop)
+        try reaper.start()
+        let path = invocation.socket
+        let events = EventPublisher(
+            loop: loop, address: environmentVariable("TTRPC_ADDRESS"), namespace: invocation.namespace)
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let service = TaskService(
+            loop: loop, namespace: invocation.namespace, reaper: reaper, events: events, socketDirectory: directory
+        ) {
+            unlink(path)
+            exit(0)
+        }
+        let signals = try during("watch for signals") { () throws(Errno) in try signalDescriptor([SIGTERM, SIGINT]) }
+        _ = loop.read(adopting: signals, received: { _ in service.end() })
+        let server = Server(on: loop.eventLoop)
+        service.register(on: server)
+        server.listen(adopting: socket).whenFailure { error in
+            Log.error("listen: \(error)")
+            exit(1)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// One process that a client started in a container: the first, or an exec'd one.
+
+internal import Glibc
+internal import NIOCore
+internal import SwiftProtobuf
+internal import TTRPC
+
+/// A process and all that is known of it.
+final class TaskProcess {
+    /// Empty for the container's first process.
+    let execID: String
+    let request: StreamRequest
+    var state = ProcessState.created
+    var pid: pid_t = 0
+    private(set) var exit: Exit?
+    var streams: ProcessStreams?
+    /// Operations that change the process take turns.
+    let queue = OperationQueue()
+    /// The process document of an exec'd process.
+    var document: [UInt8] = []
+
+    private var waiting: [Waiter] = []
+
+    private struct Waiter {
+        let isAwaited: () -> Bool
+        let body: (Exit?) -> Void
+    }
+
+    init(execID: String, request: StreamRequest) {
+        self.execID = execID
+        self.request = request
+    }
+
+    var isFirst: Bool { execID.isEmpty }
+
+    func refusal(of operation: ProcessState.Operation) -> Status? {
+        isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
+    }
+
+    /// Runs a body with the exit once it has happened; with nothing when the process could not even be started.
+    func whenExited(isAwaited: @escaping () -> Bool, _ body: @escaping (Exit?) -> Void) {
+        if let exit { return body(exit) }
+        // Clients that went away do not pile up.
+        waiting.removeAll { !$0.isAwaited() }
+        waiting.append(Waiter(isAwaited: isAwaited, body: body))
+    }
+
+    /// Records the exit, before anybody is told.
+    func setExited(_ exit: Exit) {
+        self.exit = exit
+        state = .stopped
+        tellWaiting(exit)
+    }
+
+    /// Tells who waits that there will be no exit.
+    func setStartFailed() { tellWaiting(nil) }
+
+    private func tellWaiting(_ exit: Exit?) {
+        let bodies = waiting
+        waiting = []
+        for waiter in bodies { waiter.body(exit) }
+    }
+}

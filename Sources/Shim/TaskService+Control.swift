@@ -1,0 +1,148 @@
+// What can be done to a running container.
+
+internal import Glibc
+internal import CLinux
+internal import Kernel
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import SystemPackage
+internal import TTRPC
+
+extension TaskService {
+    func kill(_ request: TaskKillRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        let process = try container.process(request.execID)
+        guard (1...64).contains(request.signal) else {
+            throw Status(.invalidArgument, "signal \(request.signal) does not exist")
+        }
+        process.queue.run { [self] done in
+            let finish = { (failure: Status?) in
+                if let failure { reply.fail(failure) } else { reply(Google_Protobuf_Empty()) }
+                done()
+            }
+            if let refusal = process.refusal(of: .kill) { return finish(refusal) }
+            if !process.isFirst { return finish(Self.signal(process, request.signal)) }
+            let operation = RuntimeOperation.kill(signal: request.signal, all: request.all)
+            calls.call(container.runtime, operation, container: container.id, bundle: container.bundle) { failure in
+                if let failure, failure.meansGone {
+                    return finish(Status(.notFound, "process already finished: \(failure.message)"))
+                }
+                finish(failure?.status)
+            }
+        }
+    }
+
+    /// An exec'd process is our child, not yet collected, so its id is its own.
+    private static func signal(_ process: TaskProcess, _ signal: UInt32) -> Status? {
+        if Glibc.kill(process.pid, Int32(signal)) == 0 { return nil }
+        let code = Errno(rawValue: errno)
+        if code == .noSuchProcess { return Status(.notFound, "process already finished") }
+        return Status(.unknown, "signal process \(process.pid): \(code.word)")
+    }
+
+    func pause(_ request: TaskContainerRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        change(container, .pause, .pause, reply) {
+            container.first.state = .pausing
+        } then: { [self] isDone in
+            // It may have exited meanwhile.
+            if container.first.state == .pausing { container.first.state = isDone ? .paused : .running }
+            if !isDone { return }
+            var event = EventTaskPaused()
+            event.containerID = container.id
+            events.publish("/tasks/paused", event)
+        }
+    }
+
+    func resume(_ request: TaskContainerRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        change(container, .resume, .resume, reply) {
+        } then: { [self] isDone in
+            if !isDone { return }
+            if container.first.state == .paused { container.first.state = .running }
+            var event = EventTaskResumed()
+            event.containerID = container.id
+            events.publish("/tasks/resumed", event)
+        }
+    }
+
+    func update(_ request: TaskUpdateRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        if request.resources.value.isEmpty { throw Status(.invalidArgument, "resources are empty") }
+        let input: DescriptorBox
+        do throws(ShimFailure) {
+            input = DescriptorBox(try Self.memory(holding: request.resources.bytes))
+        } catch {
+            throw Status(error)
+        }
+        change(container, .update, .update, reply, input: input)
+    }
+
+    func checkpoint(_ request: TaskCheckpointRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        var options = RuncCheckpointOptions()
+        if request.hasOptions {
+            guard request.options.typeName == "containerd.runc.v1.CheckpointOptions",
+                let decoded = try? RuncCheckpointOptions(serializedBytes: request.options.value)
+            else { throw Status(.invalidArgument, "checkpoint options: malformed \(request.options.typeURL)") }
+            options = decoded
+        }
+        let image = options.imagePath.isEmpty ? request.path : options.imagePath
+        if image.isEmpty { throw Status(.invalidArgument, "checkpoint path is empty") }
+        let work = options.workPath.isEmpty ? container.bundle.path + "/criu-work" : options.workPath
+        change(container, .checkpoint, .checkpoint(options, image: image, work: work), reply)
+    }
+
+    /// Has the runtime change a container, in its turn.
+    private func change(
+        _ container: Container, _ kind: ProcessState.Operation, _ operation: RuntimeOperation,
+        _ reply: Reply<Google_Protobuf_Empty>, input: DescriptorBox? = nil,
+        before prepare: @escaping () -> Void = {}, then follow: @escaping (_ isDone: Bool) -> Void = { _ in }
+    ) {
+        container.first.queue.run { [self] done in
+            if let refusal = container.first.refusal(of: kind) {
+                reply.fail(refusal)
+                return done()
+            }
+            prepare()
+            let streams = RuntimeCalls.Streams(input: input?.rawValue)
+            calls.call(
+                container.runtime, operation, container: container.id, bundle: container.bundle, streams: streams
+            ) { failure in
+                follow(failure == nil)
+                if let failure { reply.fail(failure.status) } else { reply(Google_Protobuf_Empty()) }
+                done()
+            }
+        }
+    }
+
+    /// An unnamed file with some content, at its start.
+    private static func memory(holding bytes: [UInt8]) throws(ShimFailure) -> OwnedDescriptor {
+        try during("pass resources on") { () throws(Errno) in
+            let closeOnExec: UInt32 = 1  // MFD_CLOEXEC
+            let file = OwnedDescriptor(adopting: try checked { clinux_memfd_create("resources", closeOnExec) })
+            try writeAll(bytes, to: file.rawValue)
+            try checked { lseek(file.rawValue, 0, SEEK_SET) }
+            return file
+        }
+    }
+
+    // MARK: streams
+
+    func resize(_ request: TaskResizePtyRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let process = try container(request.id).process(request.execID)
+        if let refusal = process.refusal(of: .resize) { throw refusal }
+        do throws(ShimFailure) {
+            try process.streams?.resize(width: request.width, height: request.height)
+        } catch {
+            throw Status(error)
+        }
+        reply(Google_Protobuf_Empty())
+    }
+
+    func closeInput(_ request: TaskCloseIORequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let process = try container(request.id).process(request.execID)
+        if request.stdin { process.streams?.closeInput() }
+        reply(Google_Protobuf_Empty())
+    }
+}

@@ -1,0 +1,142 @@
+// Creating a container.
+
+internal import Glibc
+internal import NIOCore
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import SystemPackage
+internal import TTRPC
+
+extension TaskService {
+    func create(_ request: TaskCreateRequest, _ reply: Reply<TaskCreateResponse>) throws(Status) {
+        if request.id.isEmpty { throw Status(.invalidArgument, "container id is empty") }
+        if containers[request.id] != nil || beingCreated.contains(request.id) {
+            throw Status(.alreadyExists, "container \(request.id) already exists")
+        }
+        let container: Container
+        do throws(ShimFailure) {
+            container = try prepare(request)
+        } catch {
+            throw Status(error)
+        }
+        beingCreated.insert(request.id)
+        let finish = { [self] (failure: Status?) in
+            beingCreated.remove(request.id)
+            if let failure {
+                discard(container)
+                return reply.fail(failure)
+            }
+            containers[request.id] = container
+            events.publish("/tasks/create", createEvent(request, container))
+            var answer = TaskCreateResponse()
+            answer.pid = UInt32(container.first.pid)
+            reply(answer)
+        }
+        if container.checkpoint != nil { return finish(nil) }
+        startFirst(container, finish)
+    }
+
+    /// Notes what is about to be made and mounts the root file system.
+    private func prepare(_ request: TaskCreateRequest) throws(ShimFailure) -> Container {
+        let options = try RuncOptions(request.hasOptions ? request.options : nil)
+        let bundle = Bundle(path: request.bundle)
+        let configuration = try bundle.configuration()
+        let streams = StreamRequest(
+            input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)
+        let container = Container(
+            id: request.id, bundle: bundle, runtime: Runtime(options, namespace: namespace), options: options,
+            configuration: configuration, rootfs: RootFilesystem(directory: bundle.rootfs, mounts: request.rootfs),
+            first: TaskProcess(execID: "", request: streams))
+        if !request.checkpoint.isEmpty { container.checkpoint = request.checkpoint }
+        try bundle.record(options)
+        do throws(ShimFailure) {
+            try container.rootfs.mount()
+        } catch {
+            bundle.removeRecord()
+            throw error
+        }
+        return container
+    }
+
+    /// Forgets a container that could not be created.
+    private func discard(_ container: Container) {
+        container.first.streams?.close()
+        container.rootfs.unmount()
+        container.bundle.removeRecord()
+    }
+
+    /// Makes the streams and has the runtime create the container, or restore it.
+    func startFirst(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+        let preparation = StreamPreparation(
+            support: streams, request: container.first.request, container: container.id,
+            user: container.options.ioUid, group: container.options.ioGid)
+        preparation.run { [self] result in
+            switch result {
+            case .failure(let failure): finish(Status(failure))
+            case .success(let streams):
+                container.first.streams = streams
+                callCreate(container, streams, finish)
+            }
+        }
+    }
+
+    private func callCreate(_ container: Container, _ streams: ProcessStreams, _ finish: @escaping (Status?) -> Void) {
+        let pidFile = container.bundle.initPIDFile
+        let console = streams.consoleSocket?.path
+        var operation = RuntimeOperation.create(
+            bundle: container.bundle.path, pidFile: pidFile, consoleSocket: console)
+        if let image = container.checkpoint {
+            let work = container.options.criuWorkPath
+            let restore = RestoreOptions(image: image, work: work.isEmpty ? container.bundle.path + "/work" : work)
+            operation = .restore(
+                bundle: container.bundle.path, pidFile: pidFile, consoleSocket: console, restore)
+        }
+        reaper.expectChild()
+        calls.call(
+            container.runtime, operation, container: container.id, bundle: container.bundle,
+            streams: streams.runtimeStreams
+        ) { [self] failure in
+            defer { reaper.stopExpecting() }
+            if let failure { return finish(failure.status) }
+            do throws(ShimFailure) {
+                try adopt(container, streams, pidFile: pidFile)
+            } catch {
+                // What has been created cannot be used, so it must go again.
+                calls.call(
+                    container.runtime, .delete(force: true), container: container.id, bundle: container.bundle
+                ) { _ in finish(Status(error)) }
+                return
+            }
+            finish(nil)
+        }
+    }
+
+    private func adopt(_ container: Container, _ streams: ProcessStreams, pidFile: String) throws(ShimFailure) {
+        let process = try Bundle.processID(in: pidFile)
+        try streams.attach()
+        container.first.pid = process
+        reaper.whenExited(process) { [self] exit in firstExited(container, exit) }
+        if let cgroup = TaskCgroup(of: process) {
+            container.cgroup = cgroup
+            container.memoryWatch = MemoryWatch(cgroup, loop: loop) { [self] in
+                var event = EventTaskOOM()
+                event.containerID = container.id
+                events.publish("/tasks/oom", event)
+            }
+        }
+    }
+
+    private func createEvent(_ request: TaskCreateRequest, _ container: Container) -> EventTaskCreate {
+        var event = EventTaskCreate()
+        event.containerID = request.id
+        event.bundle = request.bundle
+        event.rootfs = request.rootfs
+        event.io.stdin = request.stdin
+        event.io.stdout = request.stdout
+        event.io.stderr = request.stderr
+        event.io.terminal = request.terminal
+        event.checkpoint = request.checkpoint
+        event.pid = UInt32(container.first.pid)
+        return event
+    }
+}

@@ -1,0 +1,95 @@
+// Deleting processes and containers.
+
+internal import Glibc
+internal import NIOCore
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import TTRPC
+
+extension TaskService {
+    /// How long output may still come from what a finished process has left running.
+    private static let drainLimit: TimeAmount = .seconds(10)
+
+    func delete(_ request: TaskProcessRequest, _ reply: Reply<TaskDeleteResponse>) throws(Status) {
+        let container = try container(request.id)
+        let process = try container.process(request.execID)
+        process.queue.run { [self] done in
+            let finish = { (failure: Status?) in
+                if let failure { reply.fail(failure) } else { reply(Self.answer(process)) }
+                done()
+            }
+            if let refusal = process.refusal(of: .delete) { return finish(refusal) }
+            if isDeleted(process, from: container) {
+                return finish(Status(.notFound, process.isFirst ? "container not created" : "process does not exist"))
+            }
+            let delete = process.isFirst ? deleteContainer : deleteExec(process)
+            guard let streams = process.streams, process.exit != nil else { return delete(container, finish) }
+            streams.whenDrained(within: Self.drainLimit) { delete(container, finish) }
+        }
+    }
+
+    /// Whether an earlier deletion got there first.
+    private func isDeleted(_ process: TaskProcess, from container: Container) -> Bool {
+        containers[container.id] !== container
+            || (!process.isFirst && container.execs[process.execID] !== process)
+    }
+
+    private static func answer(_ process: TaskProcess) -> TaskDeleteResponse {
+        var answer = TaskDeleteResponse()
+        answer.pid = UInt32(process.pid)
+        if let exit = process.exit {
+            answer.exitStatus = exit.status
+            answer.exitedAt = Google_Protobuf_Timestamp(exit.time)
+        }
+        return answer
+    }
+
+    private func deleteExec(_ process: TaskProcess) -> (Container, @escaping (Status?) -> Void) -> Void {
+        { container, finish in
+            process.streams?.close()
+            container.execs[process.execID] = nil
+            finish(nil)
+        }
+    }
+
+    private func deleteContainer(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+        // What was never created by the runtime, as a checkpoint not yet restored, it need not delete.
+        if container.first.pid == 0 { return deleted(container, finish) }
+        let force = container.first.state == .created
+        calls.call(container.runtime, .delete(force: force), container: container.id, bundle: container.bundle) {
+            [self] failure in
+            if let failure, !failure.meansGone { return finish(failure.status) }
+            awaitExit(of: container) { [self] in deleted(container, finish) }
+        }
+    }
+
+    /// A container deleted before it was started has just been killed; its exit is told before its deletion.
+    private func awaitExit(of container: Container, _ body: @escaping () -> Void) {
+        if container.first.exit != nil { return body() }
+        var isDone = false
+        let once = {
+            if isDone { return }
+            isDone = true
+            body()
+        }
+        container.first.whenExited(isAwaited: { true }) { [self] _ in loop.after(.zero, once) }
+        loop.after(.seconds(2), once)
+    }
+
+    private func deleted(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+        container.memoryWatch?.end()
+        for process in container.execs.values { process.streams?.close() }
+        container.first.streams?.close()
+        container.rootfs.unmount()
+        container.bundle.removeRecord()
+        containers[container.id] = nil
+        let answer = Self.answer(container.first)
+        var event = EventTaskDelete()
+        event.containerID = container.id
+        event.pid = answer.pid
+        event.exitStatus = answer.exitStatus
+        event.exitedAt = answer.exitedAt
+        events.publish("/tasks/delete", event)
+        finish(nil)
+    }
+}

@@ -1,0 +1,204 @@
+// Starting processes, and hearing of their exits.
+
+internal import Glibc
+internal import NIOCore
+internal import OCISpec
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import SystemPackage
+internal import Kernel
+internal import TTRPC
+
+extension TaskService {
+    func start(_ request: TaskProcessRequest, _ reply: Reply<TaskStartResponse>) throws(Status) {
+        let container = try container(request.id)
+        let process = try container.process(request.execID)
+        process.queue.run { [self] done in
+            let finish = { (failure: Status?) in
+                if let failure {
+                    reply.fail(failure)
+                } else {
+                    var answer = TaskStartResponse()
+                    answer.pid = UInt32(process.pid)
+                    reply(answer)
+                }
+                done()
+            }
+            if let refusal = process.refusal(of: .start) { return finish(refusal) }
+            if process.isFirst {
+                startFirstProcess(container, finish)
+            } else {
+                startExec(process, in: container, finish)
+            }
+        }
+    }
+
+    private func startFirstProcess(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+        container.beginStart()
+        let started = { [self] (failure: Status?) in
+            if failure == nil {
+                container.first.state = .running
+                var event = EventTaskStart()
+                event.containerID = container.id
+                event.pid = UInt32(container.first.pid)
+                events.publish("/tasks/start", event)
+            }
+            finish(failure)
+            container.endStart()
+        }
+        // A restored container runs at once.
+        if container.checkpoint != nil { return startFirst(container, started) }
+        calls.call(container.runtime, .start, container: container.id, bundle: container.bundle) { failure in
+            started(failure?.status)
+        }
+    }
+
+    // MARK: exec
+
+    func exec(_ request: TaskExecRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        let container = try container(request.id)
+        let id = request.execID
+        if id.isEmpty || id.contains("/") || id == "." || id == ".." {
+            throw Status(.invalidArgument, "exec id \"\(id)\" is not usable")
+        }
+        if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
+        if let refusal = container.first.refusal(of: .exec) { throw refusal }
+        let streams = StreamRequest(
+            input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)
+        let process = TaskProcess(execID: id, request: streams)
+        process.document = try document(request)
+        container.execs[id] = process
+        var event = EventTaskExecAdded()
+        event.containerID = request.id
+        event.execID = id
+        events.publish("/tasks/exec-added", event)
+        reply(Google_Protobuf_Empty())
+    }
+
+    /// The process document as the runtime is given it; the request decides about the terminal.
+    private func document(_ request: TaskExecRequest) throws(Status) -> [UInt8] {
+        let bytes = request.spec.bytes
+        do throws(InvalidSpec) {
+            var process = try Process(process: bytes)
+            if process.terminal == request.terminal { return bytes }
+            process.terminal = request.terminal
+            var writer = JSONWriter()
+            process.write(to: &writer)
+            return writer.bytes
+        } catch {
+            throw Status(.invalidArgument, "process: \(error)")
+        }
+    }
+
+    private func startExec(_ process: TaskProcess, in container: Container, _ finish: @escaping (Status?) -> Void) {
+        if let refusal = container.refusalOfExecStart { return finish(refusal) }
+        container.execBegins()
+        let failed = { (status: Status) in
+            process.streams?.close()
+            process.streams = nil
+            process.setStartFailed()
+            finish(status)
+            container.execEnded()
+        }
+        let preparation = StreamPreparation(
+            support: streams, request: process.request, container: container.id, user: container.options.ioUid,
+            group: container.options.ioGid)
+        preparation.run { [self] result in
+            switch result {
+            case .failure(let failure): failed(Status(failure))
+            case .success(let streams):
+                process.streams = streams
+                callExec(process, in: container, streams) { [self] failure in
+                    if let failure { return failed(failure) }
+                    execStarted(process, in: container)
+                    finish(nil)
+                    reaper.whenExited(process.pid) { [self] exit in execExited(process, in: container, exit) }
+                }
+            }
+        }
+    }
+
+    private func callExec(
+        _ process: TaskProcess, in container: Container, _ streams: ProcessStreams,
+        _ finish: @escaping (Status?) -> Void
+    ) {
+        let file = "\(container.bundle.path)/\(process.execID)-process.json"
+        let pidFile = container.bundle.pidFile(ofExec: process.execID)
+        do throws(ShimFailure) {
+            try during("write \(file)") { () throws(Errno) in
+                let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
+                try writeAll(process.document, to: descriptor.rawValue)
+            }
+        } catch {
+            return finish(Status(error))
+        }
+        reaper.expectChild()
+        calls.call(
+            container.runtime,
+            .exec(processFile: file, pidFile: pidFile, consoleSocket: streams.consoleSocket?.path),
+            container: container.id, bundle: container.bundle, streams: streams.runtimeStreams
+        ) { [self] failure in
+            // The exit of what was started is asked for before unknown ones are forgotten.
+            defer { reaper.stopExpecting() }
+            unlink(file)
+            if let failure { return finish(failure.status) }
+            do throws(ShimFailure) {
+                process.pid = try Bundle.processID(in: pidFile)
+                unlink(pidFile)
+                try streams.attach()
+            } catch {
+                if process.pid > 0 { Glibc.kill(process.pid, SIGKILL) }
+                return finish(Status(error))
+            }
+            finish(nil)
+        }
+    }
+
+    private func execStarted(_ process: TaskProcess, in container: Container) {
+        process.state = .running
+        // It is not needed again, and may be large.
+        process.document = []
+        var event = EventTaskExecStarted()
+        event.containerID = container.id
+        event.execID = process.execID
+        event.pid = UInt32(process.pid)
+        events.publish("/tasks/exec-started", event)
+    }
+
+    // MARK: exits
+
+    private func execExited(_ process: TaskProcess, in container: Container, _ exit: Exit) {
+        tellExit(of: process, in: container, exit)
+        container.execEnded()
+    }
+
+    func firstExited(_ container: Container, _ exit: Exit) {
+        // Without a process id namespace of its own, the container's other processes live on.
+        if !container.configuration.hasOwnProcessNamespace {
+            calls.call(
+                container.runtime, .kill(signal: UInt32(SIGKILL), all: true), container: container.id,
+                bundle: container.bundle
+            ) { failure in
+                if let failure, !failure.meansGone {
+                    Log.warning("kill what is left of \(container.id): \(failure.message)")
+                }
+            }
+        }
+        container.firstExited { [self] in
+            container.memoryWatch?.end()
+            container.memoryWatch = nil
+            tellExit(of: container.first, in: container, exit)
+        }
+    }
+
+    private func tellExit(of process: TaskProcess, in container: Container, _ exit: Exit) {
+        process.setExited(exit)
+        var event = EventTaskExit()
+        event.containerID = container.id
+        event.id = process.isFirst ? container.id : process.execID
+        event.pid = UInt32(process.pid)
+        event.exitStatus = exit.status
+        event.exitedAt = Google_Protobuf_Timestamp(exit.time)
+        events.publish("/tasks/exit", event)
+    }
+}

@@ -1,0 +1,106 @@
+// containerd's task service: the containers of one shim, and the calls that are made for them.
+
+internal import Glibc
+internal import NIOCore
+internal import ShimAPI
+internal import SwiftProtobuf
+internal import TTRPC
+
+/// The service. Everything of it happens on the event loop.
+final class TaskService {
+    let loop: Loop
+    let namespace: String
+    let reaper: Reaper
+    let calls: RuntimeCalls
+    let events: EventPublisher
+    let streams: StreamSupport
+    var containers: [String: Container] = [:]
+    /// Ids of containers that are being created.
+    var beingCreated: Set<String> = []
+
+    private let exit: () -> Void
+    private var isShuttingDown = false
+
+    /// - Parameter exit: ends the program.
+    init(
+        loop: Loop, namespace: String, reaper: Reaper, events: EventPublisher, socketDirectory: String,
+        exit: @escaping () -> Void
+    ) {
+        self.loop = loop
+        self.namespace = namespace
+        self.reaper = reaper
+        self.events = events
+        self.exit = exit
+        calls = RuntimeCalls(reaper)
+        streams = StreamSupport(loop: loop, reaper: reaper, namespace: namespace, directory: socketDirectory)
+    }
+
+    /// Offers the service under both of its names.
+    func register(on server: Server) {
+        let methods: [String: Server.Handler] = [
+            "Create": method(TaskService.create),
+            "Start": method(TaskService.start),
+            "Delete": method(TaskService.delete),
+            "State": method(TaskService.state),
+            "Pids": method(TaskService.processes),
+            "Pause": method(TaskService.pause),
+            "Resume": method(TaskService.resume),
+            "Checkpoint": method(TaskService.checkpoint),
+            "Kill": method(TaskService.kill),
+            "Exec": method(TaskService.exec),
+            "ResizePty": method(TaskService.resize),
+            "CloseIO": method(TaskService.closeInput),
+            "Update": method(TaskService.update),
+            "Wait": method(TaskService.wait),
+            "Stats": method(TaskService.statistics),
+            "Connect": method(TaskService.connect),
+            "Shutdown": method(TaskService.shutdown),
+        ]
+        server.register("containerd.task.v2.Task", methods)
+        server.register("containerd.task.v3.Task", methods)
+    }
+
+    private func method<Question: Message, Answer: Message>(
+        _ body: @escaping (TaskService) -> (Question, Reply<Answer>) throws(Status) -> Void
+    ) -> Server.Handler {
+        { call in
+            do throws(Status) {
+                guard let question = try? Question(serializedBytes: call.payload) else {
+                    throw Status(.invalidArgument, "malformed \(Question.protoMessageName)")
+                }
+                try body(self)(question, Reply(call: call))
+            } catch {
+                call.answer(.failure(error))
+            }
+        }
+    }
+
+    func container(_ id: String) throws(Status) -> Container {
+        guard let container = containers[id] else { throw Status(.notFound, "container not created") }
+        return container
+    }
+
+    // MARK: the shim itself
+
+    private func connect(_ request: TaskContainerRequest, _ reply: Reply<TaskConnectResponse>) {
+        var answer = TaskConnectResponse()
+        answer.shimPid = UInt32(getpid())
+        answer.taskPid = UInt32(containers[request.id]?.first.pid ?? 0)
+        reply(answer)
+    }
+
+    private func shutdown(_ request: TaskShutdownRequest, _ reply: Reply<Google_Protobuf_Empty>) {
+        reply(Google_Protobuf_Empty())
+        if containers.isEmpty, beingCreated.isEmpty { end() }
+    }
+
+    /// Ends the shim, after containerd has been told everything. Containers, if there are any, stay.
+    func end() {
+        if isShuttingDown { return }
+        isShuttingDown = true
+        events.flush(within: .seconds(4)) { [self] in
+            // A turn of the loop later, answers that were just given are on their way.
+            loop.after(.milliseconds(1), exit)
+        }
+    }
+}
