@@ -39,10 +39,19 @@ final class Flow {
     /// Carries what can be carried now, though not for ever: other flows want their turn.
     func carry(with buffer: inout [UInt8]) -> Next {
         for _ in 0..<16 {
-            let next = canSplice ? splice() : copy(with: &buffer)
+            let next = shouldSplice ? splice() : copy(with: &buffer)
             if let next { return next }
         }
-        return .awaitSource
+        return rest.isEmpty ? .awaitSource : .awaitDestination
+    }
+
+    /// Spliced bytes keep their own slot of the destination's pipe, of which there are sixteen. So a few bytes are
+    /// copied, which fills slots up: else sixteen short lines would fill a FIFO that nobody reads for the moment.
+    private var shouldSplice: Bool {
+        guard canSplice, rest.isEmpty else { return false }
+        var available: Int32 = 0
+        clinux_ioctl(source, UInt(FIONREAD), &available)
+        return available >= 16 << 10
     }
 
     /// One splice(2); nothing means that there may be more.

@@ -21,7 +21,7 @@ package enum ProcessState: String, Sendable, CaseIterable {
         case (.kill, .stopped): Status(.notFound, "process already finished")
         case (.kill, _): nil
         case (.exec, .created), (.exec, .running): nil
-        case (.exec, _): Status(.unknown, "cannot exec in a \(self) container")
+        case (.exec, _): Status(.unknown, "cannot exec in a \(self) state")
         case (.pause, .running): nil
         case (.pause, _): Status(.unknown, "cannot pause a \(self) container")
         case (.resume, .paused): nil
