@@ -82,7 +82,11 @@ let package = Package(
             name: "swift-shim",
             dependencies: ["Shim"],
             swiftSettings: strict,
-            linkerSettings: selfContained
+            // The static FoundationEssentials, whose Data SwiftProtobuf uses, does not name what it needs itself.
+            linkerSettings: selfContained + [
+                .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+                .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
+            ]
         ),
 
         // The bundle harness, and the program that looks around inside a container.
@@ -125,7 +129,10 @@ let package = Package(
         ),
         .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),
         .testTarget(
-            name: "ShimTests", dependencies: ["Shim", "TTRPC", "ShimAPI", protobuf] + nio, swiftSettings: strict),
+            name: "ShimTests",
+            dependencies: ["Shim", "TTRPC", "ShimAPI", "Cgroups", "OCISpec", "Kernel", "CLinux", system, protobuf] + nio,
+            swiftSettings: strict
+        ),
         .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness", system], swiftSettings: strict),
         .testTarget(
             name: "SystemTests", dependencies: ["OCISpec", "Kernel", subprocess, system], swiftSettings: strict),

@@ -1,0 +1,54 @@
+// The command line, as containerd and people write it.
+
+import Testing
+
+@testable import Shim
+
+@Suite struct CommandLineTests {
+    private let words = ["-namespace", "k8s.io", "-address", "/run/c.sock", "-publish-binary", "/usr/bin/c", "-id", "web"]
+
+    @Test func `containerd's own spelling of start is read`() throws {
+        let invocation = try Invocation(words + ["-debug", "start"])
+        #expect(invocation.action == .start)
+        #expect(invocation.namespace == "k8s.io")
+        #expect(invocation.address == "/run/c.sock")
+        #expect(invocation.id == "web")
+        #expect(invocation.isDebug)
+    }
+
+    @Test func `delete names the bundle`() throws {
+        let invocation = try Invocation(words + ["-bundle", "/b", "delete"])
+        #expect(invocation.action == .delete)
+        #expect(invocation.bundle == "/b")
+    }
+
+    @Test func `two dashes and an equals sign mean the same`() throws {
+        let invocation = try Invocation(["--namespace=n", "--id=i", "-address=/a=b", "--debug=false", "start"])
+        #expect(invocation.namespace == "n")
+        #expect(invocation.id == "i")
+        #expect(invocation.address == "/a=b")
+        #expect(!invocation.isDebug)
+    }
+
+    @Test func `questions need nothing else`() throws {
+        #expect(try Invocation(["-info"]).action == .info)
+        #expect(try Invocation(["-v"]).action == .version)
+        #expect(try Invocation(["--version"]).action == .version)
+        #expect(try Invocation(["-h"]).action == .help)
+        #expect(try Invocation([]).action == .help)
+    }
+
+    @Test(
+        arguments: [
+            (["-nonsense", "start"], "unknown flag -nonsense"),
+            (["-id"], "flag -id needs a value"),
+            (["-id", "x", "start"], "-namespace is required"),
+            (["-namespace", "n", "start"], "-id is required"),
+            (["-namespace", "n", "-id", "x", "serve"], "-socket is required"),
+            (["-namespace", "n", "-id", "x", "dance"], "unknown action dance"),
+            (["start", "now"], "unexpected argument now"),
+        ] as [([String], String)])
+    func `what is wrong is said`(arguments: [String], problem: String) {
+        #expect(throws: ShimFailure(problem)) { try Invocation(arguments) }
+    }
+}

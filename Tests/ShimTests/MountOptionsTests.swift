@@ -1,0 +1,47 @@
+// Mount options as words, and overlays with many layers.
+
+import Testing
+
+@testable import Shim
+
+@Suite struct MountOptionsTests {
+    @Test func `words become flags, and the rest is the file system's`() {
+        let options = MountOptions([
+            "rbind", "ro", "nosuid", "rprivate", "workdir=/w", "X-containerd.mkdir=1", "index=off", "suid",
+        ])
+        #expect(options.flags == 1 << 12 | 1 << 14 | 1 << 0)
+        #expect(options.propagation == 1 << 18 | 1 << 14)
+        #expect(options.data == ["workdir=/w", "index=off"])
+    }
+
+    @Test func `a later word wins`() {
+        #expect(MountOptions(["ro", "rw"]).flags == 0)
+        #expect(MountOptions(["rw", "ro"]).flags == MountOptions.readOnly)
+    }
+
+    @Test func `maps of ids and loop devices are found`() {
+        let options = MountOptions(["uidmap=0:1000:10", "gidmap=0:2000:10", "loop"])
+        #expect(options.userMap == "0:1000:10")
+        #expect(options.groupMap == "0:2000:10")
+        #expect(options.usesLoopDevice)
+        #expect(options.data == [])
+    }
+
+    @Test func `a short overlay stays as it is`() {
+        #expect(CompactOverlay(["lowerdir=/a/1:/a/2", "upperdir=/a/3"]) == nil)
+    }
+
+    @Test func `an overlay of many layers is named from their common directory`() throws {
+        let layers = (1...80).map { "/var/lib/containerd/snapshots/\($0)/fs" }
+        let compact = try #require(
+            CompactOverlay(["upperdir=/u", "lowerdir=" + layers.joined(separator: ":"), "workdir=/w"]))
+        #expect(compact.workingDirectory == "/var/lib/containerd/snapshots")
+        let shorter = (1...80).map { "\($0)/fs" }.joined(separator: ":")
+        #expect(compact.options == ["upperdir=/u", "lowerdir=" + shorter, "workdir=/w"])
+    }
+
+    @Test func `layers without a common directory stay as they are`() {
+        let layers = (1...200).map { "/directory-number-\($0)/fs" }
+        #expect(CompactOverlay(["lowerdir=" + layers.joined(separator: ":")]) == nil)
+    }
+}

@@ -1,0 +1,38 @@
+// Addresses of streams.
+
+import Testing
+
+@testable import Shim
+
+@Suite struct StreamRequestTests {
+    @Test func `plain paths and fifo addresses are paths`() throws {
+        #expect(try StreamDestination("") == .paths)
+        #expect(try StreamDestination("/run/fifo/x") == .paths)
+        #expect(try StreamDestination("fifo:///run/fifo/x") == .paths)
+        #expect(StreamDestination.path(of: "fifo:///run/a%20b") == "/run/a b")
+        #expect(StreamDestination.path(of: "/run/a%20b") == "/run/a%20b")
+    }
+
+    @Test func `a file address names the file`() throws {
+        #expect(try StreamDestination("file:///var/log/a%2Fb?x=y") == .file("/var/log/a/b"))
+    }
+
+    @Test func `a logger gets its query as arguments, keys and values in turn`() throws {
+        #expect(
+            try StreamDestination("binary:///usr/bin/log?id=a+b&flag&path=%2Ftmp")
+                == .logger(
+                    executable: "/usr/bin/log", arguments: ["id", "a b", "flag", "path", "/tmp"], mustReport: false))
+        #expect(
+            try StreamDestination("binary-v2:///l") == .logger(executable: "/l", arguments: [], mustReport: true))
+    }
+
+    @Test(
+        arguments: [
+            ("file://relative", "stdout file://relative: the path must be absolute"),
+            ("binary://", "stdout binary://: the path must be absolute"),
+            ("ttrpc+unix:///s?streaming_id=1", "stdout ttrpc+unix:///s?streaming_id=1: unknown scheme ttrpc+unix"),
+        ])
+    func `other addresses are refused`(address: String, problem: String) {
+        #expect(throws: ShimFailure(problem)) { try StreamDestination(address) }
+    }
+}
