@@ -1,7 +1,9 @@
-// getopt_long_only(3) and the process environment, whose globals Swift 6 does not let us touch.
+// What Swift cannot reach of the C library: getopt_long_only(3) and the process environment, whose globals Swift 6 does
+// not let us touch, and the allocator's settings.
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <getopt.h>
+#include <malloc.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct clinux_option) == sizeof(struct option), "struct option is passed through");
@@ -18,6 +20,9 @@ void clinux_getopt_reset(int start) {
     optind = start;
 }
 char **clinux_environ(void) { return environ; }
+
+int clinux_limit_arenas(int most) { return mallopt(M_ARENA_MAX, most); }
+int clinux_malloc_trim(size_t keep) { return malloc_trim(keep); }
 
 #ifndef SWIFTRUN_COMMIT
 #define SWIFTRUN_COMMIT "unknown"

@@ -23,7 +23,8 @@ package struct Invocation: Equatable, Sendable {
         var isVersion = false
         while let argument = rest.first, argument.hasPrefix("-") {
             rest.removeFirst()
-            let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = argument.drop { $0 == "-" }.split(
+                separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts.first ?? "")
             let attached = parts.count > 1 ? String(parts[1]) : nil
             switch name {

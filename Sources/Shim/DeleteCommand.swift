@@ -53,9 +53,8 @@ struct DeleteCommand {
 /// Running a runtime and waiting for it, where there is no event loop.
 enum RuntimeProcess {
     /// Runs a call to its end and returns its exit status.
-    /// - Parameters:
-    ///   - errors: a file that standard error is appended to.
-    ///   - output: what becomes standard output; nothing is /dev/null.
+    ///
+    /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null.
     static func run(
         _ runtime: Runtime, arguments: [String], errors: String? = nil, output: Int32? = nil
     ) throws(ShimFailure) -> Int32 {

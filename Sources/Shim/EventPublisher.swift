@@ -27,7 +27,7 @@ final class EventPublisher {
     private static let mostPending = 2048
     private static let mostRefusals = 5
 
-    /// - Parameter address: containerd's ttrpc socket; without one, events go nowhere.
+    /// Takes containerd's ttrpc socket; without one, events go nowhere.
     init(loop: Loop, address: String?, namespace: String) {
         self.loop = loop
         self.namespace = namespace

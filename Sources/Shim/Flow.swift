@@ -34,24 +34,28 @@ final class Flow {
         Glibc.close(destination)
     }
 
-    private static let chunk = 64 << 10
+    /// From so many bytes on, splicing is worth it.
+    static let chunk = 16 << 10
+    private static let longestSplice = 1 << 20
 
     /// Carries what can be carried now, though not for ever: other flows want their turn.
-    func carry(with buffer: inout [UInt8]) -> Next {
+    func carry(with buffer: UnsafeMutableRawBufferPointer) -> Next {
         for _ in 0..<16 {
-            let next = shouldSplice ? splice() : copy(with: &buffer)
+            let next = shouldSplice ? splice() : copy(with: buffer)
             if let next { return next }
         }
         return rest.isEmpty ? .awaitSource : .awaitDestination
     }
 
+    /// Whether enough is there to be spliced.
+    ///
     /// Spliced bytes keep their own slot of the destination's pipe, of which there are sixteen. So a few bytes are
     /// copied, which fills slots up: else sixteen short lines would fill a FIFO that nobody reads for the moment.
     private var shouldSplice: Bool {
         guard canSplice, rest.isEmpty else { return false }
         var available: Int32 = 0
         clinux_ioctl(source, UInt(FIONREAD), &available)
-        return available >= 16 << 10
+        return available >= Flow.chunk
     }
 
     /// One splice(2); nothing means that there may be more.
@@ -59,7 +63,7 @@ final class Flow {
         let moveNonBlocking: UInt32 = 3  // SPLICE_F_MOVE, SPLICE_F_NONBLOCK
         do throws(Errno) {
             let moved = try checked {
-                clinux_splice(source, destination, Flow.chunk, moveNonBlocking)
+                clinux_splice(source, destination, Flow.longestSplice, moveNonBlocking)
             }
             stalls = 0
             return moved == 0 ? .finish : nil
@@ -89,18 +93,14 @@ final class Flow {
         return nil
     }
 
-    private func copy(with buffer: inout [UInt8]) -> Next? {
+    private func copy(with buffer: UnsafeMutableRawBufferPointer) -> Next? {
         if !rest.isEmpty { return writeRest() }
-        if buffer.isEmpty { buffer = [UInt8](repeating: 0, count: Flow.chunk) }
         do throws(Errno) {
-            let count = try buffer.withUnsafeMutableBufferPointer { bytes throws(Errno) -> Int in
-                try checked { read(source, bytes.baseAddress, bytes.count) }
-            }
+            let count = try checked { read(source, buffer.baseAddress, buffer.count) }
             if count == 0 { return .finish }
-            let written = try buffer.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
-                try Self.write(UnsafeBufferPointer(rebasing: bytes[..<count]), to: destination)
-            }
-            rest = Array(buffer[written..<count])
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            let written = try Self.write(bytes, to: destination)
+            rest = Array(bytes[written...])
             return nil
         } catch .wouldBlock {
             return .awaitSource
@@ -112,7 +112,7 @@ final class Flow {
     private func writeRest() -> Next? {
         do throws(Errno) {
             let written = try rest.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
-                try Self.write(bytes, to: destination)
+                try Self.write(UnsafeRawBufferPointer(bytes), to: destination)
             }
             rest.removeFirst(written)
             return rest.isEmpty ? nil : .awaitDestination
@@ -122,7 +122,7 @@ final class Flow {
     }
 
     /// Writes as much as the destination takes now.
-    private static func write(_ bytes: UnsafeBufferPointer<UInt8>, to descriptor: Int32) throws(Errno) -> Int {
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(Errno) -> Int {
         do throws(Errno) {
             return try checked { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
         } catch .wouldBlock {

@@ -11,8 +11,7 @@ final class MemoryWatch {
     private var channel: (any Channel)?
     private var isOver = false
 
-    /// Watches, when there is something to watch.
-    /// - Parameter killed: called for every time that processes were killed.
+    /// Watches, when there is something to watch; `killed` is called for every time that processes were killed.
     init?(_ cgroup: TaskCgroup, loop: Loop, killed: @escaping () -> Void) {
         guard let directory = cgroup.directory(of: "memory") else { return nil }
         do throws(Errno) {

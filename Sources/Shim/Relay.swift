@@ -29,7 +29,7 @@ final class Relay: Sendable {
     private let alarm: Int32
     private let ended: @Sendable (FlowID) -> Void
 
-    /// - Parameter ended: called on the relay's thread when a pair has come to its end and is closed.
+    /// `ended` is called on the relay's thread when a pair has come to its end and is closed.
     init(ended: @escaping @Sendable (FlowID) -> Void) throws(Errno) {
         alarm = try checked { clinux_eventfd(0, OpenFlags([.nonBlocking, .closeOnExec]).rawValue) }
         self.ended = ended
@@ -85,20 +85,21 @@ final class Relay: Sendable {
     private func run() {
         guard let poller = try? Poller(alarm: alarm) else { return }
         var flows: [FlowID: Flow] = [:]
-        var buffer: [UInt8] = []
+        // Left as it comes, so that only what is used of it takes memory.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Flow.chunk, alignment: 16)
         while true {
             for ready in poller.wait() {
                 guard let id = ready else {
-                    obey(&flows, poller, &buffer)
+                    obey(&flows, poller, buffer)
                     continue
                 }
                 guard let flow = flows[id] else { continue }
-                carryOn(flow, &flows, poller, &buffer)
+                carryOn(flow, &flows, poller, buffer)
             }
         }
     }
 
-    private func obey(_ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: inout [UInt8]) {
+    private func obey(_ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer) {
         var count: UInt64 = 0
         read(alarm, &count, 8)
         let orders = mailbox.withLock { mailbox in
@@ -111,7 +112,7 @@ final class Relay: Sendable {
             case .add(let id, let source, let destination):
                 let flow = Flow(id, from: source, to: destination)
                 flows[id] = flow
-                carryOn(flow, &flows, poller, &buffer)
+                carryOn(flow, &flows, poller, buffer)
             case .remove(let id):
                 if let flow = flows.removeValue(forKey: id) { finish(flow, poller) }
             }
@@ -119,9 +120,9 @@ final class Relay: Sendable {
     }
 
     private func carryOn(
-        _ flow: Flow, _ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: inout [UInt8]
+        _ flow: Flow, _ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer
     ) {
-        let next = flow.carry(with: &buffer)
+        let next = flow.carry(with: buffer)
         if next != .finish, poller.await(next, of: flow) { return }
         flows[flow.id] = nil
         finish(flow, poller)

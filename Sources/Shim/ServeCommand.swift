@@ -35,6 +35,8 @@ struct ServeCommand {
 
     private func prepareProcess() throws(ShimFailure) {
         signal(SIGPIPE, SIG_IGN)
+        // The relay's thread allocates next to nothing; an arena of its own would only cost memory.
+        _ = clinux_limit_arenas(1)
         try during("block signals") { () throws(Errno) in
             let block: Int32 = 0  // SIG_BLOCK
             try checked { clinux_sigprocmask(block, signalMask([SIGCHLD, SIGTERM, SIGINT]), nil) }

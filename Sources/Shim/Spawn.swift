@@ -15,7 +15,7 @@ struct Program {
     var environment: [String]?
     /// The working directory; nothing keeps the shim's.
     var directory: String?
-    /// What becomes descriptor 0, 1, 2, …; everything else is closed. Borrowed for the call.
+    /// What becomes descriptor 0, 1, 2, …, borrowed for the call; everything else is closed.
     var descriptors: [Int32]
     /// Whether it leads a process group of its own.
     var leadsGroup = false

@@ -1,12 +1,13 @@
 // containerd's task service: the containers of one shim, and the calls that are made for them.
 
+internal import CLinux
 internal import Glibc
 internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
 internal import TTRPC
 
-/// The service. Everything of it happens on the event loop.
+/// The service; everything of it happens on the event loop.
 final class TaskService {
     let loop: Loop
     let namespace: String
@@ -20,8 +21,9 @@ final class TaskService {
 
     private let exit: () -> Void
     private var isShuttingDown = false
+    private var tidying: Scheduled<Void>?
 
-    /// - Parameter exit: ends the program.
+    /// `exit` ends the program.
     init(
         loop: Loop, namespace: String, reaper: Reaper, events: EventPublisher, socketDirectory: String,
         exit: @escaping () -> Void
@@ -64,6 +66,7 @@ final class TaskService {
         _ body: @escaping (TaskService) -> (Question, Reply<Answer>) throws(Status) -> Void
     ) -> Server.Handler {
         { call in
+            self.tidySoon()
             do throws(Status) {
                 guard let question = try? Question(serializedBytes: call.payload) else {
                     throw Status(.invalidArgument, "malformed \(Question.protoMessageName)")
@@ -80,6 +83,12 @@ final class TaskService {
         return container
     }
 
+    /// Gives memory back once there is nothing to do: a shim idles nearly all of its life.
+    func tidySoon() {
+        tidying?.cancel()
+        tidying = loop.after(.milliseconds(500)) { _ = clinux_malloc_trim(0) }
+    }
+
     // MARK: the shim itself
 
     private func connect(_ request: TaskContainerRequest, _ reply: Reply<TaskConnectResponse>) {
@@ -94,7 +103,9 @@ final class TaskService {
         if containers.isEmpty, beingCreated.isEmpty { end() }
     }
 
-    /// Ends the shim, after containerd has been told everything. Containers, if there are any, stay.
+    /// Ends the shim, after containerd has been told everything.
+    ///
+    /// Containers, if there are any, stay.
     func end() {
         if isShuttingDown { return }
         isShuttingDown = true

@@ -5,7 +5,9 @@ import Testing
 @testable import Shim
 
 @Suite struct CommandLineTests {
-    private let words = ["-namespace", "k8s.io", "-address", "/run/c.sock", "-publish-binary", "/usr/bin/c", "-id", "web"]
+    private let words = [
+        "-namespace", "k8s.io", "-address", "/run/c.sock", "-publish-binary", "/usr/bin/c", "-id", "web",
+    ]
 
     @Test func `containerd's own spelling of start is read`() throws {
         let invocation = try Invocation(words + ["-debug", "start"])

@@ -32,11 +32,11 @@ import Testing
     }
 
     @Test func `an overlay of many layers is named from their common directory`() throws {
-        let layers = (1...80).map { "/var/lib/containerd/snapshots/\($0)/fs" }
+        let layers = (1...160).map { "/var/lib/containerd/snapshots/\($0)/fs" }
         let compact = try #require(
             CompactOverlay(["upperdir=/u", "lowerdir=" + layers.joined(separator: ":"), "workdir=/w"]))
         #expect(compact.workingDirectory == "/var/lib/containerd/snapshots")
-        let shorter = (1...80).map { "\($0)/fs" }.joined(separator: ":")
+        let shorter = (1...160).map { "\($0)/fs" }.joined(separator: ":")
         #expect(compact.options == ["upperdir=/u", "lowerdir=" + shorter, "workdir=/w"])
     }
 

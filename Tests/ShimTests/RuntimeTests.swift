@@ -26,7 +26,9 @@ import Testing
     @Test func `create says all that the options ask for`() {
         let operation = RuntimeOperation.create(bundle: "/b", pidFile: "/b/init.pid", consoleSocket: "/s")
         #expect(
-            arguments(operation) { $0.systemdCgroup = true; $0.noPivotRoot = true; $0.noNewKeyring = true }
+            arguments(operation) {
+                $0.systemdCgroup = true; $0.noPivotRoot = true; $0.noNewKeyring = true
+            }
                 == ["runc"] + global + [
                     "--systemd-cgroup", "create", "--bundle", "/b", "--pid-file", "/b/init.pid", "--console-socket",
                     "/s", "--no-pivot", "--no-new-keyring", "web",

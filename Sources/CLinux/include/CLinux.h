@@ -147,6 +147,10 @@ int clinux_getopt_optopt(void);
 const char *clinux_getopt_optarg(void);
 void clinux_getopt_reset(int start);
 
+// The C library's allocator: how many arenas threads may make, and giving back what is free
+int clinux_limit_arenas(int most);
+int clinux_malloc_trim(size_t keep);
+
 // The environment; the last entry is null
 char **clinux_environ(void);
 
