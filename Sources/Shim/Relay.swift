@@ -48,8 +48,9 @@ final class Relay: Sendable {
             defer { mailbox.isRunning = true }
             return (id, !mailbox.isRunning)
         }
+        wake()
         // The thread comes with the first stream: many containers have none.
-        if mustStart { startThread() } else { wake() }
+        if mustStart { startThread() }
         return id
     }
 
