@@ -51,8 +51,8 @@ extension MountStep.IDMapping {
     /// `idmap`, with the mappings that are not the user namespace's own.
     var summary: String {
         let name = recursive ? "ridmap" : "idmap"
-        if uids.isEmpty, gids.isEmpty { return name }
-        return "\(name) uids \(ContainerPlan.text(uids)) gids \(ContainerPlan.text(gids))"
+        guard let maps else { return name }
+        return "\(name) uids \(ContainerPlan.text(maps.uids)) gids \(ContainerPlan.text(maps.gids))"
     }
 }
 

@@ -101,8 +101,8 @@ extension MountStep.IDMapping: JSONEncodable {
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("recursive", recursive)
-            writer.list("uidMappings", uids)
-            writer.list("gidMappings", gids)
+            writer.list("uidMappings", maps?.uids ?? [])
+            writer.list("gidMappings", maps?.gids ?? [])
         }
     }
 }
