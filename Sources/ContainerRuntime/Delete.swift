@@ -45,8 +45,9 @@ extension Runtime {
         let group = Cgroup(record.cgroup)
         let hooks = record.hasPoststopHooks ? poststopHooks(directory) : []
         try endInit(record, group)
-        // Whatever shared its pids with others, or was left by a command that was killed.
-        if hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
+        // Whatever shared its pids with others, or was left by a command that was killed. Where no init was ever
+        // recorded the cgroup may be somebody else's, which is why there is none.
+        if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
         try cgroup { () throws(CgroupFailure) in try group.remove() }
         try directory.remove()
         runPoststop(hooks, record)

@@ -1,0 +1,78 @@
+// `events`: what a container uses, now and then or once, and when its memory ran out.
+
+internal import Cgroups
+internal import Glibc
+internal import Kernel
+package import OCISpec
+internal import SystemPackage
+
+extension Runtime {
+    /// One record of what a container uses, as a JSON line.
+    package func statistics(id: String) throws(Failure) -> [UInt8] {
+        let directory = try store.open(id: id)
+        let record = try directory.record()
+        guard try directory.status(of: record) != .stopped else {
+            throw Failure(.wrongState, "container with id \(id) is not running")
+        }
+        return try line(record)
+    }
+
+    private func line(_ record: ContainerRecord) throws(Failure) -> [UInt8] {
+        let statistics = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).statistics() }
+        return Event(type: "stats", id: record.id, data: statistics).json() + [10]
+    }
+
+    /// Writes a record at every interval, and one whenever memory ran out, until the container ends.
+    /// - Parameter milliseconds: the interval.
+    package func followEvents(
+        id: String, milliseconds: Int32, _ write: ([UInt8]) -> Void
+    ) throws(Failure) {
+        let directory = try store.open(id: id)
+        let record = try directory.record()
+        guard let pidfd = try record.openInit() else {
+            throw Failure(.wrongState, "container with id \(id) is not running")
+        }
+        var news = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).outOfMemoryEvents() }
+        var deadline = now() + Int64(milliseconds)
+        while true {
+            var entries = [
+                pollfd(fd: pidfd.rawValue, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: news.descriptor.rawValue, events: Int16(POLLIN), revents: 0),
+            ]
+            let rest = Int32(clamping: max(0, deadline - now()))
+            try during("wait for events") { () throws(Errno) in try checked { poll(&entries, 2, rest) } }
+            if entries[1].revents != 0 {
+                switch news.next() {
+                case .outOfMemory: write(Event(type: "oom", id: id, data: nil).json() + [10])
+                case .nothing: break
+                case .gone: return
+                }
+            }
+            if entries[0].revents != 0 { return }
+            guard now() >= deadline else { continue }
+            deadline += Int64(milliseconds)
+            write(try line(record))
+        }
+    }
+
+    private func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
+
+/// A record of `events`, in the form that engines know from runc.
+private struct Event: JSONEncodable {
+    let type: String
+    let id: String
+    let data: CgroupStatistics?
+
+    func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("type", type)
+            writer.field("id", id)
+            writer.field("data", data)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// `update` and `events`: the commands about what a container may use, and what it does use.
+
+internal import ContainerRuntime
+internal import Glibc
+internal import OCISpec
+
+extension Command {
+    static let update = Command(
+        name: "update", summary: "change the limits of a running container", usage: "<container-id | bundle>",
+        options: [
+            .value("resources", "r", "FILE", "a linux.resources object, - for stdin; the other options then have no say"),
+            .value("blkio-weight", nil, "N", "the weight of block I/O, from 10 to 1000"),
+            .value("cpu-period", nil, "USEC", "the period of the CPU quota"),
+            .value("cpu-quota", nil, "USEC", "the CPU time in a period; -1 for no limit"),
+            .value("cpu-burst", nil, "USEC", "the CPU time that may be saved up"),
+            .value("cpu-share", nil, "N", "CPU shares"),
+            .value("cpu-rt-period", nil, "USEC", "the period of the realtime quota"),
+            .value("cpu-rt-runtime", nil, "USEC", "the realtime CPU time in a period"),
+            .value("cpuset-cpus", nil, "LIST", "the CPUs to use"),
+            .value("cpuset-mems", nil, "LIST", "the memory nodes to use"),
+            .value("cpu-idle", nil, "N", "1 for a cgroup that gets what others leave"),
+            .value("memory", nil, "BYTES", "the memory limit; k, m and g are understood, -1 for none"),
+            .value("memory-reservation", nil, "BYTES", "the memory that is left alone when memory is short"),
+            .value("memory-swap", nil, "BYTES", "the limit of memory and swap together"),
+            .value("pids-limit", nil, "N", "how many processes; -1 for no limit"),
+            .value("unified", nil, "KEY=VALUE", "a file of cgroup v2; may be repeated"),
+            .hidden("kernel-memory", argument: "BYTES"),
+            .hidden("kernel-memory-tcp", argument: "BYTES"),
+        ], arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        let resources: LinuxResources
+        if let file = call.options.value("resources") {
+            resources = try call.perform { () throws(Failure) in try Runtime.resources(file: file) }
+        } else {
+            resources = try call.read { () throws(UsageError) in try ResourceOptions(options: call.options).resources() }
+        }
+        try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources) }
+        return 0
+    }
+
+    static let events = Command(
+        name: "events", summary: "print what a container uses, and when its memory runs out",
+        usage: "<container-id | bundle>",
+        options: [
+            .value("interval", nil, "DURATION", "how often, such as 100ms, 5s or 1m (default 5s)"),
+            .flag("stats", nil, "print one record and end"),
+        ], arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = try call.target()
+        if call.options.has("stats") {
+            printBytes(try call.perform { () throws(Failure) in try call.runtime.statistics(id: target.id) })
+            return 0
+        }
+        let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s") }
+        try call.perform { () throws(Failure) in
+            try call.runtime.followEvents(id: target.id, milliseconds: interval, printBytes)
+        }
+        return 0
+    }
+
+    private static func milliseconds(_ text: String) throws(UsageError) -> Int32 {
+        let units: [(String, Double)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+        for (unit, factor) in units where text.hasSuffix(unit) {
+            if let number = Double(text.dropLast(unit.count)), number > 0 {
+                return max(1, Int32(clamping: Int64(min(number * factor, 2e9))))
+            }
+        }
+        throw UsageError(message: "invalid value \"\(text)\" for flag -interval: a duration such as 5s is needed")
+    }
+}
+
+/// The options of `update` as a `linux.resources` object.
+struct ResourceOptions {
+    let options: ParsedOptions
+
+    func resources() throws(UsageError) -> LinuxResources {
+        var memory = LinuxMemory()
+        memory.limit = try size("memory")
+        memory.reservation = try size("memory-reservation")
+        memory.swap = try size("memory-swap")
+        var cpu = LinuxCPU()
+        cpu.shares = try number("cpu-share").map { UInt64(max(0, $0)) }
+        cpu.quota = try number("cpu-quota")
+        cpu.period = try number("cpu-period").map { UInt64(max(0, $0)) }
+        cpu.burst = try number("cpu-burst").map { UInt64(max(0, $0)) }
+        cpu.realtimePeriod = try number("cpu-rt-period").map { UInt64(max(0, $0)) }
+        cpu.realtimeRuntime = try number("cpu-rt-runtime")
+        cpu.idle = try number("cpu-idle")
+        cpu.cpus = options.value("cpuset-cpus")
+        cpu.mems = options.value("cpuset-mems")
+        var result = LinuxResources()
+        if memory != LinuxMemory() { result.memory = memory }
+        if cpu != LinuxCPU() { result.cpu = cpu }
+        if let limit = try number("pids-limit") { result.pids = LinuxPids(limit: limit) }
+        if let weight = try number("blkio-weight") {
+            result.blockIO = LinuxBlockIO(weight: UInt16(clamping: weight))
+        }
+        for entry in options.all("unified") {
+            guard let equals = entry.firstIndex(of: "=") else {
+                throw UsageError(message: "invalid value \"\(entry)\" for flag -unified: KEY=VALUE is needed")
+            }
+            result.unified[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
+        }
+        return result
+    }
+
+    private func number(_ name: String) throws(UsageError) -> Int64? {
+        guard let text = options.value(name) else { return nil }
+        guard let number = Int64(text) else {
+            throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a number is needed")
+        }
+        return number
+    }
+
+    private func size(_ name: String) throws(UsageError) -> Int64? {
+        guard let text = options.value(name) else { return nil }
+        var digits = Substring(text.lowercased())
+        if digits.hasSuffix("b") { digits.removeLast() }
+        let units: [Character: Int64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40]
+        var factor: Int64 = 1
+        if let last = digits.last, let unit = units[last] {
+            factor = unit
+            digits.removeLast()
+        }
+        guard let number = Int64(digits), !number.multipliedReportingOverflow(by: factor).overflow else {
+            throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a size such as 30m is needed")
+        }
+        return number * factor
+    }
+}
