@@ -5,11 +5,17 @@ internal import SystemPackage
 
 extension Cgroup {
     /// Gives a directory, and every one above it, the CPUs and memory nodes of the one above where it has none.
-    func inheritCPUSet(_ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor) throws(Errno) {
-        let own = try openBelow(mount, directory.path)
-        for file in ["cpuset.cpus", "cpuset.mems"] where try readValue(file, at: own).isEmpty {
+    /// - Parameters:
+    ///   - isNew: the directory was just made, and has none for sure.
+    ///   - planned: the files that get values of their own; for these only those above matter.
+    func inheritCPUSet(
+        _ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor, _ own: borrowing OwnedDescriptor, isNew: Bool,
+        planned: [String]
+    ) throws(Errno) {
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            if !isNew, try !readValue(file, at: own).isEmpty { continue }
             let value = try inherited(file, above: directory.path, mount)
-            try writeFile(file, value, at: own.rawValue)
+            if !planned.contains(file) { try writeFile(file, value, at: own.rawValue) }
         }
     }
 

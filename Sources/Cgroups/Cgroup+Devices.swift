@@ -50,15 +50,28 @@ extension Cgroup {
         // A new directory starts with its parent's rules, and can never allow more than these.
         if isNew, policy.allowsEverything { return }
         let current = isNew ? nil : (try? readText("devices.list", at: number)).flatMap(LegacyDevices.init(list:))
+        var file = ""
+        var opened: OwnedDescriptor?
         for transition in wanted.transitions(from: current) {
-            let file = transition.allow ? "devices.allow" : "devices.deny"
             do throws(Errno) {
-                try writeFile(file, transition.text, at: number)
+                let wanted = transition.allow ? "devices.allow" : "devices.deny"
+                if file != wanted {
+                    file = wanted
+                    opened = try OwnedDescriptor.open(file, .writeOnly, at: number)
+                }
+                try write(transition.text, opened)
             } catch {
                 if policy.mayBeRefused, error == .notPermitted || error == .permissionDenied { return }
                 throw CgroupFailure(
                     "linux.resources.devices: write \"\(transition.text)\" to \(directory.fullPath)/\(file)", error)
             }
+        }
+    }
+
+    private func write(_ text: String, _ opened: borrowing OwnedDescriptor?) throws(Errno) {
+        switch opened {
+        case .some(let file): try writeAll(text.utf8, to: file.rawValue)
+        case .none: throw .badFileDescriptor
         }
     }
 }

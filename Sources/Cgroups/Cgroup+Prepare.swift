@@ -95,12 +95,13 @@ extension Cgroup {
         let isNew: Bool
         do throws(Errno) { isNew = try made.make(directory, mount) } catch { throw CgroupFailure(what, error) }
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
+        let own = try naming(what) { () throws(Errno) in try openBelow(mount, directory.path) }
         if directory.controllers.contains("cpuset") {
-            do throws(Errno) { try inheritCPUSet(directory, mount) } catch {
-                throw CgroupFailure("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)", error)
+            let planned = plan.writes.filter { $0.controller == "cpuset" }.map(\.file)
+            try naming("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)") { () throws(Errno) in
+                try inheritCPUSet(directory, mount, own, isNew: isNew, planned: planned)
             }
         }
-        let own = try naming(what) { () throws(Errno) in try openBelow(mount, directory.path) }
         if location.hierarchy == .unified { try enableControllers(above: directory, mount, own, for: plan) }
         return own
     }

@@ -33,9 +33,13 @@ func relative(_ path: String) -> String {
     path == "/" ? "." : String(path.dropFirst())
 }
 
-/// A file's content without white space at its ends.
+/// A short file's content without white space at its ends, in one read: no value is longer than a page.
 func readValue(_ file: String, at directory: borrowing OwnedDescriptor) throws(Errno) -> String {
-    trimmed(try readText(file, at: directory.rawValue))
+    let opened = try OwnedDescriptor.open(file, .readOnly, at: directory.rawValue)
+    return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { buffer throws(Errno) in
+        let length = try checked { Glibc.read(opened.rawValue, buffer.baseAddress, buffer.count) }
+        return trimmed(String(decoding: buffer[..<length], as: UTF8.self))
+    }
 }
 
 /// A text without white space at its ends.
@@ -49,27 +53,7 @@ func trimmed(_ text: String) -> String {
 
 /// The names of the directories in a directory.
 func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [String] {
-    var names: [String] = []
-    let number = directory.rawValue
-    var buffer = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
-        let length = try checked {
-            buffer.withUnsafeMutableBytes { clinux_getdents64(number, $0.baseAddress, $0.count) }
-        }
-        if length == 0 { return names }
-        var offset = 0
-        while offset + 19 <= length {
-            // struct linux_dirent64: inode, offset, u16 record length, u8 type, name
-            let recordLength = Int(buffer[offset + 16]) | Int(buffer[offset + 17]) << 8
-            guard recordLength >= 19 else { break }
-            if buffer[offset + 18] == 4 {  // DT_DIR
-                let name = buffer[(offset + 19)..<(offset + recordLength)].prefix { $0 != 0 }
-                let text = String(decoding: name, as: UTF8.self)
-                if text != ".", text != ".." { names.append(text) }
-            }
-            offset += recordLength
-        }
-    }
+    try directoryEntries(directory.rawValue).filter(\.isDirectory).map(\.name)
 }
 
 /// Sleeps without caring about signals: the callers look at the clock of their own retries.

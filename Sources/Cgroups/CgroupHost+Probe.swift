@@ -33,17 +33,27 @@ extension CgroupHost {
         if isUnified(root) {
             return CgroupHost(hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: root)])
         }
+        // One listing spares the questions for what is not there.
+        let present = entries(of: root)
         var mounts: [CgroupMount] = []
         for controller in legacyControllers {
+            guard let entry = present.first(where: { $0.name == controller }) else { continue }
             let path = "\(root)/\(controller)"
             guard fileSystemType(path) == legacyMagic else { continue }
-            add(controller, at: resolved(path, in: root), to: &mounts)
+            add(controller, at: entry.isDirectory ? path : resolved(path, in: root), to: &mounts)
         }
         if mounts.isEmpty { mounts = try mountsFromTable() }
         let unified = "\(root)/unified"
-        guard isUnified(unified) else { return CgroupHost(hierarchy: .legacy, mounts: mounts) }
+        guard present.contains(where: { $0.name == "unified" }), isUnified(unified) else {
+            return CgroupHost(hierarchy: .legacy, mounts: mounts)
+        }
         mounts.append(CgroupMount(controllers: ["unified"], path: unified))
         return CgroupHost(hierarchy: .hybrid, mounts: mounts)
+    }
+
+    private static func entries(of path: String) -> [DirectoryEntry] {
+        guard let directory = try? OwnedDescriptor.open(path, [.directory]) else { return [] }
+        return (try? directoryEntries(directory.rawValue)) ?? []
     }
 
     /// Controllers mounted together share a hierarchy, and so a directory.
