@@ -93,7 +93,12 @@ extension Cgroup {
         let what = "make cgroup \(directory.fullPath)"
         let mount = try naming(what) { () throws(Errno) in try openMount(directory) }
         let isNew: Bool
-        do throws(Errno) { isNew = try made.make(directory, mount) } catch { throw CgroupFailure(what, error) }
+        do throws(Errno) { isNew = try made.make(directory, mount) } catch {
+            let lacksRights = error == .permissionDenied || error == .notPermitted
+            guard lacksRights, geteuid() != 0 else { throw CgroupFailure(what, error) }
+            throw CgroupFailure(
+                .refused, "\(what): \(error.word) (no cgroup above it is delegated to user \(geteuid()))", code: error)
+        }
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
         let own = try naming(what) { () throws(Errno) in try openBelow(mount, directory.path) }
         if directory.controllers.contains("cpuset") {

@@ -33,6 +33,21 @@ extension Trait where Self == ConditionTrait {
         enabled("needs root and a running systemd") { geteuid() == 0 && access("/run/systemd/system", F_OK) == 0 }
     }
 
+    /// Needs a user who is not root, with a delegated cgroup at /sys/fs/cgroup/tester that it runs below.
+    static var needsDelegation: Self {
+        enabled("needs another user than root in a delegated cgroup, /sys/fs/cgroup/tester") {
+            geteuid() != 0 && access("/sys/fs/cgroup/tester/cgroup.procs", W_OK) == 0
+        }
+    }
+
+    /// Needs a user who is not root, with a systemd of its own.
+    static var needsUserSystemd: Self {
+        enabled("needs another user than root with a systemd of its own") {
+            guard geteuid() != 0, let directory = getenv("XDG_RUNTIME_DIR") else { return false }
+            return access("\(String(cString: directory))/systemd/private", F_OK) == 0
+        }
+    }
+
     /// Needs root on a machine with cgroup v2 alone, such as the virtual machine's.
     static var needsUnifiedRoot: Self {
         enabled("needs root and cgroup v2 at /sys/fs/cgroup") {

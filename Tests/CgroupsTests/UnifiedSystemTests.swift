@@ -4,6 +4,7 @@ import Cgroups
 import Glibc
 import Kernel
 import OCISpec
+import SystemPackage
 import Testing
 
 @Suite(.needsUnifiedRoot, .serialized) struct `cgroup v2, live` {
@@ -217,6 +218,44 @@ import Testing
             #expect(cgroup.memoryUse()?.limit == 16 << 20)
             // The shell has ended, so nobody is in it any more.
             #expect(events.next() == .gone)
+        }
+    }
+
+    @Test func `below a threaded cgroup a new one is threaded, and limits memory not`() throws {
+        try withCgroup("threads") { cgroup, plan throws in
+            let path = plan.location.directories[0].fullPath
+            try #require(mkdir("\(path)/parent", 0o755) == 0)
+            try writeFile("\(path)/parent/cgroup.type", "threaded")
+            func inner(_ resources: LinuxResources?) throws -> CgroupPlan {
+                try CgroupPlan(
+                    cgroupsPath: "\(Self.root)/threads/parent/inner", containerID: "inner", resources: resources,
+                    driver: .cgroupfs, host: CgroupHost.probe(cgroupsPath: "/"))
+            }
+            let limited = try inner(LinuxResources(memory: LinuxMemory(limit: 64 << 20)))
+            let refusal = failure { () throws(CgroupFailure) in try Cgroup(limited.location).prepare(limited) }
+            #expect(
+                refusal?.description
+                    == "linux.resources.memory.limit: cgroup \(path)/parent/inner is of type \"domain invalid\", where "
+                    + "the memory controller cannot be")
+            let free = try inner(LinuxResources(cpu: LinuxCPU(shares: 512)))
+            _ = try Cgroup(free.location).prepare(free)
+            #expect(try readText("\(path)/parent/inner/cgroup.type") == "threaded\n")
+            try Cgroup(free.location).remove()
+        }
+    }
+
+    @Test func `statistics are read from the kernel`() throws {
+        try withCgroup("statistics", LinuxResources(pids: LinuxPids(limit: 7))) { cgroup, plan throws in
+            #expect(try run(in: cgroup, "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done") == 0)
+            let statistics = try cgroup.statistics()
+            #expect((statistics.cpu?.total ?? 0) > 1_000_000)
+            #expect(statistics.cpu?.pressure != nil)
+            #expect((statistics.memory?.usage.max ?? 0) > 0)
+            #expect(statistics.memory?.usage.limit == .max)
+            #expect(statistics.pids == PidsStatistics(current: 0, limit: 7))
+            try cgroup.remove()
+            let gone = failure { () throws(CgroupFailure) in try cgroup.statistics() }
+            #expect(gone?.code == .noSuchFileOrDirectory)
         }
     }
 }
