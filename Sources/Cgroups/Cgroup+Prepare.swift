@@ -7,16 +7,13 @@ internal import SystemPackage
 
 /// The container's directories, opened; as many as the location has, in its order.
 struct OpenCgroup: ~Copyable {
-    /// Descriptors by the location's order; -1 where there is no directory.
+    /// Descriptors by the location's order.
     private(set) var descriptors: [Int32] = []
 
-    deinit { for number in descriptors where number >= 0 { _ = Glibc.close(number) } }
+    deinit { for number in descriptors { _ = Glibc.close(number) } }
 
     /// Takes the next directory over.
     mutating func append(_ descriptor: consuming OwnedDescriptor) { descriptors.append(descriptor.relinquish()) }
-
-    /// Marks the next directory as absent.
-    mutating func appendNothing() { descriptors.append(-1) }
 }
 
 extension Cgroup {
