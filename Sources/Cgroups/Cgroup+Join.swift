@@ -23,11 +23,6 @@ extension Cgroup {
         for directory in location.directories { try move(pid, to: directory) }
     }
 
-    /// Moves a waiting process into the cgroup as it is, for a process that exec adds.
-    package func admit(_ pid: Int32) throws(CgroupFailure) {
-        for directory in location.directories { try move(pid, to: directory) }
-    }
-
     /// Moves a process into one directory.
     func move(_ pid: Int32, to directory: CgroupDirectory) throws(CgroupFailure) {
         for attempt in 1... {

@@ -3,7 +3,7 @@
 internal import Cgroups
 internal import Glibc
 internal import Kernel
-package import OCISpec
+internal import OCISpec
 internal import SystemPackage
 
 extension Runtime {

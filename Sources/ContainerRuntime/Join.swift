@@ -55,12 +55,10 @@ extension Runtime {
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate)
         let child = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
-        let adopts = entry.needsAdoption
         var parent = JoinParent(
             child: child, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
             limits: plan.limits, setsLimits: namespaces.contains(.user))
         do throws(Failure) {
-            if adopts { try cgroup { () throws(CgroupFailure) in try group.admit(parent.child.pid) } }
             if launch.needsIntermediate { try parent.awaitProcess() }
             try parent.converse(options, seccomp: { (number) throws(Failure) in
                 try self.sendListener(number, record, directory)
