@@ -130,7 +130,8 @@ let package = Package(
         .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),
         .testTarget(
             name: "ShimTests",
-            dependencies: ["Shim", "TTRPC", "ShimAPI", "Cgroups", "OCISpec", "Kernel", "CLinux", system, protobuf] + nio,
+            dependencies: ["Shim", "TTRPC", "ShimAPI", "Cgroups", "OCISpec", "Kernel", "CLinux", system, protobuf]
+                + nio,
             swiftSettings: strict
         ),
         .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness", system], swiftSettings: strict),

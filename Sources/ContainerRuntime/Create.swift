@@ -148,7 +148,8 @@ extension Runtime {
         }
         if let profile = plan.process.apparmorProfile, !SecurityModules.hasAppArmor {
             throw Failure(
-                .invalid, "process.apparmorProfile: \"\(profile)\" cannot be used: AppArmor is not enabled on this host")
+                .invalid, "process.apparmorProfile: \"\(profile)\" cannot be used: AppArmor is not enabled on this host"
+            )
         }
         if let label = plan.process.selinuxLabel, !SecurityModules.hasSELinux {
             throw Failure(

@@ -69,7 +69,9 @@ extension Runtime {
         } catch {
             if error != .noSuchProcess { throw Failure("kill container \(record.id)", error) }
         }
-        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch { note(.debug, error.description) }
+        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
+            note(.debug, error.description)
+        }
         let seconds: Int32 = 10
         let ended = try during("wait for container \(record.id)") { () throws(Errno) in
             try waitUntilReadable(pidfd.rawValue, milliseconds: seconds * 1000)

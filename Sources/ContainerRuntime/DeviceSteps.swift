@@ -31,7 +31,8 @@ struct DeviceSteps {
         for (index, link) in plan.links.enumerated() { try makeLink(link, index, in: dev) }
     }
 
-    private func make(_ node: DeviceStep, _ name: String, in directory: borrowing OwnedDescriptor) throws(ActionFailure) {
+    private func make(_ node: DeviceStep, _ name: String, in directory: borrowing OwnedDescriptor) throws(ActionFailure)
+    {
         let number = directory.rawValue
         if node.isBound { return try bind(node, name, in: number) }
         let device = clinux_makedev(node.major, node.minor)

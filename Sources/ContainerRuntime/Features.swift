@@ -17,7 +17,8 @@ extension Features {
                 namespaces: NamespaceKind.allCases.map(\.rawValue).sorted(), capabilities: CapabilitySet.names,
                 cgroup: Cgroup(v1: true, v2: true, systemd: true, systemdUser: true, rdma: true),
                 seccomp: Seccomp(
-                    enabled: true, actions: SeccompPlan.actions.map(\.name), operators: SeccompPlan.operators.map(\.name),
+                    enabled: true, actions: SeccompPlan.actions.map(\.name),
+                    operators: SeccompPlan.operators.map(\.name),
                     archs: SeccompPlan.architectureNames, knownFlags: SeccompPlan.knownFlags.map(\.name),
                     supportedFlags: kernelFlags.map(\.name)),
                 apparmor: Switch(enabled: true), selinux: Switch(enabled: true),

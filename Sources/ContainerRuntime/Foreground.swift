@@ -104,7 +104,8 @@ private final class TerminalRelay {
     /// Waits for something to happen, and copies what there is to copy.
     func poll(_ pidfd: Int32, _ signals: Int32) throws(Errno) -> Ready {
         var entries = [
-            pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0), pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
         ]
         if let master {
             let wanted = POLLIN | (pending.isEmpty ? 0 : POLLOUT)

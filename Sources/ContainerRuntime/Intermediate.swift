@@ -100,7 +100,8 @@ extension ChildChannel {
         guard let child else { life() }
         let number = UInt32(bitPattern: child.pid)
         try send(
-            .born, descriptor: child.pidfd.rawValue, bytes: (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
+            .born, descriptor: child.pidfd.rawValue,
+            bytes: (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
         _exit(0)
     }
 }
@@ -108,7 +109,9 @@ extension ChildChannel {
 extension ReceivedMessage {
     /// The process that is born, when the message says that one is.
     mutating func takeBorn() -> ChildProcess? {
-        guard bytes.count == 5, bytes[0] == ChildMessage.born.rawValue, let pidfd = descriptor.take() else { return nil }
+        guard bytes.count == 5, bytes[0] == ChildMessage.born.rawValue, let pidfd = descriptor.take() else {
+            return nil
+        }
         let number = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) }
         return ChildProcess(pid: Int32(bitPattern: number), pidfd: pidfd)
     }

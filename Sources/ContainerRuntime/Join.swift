@@ -60,9 +60,11 @@ extension Runtime {
             limits: plan.limits, setsLimits: namespaces.contains(.user))
         do throws(Failure) {
             if launch.needsIntermediate { try parent.awaitProcess() }
-            try parent.converse(options, seccomp: { (number) throws(Failure) in
-                try self.sendListener(number, record, directory)
-            })
+            try parent.converse(
+                options,
+                seccomp: { (number) throws(Failure) in
+                    try self.sendListener(number, record, directory)
+                })
         } catch {
             endChild(parent.child)
             throw error
@@ -173,7 +175,9 @@ struct JoinParent: ~Copyable {
             do throws(Errno) {
                 try sendMessage(socket.rawValue, [proceed])
             } catch {
-                guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the process", error) }
+                guard error == .brokenPipe || error == .connectionReset else {
+                    throw Failure("answer the process", error)
+                }
             }
         }
     }

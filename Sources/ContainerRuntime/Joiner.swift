@@ -19,7 +19,8 @@ private struct Joiner {
 
     init(_ launch: JoinLaunch) {
         channel = ChildChannel(socket: launch.childEnd)
-        process = ProcessSteps(plan: launch.process, image: launch.image, filter: launch.filter, channel: channel,
+        process = ProcessSteps(
+            plan: launch.process, image: launch.image, filter: launch.filter, channel: channel,
             ownsLimits: !launch.namespaces.contains(.user))
         self.launch = launch
     }

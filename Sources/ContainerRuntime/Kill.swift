@@ -38,6 +38,8 @@ extension Runtime {
     // A frozen process of cgroup v1 does not even die.
     private func thaw(_ record: ContainerRecord, _ group: Cgroup) {
         guard record.cgroup.hierarchy != .unified else { return }
-        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch { note(.debug, error.description) }
+        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
+            note(.debug, error.description)
+        }
     }
 }

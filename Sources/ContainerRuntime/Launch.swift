@@ -26,7 +26,8 @@ extension Runtime {
             created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.own.rawValue,
             annotations: plan.annotations)
         record.hasSeccomp = filter != nil
-        record.execNeedsConfig = plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
+        record.execNeedsConfig =
+            plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
         record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
@@ -155,7 +156,8 @@ extension Runtime {
             guard kind == namespace.kind else {
                 throw Failure(
                     .invalid,
-                    "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace")
+                    "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace"
+                )
             }
             result.append(Launch.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }

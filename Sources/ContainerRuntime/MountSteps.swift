@@ -44,7 +44,8 @@ struct MountSteps {
             let target = try open(mount, .directory, in: root, mayMake: false)
             try change(target, mount)
         case .legacyCgroup(let hierarchies):
-            try LegacyCgroupMount(mount: mount, hierarchies: hierarchies).make(on: try open(mount, .directory, in: root))
+            try LegacyCgroupMount(mount: mount, hierarchies: hierarchies).make(
+                on: try open(mount, .directory, in: root))
         case .unifiedCgroup(let directory):
             try makeUnifiedCgroup(mount, directory, in: root)
         }

@@ -30,7 +30,9 @@ struct ProcessSteps {
     /// Personality, scheduling, labels: what the user may have no right to any more.
     func prepare() throws(StepReport) {
         try applyScheduling()
-        if plan.noNewPrivileges { try call(.noNewPrivileges) { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) } }
+        if plan.noNewPrivileges {
+            try call(.noNewPrivileges) { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) }
+        }
     }
 
     private func applyScheduling() throws(StepReport) {
@@ -45,7 +47,8 @@ struct ProcessSteps {
         }
         if let priority = scheduling.ioPriority {
             let processGroup: Int32 = 2  // IOPRIO_WHO_PGRP
-            try call(.scheduling, 1) { () throws(Errno) in try checked { clinux_ioprio_set(processGroup, 0, priority) } }
+            try call(.scheduling, 1) { () throws(Errno) in try checked { clinux_ioprio_set(processGroup, 0, priority) }
+            }
         }
         if let personality = scheduling.personality {
             try call(.scheduling, 2) { () throws(Errno) in try checked { clinux_personality(UInt(personality)) } }

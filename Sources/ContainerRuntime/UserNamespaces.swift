@@ -35,9 +35,12 @@ func makeUserNamespace(_ maps: IdentityMaps) throws(Failure) -> OwnedDescriptor 
 /// The maps of a user namespace, as this process sees them.
 /// - Parameter namespace: a descriptor of it.
 func identityMaps(of namespace: Int32) throws(Failure) -> IdentityMaps {
-    try withHelper(namespaces: [], { () throws(Errno) in
-        try joinNamespaces(namespace, NamespaceSet(.user))
-    }) { pid throws(Failure) in
+    try withHelper(
+        namespaces: [],
+        { () throws(Errno) in
+            try joinNamespaces(namespace, NamespaceSet(.user))
+        }
+    ) { pid throws(Failure) in
         func read(_ name: String) throws(Failure) -> [LinuxIDMapping] {
             let path = "/proc/\(pid)/\(name)"
             return [LinuxIDMapping](

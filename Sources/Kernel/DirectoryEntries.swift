@@ -17,7 +17,9 @@ package func directoryEntries(_ directory: Int32) throws(Errno) -> [DirectoryEnt
     var buffer = [UInt8](repeating: 0, count: 8192)
     while true {
         let size = buffer.count
-        let length = try checked { buffer.withUnsafeMutableBytes { clinux_getdents64(directory, $0.baseAddress, size) } }
+        let length = try checked {
+            buffer.withUnsafeMutableBytes { clinux_getdents64(directory, $0.baseAddress, size) }
+        }
         if length == 0 { return entries }
         buffer.withUnsafeBytes { bytes in
             var offset = 0

@@ -66,10 +66,12 @@ extension Command {
     private static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
         let given = call.options
         // With the bundle named already the argument can only be an id.
-        let target = given.value("bundle").map { Target(id: given.arguments[0], bundle: $0) } ?? Target(given.arguments[0])
+        let target =
+            given.value("bundle").map { Target(id: given.arguments[0], bundle: $0) } ?? Target(given.arguments[0])
         var options = CreateOptions(id: target.id, bundle: target.bundle ?? ".")
         options.configName = try call.perform { () throws(Failure) in try given.value("config").map(absolute) }
-        options.consoleSocket = try call.perform { () throws(Failure) in try given.value("console-socket").map(absolute) }
+        options.consoleSocket = try call.perform { () throws(Failure) in try given.value("console-socket").map(absolute)
+        }
         options.pidfdSocket = try call.perform { () throws(Failure) in try given.value("pidfd-socket").map(absolute) }
         // Before the bundle becomes the working directory.
         options.pidFile = try call.perform { () throws(Failure) in try given.value("pid-file").map(absolute) }

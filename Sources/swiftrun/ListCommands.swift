@@ -43,7 +43,9 @@ extension Command {
         let count = rows[0].count
         let widths = (0..<count).map { column in max(9, rows.map { $0[column].count }.max() ?? 0) + 3 }
         for row in rows {
-            let cells = row.enumerated().map { $0.offset == count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }
+            let cells = row.enumerated().map {
+                $0.offset == count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset])
+            }
             printLine(cells.joined())
         }
     }

@@ -10,7 +10,8 @@ struct Swiftrun {
     static let version = "0.1.0"
 
     static let globalOptions: [Option] = [
-        .value("root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
+        .value(
+            "root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
         .value("log", nil, "FILE", "write messages to a file in place of stderr"),
         .value("log-format", nil, "FORMAT", "text or json (default text)"),
         .value("log-level", nil, "LEVEL", "error, warning, info or debug"),
@@ -174,7 +175,9 @@ struct Swiftrun {
         }
         var path = given
         if !path.hasPrefix("/") {
-            guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "--root \(given): no working directory") }
+            guard let directory = getcwd(nil, 0) else {
+                throw Failure(.invalid, "--root \(given): no working directory")
+            }
             defer { free(directory) }
             path = String(cString: directory) + "/" + path
         }

@@ -43,16 +43,19 @@ struct ParsedOptions {
         let vector = CStringVector(["swiftrun"] + words)
         var names: [clinux_option] = []
         var letters = "+:"
-        let strings = CStringVector(table.flatMap { option in [option.name] + (option.short.map { [String($0)] } ?? []) })
+        let strings = CStringVector(
+            table.flatMap { option in [option.name] + (option.short.map { [String($0)] } ?? []) })
         var position = 0
         for (index, option) in table.enumerated() {
             // A switch may be given as --flag=false.
             let kind: Int32 = option.argument == nil ? 2 : 1
-            names.append(clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
+            names.append(
+                clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
             position += 1
             guard let short = option.short else { continue }
             // As a long option too, so that -b=DIR is that, and no abbreviation of something else.
-            names.append(clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
+            names.append(
+                clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
             position += 1
             letters += String(short) + (option.argument == nil ? "" : ":")
         }

@@ -8,7 +8,8 @@ extension Command {
     static let update = Command(
         name: "update", summary: "change the limits of a running container", usage: "<container-id | bundle>",
         options: [
-            .value("resources", "r", "FILE", "a linux.resources object, - for stdin; the other options then have no say"),
+            .value(
+                "resources", "r", "FILE", "a linux.resources object, - for stdin; the other options then have no say"),
             .value("blkio-weight", nil, "N", "the weight of block I/O, from 10 to 1000"),
             .value("cpu-period", nil, "USEC", "the period of the CPU quota"),
             .value("cpu-quota", nil, "USEC", "the CPU time in a period; -1 for no limit"),
@@ -33,7 +34,8 @@ extension Command {
         if let file = call.options.value("resources") {
             resources = try call.perform { () throws(Failure) in try Runtime.resources(file: file) }
         } else {
-            resources = try call.read { () throws(UsageError) in try ResourceOptions(options: call.options).resources() }
+            resources = try call.read { () throws(UsageError) in try ResourceOptions(options: call.options).resources()
+            }
         }
         try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources) }
         return 0
@@ -52,7 +54,8 @@ extension Command {
             printBytes(try call.perform { () throws(Failure) in try call.runtime.statistics(id: target.id) })
             return 0
         }
-        let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s") }
+        let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s")
+        }
         try call.perform { () throws(Failure) in
             try call.runtime.followEvents(id: target.id, milliseconds: interval, printBytes)
         }

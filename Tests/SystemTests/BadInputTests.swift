@@ -30,7 +30,10 @@ struct BadInputTests {
                 (String(repeating: "[", count: 10_000), "config.json: "),
                 ("{\"ociVersion\": 1}", "ociVersion: expected a string, found"),
                 (start + "}", "process"),
-                (start + ", \"process\": {\"cwd\": \"/\", \"args\": [\"a\\u0000b\"]}}", "\\u0000 is not allowed in a string"),
+                (
+                    start + ", \"process\": {\"cwd\": \"/\", \"args\": [\"a\\u0000b\"]}}",
+                    "\\u0000 is not allowed in a string"
+                ),
             ]
             for (text, complaint) in expected {
                 let found = try await self.complaint(sandbox, text)
@@ -44,35 +47,61 @@ struct BadInputTests {
         let attempts: [(String, @Sendable (inout Spec) -> Void)] = [
             ("root.path: open rootfs", { $0.root?.path = "nowhere" }),
             ("mounts[7]: error mounting", { $0.mounts.append(Mount(destination: "/x", type: "nofs", source: "x")) }),
-            ("Unknown parameter", {
-                $0.mounts.append(Mount(destination: "/x", type: "tmpfs", source: "x", options: ["wrong=1"]))
-            }),
-            ("open the source: no such file or directory", {
-                $0.mounts.append(Mount(destination: "/x", source: "/no/such/source", options: ["bind"]))
-            }),
-            ("cannot be mounted because it is inside /proc", {
-                $0.mounts.append(Mount(destination: "/proc/self/attr", type: "tmpfs", source: "x"))
-            }),
+            (
+                "Unknown parameter",
+                {
+                    $0.mounts.append(Mount(destination: "/x", type: "tmpfs", source: "x", options: ["wrong=1"]))
+                }
+            ),
+            (
+                "open the source: no such file or directory",
+                {
+                    $0.mounts.append(Mount(destination: "/x", source: "/no/such/source", options: ["bind"]))
+                }
+            ),
+            (
+                "cannot be mounted because it is inside /proc",
+                {
+                    $0.mounts.append(Mount(destination: "/proc/self/attr", type: "tmpfs", source: "x"))
+                }
+            ),
             ("executable file not found in $PATH", { $0.process?.args = ["nonesuch"] }),
             ("permission denied", { $0.process?.args = ["/etc/passwd"] }),
             ("is a directory", { $0.process?.args = ["/etc"] }),
             ("unknown namespace", { $0.linux?.namespaces.append(LinuxNamespace(type: "color")) }),
-            ("is not a namespace", { 
-                $0.linux?.namespaces.removeAll { $0.type == "uts" }
-                $0.linux?.namespaces.append(LinuxNamespace(type: "uts", path: "/etc/passwd"))
-             }),
-            ("error running createRuntime hook #0", {
-                $0.hooks = Hooks(createRuntime: [Hook(path: "/bin/false")])
-            }),
-            ("stderr: \\\"sorry\\\"", {
-                $0.hooks = Hooks(createContainer: [Hook(path: "/bin/sh", args: ["sh", "-c", "echo sorry >&2; exit 3"])])
-            }),
-            ("timed out after 1 s", {
-                $0.hooks = Hooks(prestart: [Hook(path: "/bin/sleep", args: ["sleep", "9"], timeout: 1)])
-            }),
-            ("error running startContainer hook #0", {
-                $0.hooks = Hooks(startContainer: [Hook(path: "/bin/false")])
-            }),
+            (
+                "is not a namespace",
+                {
+                    $0.linux?.namespaces.removeAll { $0.type == "uts" }
+                    $0.linux?.namespaces.append(LinuxNamespace(type: "uts", path: "/etc/passwd"))
+                }
+            ),
+            (
+                "error running createRuntime hook #0",
+                {
+                    $0.hooks = Hooks(createRuntime: [Hook(path: "/bin/false")])
+                }
+            ),
+            (
+                "stderr: \\\"sorry\\\"",
+                {
+                    $0.hooks = Hooks(createContainer: [
+                        Hook(path: "/bin/sh", args: ["sh", "-c", "echo sorry >&2; exit 3"])
+                    ])
+                }
+            ),
+            (
+                "timed out after 1 s",
+                {
+                    $0.hooks = Hooks(prestart: [Hook(path: "/bin/sleep", args: ["sleep", "9"], timeout: 1)])
+                }
+            ),
+            (
+                "error running startContainer hook #0",
+                {
+                    $0.hooks = Hooks(startContainer: [Hook(path: "/bin/false")])
+                }
+            ),
             ("error running poststart hook #0", { $0.hooks = Hooks(poststart: [Hook(path: "/bin/false")]) }),
             ("process.apparmorProfile", { $0.process?.apparmorProfile = "nonesuch" }),
             ("linux.resources.memory", { $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: -5)) }),

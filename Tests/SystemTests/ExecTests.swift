@@ -38,7 +38,8 @@ struct ExecTests {
     func `options override what the config says`(_ runtime: RuntimeUnderTest) async throws {
         try await withRunning(runtime) { sandbox in
             let outcome = try await sandbox.call(
-                "exec", "--cwd", "/tmp", "--env", "A=b c", "--env=X=y", "-u", "1000:1001", "-g", "5", "-g", "6", sandbox.id,
+                "exec", "--cwd", "/tmp", "--env", "A=b c", "--env=X=y", "-u", "1000:1001", "-g", "5", "-g", "6",
+                sandbox.id,
                 "sh", "-c", "pwd; echo $A-$X; id -u; id -g; id -G; echo $HOME")
             #expect(outcome.lines == ["/tmp", "b c-y", "1000", "1001", "1001 5 6", "/home/user"])
         }
@@ -75,7 +76,8 @@ struct ExecTests {
         try await withRunning(runtime) { sandbox in
             let file = sandbox.directory + "/pid"
             #expect(
-                try await sandbox.detached("exec", "--detach", "--pid-file", file, sandbox.id, "sleep", "77").status == 0)
+                try await sandbox.detached("exec", "--detach", "--pid-file", file, sandbox.id, "sleep", "77").status
+                    == 0)
             let pid = try String(contentsOfFile: file, encoding: .utf8)
             #expect(try String(contentsOfFile: "/proc/\(pid)/cmdline", encoding: .utf8) == "sleep\0" + "77\0")
         }

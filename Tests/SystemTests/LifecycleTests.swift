@@ -48,7 +48,8 @@ struct LifecycleTests {
             #expect(try String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8) == "sleep\n")
             let refused = try await sandbox.call("delete", sandbox.id)
             #expect(refused.status == 1)
-            #expect(refused.errors.contains("that is not stopped: running") || refused.errors.contains("is not stopped"))
+            #expect(
+                refused.errors.contains("that is not stopped: running") || refused.errors.contains("is not stopped"))
             #expect(try await sandbox.call("kill", sandbox.id, "9").status == 0)
             try await sandbox.wait(for: "stopped")
             #expect(try await sandbox.field("pid") as? Int == 0)
@@ -172,8 +173,9 @@ struct LifecycleTests {
             let list = try await sandbox.call("list").lines
             #expect(list.first?.split(separator: " ").joined(separator: " ") == "ID PID STATUS BUNDLE CREATED OWNER")
             #expect(list.last?.hasPrefix("\(sandbox.id)") == true)
-            let entries = try JSONSerialization.jsonObject(
-                with: Data(try await sandbox.call("list", "--format=json").output.utf8)) as? [[String: Any]]
+            let entries =
+                try JSONSerialization.jsonObject(
+                    with: Data(try await sandbox.call("list", "--format=json").output.utf8)) as? [[String: Any]]
             #expect(entries?.first?["status"] as? String == "running")
             _ = try await sandbox.call("delete", "-f", sandbox.id)
             #expect(try await sandbox.call("list", "--format", "json").output.hasPrefix("null"))

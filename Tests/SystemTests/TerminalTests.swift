@@ -9,7 +9,8 @@ import Testing
 @Suite(.serialized)
 struct TerminalTests {
     /// Runs a command on a terminal of its own, with a size, and types into it.
-    private func onTerminal(_ command: String, typing: String, rows: Int = 24, columns: Int = 80) async throws -> String {
+    private func onTerminal(_ command: String, typing: String, rows: Int = 24, columns: Int = 80) async throws -> String
+    {
         // script(1) makes the terminal; what it reads from its stdin is typed.
         let line = "stty rows \(rows) cols \(columns); exec \(command)"
         return try await execute(
@@ -41,7 +42,9 @@ struct TerminalTests {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { spec in
                 spec.process?.terminal = true
-                spec.process?.args = ["sh", "-c", "trap 'echo interrupted; exit 9' INT; echo ready; sleep 20 & wait; wait"]
+                spec.process?.args = [
+                    "sh", "-c", "trap 'echo interrupted; exit 9' INT; echo ready; sleep 20 & wait; wait",
+                ]
             }
             let script =
                 "(sleep 1.5; printf '\\003'; sleep 1) | script -qec '\(runtime.path) --root \(sandbox.state) run --bundle \(sandbox.bundle) \(sandbox.id)' /dev/null"
