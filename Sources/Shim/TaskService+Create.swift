@@ -116,7 +116,7 @@ extension TaskService {
         try streams.attach()
         container.first.pid = process
         reaper.whenExited(process) { [self] exit in firstExited(container, exit) }
-        if let cgroup = TaskCgroup(of: process) {
+        if let cgroup = TaskCgroup(of: process, host: cgroupHost) {
             container.cgroup = cgroup
             container.memoryWatch = MemoryWatch(cgroup, loop: loop) { [self] in
                 var event = EventTaskOOM()

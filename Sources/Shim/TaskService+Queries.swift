@@ -1,5 +1,6 @@
 // What can be asked about containers.
 
+internal import Cgroups
 internal import Glibc
 internal import ShimAPI
 internal import SwiftProtobuf
@@ -73,7 +74,11 @@ extension TaskService {
         let container = try container(request.id)
         guard let cgroup = container.cgroup else { throw Status(.notFound, "cgroup does not exist") }
         var answer = TaskStatsResponse()
-        answer.stats = Statistics.read(cgroup)
+        do throws(CgroupFailure) {
+            answer.stats = try Statistics.read(cgroup)
+        } catch {
+            throw Status(.notFound, error.description)
+        }
         reply(answer)
     }
 }

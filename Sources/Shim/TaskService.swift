@@ -1,5 +1,6 @@
 // containerd's task service: the containers of one shim, and the calls that are made for them.
 
+internal import Cgroups
 internal import CLinux
 internal import Glibc
 internal import NIOCore
@@ -18,6 +19,9 @@ final class TaskService {
     var containers: [String: Container] = [:]
     /// Ids of containers that are being created.
     var beingCreated: Set<String> = []
+
+    /// How the host mounts its cgroups, asked once; nothing when it has none.
+    private(set) lazy var cgroupHost = try? CgroupHost.probe(cgroupsPath: "/")
 
     private let exit: () -> Void
     private var isShuttingDown = false

@@ -1,5 +1,6 @@
 // What the shim takes from a configuration and from /proc.
 
+import Cgroups
 import OCISpec
 import Testing
 
@@ -27,7 +28,11 @@ import Testing
 
     @Test func `cgroups of version one are found by controller`() throws {
         let text = "12:cpu,cpuacct:/default/x\n3:memory:/default/x\n1:name=systemd:/default/x\n0::/\n"
-        let cgroup = try #require(TaskCgroup(memberships: text, isUnified: false))
+        let mounts = [["cpu", "cpuacct"], ["memory"], ["systemd"], ["pids"]].map {
+            CgroupMount(controllers: $0, path: "/sys/fs/cgroup/" + $0.joined(separator: ","))
+        }
+        let host = CgroupHost(hierarchy: .legacy, mounts: mounts)
+        let cgroup = try #require(TaskCgroup(memberships: text, host: host))
         #expect(cgroup.directory(of: "cpuacct") == "/sys/fs/cgroup/cpu,cpuacct/default/x")
         #expect(cgroup.directory(of: "memory") == "/sys/fs/cgroup/memory/default/x")
         #expect(cgroup.directory(of: "systemd") == "/sys/fs/cgroup/systemd/default/x")
@@ -35,8 +40,10 @@ import Testing
     }
 
     @Test func `the cgroup of version two serves every controller`() throws {
-        let cgroup = try #require(TaskCgroup(memberships: "0::/default/a:b\n", isUnified: true))
+        let host = CgroupHost(
+            hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: "/sys/fs/cgroup")])
+        let cgroup = try #require(TaskCgroup(memberships: "0::/default/a:b\n", host: host))
         #expect(cgroup.directory(of: "memory") == "/sys/fs/cgroup/default/a:b")
-        #expect(TaskCgroup(memberships: "", isUnified: true) == nil)
+        #expect(TaskCgroup(memberships: "", host: host) == nil)
     }
 }
