@@ -100,7 +100,9 @@ final class Relay: Sendable {
         }
     }
 
-    private func obey(_ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer) {
+    private func obey(
+        _ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer
+    ) {
         var count: UInt64 = 0
         read(alarm, &count, 8)
         let orders = mailbox.withLock { mailbox in
