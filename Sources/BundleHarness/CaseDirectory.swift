@@ -12,7 +12,9 @@ package struct CaseDirectory: Sendable, Equatable {
         self.path = path
     }
 
-    /// The cases in a directory, itself included, in the order of their names. A directory with a `case.json` is a
+    /// The cases in a directory, itself included, in the order of their names.
+    ///
+    /// A directory with a `case.json` is a
     /// case, and so is a bundle: one with a `config.json`.
     /// - Throws: `CaseError` when the directory is not there or holds no case.
     package static func find(in directory: String) throws(CaseError) -> [CaseDirectory] {
@@ -22,10 +24,13 @@ package struct CaseDirectory: Sendable, Equatable {
         var found: [CaseDirectory] = []
         func visit(_ path: String, _ parts: [String]) {
             if exists(path + "/case.json") || exists(path + "/config.json") {
-                found.append(CaseDirectory(name: (parts.isEmpty ? [path.lastPart] : parts).joined(separator: "/"), path: path))
+                found.append(
+                    CaseDirectory(name: (parts.isEmpty ? [path.lastPart] : parts).joined(separator: "/"), path: path))
                 return
             }
-            for name in listDirectory(path) where isDirectory(path + "/" + name) { visit(path + "/" + name, parts + [name]) }
+            for name in listDirectory(path) where isDirectory(path + "/" + name) {
+                visit(path + "/" + name, parts + [name])
+            }
         }
         visit(top, [])
         if found.isEmpty { throw CaseError("\(directory): no case.json and no config.json below it") }

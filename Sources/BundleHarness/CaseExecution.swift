@@ -27,7 +27,9 @@ package struct CaseRequest: Sendable {
     }
 }
 
-/// One case while it runs. The process must be the only thing in it: it is a subreaper, and reaps all orphans.
+/// One case while it runs.
+///
+/// It must be the only thing in its process, which is a subreaper and reaps all orphans.
 package final class CaseExecution {
     let request: CaseRequest
     let test: Case
@@ -155,7 +157,8 @@ package final class CaseExecution {
             return
         }
         var configuration = try recipe.overlay.applied(to: recipe.base)
-        let isOwnPath = recipe.overlay.patch["linux"]?["cgroupsPath"] != nil || recipe.base["linux"]?["cgroupsPath"] != nil
+        let isOwnPath =
+            recipe.overlay.patch["linux"]?["cgroupsPath"] != nil || recipe.base["linux"]?["cgroupsPath"] != nil
         if !isOwnPath, configuration["linux"]?.object != nil {
             let patch: JSONValue = ["linux": ["cgroupsPath": .string(cgroup(name))]]
             configuration = try Overlay(patch).applied(to: configuration)

@@ -9,6 +9,7 @@ extension Case {
     ///   - name: group and name.
     ///   - directory: where the case lies; a `config.json` or a `rootfs` there is used.
     ///   - configuration: the text of a `config.json` beside it.
+    ///   - rootfs: a root file system beside it.
     /// - Throws: `CaseError` with the key.
     package init(
         reading text: String, name: String, directory: FilePath, configuration: String? = nil, rootfs: FilePath? = nil
@@ -79,7 +80,8 @@ extension ContainerRecipe {
             }
         } else {
             guard let known = try baseConfiguration(named ?? "default") else {
-                throw CaseError("\(fields.key("base")): \(named ?? "") is not among: \(baseNames.joined(separator: ", "))")
+                throw CaseError(
+                    "\(fields.key("base")): \(named ?? "") is not among: \(baseNames.joined(separator: ", "))")
             }
             base = known
         }
@@ -147,7 +149,8 @@ extension Step {
         if let condition = try fields.string("wait") {
             let conditions = ["exit", "created", "running", "stopped", "paused"]
             guard conditions.contains(condition) else {
-                throw CaseError("\(fields.key("wait")): \(condition) is not among: \(conditions.joined(separator: ", "))")
+                throw CaseError(
+                    "\(fields.key("wait")): \(condition) is not among: \(conditions.joined(separator: ", "))")
             }
             return .wait(condition, container: container)
         }
@@ -187,17 +190,18 @@ extension KnownDifference {
     init(_ text: String, _ reason: String) throws(CaseError) {
         self.reason = reason
         if reason.isEmpty { throw CaseError("known.\(text): a known difference needs its reason") }
-        guard let sign = text.firstIndex(where: { $0 == "<" || $0 == ">" }) else {
+        guard let sign = text.firstIndex(where: { "<>=".contains($0) }) else {
             runtime = text
             return
         }
         runtime = String(text[..<sign])
         let rest = text[sign...]
-        let digits = rest.hasPrefix(">=") ? rest.dropFirst(2) : rest.dropFirst()
+        let isBefore = rest.hasPrefix("<")
+        let digits = isBefore ? rest.dropFirst() : rest.dropFirst(2)
         let numbers = digits.split(separator: ".").map { Int($0) }
-        guard !runtime.isEmpty, !numbers.isEmpty, !numbers.contains(nil), !rest.hasPrefix(">") || rest.hasPrefix(">=")
+        guard isBefore || rest.hasPrefix(">="), !runtime.isEmpty, !numbers.isEmpty, !numbers.contains(nil)
         else { throw CaseError("known.\(text): expected NAME, NAME<VERSION or NAME>=VERSION") }
-        if rest.hasPrefix("<") { before = numbers.compactMap(\.self) } else { since = numbers.compactMap(\.self) }
+        if isBefore { before = numbers.compactMap(\.self) } else { since = numbers.compactMap(\.self) }
     }
 
     /// Whether the difference is one of this runtime.

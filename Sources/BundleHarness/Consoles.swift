@@ -28,7 +28,10 @@ package enum Worker {
 
     /// Receives a seccomp listener, keeps the message that came with it, and answers every notification.
     ///
-    /// - Parameter answer: the errno that the caller gets; 0 lets the call go on.
+    /// - Parameters:
+    ///   - path: the socket to listen on.
+    ///   - answer: the errno that the caller gets; 0 lets the call go on.
+    /// - Throws: `CaseError` when the socket cannot be made or the message not be kept.
     package static func listener(socket path: String, answer: Int) throws(CaseError) {
         let server = try listen(on: path)
         var served = 0

@@ -53,7 +53,8 @@ package struct Coverage: Sendable {
                 guard let result = outcome[test.name]?[runtime] else { continue }
                 switch result.verdict {
                 case .known: lines.append("* `\(test.name)` on \(runtime): \(result.reason ?? "")")
-                case .skipped: lines.append("* `\(test.name)` on \(runtime) skipped: \(result.messages.joined(separator: "; "))")
+                case .skipped:
+                    lines.append("* `\(test.name)` on \(runtime) skipped: \(result.messages.joined(separator: "; "))")
                 default: break
                 }
             }

@@ -94,7 +94,10 @@ package struct Judgement {
 
 extension Expectation {
     /// What speaks against the value; empty when it is as expected.
-    /// - Parameter value: nil when there is none.
+    /// - Parameters:
+    ///   - value: nil when there is none.
+    ///   - judgement: where the value stands.
+    /// - Returns: one sentence for each thing that is wrong.
     package func complaints(about value: JSONValue?, _ judgement: Judgement) -> [String] {
         if case .absent(let wanted) = self {
             return (value == nil) == wanted

@@ -22,7 +22,9 @@ extension String {
     }
 }
 
-func word(_ code: Int32 = errno) -> String { strerror(code).map { String(cString: $0).lowercased() } ?? "error \(code)" }
+func word(_ code: Int32 = errno) -> String {
+    strerror(code).map { String(cString: $0).lowercased() } ?? "error \(code)"
+}
 
 func check(_ result: Int32, _ what: @autoclosure () -> String) throws(CaseError) {
     if result == -1 {

@@ -43,7 +43,8 @@ func absolute(_ path: String) -> String {
 
 func shellQuoted(_ word: String) -> String {
     let plain = !word.isEmpty && word.allSatisfy { $0.isLetter || $0.isNumber || "-_=/.,:@%+".contains($0) }
-    return plain ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    return plain
+        ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
 
 extension Invocation {
@@ -88,7 +89,8 @@ extension Invocation {
         let configuration = Configuration(
             executable: .path(FilePath(executable)), arguments: Arguments(arguments),
             environment: .custom(
-                Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+                Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+            ),
             workingDirectory: directory.map { FilePath($0) }, platformOptions: platform)
         let result = try await Subprocess.run(
             configuration, input: .fileDescriptor(input, closeAfterSpawningProcess: true),

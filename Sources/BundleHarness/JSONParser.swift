@@ -82,7 +82,9 @@ private struct JSONParser {
             members[key] = try value()
             skipSpace()
             if accept("}") { return .object(members) }
-            guard accept(",") else { throw failure("expected a comma or } after the value of \(JSONValue.quoted(key))") }
+            guard accept(",") else {
+                throw failure("expected a comma or } after the value of \(JSONValue.quoted(key))")
+            }
         }
     }
 
@@ -117,7 +119,9 @@ private struct JSONParser {
             position += 1
             switch next {
             case UInt8(ascii: "\""):
-                guard let text = String(validating: result, as: UTF8.self) else { throw failure("a string is not UTF-8") }
+                guard let text = String(validating: result, as: UTF8.self) else {
+                    throw failure("a string is not UTF-8")
+                }
                 return text
             case UInt8(ascii: "\\"): result += String(try escape()).utf8
             case 0..<0x20: throw failure("a control character in a string")

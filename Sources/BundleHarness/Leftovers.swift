@@ -102,7 +102,8 @@ extension CaseExecution {
             var invocation = Invocation(
                 executable: request.runtime.executable,
                 arguments: request.runtime.flags + ["--root", rootDirectory, "delete", "--force", id(name)],
-                environment: Invocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err", limit: 15)
+                environment: Invocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err", limit: 15
+            )
             invocation.user = test.steps.compactMap(\.user).first
             guard let ending = try? await invocation.run() else { continue }
             let error = readText(base + ".err") ?? ""

@@ -16,7 +16,9 @@ package struct Overlay: Equatable, Sendable {
         try Self.merge(patch, into: target, at: "config")
     }
 
-    private static func merge(_ patch: JSONValue, into target: JSONValue, at path: String) throws(CaseError) -> JSONValue {
+    private static func merge(_ patch: JSONValue, into target: JSONValue, at path: String) throws(CaseError)
+        -> JSONValue
+    {
         guard case .object(let changes) = patch else { return patch }
         if !changes.isEmpty, changes.keys.contains(where: { $0.hasPrefix("$") }) {
             return try edit(target, with: changes, at: path)

@@ -7,7 +7,9 @@ struct Placeholders {
 
     private static let names: Set<String> = ["id", "bundle", "cgroup", "pid", "root", "scratch", "runtime"]
 
-    /// The text with every placeholder replaced. `$${` stands for a literal `${`.
+    /// The text with every placeholder replaced.
+    ///
+    /// `$${` stands for a literal `${`.
     func expand(_ text: String) throws(CaseError) -> String {
         guard text.contains("${") else { return text }
         return try Self.walk(text) { name, argument throws(CaseError) in try value(name, argument) }

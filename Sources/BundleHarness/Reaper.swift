@@ -4,8 +4,9 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// Collects the statuses of orphans while a case runs. A process that nobody reaps stays in its pid namespace, and
-/// keeps process 1 of that from ending.
+/// Collects the statuses of orphans while a case runs.
+///
+/// A process that nobody reaps stays in its pid namespace, and keeps process 1 of that from ending.
 final class Reaper: Sendable {
     private let statuses = Mutex<[Int: Int]>([:])
     private let session = getsid(0)
@@ -21,7 +22,9 @@ final class Reaper: Sendable {
         }
     }
 
-    /// Reaps the dead orphans. What the harness started itself is in its own session, and is waited for elsewhere.
+    /// Reaps the dead orphans.
+    ///
+    /// What the harness started itself is in its own session, and is waited for elsewhere.
     func reapOrphans() {
         for pid in children() {
             guard let facts = processFacts(pid), facts.state == "Z", facts.session != session else { continue }

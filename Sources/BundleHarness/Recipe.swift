@@ -30,7 +30,9 @@ package struct Recipe: Sendable, Equatable {
 
     package init() {}
 
-    /// Reads a recipe. A text is a file's content, a path that ends with a slash is a directory, an object says more.
+    /// Reads a recipe.
+    ///
+    /// A text is a file's content, a path that ends with a slash is a directory, an object says more.
     /// - Throws: `CaseError` with the key.
     package init(_ members: [String: JSONValue], at path: String) throws(CaseError) {
         for (name, value) in members.sorted(by: { $0.key < $1.key }) {
@@ -139,8 +141,10 @@ func makeRootfs(at root: String, programs: Programs) throws(CaseError) {
 }
 
 private let applets = [
-    "sh", "cat", "chmod", "chown", "cp", "date", "dd", "df", "cut", "echo", "env", "false", "grep", "head", "hostname", "id",
-    "ip", "kill", "ln", "ls", "mkdir", "mknod", "mount", "mv", "nc", "nice", "printenv", "ps", "pwd", "readlink", "rm", "rmdir",
+    "sh", "cat", "chmod", "chown", "cp", "date", "dd", "df", "cut", "echo", "env", "false", "grep", "head", "hostname",
+    "id",
+    "ip", "kill", "ln", "ls", "mkdir", "mknod", "mount", "mv", "nc", "nice", "printenv", "ps", "pwd", "readlink", "rm",
+    "rmdir",
     "sed", "sleep", "sort", "stat", "stty", "sync", "tail", "test", "touch", "tr", "true", "tty", "ulimit", "umount",
     "uname", "wc", "whoami",
 ]

@@ -73,7 +73,9 @@ private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String 
         lines += result.messages.map { "    " + $0 }
     }
     for result in results where result.isSurprise {
-        lines.append("note   \(result.caseName) on \(result.runtime) passes, though it is said to differ: \(result.reason ?? "")")
+        lines.append(
+            "note   \(result.caseName) on \(result.runtime) passes, though it is said to differ: \(result.reason ?? "")"
+        )
     }
     for (reason, names) in skipped(results) { lines.append("skip   \(reason): \(names.joined(separator: ", "))") }
     for runtime in runtimes {
@@ -116,26 +118,6 @@ private func tapReport(_ results: [CaseResult]) -> String {
 
 /// JUnit XML as CI systems read it: a suite for each runtime.
 private func junitReport(_ results: [CaseResult], runtimes: [String]) -> String {
-    func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "\n", "\t": result.unicodeScalars.append(scalar)
-            case let control where control.value < 0x20: result += "?"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-    func seconds(_ value: Double) -> String {
-        let milliseconds = Int((value * 1000).rounded())
-        let rest = String(milliseconds % 1000)
-        return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest
-    }
     var lines = [#"<?xml version="1.0" encoding="UTF-8"?>"#, "<testsuites>"]
     for runtime in runtimes {
         let own = results.filter { $0.runtime == runtime }
@@ -145,32 +127,55 @@ private func junitReport(_ results: [CaseResult], runtimes: [String]) -> String 
               <testsuite name="\(escaped(runtime))" tests="\(own.count)" failures="\(totals.failed)" \
             skipped="\(totals.skipped + totals.known)" time="\(seconds(own.reduce(0) { $0 + $1.seconds }))">
             """)
-        for result in own {
-            let parts = result.caseName.split(separator: "/").map(String.init)
-            let group = parts.dropLast().joined(separator: ".")
-            let head = """
-                    <testcase classname="\(escaped(group))" name="\(escaped(parts.last ?? ""))" \
-                time="\(seconds(result.seconds))"
-                """
-            let messages = escaped(result.messages.joined(separator: "\n"))
-            switch result.verdict {
-            case .passed: lines.append(head + "/>")
-            case .failed:
-                lines.append(head + ">")
-                lines.append(#"      <failure message="\#(escaped(result.messages.first ?? ""))">"# + messages)
-                lines.append(escaped(result.transcript.joined(separator: "\n")) + "</failure>")
-                lines.append("    </testcase>")
-            case .skipped, .known:
-                let reason = result.verdict == .known ? "known: \(escaped(result.reason ?? ""))" : messages
-                lines.append(head + ">")
-                lines.append(#"      <skipped message="\#(reason)"/>"#)
-                lines.append("    </testcase>")
-            }
-        }
+        lines += own.flatMap(junitCase)
         lines.append("  </testsuite>")
     }
     lines.append("</testsuites>")
     return lines.joined(separator: "\n") + "\n"
+}
+
+private func junitCase(_ result: CaseResult) -> [String] {
+    let parts = result.caseName.split(separator: "/").map(String.init)
+    let group = escaped(parts.dropLast().joined(separator: "."))
+    let name = escaped(parts.last ?? "")
+    let head = #"    <testcase classname="\#(group)" name="\#(name)" time="\#(seconds(result.seconds))""#
+    let messages = escaped(result.messages.joined(separator: "\n"))
+    switch result.verdict {
+    case .passed: return [head + "/>"]
+    case .failed:
+        let first = escaped(result.messages.first ?? "")
+        let transcript = escaped(result.transcript.joined(separator: "\n"))
+        return [
+            head + ">", #"      <failure message="\#(first)">"# + messages, transcript + "</failure>",
+            "    </testcase>",
+        ]
+    case .skipped, .known:
+        let reason = result.verdict == .known ? "known: \(escaped(result.reason ?? ""))" : messages
+        return [head + ">", #"      <skipped message="\#(reason)"/>"#, "    </testcase>"]
+    }
+}
+
+private func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        case "\n", "\t": result.unicodeScalars.append(scalar)
+        case let control where control.value < 0x20: result += "?"
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
+
+/// Seconds with three decimals.
+private func seconds(_ value: Double) -> String {
+    let milliseconds = Int((value * 1000).rounded())
+    let rest = String(milliseconds % 1000)
+    return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - rest.count) + rest
 }
 
 private func jsonReport(_ results: [CaseResult], runtimes: [String]) -> String {

@@ -124,7 +124,8 @@ private func hasCapability(_ name: String) -> Bool {
 package func findCommand(_ name: String) -> String? {
     if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
     let path = getenv("PATH").map { String(cString: $0) } ?? ""
-    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first {
+    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first
+    {
         access($0, X_OK) == 0
     }
 }

@@ -39,6 +39,7 @@ package struct Runtime: Sendable, Equatable {
 
     /// Finds a runtime and asks it for its name.
     /// - Parameter text: a path or command with optional flags, as `/usr/bin/crun --systemd-cgroup`.
+    /// - Returns: the runtime with its absolute path.
     /// - Throws: `CaseError` when there is no such command or it does not answer.
     package static func find(_ text: String) async throws(CaseError) -> Runtime {
         let words = text.split(separator: " ").map(String.init)

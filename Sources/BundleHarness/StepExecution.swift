@@ -86,7 +86,8 @@ extension CaseExecution {
         let base = "\(scratch)/output/step\(stepNumber)"
         var invocation = Invocation(
             executable: executable, arguments: arguments, environment: Invocation.cleanEnvironment,
-            directory: scratch, outputPath: base + ".out", errorPath: base + ".err", user: step.user, limit: secondsLeft)
+            directory: scratch, outputPath: base + ".out", errorPath: base + ".err", user: step.user, limit: secondsLeft
+        )
         for (name, value) in step.environment { invocation.environment[name] = try placeholders.expand(value) }
         if let input = step.input {
             invocation.inputPath = base + ".in"
@@ -109,7 +110,8 @@ extension CaseExecution {
         transcript.append("$ \(invocation.commandLine)  → \(ending.status)")
         record(result)
         if ending.timedOut {
-            throw CaseError("\(step.place.isEmpty ? "run" : step.place): over its time limit after \(Int(ending.seconds)) s")
+            throw CaseError(
+                "\(step.place.isEmpty ? "run" : step.place): over its time limit after \(Int(ending.seconds)) s")
         }
         return result
     }
@@ -146,7 +148,9 @@ extension CaseExecution {
     func judge(_ result: StepResult, _ step: Step, container: String?) throws(CaseError) {
         let expected = try StepExpectations(try placeholders.expandAll(step.expected), at: step.place)
         let place = step.place.isEmpty ? "" : step.place + ": "
-        func hold(_ expectation: Expectation, _ value: JSONValue?, _ name: String, _ other: @escaping (String) -> JSONValue?) {
+        func hold(
+            _ expectation: Expectation, _ value: JSONValue?, _ name: String, _ other: @escaping (String) -> JSONValue?
+        ) {
             complaints += expectation.complaints(about: value, Judgement(place: place + name, other: other))
         }
         let nothing: (String) -> JSONValue? = { _ in nil }
@@ -206,7 +210,8 @@ extension CaseExecution {
                     return await containerResult(container, reaper.status(of: pid))
                 }
             } else if await status(of: container) == condition {
-                return StepResult(output: readText(outputFile(container)) ?? "", error: readText(errorFile(container)) ?? "")
+                return StepResult(
+                    output: readText(outputFile(container)) ?? "", error: readText(errorFile(container)) ?? "")
             }
             try? await Task.sleep(for: .milliseconds(5))
         }

@@ -120,7 +120,8 @@ package struct Suite: Sendable {
 }
 
 extension Worker {
-    /// Runs the one case that an order names, in a mount namespace of its own, and prints the result.
+    /// What an order asks for, once this process is in a mount namespace of its own.
+    ///
     /// The process must not have started a thread yet: an unshared namespace is the calling thread's.
     package static func enter(order text: String) throws(CaseError) -> CaseRequest {
         let order = try JSONValue(caseText: text)

@@ -21,7 +21,9 @@ private func hogMemory(_ arguments: [String]) -> (JSON?, Int32) {
         guard let block, block != MAP_FAILED else {
             return (.object([("allocated", .int(had)), ("error", .string(errorName(errno)))]), 1)
         }
-        for offset in stride(from: 0, to: step, by: 4096) { block.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self) }
+        for offset in stride(from: 0, to: step, by: 4096) {
+            block.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+        }
         had += step
     }
     return (.object([("allocated", .int(had))]), 0)

@@ -1,0 +1,134 @@
+// Reports, letter by letter.
+
+import BundleHarness
+import SystemPackage
+import Testing
+
+private let results = [
+    CaseResult(caseName: "root/readonly", runtime: "runc", verdict: .passed, seconds: 0.0421),
+    CaseResult(
+        caseName: "root/readonly", runtime: "crun", verdict: .failed, messages: [#"paths: expected "a" <b>, found 1"#],
+        transcript: ["$ crun run"], seconds: 1.5),
+    CaseResult(
+        caseName: "uts/name", runtime: "runc", verdict: .known, messages: ["hostname: expected 1, found 2"],
+        reason: "knows #1 only", seconds: 0),
+    CaseResult(caseName: "uts/name", runtime: "crun", verdict: .skipped, messages: ["needs root"]),
+    CaseResult(caseName: "uts/other", runtime: "runc", verdict: .passed, reason: "used to differ"),
+    CaseResult(caseName: "uts/other", runtime: "crun", verdict: .passed),
+]
+
+struct ReportTests {
+    @Test func `the table sets the runtimes side by side and marks where they differ`() {
+        #expect(
+            ReportFormat.table.text(results, runtimes: ["runc", "crun"]) == """
+                case           runc     crun
+                root/readonly  ok       FAILED  ≠
+                uts/name       known    skipped
+                uts/other      ok       ok
+
+                FAILED root/readonly on crun
+                    paths: expected "a" <b>, found 1
+                      $ crun run
+                known  uts/name on runc: knows #1 only
+                    hostname: expected 1, found 2
+                note   uts/other on runc passes, though it is said to differ: used to differ
+                skip   needs root: uts/name
+                runc: 2 passed, 0 failed, 1 known to differ, 0 skipped
+                crun: 1 passed, 1 failed, 0 known to differ, 1 skipped
+
+                """)
+    }
+
+    @Test func `TAP 14 has a TODO for what is known and a SKIP for what cannot be shown`() {
+        #expect(
+            ReportFormat.tap.text(results, runtimes: ["runc", "crun"]) == """
+                TAP version 14
+                1..6
+                ok 1 - runc: root/readonly
+                not ok 2 - crun: root/readonly
+                  ---
+                  messages:
+                    - "paths: expected \\\"a\\\" <b>, found 1"
+                  duration_ms: 1500
+                  ...
+                not ok 3 - runc: uts/name # TODO knows \\#1 only
+                  ---
+                  messages:
+                    - "hostname: expected 1, found 2"
+                  duration_ms: 0
+                  ...
+                ok 4 - crun: uts/name # SKIP needs root
+                ok 5 - runc: uts/other
+                ok 6 - crun: uts/other
+
+                """)
+    }
+
+    @Test func `JUnit has a suite for each runtime`() {
+        #expect(
+            ReportFormat.junit.text(results, runtimes: ["runc", "crun"]) == """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <testsuites>
+                  <testsuite name="runc" tests="3" failures="0" skipped="1" time="0.042">
+                    <testcase classname="root" name="readonly" time="0.042"/>
+                    <testcase classname="uts" name="name" time="0.000">
+                      <skipped message="known: knows #1 only"/>
+                    </testcase>
+                    <testcase classname="uts" name="other" time="0.000"/>
+                  </testsuite>
+                  <testsuite name="crun" tests="3" failures="1" skipped="1" time="1.500">
+                    <testcase classname="root" name="readonly" time="1.500">
+                      <failure message="paths: expected &quot;a&quot; &lt;b&gt;, found 1">paths: expected &quot;a&quot; &lt;b&gt;, found 1
+                $ crun run</failure>
+                    </testcase>
+                    <testcase classname="uts" name="name" time="0.000">
+                      <skipped message="needs root"/>
+                    </testcase>
+                    <testcase classname="uts" name="other" time="0.000"/>
+                  </testsuite>
+                </testsuites>
+
+                """)
+    }
+
+    @Test func `the JSON report can be read back`() throws {
+        let report = try JSONValue(parsing: ReportFormat.json.text(results, runtimes: ["runc", "crun"]))
+        #expect(
+            report["totals"]?.array?.first == ["runtime": "runc", "passed": 2, "failed": 0, "known": 1, "skipped": 0])
+        #expect(report["results"]?.array?.compactMap { CaseResult(json: $0) } == results)
+    }
+}
+
+struct CoverageTests {
+    @Test func `a property without a case is missing, and the others show how they fared`() throws {
+        let test = try Case(
+            reading: #"{"about": "x", "spec": ["hostname", "domainname"]}"#, name: "uts/name", directory: "/c")
+        let outcome = [
+            CaseResult(caseName: "uts/name", runtime: "runc", verdict: .passed),
+            CaseResult(caseName: "uts/name", runtime: "crun", verdict: .skipped, messages: ["needs root"]),
+        ]
+        let coverage = Coverage(
+            cases: [test], results: outcome, runtimes: ["runc", "crun"], properties: ["hostname", "root.path"])
+        #expect(coverage.missing == ["root.path"])
+        #expect(
+            coverage.text == """
+                # Every property of config.json and the cases that prove it
+
+                Generated by `bundle-harness --coverage`; do not edit.
+
+                | property | cases | runc | crun |
+                |---|---|---|---|
+                | `hostname` | uts/name | ok | 1 skipped |
+                | `root.path` | **none** | – | – |
+
+                ## Remarks
+
+                * `uts/name` on crun skipped: needs root
+
+                """)
+    }
+
+    @Test func `no property is listed twice`() {
+        #expect(Set(specificationPropertyList).count == specificationPropertyList.count)
+    }
+}
