@@ -122,11 +122,12 @@ func removeTree(_ path: String) throws(CaseError) {
 private func remove(_ path: String, device: dev_t) throws(CaseError) {
     var facts = stat()
     if lstat(path, &facts) != 0 { return }
-    guard facts.st_dev == device else { throw CaseError("remove \(path): something is still mounted there") }
     guard facts.st_mode & S_IFMT == S_IFDIR else {
         try check(unlink(path), "remove \(path)")
         return
     }
+    // Only directories tell: on an overlay the files have the device of the layer that they lie in.
+    guard facts.st_dev == device else { throw CaseError("remove \(path): something is still mounted there") }
     for name in listDirectory(path) { try remove(path + "/" + name, device: device) }
     try check(rmdir(path), "remove \(path)")
 }

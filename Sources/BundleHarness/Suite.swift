@@ -62,7 +62,8 @@ package struct Suite: Sendable {
             }
         }
         for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + "/bundle-harness") }
-        if !keepsScratch { try removeTree(work) }
+        // What could not be removed has been complained about case by case.
+        if !keepsScratch { _ = try? removeTree(work) }
         return results.compactMap(\.self)
     }
 
@@ -113,7 +114,10 @@ package struct Suite: Sendable {
         }
         if keepsScratch { return result }
         for path in [base + ".result", base + ".error", scratch] {
-            do throws(CaseError) { try removeTree(path) } catch { result.messages.append("clean up: \(error)") }
+            do throws(CaseError) { try removeTree(path) } catch {
+                result.messages.append("clean up: \(error)")
+                result.verdict = .failed
+            }
         }
         return result
     }
