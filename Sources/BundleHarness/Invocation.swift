@@ -17,6 +17,8 @@ struct Invocation: Sendable {
     var user: Int?
     /// After so many seconds the program is killed.
     var limit: Double
+    /// Whether the program is out of reach of the terminal's signals.
+    var hasOwnSession = false
 
     /// What the runtime finds in its environment, whatever the harness was started with.
     static let cleanEnvironment = [
@@ -81,6 +83,7 @@ extension Invocation {
         let output = try FileDescriptor.open(outputPath, .writeOnly, options: access, permissions: permissions)
         let error = try FileDescriptor.open(errorPath, .writeOnly, options: access, permissions: permissions)
         var platform = PlatformOptions()
+        platform.createSession = hasOwnSession
         if let user {
             platform.userID = uid_t(user)
             platform.groupID = gid_t(user)

@@ -48,7 +48,7 @@ package struct Suite: Sendable {
         await withTaskGroup(of: (Int, CaseResult).self) { group in
             var next = 0
             func start() {
-                guard next < pairs.count else { return }
+                guard next < pairs.count, !Interruption.hasCome else { return }
                 let index = next
                 let (test, runtime) = pairs[index]
                 next += 1
@@ -94,9 +94,10 @@ package struct Suite: Sendable {
         let base = "\(work)/\(number)"
         var environment = Invocation.cleanEnvironment
         if let path = getenv("PATH") { environment["PATH"] = String(cString: path) }
-        let worker = Invocation(
+        var worker = Invocation(
             executable: "/proc/self/exe", arguments: ["worker", "case", order.text], environment: environment,
             outputPath: base + ".result", errorPath: base + ".error", limit: limit + 30)
+        worker.hasOwnSession = true
         var result = CaseResult(caseName: test.name, runtime: runtime.label, verdict: .failed)
         do throws(CaseError) {
             let ending = try await worker.run()

@@ -108,9 +108,11 @@ struct BundleHarnessCommand: AsyncParsableCommand {
             cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
             hidesUnified: hideUnified, workDirectory: work, programs: programs)
         let progress = Progress(total: cases.count * runtimes.count)
+        Interruption.catchSignals()
         let results = try await suite.run { progress.add($0) }
         print(format.text(results, runtimes: labels), terminator: "")
-        var code: Int32 = Totals(results).failed > 0 ? 1 : 0
+        if Interruption.hasCome { complain("interrupted after \(results.count) of \(cases.count * runtimes.count)") }
+        var code: Int32 = Interruption.hasCome ? 130 : Totals(results).failed > 0 ? 1 : 0
         if let coverage {
             let table = Coverage(
                 cases: cases, results: results, runtimes: labels, properties: specificationPropertyList)
