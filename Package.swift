@@ -119,7 +119,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: strict),
         .testTarget(
-            name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", system], swiftSettings: strict),
+            name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", "CLinuxConstants", system],
+            swiftSettings: strict),
         .testTarget(
             name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),
         .testTarget(

@@ -56,9 +56,11 @@ extension KernelParameter {
             throw InvalidSpec(keyPath: path, problem: "sysctl \"\(name)\" is not in a separate kernel namespace")
         }
         guard namespaces.has(needed) else {
+            let article = needed == .ipc ? "an" : "a"
             throw InvalidSpec(
                 keyPath: path,
-                problem: "sysctl \"\(name)\" is not in a separate kernel namespace: it needs a \(needed.rawValue) namespace")
+                problem: "sysctl \"\(name)\" is not in a separate kernel namespace: "
+                    + "it needs \(article) \(needed.rawValue) namespace")
         }
     }
 

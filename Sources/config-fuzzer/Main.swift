@@ -8,23 +8,22 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// `config-fuzzer SEEDS SECONDS [SEED [INPUT]]`: the texts are made of the files of a folder; INPUT is where the one at
-/// work lies, so that it is at hand after a crash.
+/// `config-fuzzer SECONDS SEED INPUT FOLDER...`: the texts are made of the .json files of the folders; INPUT is where the
+/// one at work lies, so that it is at hand after a crash.
 @main
 struct ConfigFuzzer {
-    private static let usage = "usage: config-fuzzer FOLDER SECONDS [SEED [INPUT]]"
-    private static let longestCase: UInt32 = 10
+    private static let usage = "usage: config-fuzzer SECONDS SEED INPUT FOLDER..."
+    /// Seconds of the processor's time that a case may take, and of the clock's: a busy machine is no hang.
+    private static let longestCase = (processor: 10, clock: UInt32(300))
 
     static func main() throws {
         let words = CommandLine.arguments
-        guard words.count >= 3, let seconds = Int(words[2]) else { return fail(usage) }
-        let seed = words.count > 3 ? UInt64(words[3]) : UInt64.random(in: 0...UInt64(UInt32.max))
-        guard let seed else { return fail(usage) }
-        let seeds = try configs(in: words[1])
-        guard !seeds.isEmpty else { return fail("\(words[1]) holds no .json files") }
+        guard words.count >= 5, let seconds = Int(words[1]), let seed = UInt64(words[2]) else { return fail(usage) }
+        let seeds = try words[4...].flatMap { try configs(in: $0) }
+        guard !seeds.isEmpty else { return fail("no .json files in \(words[4...].joined(separator: ", "))") }
         print("seed \(seed), \(seeds.count) configs, \(seconds) s")
         fflush(nil)
-        try run(Mutator(seeds: seeds, seed: seed), seconds: seconds, input: words.count > 4 ? words[4] : nil)
+        try run(Mutator(seeds: seeds, seed: seed), seconds: seconds, input: words[3])
     }
 
     private static func configs(in folder: String) throws -> [[UInt8]] {
@@ -33,25 +32,29 @@ struct ConfigFuzzer {
         return try names.map { try readFile($0, at: directory.rawValue) }
     }
 
-    private static func run(_ mutator: Mutator, seconds: Int, input: String?) throws {
+    private static func run(_ mutator: Mutator, seconds: Int, input: String) throws {
         var mutator = mutator
         var tally = Tally()
         let end = time(nil) + seconds
-        let file = try input.map { try OwnedDescriptor.open($0, [.writeOnly, .create, .truncate], mode: 0o600).relinquish() }
+        let file = try OwnedDescriptor.open(input, [.writeOnly, .create, .truncate], mode: 0o600).relinquish()
         while tally.texts % 64 != 0 || time(nil) < end {
+            // A case that hangs is ended by a signal, and so is this program.
+            watch()
             let text = mutator.next()
-            if let file {
-                ftruncate(file, 0)
-                _ = text.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
-            }
-            // A case that hangs is ended by the signal, and so is this program.
-            alarm(longestCase)
+            ftruncate(file, 0)
+            _ = text.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
+            watch()
             if let complaint = examine(text, &tally) {
                 return fail("\(complaint)\n\(String(decoding: text, as: UTF8.self))")
             }
         }
-        alarm(0)
         print("\(tally.texts) texts: \(tally.decoded) decoded, \(tally.planned) planned; nothing found")
+    }
+
+    private static func watch() {
+        alarm(longestCase.clock)
+        var limit = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: longestCase.processor, tv_usec: 0))
+        setitimer(__itimer_which_t(ITIMER_VIRTUAL.rawValue), &limit, nil)
     }
 
     private struct Tally {

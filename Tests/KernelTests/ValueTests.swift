@@ -1,0 +1,112 @@
+// What is decided from bytes alone: errors in words, processes in /proc, users, signal masks, mount attributes.
+
+import Glibc
+import SystemPackage
+import Testing
+
+@testable import Kernel
+
+struct ValueTests {
+    @Test(arguments: [
+        (ENOENT, "no such file or directory"), (EPERM, "operation not permitted"), (EINVAL, "invalid argument"),
+        (ENODEV, "no such device"), (EROFS, "read-only file system"), (ENOSPC, "no space left on device"),
+        (ENOTDIR, "not a directory"), (EIO, "input/output error"), (E2BIG, "argument list too long"),
+        (ENOEXEC, "exec format error"), (ESRCH, "no such process"), (9999, "unknown error 9999"),
+    ])
+    func `an error's word is the kernel's, in lower case`(code: Int32, word: String) {
+        #expect(Errno(rawValue: code).word == word)
+    }
+
+    @Test func `a refused call throws what the kernel said, at once`() {
+        #expect(throws: Errno.badFileDescriptor) { try checked { fcntl(-1, F_GETFD) } }
+        #expect(throws: Errno.noSuchFileOrDirectory) { try readFile("/proc/self/no-such-file") }
+    }
+
+    private func stat(_ command: String, state: String = "S") -> [UInt8] {
+        let rest = (4...52).map { $0 == 22 ? "123456" : String($0) }.joined(separator: " ")
+        return Array("42 (\(command)) \(state) \(rest)\n".utf8)
+    }
+
+    @Test(arguments: ["sh", "", ")", "(", "a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99", ") (", "((()"])
+    func `a command of any characters does not confuse the facts of a process`(command: String) throws {
+        let facts = try #require(ProcessFacts(stat: stat(command)))
+        #expect(facts.state == UInt8(ascii: "S"))
+        #expect(facts.parent == 4)
+        #expect(facts.startTime == 123_456)
+        #expect(!facts.hasEnded)
+    }
+
+    @Test func `a zombie has ended, a stopped process has not`() {
+        #expect(ProcessFacts(stat: stat("sh", state: "Z"))?.hasEnded == true)
+        #expect(ProcessFacts(stat: stat("sh", state: "X"))?.hasEnded == true)
+        #expect(ProcessFacts(stat: stat("sh", state: "T"))?.hasEnded == false)
+    }
+
+    @Test(arguments: ["", "42", "42 (sh", "42 (sh) S 1", "42 (sh) S x 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18"])
+    func `a broken stat gives no facts`(text: String) { #expect(ProcessFacts(stat: Array(text.utf8)) == nil) }
+
+    @Test func `a process is what its own stat says, and nobody when it is gone`() throws {
+        let facts = try #require(try processFacts(getpid()))
+        #expect(facts.parent == getppid())
+        #expect(facts.startTime > 0)
+        #expect(try processFacts(Int32.max) == nil)
+    }
+
+    @Test func `the end of a process has the status that a shell gives it`() {
+        #expect(ProcessEnd(waitStatus: 0) == .exited(0))
+        #expect(ProcessEnd(waitStatus: 3 << 8) == .exited(3))
+        #expect(ProcessEnd(waitStatus: 9) == .signalled(9))
+        #expect(ProcessEnd(waitStatus: 11 | 0x80) == .signalled(11))
+        #expect(ProcessEnd.exited(3).shellStatus == 3)
+        #expect(ProcessEnd.signalled(9).shellStatus == 137)
+    }
+
+    private let passwd = Array(
+        """
+        root:x:0:0:root:/root:/bin/sh
+        1000:x:0:0:a name of digits:/tmp:/bin/sh
+        nohome:x:7:7:::/bin/sh
+        short:x:8:8
+        web:x:1000:1000::/home/web:/bin/sh
+        web2:x:1000:1000::/home/other:/bin/sh
+        last:x:4294967294:0::/last:/bin/sh
+        """.utf8)
+
+    @Test(arguments: [
+        (0, "/root"), (1000, "/home/web"), (7, nil), (8, nil), (9, nil), (4_294_967_294, "/last"),
+    ] as [(UInt32, String?)])
+    func `a home is that of the first user with the number, never of a name`(uid: UInt32, home: String?) {
+        #expect(homeDirectory(of: uid, passwd: passwd) == home)
+    }
+
+    @Test func `a signal can be taken out of a mask`() {
+        let mask = SignalMask.all.removing(.child).removing(Signal(rawValue: 64))
+        #expect(mask.rawValue == ~(1 << 16) & ~(1 << 63))
+    }
+
+    @Test func `of two changes of a mount's attribute the later one counts`() {
+        var change = AttributeChange(set: [.readOnly, .noExec])
+        change.merge(AttributeChange(clear: .readOnly))
+        change.merge(AttributeChange(set: .noSuid))
+        #expect(change == AttributeChange(set: [.noExec, .noSuid], clear: .readOnly))
+        change.merge(AttributeChange(set: .readOnly))
+        #expect(change == AttributeChange(set: [.noExec, .noSuid, .readOnly]))
+        #expect(!change.isEmpty)
+        #expect(AttributeChange().isEmpty)
+    }
+
+    @Test func `of two access-time options only one is set`() {
+        var change = AttributeChange(set: .noAtime)
+        change.merge(AttributeChange(set: .strictAtime))
+        #expect(change == AttributeChange(set: .strictAtime))
+        change.merge(AttributeChange(clear: .atimeField))
+        #expect(change == AttributeChange(clear: .atimeField))
+    }
+
+    @Test func `a namespace set names its kinds`() {
+        let set: NamespaceSet = [NamespaceSet(.pid), NamespaceSet(.uts)]
+        #expect(set.kinds == [.pid, .uts])
+        #expect(set.contains(.uts))
+        #expect(!set.contains(.user))
+    }
+}

@@ -1,0 +1,82 @@
+// The files of spec-fixtures, found from where this file lies, and the plans that are made of them.
+
+import Foundation
+import Kernel
+import OCISpec
+import Testing
+
+@testable import Planning
+
+/// One document of `spec-fixtures`, named by its file.
+struct Fixture: CustomTestStringConvertible, Sendable {
+    let name: String
+    private let folder: URL
+
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "spec-fixtures")
+
+    init(_ name: String, in folder: String) {
+        self.name = name
+        self.folder = Self.root.appending(path: folder)
+    }
+
+    /// Every `.json` file of a folder; a folder that cannot be read has none.
+    static func all(in folder: String) -> [Fixture] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []
+        return files.filter { $0.hasSuffix(".json") }.sorted().map { Fixture(String($0.dropLast(5)), in: folder) }
+    }
+
+    var testDescription: String { name }
+
+    var spec: Spec {
+        get throws { try Spec(config: Array(Data(contentsOf: folder.appending(path: name + ".json")))) }
+    }
+
+    /// What the config must be refused with: the one line of the twin `.error` file.
+    var expectedError: String {
+        get throws {
+            let text = try String(contentsOf: folder.appending(path: name + ".error"), encoding: .utf8)
+            return String(text.dropLast())
+        }
+    }
+}
+
+extension HostFacts {
+    /// A host with cgroup v2, seen by root.
+    static let unified = HostFacts(
+        uid: 0, gid: 0, isInUserNamespace: false, cgroup: .unified(directory: "/sys/fs/cgroup/web"))
+    /// A host with cgroup v1, seen by root.
+    static let legacy = HostFacts(
+        uid: 0, gid: 0, isInUserNamespace: false,
+        cgroup: .legacy([
+            HostFacts.Hierarchy(name: "memory", directory: "/sys/fs/cgroup/memory/web"),
+            HostFacts.Hierarchy(name: "cpu,cpuacct", directory: "/sys/fs/cgroup/cpu,cpuacct/web"),
+        ]))
+}
+
+extension Spec {
+    /// A config with nothing but what every container needs.
+    static func container(
+        process: OCISpec.Process = OCISpec.Process(args: ["sh"], cwd: "/"), mounts: [Mount] = [], linux: (inout Linux) -> Void = { _ in }
+    ) -> Spec {
+        var own = Linux(namespaces: ["pid", "network", "ipc", "uts", "mount"].map { LinuxNamespace(type: $0) })
+        linux(&own)
+        return Spec(
+            ociVersion: Spec.supportedVersion, process: process, root: Root(path: "rootfs"), mounts: mounts, linux: own)
+    }
+
+    /// The plan for a bundle at /bundle.
+    func plan(host: HostFacts = .unified, withoutPivot: Bool = false) throws(InvalidSpec) -> ContainerPlan {
+        try ContainerPlan(
+            spec: self, id: "web", bundle: "/bundle", host: host, options: .init(withoutPivot: withoutPivot))
+    }
+}
+
+/// The error that something is refused with.
+func refusal(_ body: () throws -> some Any) -> String {
+    do {
+        return "not refused: \(try body())"
+    } catch {
+        return "\(error)"
+    }
+}

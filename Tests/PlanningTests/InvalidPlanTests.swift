@@ -1,0 +1,23 @@
+// Configs that are read but break a rule: each is refused with exactly its sentence, before anything exists.
+
+import OCISpec
+import Testing
+
+@testable import Planning
+
+struct InvalidPlanTests {
+    @Test(arguments: Fixture.all(in: "plan/invalid"))
+    func `a config that breaks a rule is refused with its sentence`(fixture: Fixture) throws {
+        let expected = try fixture.expectedError
+        #expect(refusal { try fixture.spec.plan() } == expected)
+    }
+
+    @Test func `there is a fixture for every rule`() { #expect(Fixture.all(in: "plan/invalid").count >= 150) }
+
+    @Test(arguments: Fixture.all(in: "plan/invalid"))
+    func `a rule holds on every host`(fixture: Fixture) throws {
+        let expected = try fixture.expectedError
+        #expect(refusal { try fixture.spec.plan(host: .legacy) } == expected)
+        #expect(refusal { try fixture.spec.plan(host: .root) } == expected)
+    }
+}
