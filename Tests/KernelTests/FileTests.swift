@@ -41,7 +41,8 @@ struct FileTests {
         mkdir(folder + "/sub", 0o700)
         let names = (0..<500).map { "file-with-a-rather-long-name-\($0)" }
         for name in names { try Data().write(to: URL(filePath: "\(folder)/\(name)")) }
-        let entries = try directoryEntries(OwnedDescriptor.open(folder, [.readOnly, .directory]).rawValue)
+        let directory = try OwnedDescriptor.open(folder, [.readOnly, .directory])
+        let entries = try directoryEntries(directory.rawValue)
         #expect(entries.map(\.name).sorted() == (names + ["sub"]).sorted())
         #expect(entries.filter(\.isDirectory).map(\.name) == ["sub"])
     }
@@ -79,7 +80,8 @@ struct FileTests {
 
     @Test func `a filesystem is told by its magic`() throws {
         #expect(try filesystem(at: "/proc").magic == FilesystemMagic.proc)
-        #expect(try filesystem(of: OwnedDescriptor.open("/proc/self").rawValue).magic == FilesystemMagic.proc)
+        let own = try OwnedDescriptor.open("/proc/self")
+        #expect(try filesystem(of: own.rawValue).magic == FilesystemMagic.proc)
     }
 
     @Test func `a pidfd can be waited for, and is not readable while the process lives`() throws {

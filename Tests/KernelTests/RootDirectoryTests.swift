@@ -59,7 +59,8 @@ struct RootDirectoryTests {
         trap.link("absolute", to: "/file")
         trap.link("relative", to: "../../file")
         trap.link("chain", to: "/dir/../absolute")
-        #expect(try fileStatus(trap.root().open(path).rawValue).inode == trap.inode("inside/file"))
+        let found = try trap.root().open(path)
+        #expect(try fileStatus(found.rawValue).inode == trap.inode("inside/file"))
     }
 
     @Test func `a magic link is not followed`() throws {
@@ -102,7 +103,8 @@ struct RootDirectoryTests {
         #expect(status.mode & 0o7777 == 0o640)
         #expect(try trap.inode("inside/outside/conf/hosts") == status.inode)
         #expect(trap.outside == ["dir", "file"])
-        #expect(try fileStatus(trap.root().openOrMake("etc/conf/hosts", .file).rawValue) == status)
+        let again = try trap.root().openOrMake("etc/conf/hosts", .file)
+        #expect(try fileStatus(again.rawValue) == status)
     }
 
     @Test func `making ends at a loop, at a file, and at a link where none may be`() throws {
