@@ -147,6 +147,7 @@ package enum Rules {
         for (key, isUsed) in [
             ("mounts", !spec.mounts.isEmpty), ("linux.maskedPaths", !linux.maskedPaths.isEmpty),
             ("linux.readonlyPaths", !linux.readonlyPaths.isEmpty), ("root.readonly", spec.root?.readonly ?? false),
+            ("linux.devices", !linux.devices.isEmpty), ("process.terminal", spec.process?.terminal ?? false),
         ] where isUsed {
             throw InvalidSpec(keyPath: key, problem: "needs a mount namespace in linux.namespaces")
         }

@@ -20,10 +20,11 @@ extension ContainerPlan {
             lines.append("make a time namespace" + (offsets.map { " with offsets \($0)" } ?? ""))
         }
         let cloned = namespaces.created.kinds.filter { $0 != .time && $0 != .cgroup }
-        lines.append(
-            cloned.isEmpty
-                ? "clone the init"
-                : "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces")
+        switch cloned.count {
+        case 0: lines.append("clone the init")
+        case 1: lines.append("clone the init into a new \(cloned[0].rawValue) namespace")
+        default: lines.append("clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces")
+        }
         if let adjustment = process.oomScoreAdjustment { lines.append("write \(adjustment) to /proc/PID/oom_score_adj") }
         if namespaces.creates(.user) {
             lines.append("map uids \(Self.text(namespaces.uidMappings))")

@@ -65,6 +65,20 @@ extension Spec {
             ociVersion: Spec.supportedVersion, process: process, root: Root(path: "rootfs"), mounts: mounts, linux: own)
     }
 
+    /// The config with what every container needs, where it is silent about that.
+    var completed: Spec {
+        let minimum = Spec.container()
+        var spec = self
+        spec.process = process ?? minimum.process
+        spec.root = root ?? minimum.root
+        var linux = self.linux ?? Linux()
+        for namespace in minimum.linux?.namespaces ?? [] where !linux.namespaces.contains(where: { $0.type == namespace.type }) {
+            linux.namespaces.append(namespace)
+        }
+        spec.linux = linux
+        return spec
+    }
+
     /// The plan for a bundle at /bundle.
     func plan(host: HostFacts = .unified, withoutPivot: Bool = false) throws(InvalidSpec) -> ContainerPlan {
         try ContainerPlan(
