@@ -32,6 +32,8 @@ struct Launch {
     /// Descriptors 3 and up that the program is to inherit.
     let preservedDescriptors: Int32
     let makesKeyring: Bool
+    /// Whether the runtime is an ordinary user's.
+    let isRootless: Bool
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
@@ -256,6 +258,9 @@ struct Child {
             try exposePreserved(first)
             try start(program)
         }
+        // To join the namespaces of a process, as exec does, one must be allowed to look into it; what an ordinary
+        // user's runtime holds in memory that user may see.
+        if launch.isRootless { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 1) } }
         // Nothing of the host stays open while the container waits, maybe for days.
         try call(.descriptors) { () throws(Errno) in
             if gate != first { try checked { clinux_dup3(gate, first, 0o2000000) } }

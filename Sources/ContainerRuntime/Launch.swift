@@ -49,7 +49,7 @@ extension Runtime {
             filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
             preservedDescriptors: options.preservedDescriptors + (activationSockets() ?? 0),
-            makesKeyring: !options.withoutNewKeyring)
+            makesKeyring: !options.withoutNewKeyring, isRootless: geteuid() != 0)
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
             plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
