@@ -130,6 +130,7 @@ struct Child {
         if !launch.joined.isEmpty { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) } }
         try call(.session) { () throws(Errno) in try checked { setsid() } }
         if launch.makesKeyring { try makeKeyring() }
+        if !plan.networkDevices.isEmpty { try channel.ask(.networkDue) }
         if plan.namespaces.creates(.network) { try call(.loopback) { () throws(Errno) in try raiseLoopback() } }
         resetAffinity()
     }

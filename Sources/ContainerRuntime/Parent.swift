@@ -77,7 +77,8 @@ struct Parent: ~Copyable {
         case .mountSource: return try sendMountSource(message)
         case .terminal: return try keepTerminal(message)
         case .listener: try sendListener(message)
-        case .ready, .networkDue: break
+        case .networkDue: try moveNetworkDevices(plan.networkDevices, to: child.pid)
+        case .ready: break
         case .failed, .born, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try silence() }
             throw sentences.failure(report)

@@ -13,6 +13,7 @@ package struct ContainerPlan: Equatable, Sendable {
     package var root: RootPlan
     package var mounts: [MountStep]
     package var devices: DevicePlan
+    package var networkDevices: [NetworkDeviceStep]
     package var hostname: String?
     package var domainname: String?
     package var kernelParameters: [KernelParameter]
@@ -55,6 +56,7 @@ extension ContainerPlan {
         }
         devices = try DevicePlan(
             linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
+        networkDevices = try NetworkDeviceStep.plan(linux.netDevices, namespaces)
         hostname = spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)

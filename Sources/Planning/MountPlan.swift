@@ -60,6 +60,9 @@ package struct MountStep: Equatable, Sendable {
         package var recursive: Bool
         /// nil: as the container's user namespace maps.
         package var maps: IdentityMaps?
+
+        var uids: [LinuxIDMapping] { maps?.uids ?? [] }
+        var gids: [LinuxIDMapping] { maps?.gids ?? [] }
     }
 
     package init(key: String, destination: String, object: Object) {

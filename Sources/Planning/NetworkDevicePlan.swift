@@ -1,0 +1,50 @@
+// `linux.netDevices`: interfaces of the host's that the container takes over.
+
+internal import enum Kernel.NamespaceKind
+internal import OCISpec
+
+/// An interface that is moved into the container's network namespace.
+package struct NetworkDeviceStep: Equatable, Sendable {
+    /// Where the config asks for it.
+    package var key: String
+    /// Its name on the host.
+    package var name: String
+    /// Its name in the container; the kernel puts a number for `%d`.
+    package var nameInside: String
+}
+
+extension NetworkDeviceStep {
+    /// Decides `linux.netDevices`, in the order of the names.
+    /// - Throws: a name that no interface can have, or a network namespace that is the runtime's own.
+    static func plan(
+        _ devices: [String: LinuxNetDevice], _ namespaces: NamespacePlan
+    ) throws(InvalidSpec) -> [NetworkDeviceStep] {
+        guard !devices.isEmpty else { return [] }
+        guard namespaces.has(.network) else {
+            throw InvalidSpec(keyPath: "linux.netDevices", problem: "needs a network namespace in linux.namespaces")
+        }
+        var result: [NetworkDeviceStep] = []
+        for (name, device) in devices.sorted(by: { $0.key < $1.key }) {
+            let key = "linux.netDevices.\(name)"
+            guard isName(name) else {
+                throw InvalidSpec(keyPath: key, problem: "\"\(name)\" is no name of a network device")
+            }
+            let inside = device.name.flatMap { $0.isEmpty ? nil : $0 } ?? name
+            guard isName(inside) else {
+                throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is no name of a network device")
+            }
+            if let other = result.first(where: { $0.nameInside == inside && !inside.utf8.contains(UInt8(ascii: "%")) }) {
+                throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is also the name of \(other.name)")
+            }
+            result.append(NetworkDeviceStep(key: key, name: name, nameInside: inside))
+        }
+        return result
+    }
+
+    // The kernel's dev_valid_name.
+    private static func isName(_ name: String) -> Bool {
+        let forbidden: [UInt8] = [UInt8(ascii: "/"), UInt8(ascii: ":"), 9, 10, 11, 12, 13, 32]
+        return (1...15).contains(name.utf8.count) && name != "." && name != ".."
+            && !name.utf8.contains { forbidden.contains($0) }
+    }
+}
