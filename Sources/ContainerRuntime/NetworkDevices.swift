@@ -24,6 +24,12 @@ private func move(
     let index = try during("\(device.key): find network device \(device.name)") { () throws(Errno) in
         try here.index(of: device.name)
     }
+    let isTemplate = device.nameInside.utf8.contains(UInt8(ascii: "%"))
+    // The kernel would find out only when the interface is there, from where it does not come back.
+    guard isTemplate || !isThere(device.nameInside, there) else {
+        throw Failure(
+            "\(device.key): move network device \(device.name) into the container as \(device.nameInside)", .fileExists)
+    }
     // The kernel drops them when the interface leaves.
     let addresses = try during("\(device.key): read the addresses of \(device.name)") { () throws(Errno) in
         try here.addresses(of: index)
@@ -31,7 +37,6 @@ private func move(
     try during("\(device.key): move network device \(device.name) into the container as \(device.nameInside)") {
         () throws(Errno) in try here.move(index, to: target, as: device.nameInside)
     }
-    let isTemplate = device.nameInside.utf8.contains(UInt8(ascii: "%"))
     let inside = try during("\(device.key): find network device \(device.nameInside) in the container") {
         () throws(Errno) in isTemplate ? index : try there.index(of: device.nameInside)
     }
@@ -41,6 +46,15 @@ private func move(
         }
     }
     try during("\(device.key): bring up \(device.nameInside)") { () throws(Errno) in try there.raise(inside) }
+}
+
+private func isThere(_ name: String, _ socket: borrowing RouteSocket) -> Bool {
+    do throws(Errno) {
+        _ = try socket.index(of: name)
+        return true
+    } catch {
+        return false
+    }
 }
 
 private func openNetworkNamespace(_ process: String) throws(Failure) -> OwnedDescriptor {
