@@ -16,7 +16,8 @@ static int unix_address(struct sockaddr_un *address, const char *path, size_t le
         return -1;
     }
     memcpy(address->sun_path, path, length);
-    return (int)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    // The name of an abstract socket, which begins with a zero byte, ends without one. unix(7).
+    return (int)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] != 0));
 }
 int clinux_connect_unix(int fd, const char *path, size_t length) {
     struct sockaddr_un address;

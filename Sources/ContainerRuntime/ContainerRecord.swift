@@ -21,6 +21,8 @@ package struct ContainerRecord: Equatable, Sendable {
     package var cgroup: CgroupLocation
     /// The clone flags of the kinds of namespaces in which the container differs from the runtime.
     package var namespaces: UInt64
+    /// Groups of resctrl that go with the container, innermost first.
+    package var resourceGroups: [String] = []
     package var hasSeccomp = false
     /// Whether a process that exec adds inherits something that only the config says.
     package var execNeedsConfig = false
@@ -61,6 +63,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         let place: StoredLocation = try cursor.required("cgroup")
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
+        resourceGroups = try cursor.optional("resourceGroups") ?? []
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
@@ -80,6 +83,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("owner", owner)
             writer.field("cgroup", StoredLocation(location: cgroup))
             writer.field("namespaces", namespaces)
+            if !resourceGroups.isEmpty { writer.field("resourceGroups", resourceGroups) }
             writer.flag("hasSeccomp", hasSeccomp)
             writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)

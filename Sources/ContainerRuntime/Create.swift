@@ -32,6 +32,8 @@ package struct CreatedContainer: ~Copyable {
     package let pidfd: OwnedDescriptor
     /// The terminal's master, where no engine has taken it.
     package var terminal: OwnedDescriptor?
+    /// Where the container says that it is ready, for a service manager that waits for it.
+    let notify: NotifySocket?
 }
 
 extension Runtime {
@@ -87,6 +89,7 @@ extension Runtime {
                 spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
                 options: .init(withoutPivot: options.withoutPivot))
             passActivationSockets(to: &plan)
+            NotifySocket.add(to: &plan, root: store.root)
             for text in plan.warnings + ungranted(plan) + cgroupPlan.notes { note(.warning, text) }
             return Plans(container: plan, cgroup: cgroupPlan)
         } catch {

@@ -49,6 +49,7 @@ extension Runtime {
         // recorded the cgroup may be somebody else's, which is why there is none.
         if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
         try cgroup { () throws(CgroupFailure) in try group.remove() }
+        removeResourceGroups(record.resourceGroups)
         try directory.remove()
         runPoststop(hooks, record)
     }

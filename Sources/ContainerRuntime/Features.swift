@@ -22,11 +22,11 @@ extension Features {
                     archs: SeccompPlan.architectureNames, knownFlags: SeccompPlan.knownFlags.map(\.name),
                     supportedFlags: kernelFlags.map(\.name)),
                 apparmor: Switch(enabled: true), selinux: Switch(enabled: true),
-                intelRdt: IntelRdt(enabled: false, schemata: false, monitoring: false),
+                intelRdt: IntelRdt(enabled: true, schemata: true, monitoring: true),
                 memoryPolicy: MemoryPolicy(
                     modes: SchedulingPlan.memoryModes.map(\.0).sorted(),
                     flags: SchedulingPlan.memoryFlags.map(\.0).sorted()),
-                mountExtensions: MountExtensions(idmap: Switch(enabled: false)), netDevices: Switch(enabled: false)),
+                mountExtensions: MountExtensions(idmap: Switch(enabled: true)), netDevices: Switch(enabled: true)),
             annotations: [
                 "io.github.seccomp.libseccomp.version": "\(version.major).\(version.minor).\(version.micro)",
                 "org.opencontainers.runc.checkpoint.enabled": "false",

@@ -10,6 +10,8 @@ struct Foreground: ~Copyable {
     private let pidfd: OwnedDescriptor
     private let signals: OwnedDescriptor
     private let relay: TerminalRelay
+    /// Until the container has said that it is ready.
+    private var notify: NotifySocket?
 
     /// Signals are blocked from here on, and read in turn. To be called before the process is cloned.
     static func blockSignals() throws(Failure) -> OwnedDescriptor {
@@ -21,8 +23,9 @@ struct Foreground: ~Copyable {
 
     init(
         pid: Int32, pidfd: consuming OwnedDescriptor, signals: consuming OwnedDescriptor,
-        terminal: consuming OwnedDescriptor?
+        terminal: consuming OwnedDescriptor?, notify: NotifySocket? = nil
     ) throws(Failure) {
+        self.notify = notify
         self.pid = pid
         self.pidfd = pidfd
         self.signals = signals
@@ -38,8 +41,9 @@ struct Foreground: ~Copyable {
                 return end
             }
             try during("wait for the process") { () throws(Errno) in
-                let ready = try relay.poll(pidfd.rawValue, signals.rawValue)
+                let ready = try relay.poll(pidfd.rawValue, signals.rawValue, notify?.number)
                 if ready.hasSignals { forwardSignals() }
+                if ready.hasNotification, let socket = notify, try socket.forward(pid) { notify = nil }
             }
         }
     }
@@ -99,13 +103,17 @@ private final class TerminalRelay {
         }
     }
 
-    struct Ready { var hasSignals: Bool }
+    struct Ready {
+        var hasSignals: Bool
+        var hasNotification: Bool
+    }
 
     /// Waits for something to happen, and copies what there is to copy.
-    func poll(_ pidfd: Int32, _ signals: Int32) throws(Errno) -> Ready {
+    func poll(_ pidfd: Int32, _ signals: Int32, _ notify: Int32?) throws(Errno) -> Ready {
         var entries = [
             pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
             pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: notify ?? -1, events: Int16(POLLIN), revents: 0),
         ]
         if let master {
             let wanted = POLLIN | (pending.isEmpty ? 0 : POLLOUT)
@@ -113,12 +121,12 @@ private final class TerminalRelay {
             entries.append(pollfd(fd: readsInput && pending.isEmpty ? 0 : -1, events: Int16(POLLIN), revents: 0))
         }
         try checked { Glibc.poll(&entries, UInt(entries.count), -1) }
-        if entries.count > 2 {
-            if entries[2].revents & Int16(POLLIN | POLLHUP) != 0 { copyOutput() }
-            if entries[3].revents != 0 { readInput() }
+        if entries.count > 3 {
+            if entries[3].revents & Int16(POLLIN | POLLHUP) != 0 { copyOutput() }
+            if entries[4].revents != 0 { readInput() }
             if !pending.isEmpty { writeInput() }
         }
-        return Ready(hasSignals: entries[1].revents != 0)
+        return Ready(hasSignals: entries[1].revents != 0, hasNotification: entries[2].revents != 0)
     }
 
     /// Copies what the terminal still holds; the last words of a program must not be lost.

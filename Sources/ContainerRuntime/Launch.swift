@@ -15,6 +15,8 @@ extension Runtime {
     ) throws(Failure) -> CreatedContainer {
         var plan = plans.container
         let joined = try openNamespaces(plan.namespaces)
+        var control: ResourceControl?
+        if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
         var undo = Undo()
         let directory = try store.make(id: plan.id)
         let location = plans.cgroup.location
@@ -33,12 +35,18 @@ extension Runtime {
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
         try directory.write(record)
         try directory.write(ContainerDirectory.configName, bundle.config)
+        try NotifySocket.prepare(in: directory)
+        let notify = startsAtOnce ? try NotifySocket.listen(in: directory) : nil
         let gate = startsAtOnce ? nil : try StartGate.make(in: directory).relinquish()
         defer { if let gate { close(gate) } }
         if let filter { try StoredFilter.write(filter, to: directory) }
         let entry = try cgroup { () throws(CgroupFailure) in try Cgroup(location).prepare(plans.cgroup) }
         undo.add { [note] in
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
+        }
+        if let control {
+            record.resourceGroups = try control.prepare()
+            undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
         }
         record.cgroup = entry.location
         if entry.location != location { plan.show(HostFacts.CgroupView(entry.location)) }
@@ -55,6 +63,7 @@ extension Runtime {
             plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
         do throws(Failure) {
             if plan.namespaces.needsIntermediate { try parent.awaitInit() }
+            if let control { try control.admit(parent.child.pid) }
             try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
         } catch {
             endChild(parent.child)
@@ -64,7 +73,8 @@ extension Runtime {
         }
         undo.keep()
         return CreatedContainer(
-            directory: directory, record: record, pidfd: try parent.duplicatePidfd(), terminal: parent.takeTerminal())
+            directory: directory, record: record, pidfd: try parent.duplicatePidfd(), terminal: parent.takeTerminal(),
+            notify: notify)
     }
 
     private func finish(

@@ -13,8 +13,35 @@ struct MountSteps {
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
+            if mount.copiesLink, let text = linkText(mount) {
+                try step(.mount, index) { () throws(ActionFailure) in try makeLink(text, mount, in: root) }
+                continue
+            }
             var given = try openForeign(mount, index)
             try step(.mount, index) { () throws(ActionFailure) in try make(mount, given.take(), in: root) }
+        }
+    }
+
+    private func linkText(_ mount: MountStep) -> String? {
+        guard case .bind(let source, _) = mount.object else { return nil }
+        do throws(Errno) {
+            return try readLink(OwnedDescriptor.currentDirectory, source)
+        } catch {
+            return nil
+        }
+    }
+
+    private func makeLink(
+        _ text: String, _ mount: MountStep, in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
+        try part(.makeTarget) { () throws(Errno) in
+            let place = try root.parent(of: mount.destination)
+            let number = place.directory.rawValue
+            do throws(Errno) {
+                try checked { symlinkat(text, number, place.name) }
+            } catch {
+                guard error == .fileExists, try readLink(number, place.name) == text else { throw error }
+            }
         }
     }
 
@@ -23,7 +50,7 @@ struct MountSteps {
         guard case .bind(let source, let recursive) = mount.object else { return nil }
         guard mount.idMapping == nil else { return try channel.askForDescriptor(.mountSource, index: index) }
         do throws(Errno) {
-            return try cloneMount(source, recursive: recursive)
+            return try cloneMount(source, recursive: recursive, followLinks: mount.followsSource)
         } catch {
             guard error == .permissionDenied, plan.namespaces.has(.user) else {
                 throw StepReport(step: .mount, index: index, action: .openSource, code: error)
@@ -141,7 +168,8 @@ struct MountSteps {
     ) throws(ActionFailure) -> OwnedDescriptor {
         let rules: Resolution = isPseudo ? .noSymlinks : []
         let target = try mapping({ () throws(Errno) in
-            try mayMake
+            if !mount.followsDestination, let link = try existingLink(mount.destination, in: root) { return link }
+            return try mayMake
                 ? root.openOrMake(mount.destination, leaf, resolving: rules)
                 : root.open(mount.destination, resolving: rules)
         }) { (code: Errno) in
@@ -154,6 +182,18 @@ struct MountSteps {
             throw ActionFailure(action: .coverProc, code: .notPermitted)
         }
         return target
+    }
+
+    // A place that is a symbolic link, itself.
+    private func existingLink(_ path: String, in root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor? {
+        do throws(Errno) {
+            let found = try root.open(path, [.path, .noFollow])
+            guard try fileStatus(found.rawValue).isSymbolicLink else { return nil }
+            return found
+        } catch {
+            guard error == .noSuchFileOrDirectory else { throw error }
+            return nil
+        }
     }
 
     private func existingMode(_ path: String, in root: borrowing RootDirectory) -> UInt32? {
@@ -170,7 +210,37 @@ struct MountSteps {
         do throws(Errno) {
             try changeMount(tree, mount.attributes)
         } catch {
-            throw ActionFailure(action: .attributes, code: error)
+            guard error == .notPermitted else { throw ActionFailure(action: .attributes, code: error) }
+            try changeUnlocked(tree, mount)
+        }
+    }
+
+    // What a parent user namespace has set, its children may not clear. mount_namespaces(7). For `relatime`, which is
+    // what a mount is when nobody asks for anything, that does not make a failure.
+    private func changeUnlocked(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {
+        var change = mount.attributes
+        let asksForRelatime = change.set.isDisjoint(with: .atimeField) && change.clear.isSuperset(of: .atimeField)
+        if asksForRelatime { change.clear.subtract(.atimeField) }
+        do throws(Errno) {
+            guard asksForRelatime else { throw .notPermitted }
+            try changeMount(tree, change)
+        } catch {
+            throw ActionFailure(action: .attributes, code: error, text: lockedFlags(tree, change.clear))
+        }
+    }
+
+    private func lockedFlags(_ tree: borrowing OwnedDescriptor, _ cleared: MountAttributes) -> String {
+        // ST_* of statfs(2), under the names of the options.
+        let names: [(attribute: MountAttributes, flag: Int64, name: String)] = [
+            (.readOnly, 1, "ro"), (.noSuid, 2, "nosuid"), (.noDev, 4, "nodev"), (.noExec, 8, "noexec"),
+            (.noAtime, 1024, "noatime"), (.noDirAtime, 2048, "nodiratime"),
+        ]
+        do throws(Errno) {
+            let flags = try filesystem(of: tree.rawValue).flags
+            let locked = names.filter { cleared.contains($0.attribute) && flags & $0.flag != 0 }.map(\.name)
+            return locked.isEmpty ? "" : locked.joined(separator: ", ") + " of the source is locked"
+        } catch {
+            return ""
         }
     }
 

@@ -19,6 +19,10 @@ extension Runtime {
         if options.isDetached {
             let made = try make(create, startsAtOnce: true, isForeground: false)
             try afterStart(made.record, made.directory)
+            if let notify = made.notify {
+                made.directory.unlock()
+                try notify.waitUntilReady(made.record.pid, made.pidfd.rawValue)
+            }
             return 0
         }
         let signals = try Foreground.blockSignals()
@@ -29,7 +33,7 @@ extension Runtime {
         let record = made.record
         try afterStart(record, made.directory)
         let end = try Foreground(
-            pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take()
+            pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(), notify: made.notify
         ).wait()
         if !options.keeps {
             try made.directory.lock()

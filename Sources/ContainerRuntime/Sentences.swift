@@ -32,6 +32,8 @@ struct Sentences {
         case .mount: return mount(report)
         case .device: return device(report)
         case .lookup: return lookup(report.code)
+        case .rootfs where report.code == .permissionDenied && plan?.namespaces.has(.user) ?? false:
+            return "\(name(report)): \(word) (every directory above it must let the container's root user through)"
         case .execute: return execute(report)
         case .escapedDirectory:
             return "process.cwd: current working directory is outside of container mount namespace root"
@@ -141,7 +143,7 @@ struct Sentences {
         case .parameter: return "\(what): option refused\(detail): \(word)"
         case .superblock: return "\(what): make the filesystem\(detail): \(word)\(hint(report.code))"
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
-        case .attributes: return "\(what): set mount attributes: \(word)"
+        case .attributes: return "\(what): set mount attributes\(detail): \(word)"
         case .propagation: return "\(what): set propagation: \(word)"
         case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
         default: return "\(what): \(word)\(hint(report.code))"

@@ -18,12 +18,17 @@ extension Runtime {
             throw Failure(.wrongState, "cannot start a paused container")
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
         }
+        let notify = try NotifySocket.listen(in: directory)
         let report = try StartGate.open(in: directory)
         directory.removeFile(ContainerDirectory.gateName)
         if let report {
             throw try sentences(directory).failure(report).during("unable to start container process")
         }
         try runPoststart(record, directory)
+        if let notify, let pidfd = try record.openInit() {
+            directory.unlock()
+            try notify.waitUntilReady(record.pid, pidfd.rawValue)
+        }
     }
 
     private func sentences(_ directory: borrowing ContainerDirectory) throws(Failure) -> Sentences {

@@ -128,6 +128,9 @@ package struct ContainerDirectory: ~Copyable {
         guard status.links > 0 else { throw Failure(.notFound, "container does not exist: \(id)") }
     }
 
+    /// Lets other commands in again before this one ends.
+    package borrowing func unlock() { flock(descriptor.rawValue, LOCK_UN) }
+
     package static let recordName = "state.json"
     package static let configName = "config.json"
     package static let gateName = "start.sock"
@@ -192,6 +195,7 @@ package struct ContainerDirectory: ~Copyable {
     /// Forgets the container. The record goes last: a command that is killed here can be run again.
     package borrowing func remove() throws(Failure) {
         let number = descriptor.rawValue
+        NotifySocket.remove(from: self)
         try during("remove \(path)") { () throws(Errno) in
             for entry in try directoryEntries(number) where entry.name != Self.recordName {
                 unlinkat(number, entry.name, entry.isDirectory ? AT_REMOVEDIR : 0)

@@ -14,6 +14,7 @@ package struct ContainerPlan: Equatable, Sendable {
     package var mounts: [MountStep]
     package var devices: DevicePlan
     package var networkDevices: [NetworkDeviceStep]
+    package var resourceControl: ResourceControlPlan?
     package var hostname: String?
     package var domainname: String?
     package var kernelParameters: [KernelParameter]
@@ -57,6 +58,7 @@ extension ContainerPlan {
         devices = try DevicePlan(
             linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
         networkDevices = try NetworkDeviceStep.plan(linux.netDevices, namespaces)
+        resourceControl = try ResourceControlPlan(linux.intelRdt, id: id)
         hostname = spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)

@@ -20,6 +20,10 @@ package enum MountOption: Equatable, Sendable {
     case superblock(String)
     /// Fill a tmpfs with what the image had at its place.
     case copyUp
+    /// A source that is a symbolic link is not bound, but made again in the container.
+    case copyLink
+    /// A symbolic link as the last part of the source, or of the destination, is bound or covered itself.
+    case unfollowedSource, unfollowedDestination
     /// Map the ids of the mount as the container's user namespace maps them.
     case idMapped(recursive: Bool)
 }
@@ -38,7 +42,9 @@ package let mountOptions: [(name: String, option: MountOption)] = [
     ("async", .superblock("async")),
     ("atime", clear(.noAtime)),
     ("bind", .bind(recursive: false)),
+    ("copy-symlink", .copyLink),
     ("defaults", .nothing),
+    ("dest-nofollow", .unfollowedDestination),
     ("dev", clear(.noDev)),
     ("diratime", clear(.noDirAtime)),
     ("dirsync", .superblock("dirsync")),
@@ -91,6 +97,7 @@ package let mountOptions: [(name: String, option: MountOption)] = [
     ("shared", .propagation(.shared, recursive: false)),
     ("silent", .nothing),
     ("slave", .propagation(.slave, recursive: false)),
+    ("src-nofollow", .unfollowedSource),
     ("strictatime", set(.strictAtime)),
     ("suid", clear(.noSuid)),
     ("symfollow", clear(.noSymlinkFollow)),

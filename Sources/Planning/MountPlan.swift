@@ -50,6 +50,10 @@ package struct MountStep: Equatable, Sendable {
     package var propagation: [PropagationChange] = []
     /// The tmpfs starts as a copy of the directory it covers.
     package var copiesUp = false
+    /// A source that is a symbolic link becomes the same link in the container.
+    package var copiesLink = false
+    package var followsSource = true
+    package var followsDestination = true
     /// `/dev` is made read-only only when the devices are in it.
     package var becomesReadOnlyLast = false
     /// The mapping of the mount's ids: explicit, or that of the container's user namespace.
@@ -60,9 +64,6 @@ package struct MountStep: Equatable, Sendable {
         package var recursive: Bool
         /// nil: as the container's user namespace maps.
         package var maps: IdentityMaps?
-
-        var uids: [LinuxIDMapping] { maps?.uids ?? [] }
-        var gids: [LinuxIDMapping] { maps?.gids ?? [] }
     }
 
     package init(key: String, destination: String, object: Object) {
@@ -92,6 +93,9 @@ extension MountStep {
         recursiveAttributes = options.recursiveAttributes
         propagation = options.propagation
         copiesUp = options.copiesUp
+        copiesLink = options.copiesLink
+        followsSource = options.followsSource
+        followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
         if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
@@ -99,6 +103,10 @@ extension MountStep {
         {
             becomesReadOnlyLast = true
             attributes.set.remove(.readOnly)
+        }
+        if copiesLink || !followsSource, !isBind {
+            throw InvalidSpec(
+                keyPath: "\(key).options", problem: "copy-symlink and src-nofollow are options of bind mounts only")
         }
         if copiesUp {
             guard case .filesystem(type: "tmpfs", _, _) = object else {
@@ -235,6 +243,9 @@ struct ParsedOptions {
     var bind: Bool?
     var remount = false
     var copiesUp = false
+    var copiesLink = false
+    var followsSource = true
+    var followsDestination = true
     var idMapped: Bool?
     var inlineMaps: String?
     var superblock: [String] = []
@@ -256,6 +267,9 @@ struct ParsedOptions {
             case .remount: remount = true
             case .superblock(let name): superblock.append(name)
             case .copyUp: copiesUp = true
+            case .copyLink: copiesLink = true
+            case .unfollowedSource: followsSource = false
+            case .unfollowedDestination: followsDestination = false
             case .idMapped(let recursive): idMapped = recursive
             }
         }

@@ -1,0 +1,124 @@
+// NOTIFY_SOCKET: a container says that it is ready, and systemd hears it. sd_notify(3).
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// The socket inside the container, and the way from it to the service manager that started the runtime.
+///
+/// The message has to come from the runtime itself: the service manager knows no other process of the unit.
+final class NotifySocket {
+    private static let directoryName = "notify"
+    private static let socketName = "notify.sock"
+    private static let place = "/run/notify"
+
+    private let descriptor: OwnedDescriptor
+    private let manager: String
+
+    private init(_ descriptor: consuming OwnedDescriptor, manager: String) {
+        self.descriptor = descriptor
+        self.manager = manager
+    }
+
+    /// Readable when the container has said something.
+    var number: Int32 { descriptor.rawValue }
+
+    /// Whether a service manager waits to be told.
+    static var managerPath: String? {
+        getenv("NOTIFY_SOCKET").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Adds to a plan what lets the container speak, if anybody listens.
+    static func add(to plan: inout ContainerPlan, root: String) {
+        guard managerPath != nil, plan.namespaces.has(.mount) else { return }
+        var mount = MountStep(
+            key: "NOTIFY_SOCKET", destination: place,
+            object: .bind(source: "\(root)/\(plan.id)/\(directoryName)", recursive: false))
+        mount.attributes.merge(AttributeChange(set: [.noSuid, .noDev, .noExec]))
+        plan.mounts.append(mount)
+        plan.process.environment.removeAll { $0.hasPrefix("NOTIFY_SOCKET=") }
+        plan.process.environment.append("NOTIFY_SOCKET=\(place)/\(socketName)")
+    }
+
+    /// Makes the directory that the container is to find the socket in.
+    static func prepare(in directory: borrowing ContainerDirectory) throws(Failure) {
+        guard managerPath != nil else { return }
+        let number = directory.descriptor.rawValue
+        try during("make \(directory.path)/\(directoryName)") { () throws(Errno) in
+            try checked { mkdirat(number, directoryName, 0o755) }
+            try checked { fchmodat(number, directoryName, 0o755, 0) }
+        }
+    }
+
+    /// Begins to listen; nil when nobody waits to be told, or the container was made without the directory.
+    static func listen(in directory: borrowing ContainerDirectory) throws(Failure) -> NotifySocket? {
+        guard let manager = managerPath, directory.has(directoryName) else { return nil }
+        let path = directory.socketPath(directoryName + "/" + socketName)
+        let directoryNumber = directory.descriptor.rawValue
+        let made = try during("make \(directory.path)/\(directoryName)/\(socketName)") { () throws(Errno) in
+            unlinkat(directoryNumber, directoryName + "/" + socketName, 0)
+            let socket = try datagramSocket()
+            let number = socket.rawValue
+            try checked { clinux_bind_unix(number, path, path.utf8.count) }
+            // Whatever user the program is.
+            try checked { fchmodat(directoryNumber, directoryName + "/" + socketName, 0o777, 0) }
+            return socket
+        }
+        return NotifySocket(made, manager: manager)
+    }
+
+    /// Takes the directory of a container that ends away.
+    static func remove(from directory: borrowing ContainerDirectory) {
+        unlinkat(directory.descriptor.rawValue, directoryName + "/" + socketName, 0)
+    }
+
+    /// Waits until the container is ready, or has ended.
+    func waitUntilReady(_ pid: Int32, _ pidfd: Int32) throws(Failure) {
+        try during("wait for the container to be ready") { () throws(Errno) in
+            while true {
+                var entries = [
+                    pollfd(fd: number, events: Int16(POLLIN), revents: 0),
+                    pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
+                ]
+                try checked { poll(&entries, 2, -1) }
+                if entries[0].revents != 0, try forward(pid) { return }
+                if entries[1].revents != 0 { return }
+            }
+        }
+    }
+
+    /// Reads one message; if it says that the container is ready, tells the service manager.
+    /// - Returns: whether it did.
+    func forward(_ pid: Int32) throws(Errno) -> Bool {
+        let own = number
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let length = try checked { bytes.withUnsafeMutableBytes { recv(own, $0.baseAddress, $0.count, 0) } }
+        let lines = String(decoding: bytes[..<length], as: UTF8.self).split(separator: "\n")
+        guard let ready = lines.first(where: { $0.hasPrefix("READY=") }) else { return false }
+        let socket = try datagramSocket()
+        let target = socket.rawValue
+        let path = manager.hasPrefix("@") ? "\0" + manager.dropFirst() : manager
+        try checked { clinux_connect_unix(target, path, path.utf8.count) }
+        try sendMessage(target, Array((ready + "\n").utf8))
+        try sendMessage(target, Array("MAINPID=\(pid)".utf8))
+        try awaitBarrier(target)
+        return true
+    }
+
+    // The manager closes what it is sent when it has worked off all that came before. sd_notify_barrier(3).
+    private func awaitBarrier(_ target: Int32) throws(Errno) {
+        let pair = try SocketPair()
+        let other = pair.second.rawValue
+        try sendMessage(target, Array("BARRIER=1".utf8), descriptor: other)
+        let here = pair.takeFirst()
+        let halfMinute: Int32 = 30_000
+        _ = try waitUntilReadable(here.rawValue, milliseconds: halfMinute)
+    }
+
+    private static func datagramSocket() throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+    }
+    private func datagramSocket() throws(Errno) -> OwnedDescriptor { try Self.datagramSocket() }
+}

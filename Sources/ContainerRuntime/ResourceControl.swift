@@ -1,0 +1,100 @@
+// Groups of resctrl(5): made, joined and removed with a container.
+
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// A container's place in resctrl.
+struct ResourceControl {
+    let plan: ResourceControlPlan
+    let mount: String
+
+    var directory: String { plan.group.isEmpty ? mount : mount + "/" + plan.group }
+    var monitorDirectory: String? { plan.monitor.map { directory + "/mon_groups/" + $0 } }
+
+    /// Where resctrl is mounted on this host.
+    init(_ plan: ResourceControlPlan) throws(Failure) {
+        self.plan = plan
+        let usual = "/sys/fs/resctrl"
+        let resctrl: Int64 = 0x765_5821  // RDTGROUP_SUPER_MAGIC
+        do throws(Errno) {
+            if try filesystem(at: usual).magic == resctrl {
+                mount = usual
+                return
+            }
+            let entries = try readText("/proc/self/mountinfo").split(separator: "\n").compactMap(MountInfoEntry.init)
+            if let entry = entries.first(where: { $0.type == "resctrl" }) {
+                mount = entry.path
+                return
+            }
+        } catch {}
+        throw Failure(
+            .invalid, "linux.intelRdt: this host has no resctrl filesystem mounted (CPUs with RDT have one, at \(usual))")
+    }
+
+    /// Makes the group, or checks that the one that is named fits.
+    /// - Returns: the directories that are to be removed with the container, innermost first.
+    func prepare() throws(Failure) -> [String] {
+        let isThere = plan.group.isEmpty || access(directory, F_OK) == 0
+        if plan.isShared, isThere {
+            let path = directory + "/schemata"
+            let text = try during("linux.intelRdt: read \(path)") { () throws(Errno) in try readText(path) }
+            if let line = plan.mismatch(with: text) {
+                throw Failure(
+                    .invalid, "linux.intelRdt.closID: the class \"\(plan.group)\" exists, and does not have \"\(line)\"")
+            }
+            return [monitorDirectory].compactMap { $0 }
+        }
+        guard !plan.isShared || !plan.schemata.isEmpty else {
+            throw Failure(
+                .invalid, "linux.intelRdt.closID: the class \"\(plan.group)\" does not exist, and there is no schema to make it with")
+        }
+        if !isThere {
+            try during("linux.intelRdt: make \(directory)") { () throws(Errno) in
+                try checked { mkdir(directory, 0o755) }
+            }
+        }
+        for line in plan.schemata { try write(line + "\n", to: directory + "/schemata") }
+        return [monitorDirectory, plan.isShared ? nil : directory].compactMap { $0 }
+    }
+
+    /// Puts a process, and all it will make, into the group.
+    func admit(_ pid: Int32) throws(Failure) {
+        try write("\(pid)", to: directory + "/tasks")
+        guard let monitorDirectory else { return }
+        if mkdir(monitorDirectory, 0o755) != 0, errno != EEXIST {
+            throw Failure("linux.intelRdt.enableMonitoring: make \(monitorDirectory)", Errno(rawValue: errno))
+        }
+        try write("\(pid)", to: monitorDirectory + "/tasks")
+    }
+
+    private func write(_ text: String, to path: String) throws(Failure) {
+        do throws(Errno) {
+            try writeFile(path, text)
+        } catch {
+            let status = lastStatus()
+            let what = "linux.intelRdt: write \"\(text.filter { !$0.isNewline })\" to \(path)"
+            throw Failure(what + (status.isEmpty ? "" : " (\(status))"), error)
+        }
+    }
+
+    // What the kernel thought of the last write, in words.
+    private func lastStatus() -> String {
+        do throws(Errno) {
+            let text = try readText(mount + "/info/last_cmd_status").filter { !$0.isNewline }
+            return text == "ok" ? "" : text
+        } catch {
+            return ""
+        }
+    }
+}
+
+extension Runtime {
+    /// Removes groups that are the container's own.
+    func removeResourceGroups(_ paths: [String]) {
+        for path in paths where rmdir(path) != 0 && errno != ENOENT {
+            note(.warning, "remove \(path): \(Errno(rawValue: errno).word)")
+        }
+    }
+}

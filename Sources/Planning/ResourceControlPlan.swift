@@ -1,0 +1,83 @@
+// `linux.intelRdt`: which resctrl group the container joins, and what is written there. runtime-spec, config-linux.md.
+
+internal import OCISpec
+
+/// A group of resctrl(5), for shares of cache and memory bandwidth.
+package struct ResourceControlPlan: Equatable, Sendable {
+    /// The directory below the mount of resctrl; empty for the root group.
+    package var group: String
+    /// The config names the group: it is somebody else's to make or remove.
+    package var isShared: Bool
+    /// The lines for `schemata`, in the order in which they are written.
+    package var schemata: [String]
+    /// The monitoring group in it, where one is asked for.
+    package var monitor: String?
+}
+
+extension ResourceControlPlan {
+    /// Decides `linux.intelRdt`.
+    /// - Throws: a class or a schema that cannot be one.
+    init?(_ rdt: LinuxIntelRdt?, id: String) throws(InvalidSpec) {
+        guard let rdt else { return nil }
+        let key = "linux.intelRdt"
+        isShared = rdt.closID.map { !$0.isEmpty } ?? false
+        group = id
+        if isShared, let name = rdt.closID {
+            group = name == "/" ? "" : name
+            guard name == "/" || (name != "." && name != ".." && !name.contains { $0 == "/" || $0.isNewline }) else {
+                throw InvalidSpec(keyPath: "\(key).closID", problem: "\"\(name)\" is no name of a class of service")
+            }
+        }
+        schemata = []
+        var cache = try Self.lines(rdt.l3CacheSchema, "\(key).l3CacheSchema", mayBeSeveral: true)
+        let bandwidth = try Self.lines(rdt.memBwSchema, "\(key).memBwSchema", mayBeSeveral: false)
+        if let line = bandwidth.first, !line.hasPrefix("MB:") {
+            throw InvalidSpec(keyPath: "\(key).memBwSchema", problem: "\"\(line)\" does not begin with MB:")
+        }
+        if !bandwidth.isEmpty { cache.removeAll { $0.hasPrefix("MB:") } }
+        schemata = cache + bandwidth
+        for (index, line) in rdt.schemata.enumerated() {
+            schemata += try Self.lines(line, "\(key).schemata[\(index)]", mayBeSeveral: false)
+        }
+        monitor = rdt.enableMonitoring ? id : nil
+    }
+
+    private static func lines(_ text: String?, _ key: String, mayBeSeveral: Bool) throws(InvalidSpec) -> [String] {
+        guard let text, !text.isEmpty else { return [] }
+        let lines = text.split(separator: "\n").map { $0.filter { !$0.isWhitespace } }.filter { !$0.isEmpty }
+        guard mayBeSeveral || lines.count == 1, !mayBeSeveral || !lines.isEmpty else {
+            throw InvalidSpec(keyPath: key, problem: "must be one line")
+        }
+        for line in lines where Self.fields(line) == nil {
+            throw InvalidSpec(keyPath: key, problem: "\"\(line)\" is not a schema such as L3:0=ff;1=ff")
+        }
+        return lines
+    }
+
+    // The resource, and the value for each domain.
+    private static func fields(_ line: some StringProtocol) -> (resource: String, values: [String: String])? {
+        let parts = line.filter { !$0.isWhitespace }.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        var values: [String: String] = [:]
+        for pair in parts[1].split(separator: ";") {
+            let sides = pair.split(separator: "=", maxSplits: 1)
+            guard sides.count == 2 else { return nil }
+            let digits = sides[1].drop { $0 == "0" }
+            values[String(sides[0])] = digits.isEmpty ? "0" : String(digits).lowercased()
+        }
+        return values.isEmpty ? nil : (String(parts[0]), values)
+    }
+
+    /// The first line asked for that a group which exists does not have; nil when it has all of them.
+    /// - Parameter schemata: the content of the group's `schemata`.
+    package func mismatch(with schemata: String) -> String? {
+        var present: [String: [String: String]] = [:]
+        for line in schemata.split(separator: "\n") {
+            if let (resource, values) = Self.fields(line) { present[resource] = values }
+        }
+        return self.schemata.first { line in
+            guard let (resource, values) = Self.fields(line), let there = present[resource] else { return true }
+            return values.contains { there[$0.key] != $0.value }
+        }
+    }
+}
