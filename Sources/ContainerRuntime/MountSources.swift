@@ -31,7 +31,7 @@ final class MountSources {
         if let mapping = mount.idMapping { namespace = try userNamespace(mapping, of: child, mount.key) }
         do throws(ActionFailure) {
             return try inMountNamespace(of: child) { () throws(ActionFailure) in
-                let tree = try part(.openSource) { () throws(Errno) in 
+                let tree = try part(.openSource) { () throws(Errno) in
                     try cloneMount(source, recursive: recursive, followLinks: mount.followsSource)
                 }
                 guard let namespace, let mapping = mount.idMapping else { return tree }

@@ -30,7 +30,8 @@ struct ResourceControl {
             }
         } catch {}
         throw Failure(
-            .invalid, "linux.intelRdt: this host has no resctrl filesystem mounted (CPUs with RDT have one, at \(usual))")
+            .invalid,
+            "linux.intelRdt: this host has no resctrl filesystem mounted (CPUs with RDT have one, at \(usual))")
     }
 
     /// Makes the group, or checks that the one that is named fits.
@@ -42,13 +43,16 @@ struct ResourceControl {
             let text = try during("linux.intelRdt: read \(path)") { () throws(Errno) in try readText(path) }
             if let line = plan.mismatch(with: text) {
                 throw Failure(
-                    .invalid, "linux.intelRdt.closID: the class \"\(plan.group)\" exists, and does not have \"\(line)\"")
+                    .invalid, "linux.intelRdt.closID: the class \"\(plan.group)\" exists, and does not have \"\(line)\""
+                )
             }
             return [monitorDirectory].compactMap { $0 }
         }
         guard !plan.isShared || !plan.schemata.isEmpty else {
             throw Failure(
-                .invalid, "linux.intelRdt.closID: the class \"\(plan.group)\" does not exist, and there is no schema to make it with")
+                .invalid,
+                "linux.intelRdt.closID: the class \"\(plan.group)\" does not exist, and there is no schema to make it with"
+            )
         }
         if !isThere {
             try during("linux.intelRdt: make \(directory)") { () throws(Errno) in

@@ -124,7 +124,9 @@ private struct RouteMessage {
 
     mutating func append(attribute type: UInt16, _ value: [UInt8]) {
         let length = UInt16(value.count + 4)
-        body += [UInt8(truncatingIfNeeded: length), UInt8(length >> 8), UInt8(truncatingIfNeeded: type), UInt8(type >> 8)]
+        body += [
+            UInt8(truncatingIfNeeded: length), UInt8(length >> 8), UInt8(truncatingIfNeeded: type), UInt8(type >> 8),
+        ]
         append(raw: value)
     }
 
@@ -135,7 +137,9 @@ private struct RouteMessage {
 
     var finished: [UInt8] {
         let length = bytes(of: UInt32(body.count + 16))
-        let kind = [UInt8(truncatingIfNeeded: type), UInt8(type >> 8), UInt8(truncatingIfNeeded: flags), UInt8(flags >> 8)]
+        let kind = [
+            UInt8(truncatingIfNeeded: type), UInt8(type >> 8), UInt8(truncatingIfNeeded: flags), UInt8(flags >> 8),
+        ]
         return length + kind + [UInt8](repeating: 0, count: 8) + body
     }
 }

@@ -70,7 +70,8 @@ extension ContainerPlan {
         warnings = self.process.warnings
         for (index, mount) in spec.mounts.enumerated() where !mount.destination.hasPrefix("/") {
             warnings.append(
-                "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute")
+                "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute"
+            )
         }
     }
 }

@@ -100,7 +100,8 @@ extension NamespacePlan {
         for (clock, offset) in offsets.sorted(by: { $0.key < $1.key }) {
             guard clock == "monotonic" || clock == "boottime" else {
                 throw InvalidSpec(
-                    keyPath: "linux.timeOffsets.\(clock)", problem: "unknown clock; monotonic and boottime have offsets")
+                    keyPath: "linux.timeOffsets.\(clock)", problem: "unknown clock; monotonic and boottime have offsets"
+                )
             }
             guard offset.nanosecs < 1_000_000_000 else {
                 throw InvalidSpec(

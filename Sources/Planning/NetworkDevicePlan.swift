@@ -33,7 +33,8 @@ extension NetworkDeviceStep {
             guard isName(inside) else {
                 throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is no name of a network device")
             }
-            if let other = result.first(where: { $0.nameInside == inside && !inside.utf8.contains(UInt8(ascii: "%")) }) {
+            if let other = result.first(where: { $0.nameInside == inside && !inside.utf8.contains(UInt8(ascii: "%")) })
+            {
                 throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is also the name of \(other.name)")
             }
             result.append(NetworkDeviceStep(key: key, name: name, nameInside: inside))

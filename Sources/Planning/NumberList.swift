@@ -19,7 +19,8 @@ package func numberList(_ text: String, _ key: String, below limit: Int) throws(
         if element.isEmpty { continue }
         guard let range = range(element) else {
             throw InvalidSpec(
-                keyPath: key, problem: "\"\(String(decoding: element, as: UTF8.self))\" is neither a number nor a range")
+                keyPath: key, problem: "\"\(String(decoding: element, as: UTF8.self))\" is neither a number nor a range"
+            )
         }
         guard range.upperBound < limit else {
             throw InvalidSpec(keyPath: key, problem: "\(range.upperBound) is more than \(limit - 1)")

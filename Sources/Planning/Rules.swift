@@ -100,7 +100,9 @@ package enum Rules {
         guard namespaces.has(.user) else {
             throw InvalidSpec(
                 keyPath: "linux.namespaces",
-                problem: "a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one")
+                problem:
+                    "a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one"
+            )
         }
         if let name = linux.netDevices.keys.sorted().first {
             throw InvalidSpec(keyPath: "linux.netDevices.\(name)", problem: "only root can move network devices")
@@ -114,10 +116,13 @@ package enum Rules {
         }
         for (index, mapping) in mappings.enumerated() {
             func overlaps(_ first: UInt32, _ second: UInt32, _ other: LinuxIDMapping) -> Bool {
-                UInt64(first) < UInt64(second) + UInt64(other.size) && UInt64(second) < UInt64(first) + UInt64(mapping.size)
+                UInt64(first) < UInt64(second) + UInt64(other.size)
+                    && UInt64(second) < UInt64(first) + UInt64(mapping.size)
             }
             for (earlier, other) in mappings[..<index].enumerated()
-            where overlaps(mapping.containerID, other.containerID, other) || overlaps(mapping.hostID, other.hostID, other) {
+            where overlaps(mapping.containerID, other.containerID, other)
+                || overlaps(mapping.hostID, other.hostID, other)
+            {
                 throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "overlaps with \(key)[\(earlier)]")
             }
             guard mapping.size > 0 else {
@@ -174,7 +179,8 @@ package enum Rules {
         }
         guard destination.hasPrefix("/proc/"), !mayCoverProc(destination) else { return }
         throw InvalidSpec(
-            keyPath: "\(step.key).destination", problem: "\"\(destination)\" cannot be mounted because it is inside /proc")
+            keyPath: "\(step.key).destination",
+            problem: "\"\(destination)\" cannot be mounted because it is inside /proc")
     }
 
     /// Ids that the container's user namespace does not have cannot be taken on.

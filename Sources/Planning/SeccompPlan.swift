@@ -73,7 +73,8 @@ extension SeccompPlan {
         architectures = []
         for (index, name) in profile.architectures.enumerated() {
             guard Self.architectureNames.contains(name) else {
-                throw InvalidSpec(keyPath: "\(key).architectures[\(index)]", problem: "unknown architecture \"\(name)\"")
+                throw InvalidSpec(
+                    keyPath: "\(key).architectures[\(index)]", problem: "unknown architecture \"\(name)\"")
             }
             architectures.append(name.dropFirst("SCMP_ARCH_".count).lowercased())
         }

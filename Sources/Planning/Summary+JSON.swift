@@ -229,7 +229,8 @@ extension SeccompPlan: JSONEncodable {
         writer.object { writer in
             writer.field("defaultAction", Self.text(action: defaultAction))
             writer.list("architectures", architectures)
-            writer.field("flags", flags.map { flags in Self.knownFlags.filter { flags.contains($0.value) }.map(\.name) })
+            writer.field(
+                "flags", flags.map { flags in Self.knownFlags.filter { flags.contains($0.value) }.map(\.name) })
             writer.field("rules", rules)
             writer.field("listenerPath", listenerPath)
             writer.field("listenerMetadata", listenerMetadata)

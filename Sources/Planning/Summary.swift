@@ -14,7 +14,9 @@ extension ContainerPlan {
 
     private var namespaceLines: [String] {
         var lines: [String] = []
-        for joined in namespaces.joined where joined.kind == .pid || joined.kind == .time { lines.append(joined.summary) }
+        for joined in namespaces.joined where joined.kind == .pid || joined.kind == .time {
+            lines.append(joined.summary)
+        }
         if namespaces.creates(.time) {
             let offsets = namespaces.timeOffsets?.split(separator: "\n").joined(separator: ", ")
             lines.append("make a time namespace" + (offsets.map { " with offsets \($0)" } ?? ""))
@@ -25,12 +27,16 @@ extension ContainerPlan {
         case 1: lines.append("clone the init into a new \(cloned[0].rawValue) namespace")
         default: lines.append("clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces")
         }
-        if let adjustment = process.oomScoreAdjustment { lines.append("write \(adjustment) to /proc/PID/oom_score_adj") }
+        if let adjustment = process.oomScoreAdjustment {
+            lines.append("write \(adjustment) to /proc/PID/oom_score_adj")
+        }
         if namespaces.creates(.user) {
             lines.append("map uids \(Self.text(namespaces.uidMappings))")
             lines.append("map gids \(Self.text(namespaces.gidMappings))")
         }
-        for joined in namespaces.joined where joined.kind != .pid && joined.kind != .time { lines.append(joined.summary) }
+        for joined in namespaces.joined where joined.kind != .pid && joined.kind != .time {
+            lines.append(joined.summary)
+        }
         if namespaces.creates(.cgroup) { lines.append("make a cgroup namespace") }
         lines.append("begin a new session")
         if namespaces.creates(.network) { lines.append("bring up the loopback interface") }
@@ -155,7 +161,9 @@ extension ProcessPlan {
 extension ProcessPlan.Capabilities {
     /// The sets that the program starts with; those that are empty are left out.
     fileprivate var summary: String {
-        let sets = [("effective", effective), ("permitted", permitted), ("inheritable", inheritable), ("ambient", ambient)]
+        let sets = [
+            ("effective", effective), ("permitted", permitted), ("inheritable", inheritable), ("ambient", ambient),
+        ]
         let parts = sets.filter { !$0.1.isEmpty }.map { "\($0.0) \($0.1.memberNames.joined(separator: ","))" }
         return parts.isEmpty ? "drop all capabilities" : "set capabilities: " + parts.joined(separator: "; ")
     }

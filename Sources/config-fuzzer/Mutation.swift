@@ -106,13 +106,16 @@ struct Mutator {
     private mutating func replace(_ index: Int, in document: inout [Token]) {
         // A value rather than a bracket: most brackets gone wrong end in the same error.
         let place = document[index...].firstIndex { $0.kind != .punctuation } ?? index
-        let useString = document[place].kind == .string ? Int.random(in: 0..<8, using: &random) != 0 : Bool.random(using: &random)
+        let useString =
+            document[place].kind == .string ? Int.random(in: 0..<8, using: &random) != 0 : Bool.random(using: &random)
         if let token = (useString ? strings : scalars).randomElement(using: &random) { document[place] = token }
     }
 
     private mutating func swapNames(_ document: inout [Token]) {
         let places = document.indices.filter { document[$0].kind == .string }
-        guard let one = places.randomElement(using: &random), let two = places.randomElement(using: &random) else { return }
+        guard let one = places.randomElement(using: &random), let two = places.randomElement(using: &random) else {
+            return
+        }
         document.swapAt(one, two)
     }
 

@@ -104,7 +104,8 @@ struct ConstantTests {
     @Test(arguments: [
         ("SECCOMP_FILTER_FLAG_TSYNC", SeccompFlags.threadSync), ("SECCOMP_FILTER_FLAG_LOG", .log),
         ("SECCOMP_FILTER_FLAG_SPEC_ALLOW", .allowSpeculation), ("SECCOMP_FILTER_FLAG_NEW_LISTENER", .newListener),
-        ("SECCOMP_FILTER_FLAG_TSYNC_ESRCH", .threadSyncErrno), ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", .waitKillable),
+        ("SECCOMP_FILTER_FLAG_TSYNC_ESRCH", .threadSyncErrno),
+        ("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", .waitKillable),
     ])
     func `a flag of a filter has the header's bit`(name: String, flag: SeccompFlags) {
         #expect(header[name] == UInt64(flag.rawValue))

@@ -53,7 +53,9 @@ struct RootDirectoryTests {
         #expect(throws: Errno(rawValue: code)) { _ = try trap.root().open(path).rawValue }
     }
 
-    @Test(arguments: ["file", "/file", "//./file", "../file", "/../../../file", "dir/../file", "absolute", "relative", "chain"])
+    @Test(arguments: [
+        "file", "/file", "//./file", "../file", "/../../../file", "dir/../file", "absolute", "relative", "chain",
+    ])
     func `a path is resolved as if the rootfs were the root`(path: String) throws {
         let trap = try Trap()
         trap.link("absolute", to: "/file")
@@ -78,7 +80,8 @@ struct RootDirectoryTests {
     }
 
     @Test(arguments: [
-        ("new", "new"), ("a/b/c", "a/b/c"), ("../../a", "a"), ("dangling", "nowhere/deep"), ("dangling/x", "nowhere/deep/x"),
+        ("new", "new"), ("a/b/c", "a/b/c"), ("../../a", "a"), ("dangling", "nowhere/deep"),
+        ("dangling/x", "nowhere/deep/x"),
         ("out/x", "outside/x"), ("dir/up/y", "y"), ("absolute/z", "dir/z"),
     ])
     func `what is missing is made, and only inside`(path: String, made: String) throws {
@@ -112,7 +115,9 @@ struct RootDirectoryTests {
         trap.link("loop", to: "loop2")
         trap.link("loop2", to: "loop")
         trap.link("link", to: "/dir")
-        #expect(throws: Errno.tooManySymbolicLinkLevels) { _ = try trap.root().openOrMake("loop/a", .directory).rawValue }
+        #expect(throws: Errno.tooManySymbolicLinkLevels) {
+            _ = try trap.root().openOrMake("loop/a", .directory).rawValue
+        }
         #expect(throws: Errno.notDirectory) { _ = try trap.root().openOrMake("file/a", .directory).rawValue }
         #expect(throws: Errno.tooManySymbolicLinkLevels) {
             _ = try trap.root().openOrMake("link/a", .directory, resolving: .noSymlinks).rawValue
@@ -143,7 +148,8 @@ struct RootDirectoryTests {
         swapper.executableURL = URL(filePath: "/bin/sh")
         swapper.currentDirectoryURL = URL(filePath: trap.path + "/inside")
         swapper.arguments = [
-            "-c", "while :; do mv -T swap .dir && mv -T .link swap; mv -T swap .link && mv -T .relative swap; "
+            "-c",
+            "while :; do mv -T swap .dir && mv -T .link swap; mv -T swap .link && mv -T .relative swap; "
                 + "mv -T swap .relative && mv -T .dir swap; done 2>/dev/null",
         ]
         try swapper.run()

@@ -27,7 +27,9 @@ struct ValueTests {
         return Array("42 (\(command)) \(state) \(rest)\n".utf8)
     }
 
-    @Test(arguments: ["sh", "", ")", "(", "a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99", ") (", "((()"])
+    @Test(arguments: [
+        "sh", "", ")", "(", "a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99", ") (", "((()",
+    ])
     func `a command of any characters does not confuse the facts of a process`(command: String) throws {
         let facts = try #require(ProcessFacts(stat: stat(command)))
         #expect(facts.state == UInt8(ascii: "S"))
@@ -72,9 +74,10 @@ struct ValueTests {
         last:x:4294967294:0::/last:/bin/sh
         """.utf8)
 
-    @Test(arguments: [
-        (0, "/root"), (1000, "/home/web"), (7, nil), (8, nil), (9, nil), (4_294_967_294, "/last"),
-    ] as [(UInt32, String?)])
+    @Test(
+        arguments: [
+            (0, "/root"), (1000, "/home/web"), (7, nil), (8, nil), (9, nil), (4_294_967_294, "/last"),
+        ] as [(UInt32, String?)])
     func `a home is that of the first user with the number, never of a name`(uid: UInt32, home: String?) {
         #expect(homeDirectory(of: uid, passwd: passwd) == home)
     }

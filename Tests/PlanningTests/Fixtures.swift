@@ -57,7 +57,8 @@ extension HostFacts {
 extension Spec {
     /// A config with nothing but what every container needs.
     static func container(
-        process: OCISpec.Process = OCISpec.Process(args: ["sh"], cwd: "/"), mounts: [Mount] = [], linux: (inout Linux) -> Void = { _ in }
+        process: OCISpec.Process = OCISpec.Process(args: ["sh"], cwd: "/"), mounts: [Mount] = [],
+        linux: (inout Linux) -> Void = { _ in }
     ) -> Spec {
         var own = Linux(namespaces: ["pid", "network", "ipc", "uts", "mount"].map { LinuxNamespace(type: $0) })
         linux(&own)
@@ -72,7 +73,8 @@ extension Spec {
         spec.process = process ?? minimum.process
         spec.root = root ?? minimum.root
         var linux = self.linux ?? Linux()
-        for namespace in minimum.linux?.namespaces ?? [] where !linux.namespaces.contains(where: { $0.type == namespace.type }) {
+        for namespace in minimum.linux?.namespaces ?? []
+        where !linux.namespaces.contains(where: { $0.type == namespace.type }) {
             linux.namespaces.append(namespace)
         }
         spec.linux = linux

@@ -31,16 +31,20 @@ struct ProcessPlanTests {
         #expect(!plan.environment.contains { $0.hasPrefix("HOME=") })
     }
 
-    @Test(arguments: [
-        (["PATH=/a:/b"], "sh", ["/a/sh", "/b/sh"]),
-        (["PATH=/a"], "/bin/sh", ["/bin/sh"]),
-        (["PATH=/a"], "bin/sh", ["bin/sh"]),
-        (["PATH=/a"], "./sh", ["./sh"]),
-        (["PATH=/a::/b:"], "sh", ["/a/sh", "./sh", "/b/sh", "./sh"]),
-        (["PATH=/x", "PATH=/y"], "sh", ["/y/sh"]),
-        (["XPATH=/a"], "sh", ["/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"]),
-        (["PATH=/a"], "", []),
-    ] as [([String], String, [String])])
+    @Test(
+        arguments: [
+            (["PATH=/a:/b"], "sh", ["/a/sh", "/b/sh"]),
+            (["PATH=/a"], "/bin/sh", ["/bin/sh"]),
+            (["PATH=/a"], "bin/sh", ["bin/sh"]),
+            (["PATH=/a"], "./sh", ["./sh"]),
+            (["PATH=/a::/b:"], "sh", ["/a/sh", "./sh", "/b/sh", "./sh"]),
+            (["PATH=/x", "PATH=/y"], "sh", ["/y/sh"]),
+            (
+                ["XPATH=/a"], "sh",
+                ["/usr/local/sbin/sh", "/usr/local/bin/sh", "/usr/sbin/sh", "/usr/bin/sh", "/sbin/sh", "/bin/sh"]
+            ),
+            (["PATH=/a"], "", []),
+        ] as [([String], String, [String])])
     func `a program is looked for in the container's PATH unless it has a slash`(
         env: [String], program: String, candidates: [String]
     ) throws {
@@ -175,9 +179,10 @@ struct SchedulingPlanTests {
         #expect(attributes.priority == UInt32(scheduler.priority))
     }
 
-    @Test(arguments: [
-        ("IOPRIO_CLASS_RT", 0, 0x2000), ("IOPRIO_CLASS_BE", 7, 0x4007), ("IOPRIO_CLASS_IDLE", 3, 0x6003),
-    ] as [(String, Int, Int32)])
+    @Test(
+        arguments: [
+            ("IOPRIO_CLASS_RT", 0, 0x2000), ("IOPRIO_CLASS_BE", 7, 0x4007), ("IOPRIO_CLASS_IDLE", 3, 0x6003),
+        ] as [(String, Int, Int32)])
     func `an I/O priority is class and level in one`(name: String, priority: Int, value: Int32) throws {
         #expect(try plan { $0.ioPriority = LinuxIOPriority(class: name, priority: priority) }.ioPriority == value)
     }
@@ -208,10 +213,11 @@ struct SchedulingPlanTests {
 }
 
 struct NumberListTests {
-    @Test(arguments: [
-        ("", []), ("0", [0]), ("0-3,7", [0, 1, 2, 3, 7]), ("7,0-3", [0, 1, 2, 3, 7]), ("1,1,1", [1]),
-        (" 1 , 2-3\n", [1, 2, 3]), (",,5,", [5]), ("5-5", [5]), ("007", [7]), ("9", [9]),
-    ] as [(String, [Int])])
+    @Test(
+        arguments: [
+            ("", []), ("0", [0]), ("0-3,7", [0, 1, 2, 3, 7]), ("7,0-3", [0, 1, 2, 3, 7]), ("1,1,1", [1]),
+            (" 1 , 2-3\n", [1, 2, 3]), (",,5,", [5]), ("5-5", [5]), ("007", [7]), ("9", [9]),
+        ] as [(String, [Int])])
     func `a list gives its numbers in order, each once`(text: String, numbers: [Int]) throws {
         #expect(try numberList(text, "key", below: 10) == numbers)
     }
@@ -222,7 +228,8 @@ struct NumberListTests {
         ("1-2-3", "\"1-2-3\" is neither a number nor a range"), ("+1", "\"+1\" is neither a number nor a range"),
         ("0x1", "\"0x1\" is neither a number nor a range"), ("1 2", "\"1 2\" is neither a number nor a range"),
         ("1 - 2", "\"1 - 2\" is neither a number nor a range"), ("10", "10 is more than 9"),
-        ("0-9999999", "9999999 is more than 9"), (",", "\",\" has no numbers"), ("٣", "\"٣\" is neither a number nor a range"),
+        ("0-9999999", "9999999 is more than 9"), (",", "\",\" has no numbers"),
+        ("٣", "\"٣\" is neither a number nor a range"),
     ])
     func `what is no list is refused`(text: String, problem: String) {
         #expect(refusal { try numberList(text, "key", below: 10) } == "key: " + problem)
