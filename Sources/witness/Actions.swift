@@ -7,7 +7,7 @@ internal import Glibc
 let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "hog-memory": hogMemory, "fork-bomb": forkBomb, "spin": spin, "open": open, "syscall": systemCalls,
     "mknod": makeNode, "mount": mountFileSystem, "write": writeFile, "exit": exitWith, "sleep": sleepFor,
-    "burn-file": fillFile,
+    "burn-file": fillFile, "send": send,
 ]
 
 /// `hog-memory BYTES`: touches memory until it has them; the kernel may kill it first.
@@ -122,6 +122,18 @@ private func fillFile(_ arguments: [String]) -> (JSON?, Int32) {
         written += count
     }
     return (.object([("written", .int(written)), ("error", .null)]), 0)
+}
+
+/// `send SOCKET TEXT`: sends a datagram to a Unix socket, as a service does that is ready.
+private func send(_ arguments: [String]) -> (JSON?, Int32) {
+    guard arguments.count == 2 else { return usage("send SOCKET TEXT") }
+    let fd = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | closeOnExec, 0)
+    defer { close(fd) }
+    let bytes = Array(arguments[1].utf8)
+    let isSent =
+        clinux_connect_unix(fd, arguments[0], arguments[0].utf8.count) == 0
+        && Glibc.write(fd, bytes, bytes.count) == bytes.count
+    return (.object([("send", .string(isSent ? "ok" : errorName(errno)))]), 0)
 }
 
 /// `exit STATUS`: ends with that status.
