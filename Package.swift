@@ -125,7 +125,7 @@ let package = Package(
             name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
-            dependencies: ["ContainerRuntime", "Planning", "OCISpec", "Kernel", system],
+            dependencies: ["ContainerRuntime", "Planning", "Cgroups", "OCISpec", "Kernel", "CSeccomp", system],
             swiftSettings: strict
         ),
         .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),

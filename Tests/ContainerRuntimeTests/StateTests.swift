@@ -1,0 +1,216 @@
+// What is remembered of containers: the record, its directory, its lock.
+
+import Cgroups
+import Foundation
+import Glibc
+import Kernel
+import OCISpec
+import SystemPackage
+import Testing
+
+@testable import ContainerRuntime
+
+extension ContainerRecord {
+    static func sample(id: String = "web") -> ContainerRecord {
+        var record = ContainerRecord(
+            id: id, ociVersion: "1.3.0", bundle: "/bundle", rootfs: "/bundle/rootfs",
+            created: "2026-01-02T03:04:05.000000006Z", owner: 1000,
+            cgroup: CgroupLocation(
+                driver: .systemd, hierarchy: .hybrid,
+                directories: [
+                    CgroupDirectory(controllers: ["cpu", "cpuacct"], mount: "/sys/fs/cgroup/cpu", path: "/web"),
+                    CgroupDirectory(controllers: ["unified"], mount: "/sys/fs/cgroup/unified", path: "/a/web"),
+                ], unit: "web.scope", isUserUnit: true),
+            namespaces: NamespaceKind.pid.cloneFlag | NamespaceKind.time.cloneFlag,
+            annotations: ["a\"b": "c\nd", "": ""])
+        record.pid = 4_194_304
+        record.startTime = .max
+        record.hasSeccomp = true
+        record.execNeedsConfig = true
+        record.hasPoststartHooks = true
+        record.hasPoststopHooks = true
+        return record
+    }
+}
+
+struct ContainerRecordTests {
+    @Test func `a record comes back as it was written`() throws {
+        let record = ContainerRecord.sample()
+        #expect(try ContainerRecord(json: record.json()) == record)
+    }
+
+    @Test func `a record of a container that has nothing yet comes back too`() throws {
+        let record = ContainerRecord(
+            id: "a", ociVersion: "1.0.0", bundle: "/", rootfs: "/r", created: "now", owner: 0,
+            cgroup: .none(.unified), namespaces: 0, annotations: [:])
+        #expect(try ContainerRecord(json: record.json()) == record)
+        #expect(record.pid == 0)
+        #expect(!record.ownsProcesses)
+    }
+
+    @Test func `pids of its own are told by the namespaces`() {
+        #expect(ContainerRecord.sample().ownsProcesses)
+    }
+
+    @Test(arguments: [
+        ("{}", "id: is required"),
+        ("[]", "expected an object, found an array"),
+        ("", "expected a JSON document, found nothing"),
+    ])
+    func `a broken record is refused`(json: String, problem: String) {
+        #expect(throws: InvalidSpec.self) { try ContainerRecord(json: Array(json.utf8)) }
+    }
+
+    @Test func `a driver and a hierarchy that nobody knows are refused`() {
+        for (word, problem) in [
+            ("\"systemd\"", "cgroup.driver: unknown driver \"x\""), ("\"hybrid\"", "cgroup.hierarchy: unknown hierarchy \"x\""),
+        ] {
+            let text = String(decoding: ContainerRecord.sample().json(), as: UTF8.self)
+                .replacingOccurrences(of: word, with: "\"x\"")
+            let error = #expect(throws: InvalidSpec.self) { try ContainerRecord(json: Array(text.utf8)) }
+            #expect(error?.problem == problem.split(separator: ": ", maxSplits: 1).last.map(String.init))
+        }
+    }
+
+    @Test func `a container whose init has another's number is stopped`() throws {
+        var record = ContainerRecord.sample()
+        record.cgroup = .none(.unified)
+        record.pid = getpid()
+        let facts = try #require(try processFacts(getpid()))
+        record.startTime = facts.startTime
+        #expect(try record.status(isWaiting: true) == .created)
+        #expect(try record.status(isWaiting: false) == .running)
+        record.startTime += 1
+        #expect(try record.status(isWaiting: true) == .stopped)
+        #expect(try record.openInit()?.relinquish() == nil)
+        record.pid = 0
+        #expect(try record.status(isWaiting: true) == .creating)
+    }
+}
+
+struct StateStoreTests {
+    @Test(arguments: ["a", "A9_+.-", "..a", "a..", "-", String(repeating: "x", count: 255)])
+    func `an id of letters, digits and some signs is taken`(id: String) throws { try StateStore.check(id: id) }
+
+    @Test(arguments: [
+        ".", "..", "a/b", "/", "../a", "a b", "a\n", "a\0", "é", "a:b", "a@b", "*", ".seccomp-filters",
+        String(repeating: "x", count: 256),
+    ])
+    func `any other id is refused`(id: String) {
+        let expected = "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)"
+        #expect(failure { try StateStore.check(id: id) } == Failure(.invalid, expected))
+    }
+
+    @Test func `an empty id is refused`() {
+        #expect(failure { try StateStore.check(id: "") } == Failure(.invalid, "container ID cannot be empty"))
+    }
+
+    @Test func `a container is made once, and found again`() throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path + "/deep/root")
+        #expect(failure { try store.identifiers() }?.kind == .notFound)
+        #expect(failure { try store.open(id: "web").path } == Failure(.notFound, "container does not exist: web"))
+        let directory = try store.make(id: "web")
+        try directory.write(.sample())
+        #expect(
+            failure { try store.make(id: "web").path } == Failure(.exists, "container with given ID already exists: web"))
+        #expect(try store.identifiers() == ["web"])
+        #expect(try store.open(id: "web").record() == .sample())
+        #expect(try fileStatus(at: store.root).mode & 0o777 == 0o700)
+        #expect(try fileStatus(at: directory.path + "/state.json").mode & 0o777 == 0o600)
+    }
+
+    @Test func `a directory without a record is no container`() throws {
+        let folder = try Folder()
+        let directory = try StateStore(root: folder.path).make(id: "web")
+        #expect(failure { try directory.record() } == Failure(.notFound, "container does not exist: web"))
+        try directory.write(ContainerDirectory.recordName, Array("{".utf8))
+        let broken = failure { try directory.record() }
+        #expect(broken?.message.hasPrefix(folder.path + "/web/state.json: ") == true)
+    }
+
+    @Test func `a link in the place of a container's directory is not followed`() throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path)
+        symlink("/tmp", folder.path + "/web")
+        #expect(failure { try store.open(id: "web").path }?.kind == .system(.notDirectory))
+        #expect(try store.identifiers() == [])
+    }
+
+    @Test func `what is removed is gone, whatever was in it`() throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path)
+        let directory = try store.make(id: "web")
+        try directory.write(.sample())
+        try directory.write("config.json", [1])
+        mkdir(directory.path + "/sub", 0o700)
+        try directory.remove()
+        #expect(folder.names == [])
+        try directory.remove()
+        #expect(failure { try directory.lock() } == Failure(.notFound, "container does not exist: web"))
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a reader sees the old content or the new, never a part`() async throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path)
+        var small = ContainerRecord.sample()
+        small.annotations = [:]
+        var large = small
+        large.annotations = ["a": String(repeating: "x", count: 100_000)]
+        try store.make(id: "web").write(small)
+        let writer = Task.detached { [small, large] in
+            let directory = try store.open(id: "web")
+            for round in 0..<300 { try directory.write(round % 2 == 0 ? large : small) }
+        }
+        var seen = 0
+        repeat {
+            let record = try store.open(id: "web").record()
+            #expect(record == small || record == large)
+            seen += 1
+        } while seen < 300
+        try await writer.value
+        #expect(try store.open(id: "web").record() == small)
+        #expect(FileManager.default.fileExists(atPath: folder.path + "/web/.state.json") == false)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `another process's lock keeps us out until it ends`() async throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path)
+        let directory = try store.make(id: "web")
+        let other = try store.open(id: "web")
+        // The lock goes with the open directory: two of one process shut each other out as well.
+        #expect(
+            failure { try other.lock(seconds: 0) }
+                == Failure(.wrongState, "container web is busy: another command has been changing it for more than 0 s"))
+        _ = consume directory
+        try other.lock(seconds: 0)
+        _ = consume other
+        let holder = Foundation.Process()
+        holder.executableURL = URL(filePath: "/usr/bin/flock")
+        holder.arguments = [folder.path + "/web", "sh", "-c", "echo; exec sleep 1"]
+        let output = Pipe()
+        holder.standardOutput = output
+        try holder.run()
+        _ = output.fileHandleForReading.availableData
+        let late = try store.open(id: "web")
+        #expect(failure { try late.lock(seconds: 0) }?.kind == .wrongState)
+        try late.lock(seconds: 30)
+        holder.waitUntilExit()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `of many who make one container only one succeeds`() async throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path + "/root")
+        let results = await withTaskGroup(of: Failure?.self) { group in
+            for _ in 0..<50 {
+                group.addTask { failure { try store.make(id: "web").path } }
+            }
+            return await group.reduce(into: [Failure?]()) { $0.append($1) }
+        }
+        #expect(results.filter { $0 == nil }.count == 1)
+        #expect(results.compactMap { $0 }.allSatisfy { $0.kind == .exists })
+    }
+}
