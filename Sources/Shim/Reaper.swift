@@ -69,6 +69,12 @@ final class Reaper {
         if expectations == 0 { strays = [:] }
     }
 
+    /// Whether a process is a child that has not been collected.
+    func isChild(_ process: pid_t) -> Bool {
+        let line = (try? readText("/proc/\(process)/status"))?.split(separator: "\n").first { $0.hasPrefix("PPid:") }
+        return line?.split(separator: "\t").last == Substring(String(getpid()))
+    }
+
     private func collect() {
         while true {
             var status: Int32 = 0

@@ -97,17 +97,19 @@ extension TaskService {
             streams: streams.runtimeStreams
         ) { [self] failure in
             defer { reaper.stopExpecting() }
-            if let failure { return finish(failure.status) }
-            do throws(ShimFailure) {
-                try adopt(container, streams, pidFile: pidFile)
-            } catch {
-                // What has been created cannot be used, so it must go again.
-                calls.call(
-                    container.runtime, .delete(force: true), container: container.id, bundle: container.bundle
-                ) { _ in finish(Status(error)) }
-                return
+            var status = failure?.status
+            if status == nil {
+                do throws(ShimFailure) {
+                    try adopt(container, streams, pidFile: pidFile)
+                } catch {
+                    status = Status(error)
+                }
             }
-            finish(nil)
+            guard let status else { return finish(nil) }
+            // A runtime that was killed has left something, and what it created cannot be used.
+            calls.call(
+                container.runtime, .delete(force: true), container: container.id, bundle: container.bundle
+            ) { _ in finish(status) }
         }
     }
 

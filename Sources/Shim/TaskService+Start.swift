@@ -141,7 +141,14 @@ extension TaskService {
             // The exit of what was started is asked for before unknown ones are forgotten.
             defer { reaper.stopExpecting() }
             unlink(file)
-            if let failure { return finish(failure.status) }
+            if let failure {
+                // A runtime that was killed may have started the process before.
+                if let process = try? Bundle.processID(in: pidFile), reaper.isChild(process) {
+                    Glibc.kill(process, SIGKILL)
+                }
+                unlink(pidFile)
+                return finish(failure.status)
+            }
             do throws(ShimFailure) {
                 process.pid = try Bundle.processID(in: pidFile)
                 unlink(pidFile)
