@@ -137,6 +137,9 @@ let package = Package(
         ),
         .testTarget(name: "BundleHarnessTests", dependencies: ["BundleHarness", system], swiftSettings: strict),
         .testTarget(
-            name: "SystemTests", dependencies: ["OCISpec", "Kernel", subprocess, system], swiftSettings: strict),
+            name: "SystemTests",
+            dependencies: ["OCISpec", "Kernel", "TTRPC", "ShimAPI", subprocess, system, protobuf] + nio,
+            swiftSettings: strict
+        ),
     ]
 )

@@ -76,6 +76,7 @@ struct ContainerdFaultTests {
                 let outcome = try await host.ctr("task", "exec", "--exec-id", "e\(number)", "c1", "echo", "\(number)")
                 #expect(outcome.output == "\(number)\n")
             }
+            for _ in 0..<40 where descriptors() != before { try await Task.sleep(for: .milliseconds(25)) }
             #expect(descriptors() == before)
             #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(shim)/task").count <= 2)
             try await host.discard("c1")
