@@ -57,13 +57,14 @@ struct TableTests {
         #expect(header["S_IFIFO"] == UInt64(DeviceStep.Kind.fifo.rawValue))
     }
 
-    /// runtime-spec 1.3.0, config.md, "Linux mount options", and the options that runc adds.
+    /// runtime-spec 1.3.0, config.md, "Linux mount options", and the options that runc and crun add.
     private static let specified = """
         async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev nodiratime noexec
         noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime
         relatime remount rexec rnoatime rnodev rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro
         rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave
         strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap
+        copy-symlink dest-nofollow src-nofollow
         """
 
     @Test func `every mount option of the specification is known, and no other`() {
