@@ -24,7 +24,6 @@ char **clinux_environ(void) { return environ; }
 int clinux_limit_arenas(int most) { return mallopt(M_ARENA_MAX, most); }
 int clinux_malloc_trim(size_t keep) { return malloc_trim(keep); }
 
-#ifndef SWIFTRUN_COMMIT
-#define SWIFTRUN_COMMIT "unknown"
-#endif
-const char *clinux_build_commit(void) { return SWIFTRUN_COMMIT; }
+// A section of its own, which scripts/build fills in the finished program: a flag would have everything compiled anew.
+__attribute__((section("swiftrun_commit"), used)) static volatile const char build_commit[64] = "unknown";
+const char *clinux_build_commit(void) { return (const char *)build_commit; }
