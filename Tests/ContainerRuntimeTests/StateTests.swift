@@ -146,7 +146,6 @@ struct StateStoreTests {
         mkdir(directory.path + "/sub", 0o700)
         try directory.remove()
         #expect(folder.names == [])
-        try directory.remove()
         #expect(failure { try directory.lock() } == Failure(.notFound, "container does not exist: web"))
     }
 

@@ -1,0 +1,64 @@
+// Small parts of the operations that can be tried without a container.
+
+import Glibc
+import Kernel
+import OCISpec
+import Planning
+import SystemPackage
+import Testing
+
+@testable import ContainerRuntime
+
+struct FailureTests {
+    @Test func `a refused operation is told with the kernel's word last, and from further away`() {
+        let failure = Failure("open /a", .permissionDenied)
+        #expect(failure.kind == .system(.permissionDenied))
+        #expect(failure.during("make b").during("c").message == "c: make b: open /a: permission denied")
+    }
+}
+
+struct UndoTests {
+    private final class Journal { var lines: [String] = [] }
+
+    @Test func `what was done is undone, last first, unless it is kept`() {
+        let journal = Journal()
+        func attempt(keeps: Bool) {
+            var undo = Undo()
+            undo.add { journal.lines.append("one") }
+            undo.add { journal.lines.append("two") }
+            if keeps { undo.keep() }
+        }
+        attempt(keeps: true)
+        #expect(journal.lines == [])
+        attempt(keeps: false)
+        #expect(journal.lines == ["two", "one"])
+    }
+}
+
+struct MountInfoTests {
+    @Test func `a line of mountinfo gives place and type, with blanks in the path`() throws {
+        let line: Substring = #"36 35 98:0 /mnt1 /mnt\0402\134x\011 rw,noatime master:1 - ext3 /dev/root rw"#
+        let entry = try #require(MountInfoEntry(line))
+        #expect(entry.path == "/mnt 2\\x\t")
+        #expect(entry.type == "ext3")
+    }
+
+    @Test(arguments: ["", "36 35 98:0 / /mnt", "36 35 98:0 / /mnt rw -"])
+    func `a line that is none gives nothing`(line: String) { #expect(MountInfoEntry(line[...]) == nil) }
+}
+
+struct TimestampTests {
+    @Test func `the time is RFC 3339 in UTC`() throws {
+        #expect(try /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/.wholeMatch(in: timestamp()) != nil)
+        #expect(try /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.wholeMatch(in: timestamp(fraction: false)) != nil)
+    }
+}
+
+struct FeatureTests {
+    @Test func `features come from the tables that do the work`() throws {
+        let features = Features.ofThisRuntime
+        #expect(features.mountOptions == mountOptions.map(\.name))
+        #expect(features.linux?.capabilities == CapabilitySet.names)
+        #expect(features.hooks == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"])
+    }
+}
