@@ -4,7 +4,7 @@ import Foundation
 import OCISpec
 import Testing
 
-@Suite(.tags(.privileged))
+@Suite(.serialized)
 struct HookTests {
     private static let kinds = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
 
@@ -27,121 +27,140 @@ struct HookTests {
 
     @Test(arguments: RuntimeUnderTest.all)
     func `the hooks run in their order, each with the state on its stdin`(runtime: RuntimeUnderTest) async throws {
-        let sandbox = try Sandbox(runtime)
-        let journal = sandbox.directory + "/journal"
-        func note(_ kind: String) -> Hook { script("printf '\(kind) ' >> \(journal); cat >> \(journal); echo >> \(journal)") }
-        let outcome = try await sandbox.run(program: ["true"]) { spec in
-            spec.hooks = Hooks(
-                prestart: [note("prestart")], createRuntime: [note("createRuntime")],
-                createContainer: [note("createContainer")], poststart: [note("poststart")], poststop: [note("poststop")])
-        }
-        #expect(outcome.status == 0)
-        let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n")
-        #expect(lines.map { $0.split(separator: " ").first.map(String.init) ?? "" } == Self.kinds)
-        for line in lines {
-            let json = line.drop { $0 != "{" }
-            let state = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
-            #expect(state?["id"] as? String == sandbox.id)
-            #expect(state?["bundle"] as? String == sandbox.bundle)
+        try await withSandbox(runtime) { sandbox in
+            let journal = sandbox.directory + "/journal"
+            func note(_ kind: String) -> Hook {
+                script("printf '\(kind) ' >> \(journal); cat >> \(journal); echo >> \(journal)")
+            }
+            let outcome = try await sandbox.run(program: ["true"]) { spec in
+                spec.hooks = Hooks(
+                    prestart: [note("prestart")], createRuntime: [note("createRuntime")],
+                    createContainer: [note("createContainer")], poststart: [note("poststart")],
+                    poststop: [note("poststop")])
+            }
+            #expect(outcome.status == 0)
+            let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n")
+            #expect(lines.map { $0.split(separator: " ").first.map(String.init) ?? "" } == Self.kinds)
+            for line in lines {
+                let json = line.drop { $0 != "{" }
+                let state = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+                #expect(state?["id"] as? String == sandbox.id)
+                #expect(state?["bundle"] as? String == sandbox.bundle)
+            }
         }
     }
 
     @Test(arguments: ["prestart", "createRuntime", "createContainer"])
     func `a hook that fails is told with all that it printed, and leaves nothing`(kind: String) async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        try sandbox.configure("true") { $0.hooks = hooks(kind, script("echo out; echo err >&2; exit 3")) }
-        let outcome = try await sandbox.call("create", sandbox.id)
-        #expect(outcome.status == 1)
-        #expect(
-            outcome.errors.contains(
-                "error running \(kind) hook #0 (/bin/sh): exit status 3, stdout: \\\"out\\\", stderr: \\\"err\\\""))
-        #expect(try await sandbox.call("state", sandbox.id).status == 1)
+        try await withSandbox(.swiftrun) { sandbox in
+            try sandbox.configure("true") { $0.hooks = hooks(kind, script("echo out; echo err >&2; exit 3")) }
+            let outcome = try await sandbox.call("create", sandbox.id)
+            #expect(outcome.status == 1)
+            #expect(
+                outcome.errors.contains(
+                    "error running \(kind) hook #0 (/bin/sh): exit status 3, stdout: \\\"out\\\", stderr: \\\"err\\\""))
+            #expect(try await sandbox.call("state", sandbox.id).status == 1)
+        }
     }
 
     @Test(.timeLimit(.minutes(1)))
     func `a hook that takes too long is killed`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        try sandbox.configure("true") { $0.hooks = hooks("createRuntime", script("echo begun; sleep 100", timeout: 1)) }
-        let outcome = try await sandbox.call("create", sandbox.id)
-        #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("timed out after 1 s and was killed, stdout: \\\"begun\\\""))
+        try await withSandbox(.swiftrun) { sandbox in
+            try sandbox.configure("true") {
+                $0.hooks = hooks("createRuntime", script("echo begun; sleep 100", timeout: 1))
+            }
+            let outcome = try await sandbox.call("create", sandbox.id)
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("timed out after 1 s and was killed, stdout: \\\"begun\\\""))
+        }
     }
 
     @Test(.timeLimit(.minutes(1)))
     func `a hook that reads nothing, and one that leaves a daemon behind, make nobody wait`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        let pidFile = sandbox.directory + "/daemon"
-        let outcome = try await sandbox.run(program: ["true"]) { spec in
-            spec.annotations = ["large": String(repeating: "x", count: 1 << 20)]
-            spec.hooks = Hooks(
-                createRuntime: [script("exec true"), script("sleep 30 & echo $! > \(pidFile)")])
+        try await withSandbox(.swiftrun) { sandbox in
+            let pidFile = sandbox.directory + "/daemon"
+            let outcome = try await sandbox.run(program: ["true"]) { spec in
+                spec.annotations = ["large": String(repeating: "x", count: 1 << 20)]
+                spec.hooks = Hooks(
+                    createRuntime: [script("exec true"), script("sleep 30 & echo $! > \(pidFile)")])
+            }
+            #expect(outcome.status == 0)
+            let pid = try String(contentsOfFile: pidFile, encoding: .utf8).trimmingCharacters(
+                in: .whitespacesAndNewlines)
+            #expect(try await shell("kill \(pid)").status == 0)
         }
-        #expect(outcome.status == 0)
-        let pid = try String(contentsOfFile: pidFile, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        #expect(try await shell("kill \(pid)").status == 0)
     }
 
     @Test func `a hook that is not there is named`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        try sandbox.configure("true") { $0.hooks = hooks("createRuntime", Hook(path: "/no/such/hook")) }
-        let outcome = try await sandbox.call("create", sandbox.id)
-        #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("execute /no/such/hook: no such file or directory"))
+        try await withSandbox(.swiftrun) { sandbox in
+            try sandbox.configure("true") { $0.hooks = hooks("createRuntime", Hook(path: "/no/such/hook")) }
+            let outcome = try await sandbox.call("create", sandbox.id)
+            #expect(outcome.status == 1)
+            #expect(outcome.errors.contains("execute /no/such/hook: no such file or directory"))
+        }
     }
 
     @Test func `a hook has its arguments and environment, and no more`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        let journal = sandbox.directory + "/journal"
-        let hook = Hook(
-            path: "/bin/sh", args: ["name", "-c", "echo \"$0 $1 $X\" > \(journal); env | sort >> \(journal)", "zero", "one"],
-            env: ["X=y", "PATH=/bin:/usr/bin"])
-        _ = try await sandbox.run(program: ["true"]) { $0.hooks = hooks("createRuntime", hook) }
-        let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n").map(String.init)
-        #expect(lines.first == "zero one y")
-        #expect(lines.filter { !$0.hasPrefix("PWD=") && !$0.hasPrefix("_=") && !$0.hasPrefix("SHLVL=") }.dropFirst()
-            == ["PATH=/bin:/usr/bin", "X=y"])
+        try await withSandbox(.swiftrun) { sandbox in
+            let journal = sandbox.directory + "/journal"
+            let hook = Hook(
+                path: "/bin/sh",
+                args: ["name", "-c", "echo \"$0 $1 $X\" > \(journal); env | sort >> \(journal)", "zero", "one"],
+                env: ["X=y", "PATH=/bin:/usr/bin"])
+            _ = try await sandbox.run(program: ["true"]) { $0.hooks = hooks("createRuntime", hook) }
+            let lines = try String(contentsOfFile: journal, encoding: .utf8).split(separator: "\n").map(String.init)
+            #expect(lines.first == "zero one y")
+            #expect(
+                lines.filter { !$0.hasPrefix("PWD=") && !$0.hasPrefix("_=") && !$0.hasPrefix("SHLVL=") }.dropFirst()
+                    == ["PATH=/bin:/usr/bin", "X=y"])
+        }
     }
 
     @Test func `a startContainer hook runs under a filter that knows no clone3`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        let outcome = try await sandbox.run(program: ["cat", "/tmp/mark"]) { spec in
-            spec.root?.readonly = false
-            spec.hooks = hooks("startContainer", Hook(path: "/bin/sh", args: ["sh", "-c", "echo here > /tmp/mark"]))
-            spec.linux?.seccomp = LinuxSeccomp(
-                defaultAction: "SCMP_ACT_ALLOW",
-                syscalls: [LinuxSyscall(names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38)])
+        try await withSandbox(.swiftrun) { sandbox in
+            let outcome = try await sandbox.run(program: ["cat", "/tmp/mark"]) { spec in
+                spec.root?.readonly = false
+                spec.hooks = hooks(
+                    "startContainer", Hook(path: "/bin/sh", args: ["sh", "-c", "echo here > /tmp/mark"]))
+                spec.linux?.seccomp = LinuxSeccomp(
+                    defaultAction: "SCMP_ACT_ALLOW",
+                    syscalls: [LinuxSyscall(names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38)])
+            }
+            #expect(outcome.output == "here\n")
+            #expect(outcome.status == 0)
         }
-        #expect(outcome.output == "here\n")
-        #expect(outcome.status == 0)
     }
 }
 
-@Suite struct DryRunTests {
+@Suite(.serialized)
+struct DryRunTests {
     @Test(arguments: ["create", "run"])
     func `a dry run prints the steps and makes nothing`(command: String) async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        try sandbox.configure("true")
-        let outcome = try await sandbox.call(command, "--dry-run", sandbox.id)
-        #expect(outcome.status == 0)
-        #expect(outcome.errors == "")
-        #expect(outcome.lines.contains("mount proc on /proc"))
-        #expect(outcome.lines.contains("mount mqueue on /dev/mqueue (nosuid,noexec,nodev)"))
-        #expect(outcome.lines.contains("wait for start") == (command == "create"))
-        #expect(!FileManager.default.fileExists(atPath: sandbox.state))
-        let json = try await sandbox.call(command, "--dry-run", "--format", "json", sandbox.id)
-        let document = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
-        #expect(document?["steps"] as? [String] == outcome.lines)
-        #expect((document?["plan"] as? [String: Any])?["id"] as? String == sandbox.id)
+        try await withSandbox(.swiftrun) { sandbox in
+            try sandbox.configure("true")
+            let outcome = try await sandbox.call(command, "--dry-run", sandbox.id)
+            #expect(outcome.status == 0)
+            #expect(outcome.errors == "")
+            #expect(outcome.lines.contains("mount proc on /proc"))
+            #expect(outcome.lines.contains("mount mqueue on /dev/mqueue (nosuid,noexec,nodev)"))
+            #expect(outcome.lines.contains("wait for start") == (command == "create"))
+            #expect(!FileManager.default.fileExists(atPath: sandbox.state))
+            let json = try await sandbox.call(command, "--dry-run", "--format", "json", sandbox.id)
+            let document = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+            #expect(document?["steps"] as? [String] == outcome.lines)
+            #expect((document?["plan"] as? [String: Any])?["id"] as? String == sandbox.id)
+        }
     }
 
     @Test func `a dry run refuses what create would, and a format that nobody knows`() async throws {
-        let sandbox = try Sandbox(.swiftrun)
-        try sandbox.configure("true") { $0.process?.cwd = "srv" }
-        let refused = try await sandbox.call("create", "--dry-run", sandbox.id)
-        #expect(refused.status == 1)
-        #expect(refused.errors.contains("process.cwd: Cwd must be an absolute path"))
-        let format = try await sandbox.call("create", "--dry-run", "--format", "xml", sandbox.id)
-        #expect(format.status == 1)
-        #expect(format.errors.contains("invalid format: xml (text and json are known)"))
+        try await withSandbox(.swiftrun) { sandbox in
+            try sandbox.configure("true") { $0.process?.cwd = "srv" }
+            let refused = try await sandbox.call("create", "--dry-run", sandbox.id)
+            #expect(refused.status == 1)
+            #expect(refused.errors.contains("process.cwd: Cwd must be an absolute path"))
+            let format = try await sandbox.call("create", "--dry-run", "--format", "xml", sandbox.id)
+            #expect(format.status == 1)
+            #expect(format.errors.contains("invalid format: xml (text and json are known)"))
+        }
     }
 }
