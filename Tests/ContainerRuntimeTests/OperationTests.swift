@@ -59,6 +59,9 @@ struct FeatureTests {
         let features = Features.ofThisRuntime
         #expect(features.mountOptions == mountOptions.map(\.name))
         #expect(features.linux?.capabilities == CapabilitySet.names)
-        #expect(features.hooks == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"])
+        #expect(
+            features.hooks == [
+                "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+            ])
     }
 }

@@ -66,13 +66,14 @@ struct SeccompCompilerTests {
         #expect(answer(program, "mkdir") == refused(EACCES))
     }
 
-    @Test(arguments: [
-        ("SCMP_CMP_EQ", 5, 0, [5], [4, 6, 1 << 32 | 5]), ("SCMP_CMP_NE", 5, 0, [4, 1 << 32 | 5], [5]),
-        ("SCMP_CMP_LT", 5, 0, [0, 4], [5, 1 << 40]), ("SCMP_CMP_LE", 5, 0, [0, 5], [6, 1 << 40]),
-        ("SCMP_CMP_GT", 5, 0, [6, 1 << 32], [5, 0]), ("SCMP_CMP_GE", 5, 0, [5, 1 << 32], [4]),
-        ("SCMP_CMP_MASKED_EQ", 0xf0, 0x10, [0x10, 0x1f, 0x110], [0, 0x20, 0x30]),
-        ("SCMP_CMP_EQ", .max, 0, [.max], [.max - 1, 0xffff_ffff]),
-    ] as [(String, UInt64, UInt64, [UInt64], [UInt64])])
+    @Test(
+        arguments: [
+            ("SCMP_CMP_EQ", 5, 0, [5], [4, 6, 1 << 32 | 5]), ("SCMP_CMP_NE", 5, 0, [4, 1 << 32 | 5], [5]),
+            ("SCMP_CMP_LT", 5, 0, [0, 4], [5, 1 << 40]), ("SCMP_CMP_LE", 5, 0, [0, 5], [6, 1 << 40]),
+            ("SCMP_CMP_GT", 5, 0, [6, 1 << 32], [5, 0]), ("SCMP_CMP_GE", 5, 0, [5, 1 << 32], [4]),
+            ("SCMP_CMP_MASKED_EQ", 0xf0, 0x10, [0x10, 0x1f, 0x110], [0, 0x20, 0x30]),
+            ("SCMP_CMP_EQ", .max, 0, [.max], [.max - 1, 0xffff_ffff]),
+        ] as [(String, UInt64, UInt64, [UInt64], [UInt64])])
     func `an argument is compared in all its 64 bits`(
         operation: String, value: UInt64, second: UInt64, holds: [UInt64], fails: [UInt64]
     ) throws {
@@ -95,7 +96,8 @@ struct SeccompCompilerTests {
                 args: conditions.map { LinuxSeccompArg(index: $0.0, value: $0.1, op: "SCMP_CMP_EQ") })
         }
         let program = try LinuxSeccomp(
-            defaultAction: "SCMP_ACT_ALLOW", syscalls: [rule("socket", [(0, 1), (1, 2)]), rule("ioctl", [(1, 1), (1, 2)])]
+            defaultAction: "SCMP_ACT_ALLOW",
+            syscalls: [rule("socket", [(0, 1), (1, 2)]), rule("ioctl", [(1, 1), (1, 2)])]
         ).compiled()
         #expect(answer(program, "socket", [1, 2]) == refused(EPERM))
         #expect(answer(program, "socket", [1, 3]) == allow)
@@ -162,10 +164,11 @@ struct SeccompCompilerTests {
     }
     #endif
 
-    @Test(arguments: [
-        ("SCMP_ACT_ALLOW", nil, allow), ("SCMP_ACT_LOG", nil, 0x7ffc_0000), ("SCMP_ACT_TRACE", 5, 0x7ff0_0005),
-        ("SCMP_ACT_ERRNO", 38, refused(ENOSYS)),
-    ] as [(String, UInt32?, UInt32)])
+    @Test(
+        arguments: [
+            ("SCMP_ACT_ALLOW", nil, allow), ("SCMP_ACT_LOG", nil, 0x7ffc_0000), ("SCMP_ACT_TRACE", 5, 0x7ff0_0005),
+            ("SCMP_ACT_ERRNO", 38, refused(ENOSYS)),
+        ] as [(String, UInt32?, UInt32)])
     func `a permissive default stays what it is for newer calls`(name: String, number: UInt32?, answer: UInt32) throws {
         let program = try LinuxSeccomp(
             defaultAction: name, defaultErrnoRet: number,

@@ -63,7 +63,8 @@ struct ContainerRecordTests {
 
     @Test func `a driver and a hierarchy that nobody knows are refused`() {
         for (word, problem) in [
-            ("\"systemd\"", "cgroup.driver: unknown driver \"x\""), ("\"hybrid\"", "cgroup.hierarchy: unknown hierarchy \"x\""),
+            ("\"systemd\"", "cgroup.driver: unknown driver \"x\""),
+            ("\"hybrid\"", "cgroup.hierarchy: unknown hierarchy \"x\""),
         ] {
             let text = String(decoding: ContainerRecord.sample().json(), as: UTF8.self)
                 .replacingOccurrences(of: word, with: "\"x\"")
@@ -113,7 +114,8 @@ struct StateStoreTests {
         let directory = try store.make(id: "web")
         try directory.write(.sample())
         #expect(
-            failure { try store.make(id: "web").path } == Failure(.exists, "container with given ID already exists: web"))
+            failure { try store.make(id: "web").path }
+                == Failure(.exists, "container with given ID already exists: web"))
         #expect(try store.identifiers() == ["web"])
         #expect(try store.open(id: "web").record() == .sample())
         #expect(try fileStatus(at: store.root).mode & 0o777 == 0o700)
@@ -182,7 +184,8 @@ struct StateStoreTests {
         // The lock goes with the open directory: two of one process shut each other out as well.
         #expect(
             failure { try other.lock(seconds: 0) }
-                == Failure(.wrongState, "container web is busy: another command has been changing it for more than 0 s"))
+                == Failure(.wrongState, "container web is busy: another command has been changing it for more than 0 s")
+        )
         _ = consume directory
         try other.lock(seconds: 0)
         _ = consume other
