@@ -70,11 +70,12 @@ extension Runtime {
         var cgroup: CgroupPlan
     }
 
-    func plan(_ options: CreateOptions, _ bundle: Bundle) throws(Failure) -> Plans {
+    /// - Parameter asRoot: whether to decide as for root, whoever asks.
+    func plan(_ options: CreateOptions, _ bundle: Bundle, asRoot: Bool = false) throws(Failure) -> Plans {
         let linux = bundle.spec.linux ?? Linux()
         let host = try cgroup { () throws(CgroupFailure) in
             try CgroupHost.probe(
-                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, isRootless: geteuid() != 0)
+                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, isRootless: geteuid() != 0 && !asRoot)
         }
         let cgroupPlan = try cgroup { () throws(CgroupFailure) in
             try CgroupPlan(
@@ -83,6 +84,7 @@ extension Runtime {
                 delegation: delegation(bundle.spec))
         }
         var facts = HostFacts.probe(cgroup: cgroupPlan.location)
+        if asRoot { (facts.uid, facts.gid) = (0, 0) }
         facts.joinedMaps = try joinedMaps(linux)
         do throws(InvalidSpec) {
             var plan = try ContainerPlan(
