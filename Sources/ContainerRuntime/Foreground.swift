@@ -43,7 +43,7 @@ struct Foreground: ~Copyable {
             try during("wait for the process") { () throws(Errno) in
                 let ready = try relay.poll(pidfd.rawValue, signals.rawValue, notify?.number)
                 if ready.hasSignals { forwardSignals() }
-                if ready.hasNotification, let socket = notify, try socket.forward(pid) { notify = nil }
+                if ready.hasNotification { forwardNotification() }
             }
         }
     }
@@ -53,6 +53,16 @@ struct Foreground: ~Copyable {
             if child.pid == pid { return child.end }
         }
         return nil
+    }
+
+    // A service manager that is gone does not make the container fail.
+    private mutating func forwardNotification() {
+        guard let socket = notify else { return }
+        do throws(Errno) {
+            if try socket.forward(pid) { notify = nil }
+        } catch {
+            notify = nil
+        }
     }
 
     private func forwardSignals() {

@@ -25,6 +25,12 @@ struct HookRunner {
     }
 }
 
+/// Runs a program of the host's to its end.
+/// - Throws: how it ended, if not well, and what it printed.
+func runProgram(_ path: String, _ arguments: [String], seconds: Int) throws(Failure) {
+    try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: []).run()
+}
+
 /// One hook, from its start to its end.
 ///
 /// Its streams are files in memory: a hook that reads nothing, prints much, or leaves a daemon behind that holds them

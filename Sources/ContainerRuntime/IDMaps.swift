@@ -44,13 +44,12 @@ struct IDMaps {
     private func runTool(_ name: String, _ mappings: [LinuxIDMapping]) throws(Failure) {
         var arguments = [name, String(pid)]
         for mapping in mappings { arguments += [mapping.containerID, mapping.hostID, mapping.size].map { String($0) } }
-        let hint = "a user who is not root needs it, and ranges in /etc/subuid and /etc/subgid, to map more than one id"
+        let hint = "to map more than one id, a user who is not root needs it and ranges in /etc/subuid and /etc/subgid"
         guard let path = findInPath(name) else {
             throw Failure(.other, "\(name) not found in $PATH; \(hint)")
         }
-        let hook = Hook(path: path, args: arguments, env: nil, timeout: 10)
         do throws(Failure) {
-            try HookRunner(kind: name, hooks: [hook], state: []).run()
+            try runProgram(path, arguments, seconds: 10)
         } catch {
             throw Failure(.other, "\(arguments.joined(separator: " ")): \(error.message) (\(hint))")
         }

@@ -40,7 +40,7 @@ extension Runtime {
         let gate = startsAtOnce ? nil : try StartGate.make(in: directory).relinquish()
         defer { if let gate { close(gate) } }
         if let filter { try StoredFilter.write(filter, to: directory) }
-        let entry = try cgroup { () throws(CgroupFailure) in try Cgroup(location).prepare(plans.cgroup) }
+        let entry = try prepareCgroup(plans.cgroup)
         undo.add { [note] in
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
         }
@@ -98,6 +98,17 @@ extension Runtime {
                 parent.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
         try parent.waitForIndependence()
+    }
+
+    private func prepareCgroup(_ plan: CgroupPlan) throws(Failure) -> CgroupEntry {
+        do throws(Failure) {
+            return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location).prepare(plan) }
+        } catch {
+            let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
+            guard geteuid() != 0, refusals.contains(where: { error.kind == .system($0) }) else { throw error }
+            throw Failure(
+                error.kind, "\(error.message) (limits, and a cgroupsPath, take a cgroup that is delegated to the user)")
+        }
     }
 
     // Written from here: in its own user namespace the child may have no right to.

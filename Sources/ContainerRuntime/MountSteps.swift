@@ -40,9 +40,13 @@ struct MountSteps {
             do throws(Errno) {
                 try checked { symlinkat(text, number, place.name) }
             } catch {
-                guard error == .fileExists, try readLink(number, place.name) == text else { throw error }
+                guard error == .fileExists, isLink(to: text, place.name, in: number) else { throw error }
             }
         }
+    }
+
+    private func isLink(to text: String, _ name: String, in directory: Int32) -> Bool {
+        do throws(Errno) { return try readLink(directory, name) == text } catch { return false }
     }
 
     // A source that takes rights this process does not have is opened by the runtime, which may have them.

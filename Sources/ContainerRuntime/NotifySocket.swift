@@ -76,7 +76,7 @@ final class NotifySocket {
 
     /// Waits until the container is ready, or has ended.
     func waitUntilReady(_ pid: Int32, _ pidfd: Int32) throws(Failure) {
-        try during("wait for the container to be ready") { () throws(Errno) in
+        try during("NOTIFY_SOCKET: tell \(manager) that the container is ready") { () throws(Errno) in
             while true {
                 var entries = [
                     pollfd(fd: number, events: Int16(POLLIN), revents: 0),

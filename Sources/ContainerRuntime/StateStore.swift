@@ -63,6 +63,8 @@ package struct StateStore: Sendable {
                 throw Failure("make directory \(path)", Errno(rawValue: errno))
             }
         }
+        // What tidies up an ordinary user's runtime directory leaves alone what has the sticky bit. XDG Base Directory.
+        if geteuid() != 0 { chmod(root, 0o1700) }
     }
 
     /// The directory of a container that exists.

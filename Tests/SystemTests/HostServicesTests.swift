@@ -63,7 +63,8 @@ struct ReadinessTests {
     /// Listens as a service manager does, and prints what it hears until the barrier.
     private static let manager = """
         import socket, os, sys, array
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(20)
+        name = sys.argv[1].replace("@", chr(0)) if sys.argv[1][0] == "@" else sys.argv[1]
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(name); s.settimeout(20)
         while True:
             data, control, _, _ = s.recvmsg(4096, socket.CMSG_SPACE(16))
             for _, _, fds in control: [os.close(fd) for fd in array.array("i", fds)]
@@ -89,15 +90,13 @@ struct ReadinessTests {
             try sandbox.write(sandbox.directory + "/manager.py", Self.manager)
             try sandbox.write(sandbox.directory + "/container.py", Self.container)
             let name = way == "abstract" ? "@" + sandbox.id : sandbox.directory + "/manager"
-            let bound = way == "abstract" ? "'\\0" + sandbox.id + "'" : "'\(name)'"
             let call = "\(runtime.path) --root \(sandbox.state)"
             let begin =
                 way == "create"
                 ? "\(call) create \(sandbox.id) && \(call) start \(sandbox.id)" : "\(call) run --detach \(sandbox.id)"
             let outcome = try await shell(
                 """
-                sed -i "s|sys.argv\\[1\\]|\(bound.replacingOccurrences(of: "'", with: "\\\""))|" ../manager.py
-                python3 ../manager.py > ../heard & manager=$!
+                python3 ../manager.py '\(name)' > ../heard & manager=$!
                 sleep 0.3
                 python3 ../container.py \(sandbox.state)/\(sandbox.id)/notify/notify.sock & 
                 export NOTIFY_SOCKET='\(name)'

@@ -75,8 +75,8 @@ struct RootlessTests {
             #expect(try await shell("stat -c '%a %u' run/swiftrun", in: sandbox.directory).output == "1700 \(user.number)\n")
             #expect(try await user.call("exec \(sandbox.id) readlink /proc/self/ns/pid").status == 0)
             #expect(try await user.call("start \(sandbox.id)").errors == "")
-            let inside = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/self/ns/pid /proc/self/ns/user; cat /proc/1/comm'")
-            let same = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/1/ns/pid /proc/1/ns/user; cat /proc/1/comm'")
+            let inside = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/self/ns/pid; readlink /proc/self/ns/user; cat /proc/1/comm'")
+            let same = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/1/ns/pid; readlink /proc/1/ns/user; cat /proc/1/comm'")
             #expect(inside.errors == "")
             #expect(inside.lines == same.lines)
             #expect(inside.lines.first == "0")
@@ -101,7 +101,7 @@ struct RootlessTests {
                     $0.linux?.gidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))
                 }),
                 ("process.user.additionalGids", { $0.process?.user.additionalGids = [0] }),
-                ("a cgroup that is delegated to the user", {
+                ("take a cgroup that is delegated to the user", {
                     $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: 10_000_000))
                 }),
                 ("mounts[7]: error mounting", { spec in
