@@ -12,7 +12,9 @@ struct NetworkDevicePlanTests {
 
     @Test func `devices keep their names or take others, in order`() throws {
         #expect(
-            try steps(["eth1": nil, "eth0": "wan", "eth2": "", "eth3": "e%d", "eth4": "e%d"]).map { "\($0.key) \($0.nameInside)" }
+            try steps(["eth1": nil, "eth0": "wan", "eth2": "", "eth3": "e%d", "eth4": "e%d"]).map {
+                "\($0.key) \($0.nameInside)"
+            }
                 == [
                     "linux.netDevices.eth0 wan", "linux.netDevices.eth1 eth1", "linux.netDevices.eth2 eth2",
                     "linux.netDevices.eth3 e%d", "linux.netDevices.eth4 e%d",
@@ -22,7 +24,8 @@ struct NetworkDevicePlanTests {
     @Test(arguments: ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-letters!"])
     func `a name that the kernel would refuse is refused`(name: String) {
         #expect(
-            refusal { try steps([name: nil]) } == "linux.netDevices.\(name): \"\(name)\" is no name of a network device")
+            refusal { try steps([name: nil]) } == "linux.netDevices.\(name): \"\(name)\" is no name of a network device"
+        )
         guard !name.isEmpty else { return }
         #expect(
             refusal { try steps(["eth0": name]) }
@@ -48,7 +51,8 @@ struct ResourceControlPlanTests {
 
     @Test func `a group of its own carries the container's id`() throws {
         #expect(
-            try plan(LinuxIntelRdt(schemata: ["L3:1=3"], l3CacheSchema: "L3:0=ff; 1=0f\nMB:0=1", memBwSchema: "MB:0=20"))
+            try plan(
+                LinuxIntelRdt(schemata: ["L3:1=3"], l3CacheSchema: "L3:0=ff; 1=0f\nMB:0=1", memBwSchema: "MB:0=20"))
                 == ResourceControlPlan(
                     group: "web", isShared: false, schemata: ["L3:0=ff;1=0f", "MB:0=20", "L3:1=3"], monitor: nil))
         #expect(

@@ -6,7 +6,9 @@ import Testing
 @testable import Planning
 
 private let container = IdentityMaps(
-    uids: [LinuxIDMapping(containerID: 0, hostID: 1000, size: 10), LinuxIDMapping(containerID: 10, hostID: 5000, size: 5)],
+    uids: [
+        LinuxIDMapping(containerID: 0, hostID: 1000, size: 10), LinuxIDMapping(containerID: 10, hostID: 5000, size: 5),
+    ],
     gids: [LinuxIDMapping(containerID: 0, hostID: 2000, size: 10)])
 
 struct IdentityMapsTests {
@@ -33,7 +35,8 @@ struct IdentityMapsTests {
         let maps = try IdentityMaps(inline: "uids=0-7-10#@20-3-2;gids=@0-9-1", container: container)
         #expect(
             maps.uids == [
-                LinuxIDMapping(containerID: 0, hostID: 7, size: 10), LinuxIDMapping(containerID: 20, hostID: 1003, size: 2),
+                LinuxIDMapping(containerID: 0, hostID: 7, size: 10),
+                LinuxIDMapping(containerID: 20, hostID: 1003, size: 2),
             ])
         #expect(maps.gids == [LinuxIDMapping(containerID: 0, hostID: 2009, size: 1)])
     }
@@ -105,13 +108,16 @@ struct IDMappedMountPlanTests {
             refusal { try mapping(["idmap=uids=0"]) as Any }
                 == "mounts[0].options: idmap: \"0\" is not a range such as 0-1000-10")
         #expect(
-            refusal { try mapping(["bind"], uids: [LinuxIDMapping(containerID: 0, hostID: 1, size: 0)], gids: own) as Any }
+            refusal {
+                try mapping(["bind"], uids: [LinuxIDMapping(containerID: 0, hostID: 1, size: 0)], gids: own) as Any
+            }
                 == "mounts[0].uidMappings[0].size: must be more than zero")
     }
 
     @Test func `links are options of bind mounts`() throws {
         let options = ["bind", "copy-symlink", "src-nofollow", "dest-nofollow"]
-        let step = try Spec.container(mounts: [Mount(destination: "/l", source: "/s", options: options)]).plan().mounts[0]
+        let step = try Spec.container(mounts: [Mount(destination: "/l", source: "/s", options: options)]).plan().mounts[
+            0]
         #expect(step.copiesLink)
         #expect(!step.followsSource)
         #expect(!step.followsDestination)

@@ -11,7 +11,8 @@ private let ordinary = HostFacts(uid: 1000, gid: 1001, isInUserNamespace: false,
 
 /// A config with a user namespace: new, or the one at a path.
 private func config(
-    path: String? = nil, uids: [LinuxIDMapping] = wide, gids: [LinuxIDMapping] = wide, _ change: (inout Linux) -> Void = { _ in }
+    path: String? = nil, uids: [LinuxIDMapping] = wide, gids: [LinuxIDMapping] = wide,
+    _ change: (inout Linux) -> Void = { _ in }
 ) -> Spec {
     .container { linux in
         linux.namespaces.append(LinuxNamespace(type: "user", path: path))
@@ -42,13 +43,15 @@ struct UserNamespacePlanTests {
     @Test func `a namespace that is joined brings its maps`() throws {
         var host = HostFacts.root
         host.joinedMaps = IdentityMaps(uids: wide, gids: wide)
-        #expect(try config(path: "/run/ns/user", uids: [], gids: []).plan(host: host).namespaces.maps == host.joinedMaps)
+        #expect(
+            try config(path: "/run/ns/user", uids: [], gids: []).plan(host: host).namespaces.maps == host.joinedMaps)
         #expect(try config(path: "/run/ns/user").plan(host: host).namespaces.maps == host.joinedMaps)
         let halves = [
             LinuxIDMapping(containerID: 7, hostID: 70, size: 1), LinuxIDMapping(containerID: 0, hostID: 50, size: 5),
         ]
         host.joinedMaps = IdentityMaps(uids: halves, gids: wide)
-        #expect(try config(path: "/run/ns/user", uids: halves.reversed()).plan(host: host).namespaces.uidMappings == halves)
+        #expect(
+            try config(path: "/run/ns/user", uids: halves.reversed()).plan(host: host).namespaces.uidMappings == halves)
         #expect(
             refusal { try config(path: "/run/ns/user").plan(host: host) }
                 == "linux.uidMappings: differ from the maps of the user namespace that is joined")
@@ -66,7 +69,8 @@ struct UserNamespacePlanTests {
         #expect(refused(LinuxIDMapping(containerID: 20, hostID: 90, size: 11)) == overlap)
         #expect(refused(LinuxIDMapping(containerID: 10, hostID: 90, size: 10)).hasPrefix("not refused"))
         let many = (0..<341).map { LinuxIDMapping(containerID: $0, hostID: $0, size: 1) }
-        #expect(refusal { try config(gids: many).plan() } == "linux.gidMappings: the kernel takes 340 ranges, found 341")
+        #expect(
+            refusal { try config(gids: many).plan() } == "linux.gidMappings: the kernel takes 340 ranges, found 341")
     }
 
     @Test func `an ordinary user is told what is missing`() throws {
@@ -78,7 +82,8 @@ struct UserNamespacePlanTests {
         #expect(try !config().plan(host: ordinary).namespaces.mapsOwnIDs(ordinary))
         #expect(
             refused(.container())
-                == "linux.namespaces: a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one")
+                == "linux.namespaces: a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one"
+        )
         var groups = own
         groups.process?.user.additionalGids = [0]
         #expect(
@@ -93,7 +98,10 @@ struct UserNamespacePlanTests {
     }
 
     @Test func `a terminal's group that is not mapped is left out, another owner is refused`() throws {
-        func mounted(_ type: String, _ options: [String], _ gids: [LinuxIDMapping] = [LinuxIDMapping(containerID: 0, hostID: 9, size: 1)])
+        func mounted(
+            _ type: String, _ options: [String],
+            _ gids: [LinuxIDMapping] = [LinuxIDMapping(containerID: 0, hostID: 9, size: 1)]
+        )
             throws -> MountStep.Object
         {
             var spec = config(gids: gids)
@@ -103,12 +111,14 @@ struct UserNamespacePlanTests {
         let mode = MountStep.Parameter("mode", "0620")
         let group = MountStep.Parameter("gid", "5")
         #expect(
-            try mounted("devpts", ["gid=5", "mode=0620"]) == .filesystem(type: "devpts", source: "x", parameters: [mode]))
+            try mounted("devpts", ["gid=5", "mode=0620"])
+                == .filesystem(type: "devpts", source: "x", parameters: [mode]))
         #expect(
             try mounted("devpts", ["gid=5", "mode=0620"], wide)
                 == .filesystem(type: "devpts", source: "x", parameters: [group, mode]))
         #expect(
-            refusal { try mounted("tmpfs", ["gid=5"]) } == "mounts[0].options: gid=5 is not mapped by linux.gidMappings")
+            refusal { try mounted("tmpfs", ["gid=5"]) } == "mounts[0].options: gid=5 is not mapped by linux.gidMappings"
+        )
         #expect(
             refusal { try mounted("devpts", ["uid=70000"]) }
                 == "mounts[0].options: uid=70000 is not mapped by linux.uidMappings")

@@ -33,9 +33,12 @@ struct NetworkDeviceTests {
     @Test(arguments: RuntimeUnderTest.ours)
     func `a device takes its addresses along, those of the link excepted`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
-            let moved = try await outcome(sandbox, ["test0": LinuxNetDevice(name: "eth0")], after: "ip -br link | grep -c test0")
+            let moved = try await outcome(
+                sandbox, ["test0": LinuxNetDevice(name: "eth0")], after: "ip -br link | grep -c test0")
             #expect(moved.errors == "")
-            for expected in ["eth0@", "UP", "mtu 1400", "02:00:00:00:00:07", "inet 10.5.6.7/24", "inet6 fd00::5/64", "127.0.0.1"] {
+            for expected in [
+                "eth0@", "UP", "mtu 1400", "02:00:00:00:00:07", "inet 10.5.6.7/24", "inet6 fd00::5/64", "127.0.0.1",
+            ] {
                 #expect(moved.output.contains(expected), "\(expected)")
             }
             #expect(!moved.output.contains("169.254.1.1"))
@@ -47,7 +50,8 @@ struct NetworkDeviceTests {
     @Test(arguments: RuntimeUnderTest.ours)
     func `what is refused stays where it was`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
-            let taken = try await outcome(sandbox, ["test0": LinuxNetDevice(name: "lo")], after: "ip -br link | grep -c test0@")
+            let taken = try await outcome(
+                sandbox, ["test0": LinuxNetDevice(name: "lo")], after: "ip -br link | grep -c test0@")
             #expect(
                 taken.errors.contains(
                     "linux.netDevices.test0: move network device test0 into the container as lo: file exists"))

@@ -30,7 +30,8 @@ struct IDMappedMountTests {
         let run = "exec \(sandbox.runtime.path) --root \(sandbox.state) run \(sandbox.id)"
         let prepare = "touch ../source/file; chown 1000:1000 ../source/file; mount -t tmpfs t ../source/below"
         return try await shell(
-            "mkdir -p ../source/below; unshare -m sh -c '\(prepare); touch ../source/below/file; \(run)'", in: sandbox.bundle)
+            "mkdir -p ../source/below; unshare -m sh -c '\(prepare); touch ../source/below/file; \(run)'",
+            in: sandbox.bundle)
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
@@ -55,7 +56,8 @@ struct IDMappedMountTests {
             #expect(plain.lines == ["65534:65534", "65534:65534", "65534:65534"])
             let mapped = try await owners(sandbox, ["rbind", "ridmap"], inUserNamespace: true)
             #expect(mapped.lines == ["0:0", "1000:1000", "0:0"])
-            let relative = try await owners(sandbox, ["rbind", "idmap=uids=@1000-7-1;gids=@1000-8-1"], inUserNamespace: true)
+            let relative = try await owners(
+                sandbox, ["rbind", "idmap=uids=@1000-7-1;gids=@1000-8-1"], inUserNamespace: true)
             #expect(relative.lines == ["65534:65534", "7:8", "65534:65534"])
         }
     }
@@ -79,10 +81,14 @@ struct IDMappedMountTests {
     @Test(arguments: RuntimeUnderTest.ours)
     func `links are copied, bound or covered themselves`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
-            _ = try await shell("echo text > file; ln -s /no/such link; ln -s /etc bundle/rootfs/tmp/place", in: sandbox.directory)
+            _ = try await shell(
+                "echo text > file; ln -s /no/such link; ln -s /etc bundle/rootfs/tmp/place", in: sandbox.directory)
             func mounted(_ source: String, _ destination: String, _ option: String) async throws -> Outcome {
                 try await sandbox.run(
-                    program: ["sh", "-c", "readlink \(destination); cat \(destination) 2>/dev/null; grep -c ' \(destination) ' /proc/self/mountinfo"]
+                    program: [
+                        "sh", "-c",
+                        "readlink \(destination); cat \(destination) 2>/dev/null; grep -c ' \(destination) ' /proc/self/mountinfo",
+                    ]
                 ) { spec in
                     spec.root?.readonly = false
                     spec.mounts.append(

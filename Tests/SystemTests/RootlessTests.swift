@@ -47,7 +47,8 @@ struct RootlessTests {
         try await withSandbox(runtime) { sandbox in
             let user = try await OrdinaryUser(sandbox)
             let outcome = try await user.run([
-                "sh", "-c", "id -u; cat /proc/self/setgroups /proc/self/uid_map; echo x >/dev/null && grep -c ' /dev/null ' /proc/self/mountinfo",
+                "sh", "-c",
+                "id -u; cat /proc/self/setgroups /proc/self/uid_map; echo x >/dev/null && grep -c ' /dev/null ' /proc/self/mountinfo",
             ])
             #expect(outcome.errors == "")
             #expect(outcome.lines.prefix(2) == ["0", "deny"])
@@ -72,11 +73,16 @@ struct RootlessTests {
             try await user.configure(["sleep", "1000"])
             let quiet = "</dev/null >/dev/null 2>errors; s=$?; cat errors >&2; exit $s"
             #expect(try await user.call("create \(sandbox.id) \(quiet)").errors == "")
-            #expect(try await shell("stat -c '%a %u' run/swiftrun", in: sandbox.directory).output == "1700 \(user.number)\n")
+            #expect(
+                try await shell("stat -c '%a %u' run/swiftrun", in: sandbox.directory).output == "1700 \(user.number)\n"
+            )
             #expect(try await user.call("exec \(sandbox.id) readlink /proc/self/ns/pid").status == 0)
             #expect(try await user.call("start \(sandbox.id)").errors == "")
-            let inside = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/self/ns/pid; readlink /proc/self/ns/user; cat /proc/1/comm'")
-            let same = try await user.call("exec \(sandbox.id) sh -c 'id -u; readlink /proc/1/ns/pid; readlink /proc/1/ns/user; cat /proc/1/comm'")
+            let inside = try await user.call(
+                "exec \(sandbox.id) sh -c 'id -u; readlink /proc/self/ns/pid; readlink /proc/self/ns/user; cat /proc/1/comm'"
+            )
+            let same = try await user.call(
+                "exec \(sandbox.id) sh -c 'id -u; readlink /proc/1/ns/pid; readlink /proc/1/ns/user; cat /proc/1/comm'")
             #expect(inside.errors == "")
             #expect(inside.lines == same.lines)
             #expect(inside.lines.first == "0")
@@ -91,22 +97,34 @@ struct RootlessTests {
         try await withSandbox(runtime) { sandbox in
             let user = try await OrdinaryUser(sandbox)
             let attempts: [(String, (inout Spec) -> Void)] = [
-                ("linux.namespaces: a user who is not root needs a user namespace", {
-                    $0.linux?.namespaces.removeAll { $0.type == "user" }
-                    $0.linux?.uidMappings = []
-                    $0.linux?.gidMappings = []
-                }),
-                ("ranges in /etc/subuid and /etc/subgid", {
-                    $0.linux?.uidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))
-                    $0.linux?.gidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))
-                }),
+                (
+                    "linux.namespaces: a user who is not root needs a user namespace",
+                    {
+                        $0.linux?.namespaces.removeAll { $0.type == "user" }
+                        $0.linux?.uidMappings = []
+                        $0.linux?.gidMappings = []
+                    }
+                ),
+                (
+                    "ranges in /etc/subuid and /etc/subgid",
+                    {
+                        $0.linux?.uidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))
+                        $0.linux?.gidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))
+                    }
+                ),
                 ("process.user.additionalGids", { $0.process?.user.additionalGids = [0] }),
-                ("take a cgroup that is delegated to the user", {
-                    $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: 10_000_000))
-                }),
-                ("mounts[7]: error mounting", { spec in
-                    spec.mounts.append(Mount(destination: "/tmp", source: "/proc/1/root", options: ["bind"]))
-                }),
+                (
+                    "take a cgroup that is delegated to the user",
+                    {
+                        $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: 10_000_000))
+                    }
+                ),
+                (
+                    "mounts[7]: error mounting",
+                    { spec in
+                        spec.mounts.append(Mount(destination: "/tmp", source: "/proc/1/root", options: ["bind"]))
+                    }
+                ),
             ]
             for (expected, change) in attempts {
                 let outcome = try await user.run(["true"], change)
@@ -122,7 +140,8 @@ struct RootlessTests {
         try await withSandbox(runtime) { sandbox in
             let user = try await OrdinaryUser(sandbox)
             let outcome = try await user.run([
-                "sh", "-c", "grep -c . /proc/self/timens_offsets; grep boottime /proc/self/timens_offsets; ip -o link | wc -l; ip -o addr | grep -c 127.0.0.1",
+                "sh", "-c",
+                "grep -c . /proc/self/timens_offsets; grep boottime /proc/self/timens_offsets; ip -o link | wc -l; ip -o addr | grep -c 127.0.0.1",
             ]) { spec in
                 spec.linux?.namespaces += ["time", "network", "cgroup"].map { LinuxNamespace(type: $0) }
                 spec.linux?.timeOffsets = ["boottime": LinuxTimeOffset(secs: 77)]
@@ -146,10 +165,12 @@ struct RootlessTests {
             }
             // The host's files stay as they are: others lie over them, in a mount namespace of the test's own.
             try sandbox.write(sandbox.directory + "/subid", "tester:500000:100\n")
-            let passwd = "(cat /etc/passwd; echo tester:x:\(user.number):\(user.number)::/:/bin/sh) >passwd; mount --bind passwd /etc/passwd"
+            let passwd =
+                "(cat /etc/passwd; echo tester:x:\(user.number):\(user.number)::/:/bin/sh) >passwd; mount --bind passwd /etc/passwd"
             let ranges = "mount --bind subid /etc/subuid; mount --bind subid /etc/subgid"
             try sandbox.write(
-                sandbox.directory + "/script", "set -e\n\(passwd)\n\(ranges)\ncd bundle\nexec \(user.command("run \(sandbox.id)"))\n")
+                sandbox.directory + "/script",
+                "set -e\n\(passwd)\n\(ranges)\ncd bundle\nexec \(user.command("run \(sandbox.id)"))\n")
             let outcome = try await shell("unshare -m sh script", in: sandbox.directory)
             #expect(outcome.errors == "")
             #expect(outcome.lines == ["uid=5 gid=6 groups=7", "allow"])

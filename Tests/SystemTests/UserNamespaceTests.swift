@@ -24,7 +24,10 @@ struct UserNamespaceTests {
     func `root inside is somebody else outside`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(
-                program: ["sh", "-c", "id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /dev/shm/f; stat -c %u /dev/shm/f"]
+                program: [
+                    "sh", "-c",
+                    "id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /dev/shm/f; stat -c %u /dev/shm/f",
+                ]
             ) { mapped(&$0) }
             #expect(outcome.errors == "")
             let words = outcome.output.split { $0 == " " || $0 == "\n" }
@@ -44,7 +47,8 @@ struct UserNamespaceTests {
             #expect(outcome.errors == "")
             #expect(
                 outcome.lines == [
-                    "/dev/null 1:3", "/dev/zero 1:5", "/dev/full 1:7", "/dev/random 1:8", "/dev/urandom 1:9", "/dev/tty 5:0",
+                    "/dev/null 1:3", "/dev/zero 1:5", "/dev/full 1:7", "/dev/random 1:8", "/dev/urandom 1:9",
+                    "/dev/tty 5:0",
                     "2",
                 ])
         }
@@ -95,7 +99,8 @@ struct UserNamespaceTests {
             let started = try await sandbox.startDetached()
             #expect(started.errors == "")
             let outcome = try await sandbox.call(
-                "exec", sandbox.id, "sh", "-c", "id -u; id -g; readlink /proc/self/ns/user; readlink /proc/1/ns/user; cat /proc/1/uid_map")
+                "exec", sandbox.id, "sh", "-c",
+                "id -u; id -g; readlink /proc/self/ns/user; readlink /proc/1/ns/user; cat /proc/1/uid_map")
             let link = try holder.link("user")
             #expect(outcome.lines.prefix(4) == ["0", "0", link, link])
             #expect(outcome.lines.last?.split(separator: " ") == ["0", "100000", "65536"])
@@ -129,7 +134,10 @@ struct UserNamespaceTests {
             let holder = try await NamespaceHolder(maps: owner != "root's", own)
             defer { holder.end() }
             let outcome = try await sandbox.run(
-                program: ["sh", "-c", "id -u; for n in net ipc uts; do readlink /proc/self/ns/$n; done; mount | grep -c ^sysfs"]
+                program: [
+                    "sh", "-c",
+                    "id -u; for n in net ipc uts; do readlink /proc/self/ns/$n; done; mount | grep -c ^sysfs",
+                ]
             ) { spec in
                 if owner == "root's" { mapped(&spec) } else { join("user", holder.path("user"), in: &spec) }
                 spec.hostname = nil
@@ -149,7 +157,9 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours, [false, true])
-    func `clocks are set before the first process looks`(_ runtime: RuntimeUnderTest, inUserNamespace: Bool) async throws {
+    func `clocks are set before the first process looks`(_ runtime: RuntimeUnderTest, inUserNamespace: Bool)
+        async throws
+    {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(program: ["cat", "/proc/self/timens_offsets"]) { spec in
                 if inUserNamespace { mapped(&spec) }
@@ -165,7 +175,9 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `flags that a parent namespace has locked stay, and clearing them is refused`(_ runtime: RuntimeUnderTest) async throws {
+    func `flags that a parent namespace has locked stay, and clearing them is refused`(_ runtime: RuntimeUnderTest)
+        async throws
+    {
         try await withSandbox(runtime) { sandbox in
             // In a mount namespace of its own, so that no mount can stay behind.
             func outcome(_ options: String...) async throws -> Outcome {
@@ -201,7 +213,8 @@ final class NamespaceHolder: Sendable {
     init(maps: Bool, _ options: [String]) async throws {
         let words = options.joined(separator: " ")
         let outcome = try await shell(
-            "unshare \(words) sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; while [ \"$(cat /proc/$!/comm)\" != sleep ]; do :; done")
+            "unshare \(words) sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; while [ \"$(cat /proc/$!/comm)\" != sleep ]; do :; done"
+        )
         pid = Int32(outcome.lines.first ?? "") ?? 0
         guard maps else { return }
         try "0 100000 65536".write(toFile: "/proc/\(pid)/uid_map", atomically: false, encoding: .utf8)
