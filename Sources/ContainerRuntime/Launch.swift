@@ -105,7 +105,10 @@ extension Runtime {
             return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location).prepare(plan) }
         } catch {
             let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
-            guard geteuid() != 0, refusals.contains(where: { error.kind == .system($0) }) else { throw error }
+            // Of the delegated cgroups of v2 the message tells itself.
+            guard geteuid() != 0, plan.location.hierarchy != .unified,
+                refusals.contains(where: { error.kind == .system($0) })
+            else { throw error }
             throw Failure(
                 error.kind, "\(error.message) (limits, and a cgroupsPath, take a cgroup that is delegated to the user)")
         }

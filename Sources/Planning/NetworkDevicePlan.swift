@@ -1,7 +1,7 @@
 // `linux.netDevices`: interfaces of the host's that the container takes over.
 
 internal import enum Kernel.NamespaceKind
-internal import OCISpec
+package import OCISpec
 
 /// An interface that is moved into the container's network namespace.
 package struct NetworkDeviceStep: Equatable, Sendable {
@@ -48,4 +48,15 @@ extension NetworkDeviceStep {
         return (1...15).contains(name.utf8.count) && name != "." && name != ".."
             && !name.utf8.contains { forbidden.contains($0) }
     }
+}
+
+extension NetworkDeviceStep: JSONEncodable {
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("name", name)
+            writer.field("nameInside", nameInside)
+        }
+    }
+
+    var summary: String { "move network device \(name) into the container as \(nameInside)" }
 }

@@ -1,6 +1,6 @@
 // `linux.intelRdt`: which resctrl group the container joins, and what is written there. runtime-spec, config-linux.md.
 
-internal import OCISpec
+package import OCISpec
 
 /// A group of resctrl(5), for shares of cache and memory bandwidth.
 package struct ResourceControlPlan: Equatable, Sendable {
@@ -79,5 +79,23 @@ extension ResourceControlPlan {
             guard let (resource, values) = Self.fields(line), let there = present[resource] else { return true }
             return values.contains { there[$0.key] != $0.value }
         }
+    }
+}
+
+extension ResourceControlPlan: JSONEncodable {
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("group", group)
+            writer.flag("isShared", isShared)
+            writer.list("schemata", schemata)
+            writer.field("monitor", monitor)
+        }
+    }
+
+    var summary: String {
+        let name = group.isEmpty ? "the root group of resctrl" : "resctrl group \(group)"
+        let lines = schemata.isEmpty ? "" : " with \(schemata.joined(separator: ", "))"
+        return (isShared ? "join \(name)" : "make and join \(name)") + lines
+            + (monitor == nil ? "" : ", and monitor it")
     }
 }

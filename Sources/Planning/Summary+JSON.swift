@@ -14,6 +14,8 @@ extension ContainerPlan: JSONEncodable {
             writer.field("mounts", mounts)
             writer.field("devices", devices.nodes)
             writer.field("links", devices.links)
+            writer.list("networkDevices", networkDevices)
+            writer.field("resourceControl", resourceControl)
             writer.field("hostname", hostname)
             writer.field("domainname", domainname)
             writer.list("sysctl", kernelParameters)

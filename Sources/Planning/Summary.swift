@@ -13,32 +13,48 @@ extension ContainerPlan {
     }
 
     private var namespaceLines: [String] {
-        var lines: [String] = []
-        for joined in namespaces.joined where joined.kind == .pid || joined.kind == .time {
-            lines.append(joined.summary)
-        }
-        if namespaces.creates(.time) {
-            let offsets = namespaces.timeOffsets?.split(separator: "\n").joined(separator: ", ")
-            lines.append("make a time namespace" + (offsets.map { " with offsets \($0)" } ?? ""))
-        }
-        let cloned = namespaces.created.kinds.filter { $0 != .time && $0 != .cgroup }
-        switch cloned.count {
-        case 0: lines.append("clone the init")
-        case 1: lines.append("clone the init into a new \(cloned[0].rawValue) namespace")
-        default: lines.append("clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces")
+        var lines = resourceControl.map { [$0.summary] } ?? []
+        let time = namespaces.creates(.time) ? [timeLine] : []
+        let others = namespaces.joined.filter { $0.kind != .user }.map(\.summary)
+        let user = userLines + namespaces.joined.filter { $0.kind == .user }.map(\.summary)
+        if namespaces.needsIntermediate {
+            lines += ["clone a process to bear the init"] + others + user + time + [cloneLine]
+        } else {
+            lines += [cloneLine] + user + others
         }
         if let adjustment = process.oomScoreAdjustment {
             lines.append("write \(adjustment) to /proc/PID/oom_score_adj")
         }
-        if namespaces.creates(.user) {
-            lines.append("map uids \(Self.text(namespaces.uidMappings))")
-            lines.append("map gids \(Self.text(namespaces.gidMappings))")
-        }
-        for joined in namespaces.joined where joined.kind != .pid && joined.kind != .time {
-            lines.append(joined.summary)
-        }
         if namespaces.creates(.cgroup) { lines.append("make a cgroup namespace") }
+        return lines
+    }
+
+    private var timeLine: String {
+        let offsets = namespaces.timeOffsets?.split(separator: "\n").joined(separator: ", ")
+        return "make a time namespace" + (offsets.map { " with offsets \($0)" } ?? "")
+    }
+
+    private var cloneLine: String {
+        let entered: [NamespaceKind] = namespaces.needsIntermediate ? [.time, .cgroup, .user] : [.cgroup]
+        let cloned = namespaces.created.kinds.filter { !entered.contains($0) }
+        return switch cloned.count {
+        case 0: "clone the init"
+        case 1: "clone the init into a new \(cloned[0].rawValue) namespace"
+        default: "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces"
+        }
+    }
+
+    private var userLines: [String] {
+        guard namespaces.creates(.user) else { return [] }
+        return (namespaces.needsIntermediate ? ["make a user namespace"] : []) + [
+            "map uids \(Self.text(namespaces.uidMappings))", "map gids \(Self.text(namespaces.gidMappings))",
+        ]
+    }
+
+    private var sessionLines: [String] {
+        var lines = namespaces.has(.user) ? ["become root of the user namespace"] : []
         lines.append("begin a new session")
+        lines += networkDevices.map(\.summary)
         if namespaces.creates(.network) { lines.append("bring up the loopback interface") }
         return lines
     }
@@ -51,11 +67,12 @@ extension ContainerPlan {
         var lines: [String] = []
         let early = hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)
         guard namespaces.has(.mount) else {
-            return early + ["chroot into \(root.path)"]
+            return ["open rootfs \(root.path)"] + sessionLines + early + ["chroot into \(root.path)"]
         }
         let propagation = root.propagation ?? MountStep.PropagationChange(kind: .slave, recursive: true)
         lines.append("change the propagation of / to \(propagation.name)")
         lines.append("open rootfs \(root.path)")
+        lines += sessionLines
         lines += mounts.map(\.summary)
         lines += devices.nodes.map(\.summary) + devices.links.map(\.summary)
         lines += early + hookLines("createContainer", hooks.createContainer)
