@@ -116,10 +116,25 @@ struct ShimCgroup {
             hierarchies.removeAll { access($0 + "/cgroup.procs", F_OK) != 0 }
         }
         for hierarchy in hierarchies {
-            let directory = hierarchy + (path.hasPrefix("/") ? path : "/" + path)
-            try makeDirectories(directory, mode: 0o755)
+            var directory = hierarchy
+            for name in path.split(separator: "/") {
+                let parent = directory
+                directory += "/" + name
+                try makeDirectories(directory, mode: 0o755)
+                Self.inheritSets(directory, from: parent)
+            }
             let file = directory + "/cgroup.procs"
             try during("write \(file)") { () throws(Errno) in try writeFile(file, String(process)) }
+        }
+    }
+
+    /// A new cpuset takes nobody before it has what its parent has.
+    private static func inheritSets(_ directory: String, from parent: String) {
+        for name in ["cpuset.cpus", "cpuset.mems"] {
+            guard let own = try? readText("\(directory)/\(name)"), own.allSatisfy(\.isWhitespace),
+                let inherited = try? readText("\(parent)/\(name)")
+            else { continue }
+            try? writeFile("\(directory)/\(name)", inherited)
         }
     }
 }

@@ -12,7 +12,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct RelayTests {
     private let endings = Endings()
 
-    @Test(arguments: [1, 100, 16 << 10, 5 << 20])
+    @Test(arguments: [1, 100, 16 << 10, 300_000])
     func `everything arrives, in order, and the end after it`(size: Int) throws {
         let line = try Line()
         let flow = line.carry(with: try relay())

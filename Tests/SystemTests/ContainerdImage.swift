@@ -50,7 +50,7 @@ actor ContainerdImage {
         try index.write(toFile: directory + "/index.json", atomically: false, encoding: .utf8)
         try #"{"imageLayoutVersion":"1.0.0"}"#.write(
             toFile: directory + "/oci-layout", atomically: false, encoding: .utf8)
-        let archive = "/tmp/busybox-image-\(getpid()).tar"
+        let archive = ContainerdHost.checkout + "/.build/busybox-image.tar"
         _ = try await shell(
             "cd \(directory) && tar -cf \(archive) oci-layout index.json blobs && cd / && rm -rf \(directory)")
         return archive

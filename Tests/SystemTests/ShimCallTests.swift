@@ -114,6 +114,37 @@ struct ShimCallTests {
         }
     }
 
+    @Test func `an overlay whose options are longer than a page is mounted, and unmounted in the end`() async throws {
+        try await withShim("c1", "cat /layer-149 && test -e /layer-0 && exit 5") { host, shim in
+            let layers = (0..<150).map { host.directory + "/a-rather-long-name-for-layers/\($0)" }
+            for (number, layer) in layers.enumerated() {
+                try FileManager.default.createDirectory(atPath: layer, withIntermediateDirectories: true)
+                try "\(number)".write(toFile: layer + "/layer-\(number)", atomically: false, encoding: .utf8)
+            }
+            let system = layers[0] + "/bin"
+            try FileManager.default.copyItem(atPath: host.directory + "/c1/rootfs/bin", toPath: system)
+            for name in ["proc", "sys", "dev"] {
+                try FileManager.default.createDirectory(
+                    atPath: layers[0] + "/" + name, withIntermediateDirectories: true)
+            }
+            var request = create("c1", host)
+            request.rootfs = [
+                TaskMount.with { mount in
+                    mount.type = "overlay"
+                    mount.source = "overlay"
+                    mount.options = ["lowerdir=" + layers.joined(separator: ":")]
+                }
+            ]
+            let _: TaskCreateResponse = try await shim.ask("Create", request)
+            let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
+            let waited: TaskWaitResponse = try await shim.ask("Wait", process("c1"))
+            #expect(waited.exitStatus == 5)
+            let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+            #expect(!mounts.contains(host.directory))
+        }
+    }
+
     @Test func `containers of a pod share a shim, which ends with the last`() async throws {
         let host = try ShimHost()
         try await host.listen()
