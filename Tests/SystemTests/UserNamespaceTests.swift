@@ -175,6 +175,27 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
+    func `hooks stay in the runtime's namespaces`(_ runtime: RuntimeUnderTest) async throws {
+        try await withSandbox(runtime) { sandbox in
+            let holder = try await NamespaceHolder(maps: false, "--pid", "--kill-child")
+            defer { holder.end() }
+            let links = "readlink /proc/self/ns/pid; readlink /proc/self/ns/time"
+            let outcome = try await sandbox.run(program: ["sh", "-c", links]) { spec in
+                join("pid", "/proc/\(holder.pid)/ns/pid_for_children", in: &spec)
+                spec.linux?.namespaces.append(LinuxNamespace(type: "time"))
+                let script = "(\(links)) >\(sandbox.directory)/hook"
+                spec.hooks = Hooks(createRuntime: [Hook(path: "/bin/sh", args: ["sh", "-c", script])])
+            }
+            #expect(outcome.errors == "")
+            let own = try await shell(links)
+            let hook = try String(contentsOfFile: sandbox.directory + "/hook", encoding: .utf8)
+            #expect(hook == own.output)
+            #expect(outcome.lines[0] == (try holder.link("pid_for_children")))
+            #expect(outcome.lines[1] != own.lines[1])
+        }
+    }
+
+    @Test(arguments: RuntimeUnderTest.ours)
     func `flags that a parent namespace has locked stay, and clearing them is refused`(_ runtime: RuntimeUnderTest)
         async throws
     {
@@ -213,7 +234,10 @@ final class NamespaceHolder: Sendable {
     init(maps: Bool, _ options: [String]) async throws {
         let words = options.joined(separator: " ")
         let outcome = try await shell(
-            "unshare \(words) sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; while [ \"$(cat /proc/$!/comm)\" != sleep ]; do :; done"
+            """
+            unshare \(words) sleep 1000 </dev/null >/dev/null 2>&1 & echo $!
+            until [ "$(cat /proc/$!/comm)" = sleep ] || [ -n "$(cat /proc/$!/task/$!/children)" ]; do sleep 0.01; done
+            """
         )
         pid = Int32(outcome.lines.first ?? "") ?? 0
         guard maps else { return }
