@@ -12,7 +12,9 @@ extension Runtime {
         let record = try directory.record()
         let group = Cgroup(record.cgroup)
         // Without a pid namespace nothing ends with the init: all that is in the cgroup has to be told.
-        if signal == .kill, !record.ownsProcesses, try record.openInit() != nil || hasProcesses(group) {
+        if signal == .kill, !record.ownsProcesses, !record.cgroup.directories.isEmpty,
+            try record.openInit() != nil || hasProcesses(group)
+        {
             return try cgroup { () throws(CgroupFailure) in try group.killAll() }
         }
         guard let pidfd = try record.openInit() else {

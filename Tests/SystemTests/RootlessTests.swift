@@ -93,6 +93,27 @@ struct RootlessTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
+    func `a container with neither pids nor a cgroup of its own can be killed`(_ runtime: RuntimeUnderTest) async throws
+    {
+        try await withSandbox(runtime) { sandbox in
+            let user = try await OrdinaryUser(sandbox)
+            try await user.configure(["sleep", "1000"]) { spec in
+                spec.linux?.namespaces.removeAll { $0.type == "pid" }
+                // A procfs shows a pid namespace of its own user namespace only.
+                spec.mounts.removeAll { $0.type == "proc" }
+                spec.mounts.append(Mount(destination: "/proc", source: "/proc", options: ["rbind"]))
+            }
+            let started = try await user.call("run --detach \(sandbox.id) </dev/null >/dev/null")
+            #expect(started.errors == "")
+            #expect(try await user.call("kill \(sandbox.id) KILL").errors == "")
+            for _ in 0..<400 where try await user.call("state \(sandbox.id)").output.contains("running") {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try await user.call("delete \(sandbox.id)").errors == "")
+        }
+    }
+
+    @Test(arguments: RuntimeUnderTest.ours)
     func `what a user cannot have is said in one line`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let user = try await OrdinaryUser(sandbox)
