@@ -59,7 +59,7 @@ struct Foreground: ~Copyable {
     private mutating func forwardNotification() {
         guard let socket = notify else { return }
         do throws(Errno) {
-            if try socket.forward(pid) { notify = nil }
+            if try socket.forward(pid, awaitsManager: false) { notify = nil }
         } catch {
             notify = nil
         }

@@ -83,15 +83,16 @@ final class NotifySocket {
                     pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
                 ]
                 try checked { poll(&entries, 2, -1) }
-                if entries[0].revents != 0, try forward(pid) { return }
+                if entries[0].revents != 0, try forward(pid, awaitsManager: true) { return }
                 if entries[1].revents != 0 { return }
             }
         }
     }
 
     /// Reads one message; if it says that the container is ready, tells the service manager.
+    /// - Parameter awaitsManager: waits until the manager has heard it; needless for a runtime that stays anyway.
     /// - Returns: whether it did.
-    func forward(_ pid: Int32) throws(Errno) -> Bool {
+    func forward(_ pid: Int32, awaitsManager: Bool) throws(Errno) -> Bool {
         let own = number
         var bytes = [UInt8](repeating: 0, count: 4096)
         let length = try checked { bytes.withUnsafeMutableBytes { recv(own, $0.baseAddress, $0.count, 0) } }
@@ -103,7 +104,7 @@ final class NotifySocket {
         try checked { clinux_connect_unix(target, path, path.utf8.count) }
         try sendMessage(target, Array((ready + "\n").utf8))
         try sendMessage(target, Array("MAINPID=\(pid)".utf8))
-        try awaitBarrier(target)
+        if awaitsManager { try awaitBarrier(target) }
         return true
     }
 

@@ -24,7 +24,8 @@ struct TerminalTests {
             try sandbox.configure { spec in
                 spec.process?.terminal = true
                 spec.process?.args = [
-                    "sh", "-ic", "tty; stty size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-",
+                    "sh", "-ic",
+                    "tty; while test \"$(stty size)\" = \"0 0\"; do sleep 0.05; done; stty size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-",
                 ]
             }
             let output = try await onTerminal(
@@ -109,7 +110,8 @@ struct TerminalTests {
             try sandbox.configure("sleep", "100")
             _ = try await sandbox.startDetached()
             let output = try await onTerminal(
-                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; stty size\"", typing: "",
+                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; while stty size | grep -qx 0.0; do sleep 0.05; done; stty size\"",
+                typing: "",
                 rows: 12, columns: 34)
             #expect(output.contains("/dev/pts/0"))
             #expect(output.contains("12 34"))
