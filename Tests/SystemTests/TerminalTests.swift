@@ -25,7 +25,7 @@ struct TerminalTests {
                 spec.process?.terminal = true
                 spec.process?.args = [
                     "sh", "-ic",
-                    "tty; while test \"$(stty size)\" = \"0 0\"; do sleep 0.05; done; stty size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-",
+                    "tty; while test \"$(stty size)\" = \"0 0\"; do sleep 0.05; done; stty size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-; sleep 0.3",
                 ]
             }
             let output = try await onTerminal(
@@ -110,7 +110,7 @@ struct TerminalTests {
             try sandbox.configure("sleep", "100")
             _ = try await sandbox.startDetached()
             let output = try await onTerminal(
-                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; while stty size | grep -qx 0.0; do sleep 0.05; done; stty size\"",
+                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; while stty size | grep -qx 0.0; do sleep 0.05; done; stty size; sleep 0.3\"",
                 typing: "",
                 rows: 12, columns: 34)
             #expect(output.contains("/dev/pts/0"))
