@@ -83,6 +83,8 @@ private final class TerminalRelay {
     private var readsInput: Bool
     private var pending: [UInt8] = []
     private var masterIsOpen: Bool
+    private var isHungUp = false
+    private var hasTerminal = false
 
     init(_ terminal: consuming OwnedDescriptor?) throws(Failure) {
         guard let terminal else {
@@ -98,14 +100,15 @@ private final class TerminalRelay {
         let flags = fcntl(number, F_GETFL)
         _ = fcntl(number, F_SETFL, flags | O_NONBLOCK)
         guard isTerminal(0) else { return }
+        hasTerminal = true
         settings = try during("set the terminal to raw mode") { () throws(Errno) in try RawTerminal(0) }
     }
 
-    deinit { if let master { close(master) } }
+    deinit { if let master, !isHungUp { close(master) } }
 
     /// Gives the container's terminal the size of ours.
     func resize() {
-        guard let master else { return }
+        guard let master, !isHungUp else { return }
         for number in Int32(0)...2 where isTerminal(number) {
             do throws(Errno) {
                 return try setWindowSize(try windowSize(of: number), of: master)
@@ -163,11 +166,20 @@ private final class TerminalRelay {
             pending = Array(buffer[..<length])
         } else if length == 0 || (errno != EAGAIN && errno != EINTR) {
             readsInput = false
+            if hasTerminal { hangUp() }
         }
     }
 
+    // Our terminal is gone, with the window it was: what is inside shall hear of it as it would have outside.
+    private func hangUp() {
+        guard let master, masterIsOpen else { return }
+        masterIsOpen = false
+        isHungUp = true
+        close(master)
+    }
+
     private func writeInput() {
-        guard let master else { return }
+        guard let master, !isHungUp else { return }
         let written = pending.withUnsafeBytes { write(master, $0.baseAddress, $0.count) }
         if written > 0 {
             pending.removeFirst(written)

@@ -32,14 +32,26 @@ extension Runtime {
         var made = try make(create, startsAtOnce: true, isForeground: true)
         let record = made.record
         try afterStart(record, made.directory)
+        // The container is anybody's to pause, update or delete while its program runs.
+        made.directory.unlock()
         let end = try Foreground(
             pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(), notify: made.notify
         ).wait()
-        if !options.keeps {
-            try made.directory.lock()
-            try destroy(record, made.directory)
-        }
+        if !options.keeps { try deleteEnded(record, made.directory) }
         return end.shellStatus
+    }
+
+    private func deleteEnded(
+        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        do throws(Failure) {
+            try directory.lock()
+        } catch {
+            // Somebody else has deleted it.
+            if error.kind == .notFound { return }
+            throw error
+        }
+        try destroy(record, directory)
     }
 
     private func afterStart(

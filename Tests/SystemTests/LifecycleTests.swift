@@ -159,6 +159,21 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
+    func `a container in the foreground can be paused, resumed and deleted by others`(
+        _ runtime: RuntimeUnderTest
+    ) async throws {
+        try await withSandbox(runtime) { sandbox in
+            try sandbox.configure("sleep", "100")
+            async let outcome = sandbox.run()
+            try await sandbox.wait(for: "running")
+            #expect(try await sandbox.call("pause", sandbox.id).status == 0)
+            #expect(try await sandbox.call("resume", sandbox.id).status == 0)
+            #expect(try await sandbox.call("delete", "--force", sandbox.id).status == 0)
+            #expect(try await outcome.status == 137 || !runtime.isOurs)
+        }
+    }
+
+    @Test(arguments: RuntimeUnderTest.all)
     func `ps and list show the container`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
