@@ -63,11 +63,14 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "CSealedStart"),
         .executableTarget(
             name: "swiftrun",
-            dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux"],
+            dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],
             swiftSettings: strict,
-            linkerSettings: selfContained
+            linkerSettings: selfContained + [
+                .unsafeFlags(["-Xlinker", "--entry=sealed_start"], .when(configuration: .release))
+            ]
         ),
 
         // The shim: wire, messages, service, entry point.
@@ -103,6 +106,13 @@ let package = Package(
             dependencies: ["CLinux", "CRuntimePaths"],
             swiftSettings: strict,
             linkerSettings: selfContained
+        ),
+
+        // Times runtimes side by side; see scripts/bench. The floor beside it is C, and built there.
+        .executableTarget(
+            name: "runtime-bench",
+            dependencies: ["CLinux", arguments],
+            swiftSettings: strict
         ),
 
         // Throws changed configs at the decoder and the planner; see scripts/fuzz.

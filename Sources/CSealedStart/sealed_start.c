@@ -1,0 +1,102 @@
+// Where swiftrun begins, before the C library and Swift's runtime: a command that starts a process executes the
+// program again from a detached, read-only clone of the mount it lies on (CVE-2019-5736). Here that costs four
+// system calls; after main it would cost everything that runs before main a second time.
+//
+// Nothing is reported from here: whatever fails is tried again, and explained, by sealExecutable in Swift.
+// There is no libc yet, no thread-local storage and no stack protector; only what is written here runs.
+#define _GNU_SOURCE 1
+#include "CSealedStart.h"
+
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#define HERE __attribute__((no_stack_protector, always_inline)) static inline
+#define READ_ONLY_MOUNT 1 // ST_RDONLY, as statfs(2) shows it
+
+// What open_tree(2) and mount_setattr(2) are asked; older headers lack the structure.
+struct attributes {
+    uint64_t set, clear, propagation, userns_fd;
+};
+
+HERE long call(long number, long a, long b, long c, long d, long e)
+{
+#ifdef __x86_64__
+    register long fourth __asm__("r10") = d;
+    register long fifth __asm__("r8") = e;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+    return x0;
+#endif
+}
+
+HERE int same(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+// Whether a command that starts a process may be meant. An option's value or an id of the same name only costs
+// an execution that was not needed; the commands themselves are always spelled out.
+HERE int starts_a_process(char **words)
+{
+    for (char **word = words; *word; word++)
+        if (same(*word, "create") || same(*word, "run") || same(*word, "exec"))
+            return 1;
+    return 0;
+}
+
+// The initial stack: argc, argv, a null, the environment. The kernel's interface, man 8 ld.so and the psABI.
+__attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_start_on(long *stack)
+{
+    char **words = (char **)(stack + 1);
+    char **environment = words + *stack + 1;
+    const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
+    struct statfs facts;
+    if (*stack < 2 || !starts_a_process(words + 1))
+        return;
+    if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0 || facts.f_flags & READ_ONLY_MOUNT)
+        return;
+    long clone = call(SYS_open_tree, AT_FDCWD, (long)own, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0);
+    if (clone < 0)
+        return;
+    struct attributes read_only = {.set = MOUNT_ATTR_RDONLY, .clear = 0, .propagation = 0, .userns_fd = 0};
+    if (call(SYS_mount_setattr, clone, (long)"", AT_EMPTY_PATH, (long)&read_only, sizeof read_only) == 0)
+        call(SYS_execveat, clone, (long)"", (long)words, (long)environment, AT_EMPTY_PATH);
+    call(SYS_close, clone, 0, 0, 0, 0);
+}
+
+// The registers that _start expects are as the kernel left them.
+#ifdef __x86_64__
+__asm__(".text\n.globl sealed_start\n.type sealed_start,@function\nsealed_start:\n"
+        "    mov %rdx, %r12\n    mov %rsp, %rdi\n    call sealed_start_on\n    mov %r12, %rdx\n    jmp _start\n");
+#else
+__asm__(".text\n.globl sealed_start\n.type sealed_start,%function\nsealed_start:\n"
+        "    mov x19, x0\n    mov x0, sp\n    bl sealed_start_on\n    mov x0, x19\n    b _start\n");
+#endif
+
+#else
+
+extern void _start(void);
+void sealed_start(void) { _start(); }
+
+#endif

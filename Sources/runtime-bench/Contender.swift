@@ -1,0 +1,111 @@
+// One program under test: its command lines, a container's life under it, and what a single run costs.
+
+internal import Foundation
+internal import Glibc
+
+/// A runtime, or the floor.
+struct Contender {
+    enum Kind { case runtime, floor }
+
+    let name: String
+    let path: String
+    let kind: Kind
+
+    /// Reads `NAME=PATH`, or a name to be found in PATH.
+    init(argument: String) throws {
+        let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
+        name = parts[0]
+        path = try parts.count == 2 ? parts[1] : found(in: parts[0])
+        kind = .runtime
+    }
+
+    init(floor: String) {
+        name = "floor"
+        path = floor
+        kind = .floor
+    }
+
+    private func running(_ bundle: Bundle, _ id: String) -> [String] {
+        kind == .floor ? [path, bundle.rootfs, "/bin/true"] : [path, "run", "--bundle", bundle.path, id]
+    }
+
+    /// One container through everything: `run` of its own, then create, state, start, exec, kill and delete.
+    func lifecycle(_ bundle: Bundle) throws -> [(String, Double)] {
+        let id = "bench-\(name)-\(getpid())"
+        var times = [("run", try Started(running(bundle, id)).succeed().wall)]
+        guard kind == .runtime else { return times }
+        let pidFile = bundle.path + "/../\(name).pid"
+        func timed(_ operation: String, _ words: [String]) throws {
+            times.append((operation, try Started([path] + words).succeed().wall))
+        }
+        try timed("create", ["create", "--bundle", bundle.idle, "--pid-file", pidFile, id])
+        guard let text = try? String(contentsOfFile: pidFile, encoding: .utf8), let pid = pid_t(text) else {
+            throw BenchFailure("\(name): \(pidFile) holds no pid")
+        }
+        try timed("state", ["state", id])
+        try timed("start", ["start", id])
+        try timed("exec", ["exec", id, "/bin/true"])
+        try timed("kill", ["kill", id, "KILL"])
+        reap(pid)
+        try timed("delete", ["delete", id])
+        let whole = times.filter { ["create", "start", "delete"].contains($0.0) }.reduce(0) { $0 + $1.1 }
+        times.append(("create+start+delete", whole))
+        return times
+    }
+
+    /// Seconds until all of `count` containers that were started together have ended.
+    func runs(atOnce count: Int, _ bundle: Bundle) throws -> Double {
+        let since = now()
+        let all = try (0..<count).map { try Started(running(bundle, "bench-\(name)-\(getpid())-\($0)")) }
+        for one in all { _ = try one.succeed() }
+        return now() - since
+    }
+
+    func usage(ofRunning bundle: Bundle) throws -> Usage {
+        _ = try Started(running(bundle, "bench-\(name)-\(getpid())")).succeed()
+        return try Started(running(bundle, "bench-\(name)-\(getpid())")).succeed()
+    }
+
+    /// System calls of the runtime and of what it starts, counted by strace(1); 0 without strace.
+    func systemCalls(ofRunning bundle: Bundle) throws -> Int {
+        guard let strace = try? found(in: "strace") else { return 0 }
+        let output = bundle.path + "/../\(name).strace"
+        let words = [strace, "-f", "-qq", "-c", "-U", "calls,name", "-o", output]
+        _ = try Started(words + running(bundle, "bench-\(name)-\(getpid())")).finish()
+        let lines = try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n")
+        return lines.last.flatMap { Int($0.split(separator: " ")[0]) } ?? 0
+    }
+
+    func size() throws -> Int {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { throw BenchFailure("\(path): cannot be examined") }
+        return Int(facts.st_size) / 1024
+    }
+
+    /// The least memory limit, in KiB and to 32 KiB, under which /bin/true runs three times out of three.
+    func leastMemory(_ bundles: Bundles) throws -> Int {
+        var (fails, works) = (0, 512)  // in units of 32 KiB: 16 MiB
+        while works - fails > 1 {
+            let middle = (fails + works) / 2
+            let bundle = try bundles.limited(bytes: middle * 32 * 1024)
+            let succeeded = try (0..<3).allSatisfy { _ in
+                try Started(["/bin/sh", "-c", "exec \"$@\" 2>/dev/null", "sh"] + running(bundle, "bench-limit-\(name)"))
+                    .finish().exitCode == 0
+            }
+            if succeeded { works = middle } else { fails = middle }
+            _ = try Started(["/bin/sh", "-c", "\"$@\" >/dev/null 2>&1; true", "sh", path, "delete", "--force", "bench-limit-\(name)"])
+                .finish()
+        }
+        return works * 32
+    }
+}
+
+/// The path of a program.
+func found(in name: String) throws -> String {
+    if name.contains("/") { return name }
+    for folder in (getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/usr/sbin").split(separator: ":") {
+        let path = "\(folder)/\(name)"
+        if access(path, X_OK) == 0 { return path }
+    }
+    throw BenchFailure("\(name): not found in PATH")
+}

@@ -1,0 +1,75 @@
+// What was measured, as a table for people or as JSON: medians, and how they compare with the first runtime's.
+
+internal import Foundation
+
+struct Report {
+    private let contenders: [String]
+    private var order: [String] = []
+    private var samples: [String: [String: [Double]]] = [:]
+    private var noteOrder: [String] = []
+    private var notes: [String: [String: Int]] = [:]
+
+    init(contenders: [String]) { self.contenders = contenders }
+
+    /// Adds a time in seconds.
+    mutating func add(_ group: String, _ operation: String, _ contender: String, _ seconds: Double) {
+        let name = "\(group): \(operation)"
+        if samples[name] == nil { order.append(name) }
+        samples[name, default: [:]][contender, default: []].append(seconds)
+    }
+
+    /// Adds a figure that needs no median.
+    mutating func note(_ name: String, _ contender: String, _ value: Int) {
+        if notes[name] == nil { noteOrder.append(name) }
+        notes[name, default: [:]][contender] = value
+    }
+
+    private func median(_ name: String, _ contender: String) -> Double? {
+        guard let sorted = samples[name]?[contender]?.sorted(), !sorted.isEmpty else { return nil }
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
+
+    /// Medians in milliseconds, and in brackets what share of each the first runtime takes.
+    func table() -> String {
+        var lines = [row("median, ms (share that \(contenders[0]) takes)", contenders)]
+        for name in order {
+            let own = median(name, contenders[0])
+            lines.append(
+                row(
+                    name,
+                    contenders.enumerated().map { index, contender in
+                        guard let value = median(name, contender) else { return "-" }
+                        let time = String(format: "%.2f", value * 1000)
+                        guard index > 0, let own else { return time }
+                        return "\(time) (\(String(format: "%.2f", own / value)))"
+                    }))
+        }
+        for name in noteOrder {
+            lines.append(row(name, contenders.map { notes[name]?[$0].map(String.init) ?? "-" }))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private func row(_ name: String, _ cells: [String]) -> String {
+        let width = 40
+        let padded = name + String(repeating: " ", count: max(1, width - name.count))
+        return padded + cells.map { String(repeating: " ", count: max(1, 16 - $0.count)) + $0 }.joined()
+    }
+
+    /// Everything: medians, least and greatest in milliseconds, and the figures.
+    func json() throws -> String {
+        var times: [[String: Any]] = []
+        for name in order {
+            for contender in contenders {
+                guard let values = samples[name]?[contender], let middle = median(name, contender) else { continue }
+                times.append([
+                    "measurement": name, "runtime": contender, "runs": values.count, "median": middle * 1000,
+                    "least": (values.min() ?? 0) * 1000, "greatest": (values.max() ?? 0) * 1000,
+                ])
+            }
+        }
+        let object: [String: Any] = ["unit": "ms", "times": times, "figures": notes]
+        let data = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys])
+        return String(decoding: data, as: UTF8.self)
+    }
+}
