@@ -55,13 +55,26 @@ func cgroup<Value: ~Copyable>(_ body: () throws(CgroupFailure) -> Value) throws(
 package func timestamp(fraction: Bool = true) -> String {
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
-    var parts = tm()
-    gmtime_r(&now.tv_sec, &parts)
-    func padded(_ value: Int, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-    }
-    let date = "\(parts.tm_year + 1900)-\(padded(Int(parts.tm_mon) + 1, 2))-\(padded(Int(parts.tm_mday), 2))"
-    let time = "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):\(padded(Int(parts.tm_sec), 2))"
-    return date + "T" + time + (fraction ? "." + padded(now.tv_nsec, 9) : "") + "Z"
+    return timestamp(seconds: now.tv_sec) + (fraction ? "." + padded(now.tv_nsec, 9) : "") + "Z"
+}
+
+/// Seconds since 1970 as a date and a time of day; the C library would read the host's time zone for it.
+func timestamp(seconds: Int) -> String {
+    let (days, second) = (seconds / 86400, seconds % 86400)
+    // Years counted from March have their leap day at the end; 400 of them have 146,097 days.
+    let sinceMarch0 = days + 719_468
+    let (era, dayOfEra) = (sinceMarch0 / 146_097, sinceMarch0 % 146_097)
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let monthFromMarch = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    let date = padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2)
+    return date + "T" + padded(second / 3600, 2) + ":" + padded(second / 60 % 60, 2) + ":" + padded(second % 60, 2)
+}
+
+private func padded(_ value: Int, _ width: Int) -> String {
+    let digits = String(value)
+    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }

@@ -9,12 +9,19 @@ package enum ResourceLimit: Int32, CaseIterable, Sendable {
     case RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO
     case RLIMIT_RTTIME
 
+    // By number. Spelled out, because asking Swift for a case's name brings up all of reflection, at every start.
+    private static let names: [String] = [
+        "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC",
+        "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE",
+        "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
+    ]
+
     package init?(name: String) {
-        guard let found = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = found
+        guard let index = Self.names.firstIndex(where: { $0 == name }) else { return nil }
+        self.init(rawValue: Int32(index))
     }
 
-    package var name: String { String(describing: self) }
+    package var name: String { Self.names[Int(rawValue)] }
 }
 
 /// The calling process's own limit. prlimit(2).
