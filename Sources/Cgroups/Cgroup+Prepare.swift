@@ -69,7 +69,7 @@ extension Cgroup {
             do throws(Errno) {
                 let number = open.descriptors[index]
                 if directory.isUnified {
-                    cloneInto = try OwnedDescriptor.open(".", [.path, .directory], at: number).relinquish()
+                    cloneInto = try OwnedDescriptor.open(".", .path | .directory, at: number).relinquish()
                 } else {
                     childWrites.append(try OwnedDescriptor.open("tasks", .writeOnly, at: number).relinquish())
                 }

@@ -18,19 +18,24 @@ extension Cgroup {
     func processes(in directory: CgroupDirectory, or absent: [Int32]?) throws(CgroupFailure) -> [Int32] {
         do throws(Errno) {
             let own = try open(directory)
-            var pids: Set<Int32> = []
+            var pids: [Int32] = []
             try collect(&pids, own)
-            return pids.sorted()
+            pids.sort()
+            // A process that moved while the directories were read may have been seen in two.
+            for index in pids.indices.dropFirst().reversed() where pids[index] == pids[index - 1] {
+                pids.remove(at: index)
+            }
+            return pids
         } catch {
             if let absent, error == .noSuchFileOrDirectory { return absent }
             throw CgroupFailure("list the processes of cgroup \(directory.fullPath)", error)
         }
     }
 
-    private func collect(_ pids: inout Set<Int32>, _ directory: borrowing OwnedDescriptor) throws(Errno) {
+    private func collect(_ pids: inout [Int32], _ directory: borrowing OwnedDescriptor) throws(Errno) {
         do throws(Errno) {
             for line in try readText("cgroup.procs", at: directory.rawValue).split(separator: "\n") {
-                if let pid = Int32(line) { pids.insert(pid) }
+                if let pid = Int32(line) { pids.append(pid) }
             }
         } catch Errno.notSupported {
             // A threaded cgroup: its processes are listed by the domain above it.
@@ -39,7 +44,7 @@ extension Cgroup {
         }
         for name in try subdirectories(of: directory) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(name, [.directory, .noFollow], at: directory.rawValue)
+                let child = try OwnedDescriptor.open(name, .directory | .noFollow, at: directory.rawValue)
                 try collect(&pids, child)
             } catch Errno.noSuchFileOrDirectory {
                 continue

@@ -54,7 +54,7 @@ extension Cgroup {
     /// Removes a directory after all that are below it.
     private func removeTree(_ name: String, at parent: borrowing OwnedDescriptor) throws(Errno) {
         let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
-        let flags: OpenFlags = [.directory, .closeOnExec]
+        let flags: OpenFlags = .directory | .closeOnExec
         let number = parent.rawValue
         let own = OwnedDescriptor(
             adopting: try checked { clinux_openat2(number, name, UInt64(flags.rawValue), 0, confined) })

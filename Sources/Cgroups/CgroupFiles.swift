@@ -7,14 +7,14 @@ internal import SystemPackage
 
 /// Opens the mount point of a hierarchy.
 func openMount(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
-    try OwnedDescriptor.open(directory.mount, [.path, .directory])
+    try OwnedDescriptor.open(directory.mount, .path | .directory)
 }
 
 /// Opens a directory below a mount point without following anything that leads out of the hierarchy.
 func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> OwnedDescriptor {
     // RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
     let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
-    let flags: OpenFlags = [.directory, .closeOnExec]
+    let flags: OpenFlags = .directory | .closeOnExec
     let number = mount.rawValue
     return OwnedDescriptor(
         adopting: try checked {

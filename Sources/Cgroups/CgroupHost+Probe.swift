@@ -52,7 +52,7 @@ extension CgroupHost {
     }
 
     private static func entries(of path: String) -> [DirectoryEntry] {
-        guard let directory = try? OwnedDescriptor.open(path, [.directory]) else { return [] }
+        guard let directory = try? OwnedDescriptor.open(path, .directory) else { return [] }
         return (try? directoryEntries(directory.rawValue)) ?? []
     }
 

@@ -6,6 +6,7 @@ package import OCISpec
 package struct DeviceAccess: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
 
     package static let mknod = Self(rawValue: 1)
     package static let read = Self(rawValue: 2)

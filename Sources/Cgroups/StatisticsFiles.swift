@@ -76,7 +76,7 @@ struct StatisticsFiles {
 
     /// The sizes of huge pages that the kernel has, as the files name them: `2MB`.
     static func pageSizes(at path: String = "/sys/kernel/mm/hugepages") -> [String] {
-        guard let directory = try? OwnedDescriptor.open(path, [.directory]),
+        guard let directory = try? OwnedDescriptor.open(path, .directory),
             let names = try? subdirectories(of: directory)
         else { return [] }
         return names.compactMap { name in

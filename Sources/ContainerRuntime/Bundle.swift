@@ -27,7 +27,7 @@ extension Bundle {
         path = try Self.workingDirectory(directory)
         let name = configName ?? "config.json"
         do throws(Errno) {
-            let file = try OwnedDescriptor.open(name, [.readOnly, .nonBlocking])
+            let file = try OwnedDescriptor.open(name, .readOnly | .nonBlocking)
             guard try fileStatus(file.rawValue).isRegular else { throw Errno(rawValue: EINVAL) }
             config = try readAll(file.rawValue, limit: Self.largestConfig)
         } catch {

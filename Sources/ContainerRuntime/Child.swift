@@ -114,7 +114,7 @@ struct Child {
     private func openRoot() throws(StepReport) -> RootDirectory {
         guard plan.namespaces.has(.mount) else {
             return try call(.rootfs) { () throws(Errno) in
-                RootDirectory(try OwnedDescriptor.open(plan.root.path, [.path, .directory]))
+                RootDirectory(try OwnedDescriptor.open(plan.root.path, .path | .directory))
             }
         }
         return try RootSteps(plan: plan).open()
@@ -123,7 +123,7 @@ struct Child {
     // What is made of the process itself, once it is in its namespaces.
     private func settle() throws(StepReport) {
         if plan.namespaces.has(.user) {
-            try call(.mapIDs) { () throws(Errno) in try becomeRootOfNamespace() }
+            try becomeRootOfUserNamespace()
             try dieWithParent()
         }
         // CVE-2016-9962: what is in a joined pid namespace must not look into this process.
@@ -132,29 +132,15 @@ struct Child {
         if launch.makesKeyring { try makeKeyring() }
         if !plan.networkDevices.isEmpty { try channel.ask(.networkDue) }
         if plan.namespaces.creates(.network) { try call(.loopback) { () throws(Errno) in try raiseLoopback() } }
-        resetAffinity()
-    }
-
-    private func becomeRootOfNamespace() throws(Errno) {
-        // Unmapped ids cannot be taken; the process then keeps what it is until it becomes its final user.
-        do throws(Errno) {
-            try setGroup(0)
-            try setUser(0)
-        } catch {
-            guard error == .invalidArgument else { throw error }
-        }
+        allowAllProcessors()
     }
 
     // A key of the caller's session must not be found by the container. keyrings(7).
     private func makeKeyring() throws(StepReport) {
-        let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
         let setPermissions: Int32 = 5  // KEYCTL_SETPERM
-        let name = "_ses." + plan.id
         try call(.keyring) { () throws(Errno) in
             do throws(Errno) {
-                let serial = try checked {
-                    name.withCString { clinux_keyctl(joinSession, UInt(bitPattern: $0), 0, 0, 0) }
-                }
+                let serial = try joinSessionKeyring(ofContainer: plan.id)
                 // Possessor: everything; owner: view and search, so that the container's root can inspect it.
                 try checked { clinux_keyctl(setPermissions, UInt(serial), 0x3f1b_0000, 0, 0) }
             } catch {
@@ -176,12 +162,6 @@ struct Child {
         let number = socket.rawValue
         let setFlags: UInt = 0x8914  // SIOCSIFFLAGS
         try checked { request.withUnsafeBytes { clinux_ioctl(number, setFlags, $0.baseAddress) } }
-    }
-
-    // The runtime's own mask is not the container's: all CPUs that its cgroup allows.
-    private func resetAffinity() {
-        let mask = [UInt8](repeating: 0xff, count: 1024)
-        _ = clinux_sched_setaffinity(0, mask.count, mask)
     }
 
     private func prepare(_ root: borrowing RootDirectory) throws(StepReport) {
@@ -212,9 +192,9 @@ struct Child {
             for number in Int32(0)...2 {
                 guard let status = statusIfOpen(number), status.isCharacterDevice(1, 3) else { continue }
                 do throws(Errno) {
-                    let null = try root.open("/dev/null", [.path, .noFollow])
+                    let null = try root.open("/dev/null", .path | .noFollow)
                     guard try fileStatus(null.rawValue).isCharacterDevice(1, 3) else { continue }
-                    let opened = try root.open("/dev/null", [.readWrite, .noFollow])
+                    let opened = try root.open("/dev/null", .readWrite | .noFollow)
                     try checked { clinux_dup3(opened.rawValue, number, 0) }
                 } catch {
                     guard error == .noSuchFileOrDirectory else { throw error }
@@ -280,8 +260,7 @@ struct Child {
     // What is preserved was marked close-on-exec by nobody; everything else is, without exception.
     private func exposePreserved(_ first: Int32) throws(StepReport) {
         try call(.descriptors) { () throws(Errno) in
-            let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
-            try checked { clinux_close_range(UInt32(first), ~0, closeOnExec) }
+            try closeOnExec(from: first)
         }
     }
 

@@ -4,6 +4,27 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
+/// The master of the terminal that a child makes: on its way to the engine that asked for it, or kept for the caller.
+struct KeptTerminal: ~Copyable {
+    private var console: EngineSocket?
+    private var master: OwnedDescriptor?
+
+    init(console: consuming EngineSocket?) { self.console = console }
+
+    /// Takes the master out of the child's message.
+    mutating func keep(_ message: consuming ReceivedMessage) throws(Failure) {
+        guard let master = message.descriptor.take() else { return }
+        if let socket = console.take() {
+            // The engine shows the output on a terminal that has a translation of its own.
+            try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
+        } else {
+            self.master = consume master
+        }
+    }
+
+    mutating func take() -> OwnedDescriptor? { master.take() }
+}
+
 /// A connected socket of an engine. Paths only: an abstract name could be reached from a container on the host's network.
 struct EngineSocket: ~Copyable {
     private let socket: OwnedDescriptor

@@ -7,8 +7,8 @@ internal import SystemPackage
 
 /// Copies everything in one directory into another; both are walked by descriptors, links are copied as links.
 func copyTree(from source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {
-    let readable = try OwnedDescriptor.open(".", [.readOnly, .directory], at: source.rawValue)
-    let writable = try OwnedDescriptor.open(".", [.readOnly, .directory], at: target.rawValue)
+    let readable = try OwnedDescriptor.open(".", .readOnly | .directory, at: source.rawValue)
+    let writable = try OwnedDescriptor.open(".", .readOnly | .directory, at: target.rawValue)
     try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue))
     for entry in try directoryEntries(readable.rawValue) {
         try copyEntry(entry.name, from: readable.rawValue, to: writable.rawValue)
@@ -20,12 +20,12 @@ private func copyEntry(_ name: String, from source: Int32, to target: Int32) thr
     switch status.mode & S_IFMT {
     case S_IFDIR:
         try checked { mkdirat(target, name, 0o700) }
-        let below = try OwnedDescriptor.open(name, [.path, .directory, .noFollow], at: source)
-        let copy = try OwnedDescriptor.open(name, [.path, .directory, .noFollow], at: target)
+        let below = try OwnedDescriptor.open(name, .path | .directory | .noFollow, at: source)
+        let copy = try OwnedDescriptor.open(name, .path | .directory | .noFollow, at: target)
         try copyTree(from: below, to: copy)
     case S_IFREG:
-        let from = try OwnedDescriptor.open(name, [.readOnly, .noFollow], at: source)
-        let to = try OwnedDescriptor.open(name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600, at: target)
+        let from = try OwnedDescriptor.open(name, .readOnly | .noFollow, at: source)
+        let to = try OwnedDescriptor.open(name, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600, at: target)
         try copyContent(from: from.rawValue, to: to.rawValue)
         try copyFacts(from: from.rawValue, to: to.rawValue, status)
     case S_IFLNK:

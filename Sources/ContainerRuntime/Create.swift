@@ -50,9 +50,8 @@ extension Runtime {
         try StateStore.check(id: options.id)
         try checkPreserved(options.preservedDescriptors)
         // What the caller left open is not the container's, whatever the caller forgot to mark.
-        let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
         let inherited = options.preservedDescriptors + (activationSockets() ?? 0)
-        _ = clinux_close_range(UInt32(3 + inherited), ~0, closeOnExec)
+        try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + inherited) }
         let bundle = try Bundle(directory: options.bundle, configName: options.configName)
         let plans = try plan(options, bundle)
         try checkTerminal(plans.container, options, isForeground: isForeground)

@@ -20,7 +20,7 @@ package func writeDefaultConfig(bundle: String, isRootless: Bool) throws(Failure
         ? Spec.rootlessBundle(uid: geteuid(), gid: getegid(), cgroupNamespace: isUnified)
         : Spec.defaultBundle(cgroupNamespace: isUnified)
     do throws(Errno) {
-        let file = try OwnedDescriptor.open(path, [.writeOnly, .create, .exclusive], mode: 0o666)
+        let file = try OwnedDescriptor.open(path, .writeOnly | .create | .exclusive, mode: 0o666)
         try writeAll(spec.json(indent: "\t") + [10], to: file.rawValue)
     } catch {
         if error == .fileExists { throw Failure(.invalid, "File config.json exists. Remove it first") }

@@ -67,11 +67,11 @@ struct DeviceSteps {
         let place = try part(.makeTarget) { () throws(Errno) in
             do throws(Errno) {
                 _ = try OwnedDescriptor.open(
-                    name, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o666, at: directory)
+                    name, .writeOnly | .create | .exclusive | .noFollow, mode: 0o666, at: directory)
             } catch {
                 guard error == .fileExists else { throw error }
             }
-            return try OwnedDescriptor.open(name, [.path, .noFollow], at: directory)
+            return try OwnedDescriptor.open(name, .path | .noFollow, at: directory)
         }
         try part(.attach) { () throws(Errno) in try attachMount(tree, on: place) }
     }

@@ -40,8 +40,7 @@ extension Runtime {
         for number in 3..<(3 + max(0, options.preservedDescriptors)) where clinux_fcntl(number, F_GETFD, 0) < 0 {
             throw Failure(.invalid, "--preserve-fds: descriptor \(number) is not open")
         }
-        let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
-        _ = clinux_close_range(UInt32(3 + options.preservedDescriptors), ~0, closeOnExec)
+        try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + options.preservedDescriptors) }
         let directory = try store.open(id: options.id)
         let record = try directory.record()
         try checkStatus(try directory.status(of: record), options)

@@ -92,7 +92,7 @@ private struct HookProcess {
     private func become(_ image: ExecImage, _ streams: [Int32]) -> Never {
         for (target, number) in streams.enumerated() { _ = clinux_dup3(number, Int32(target), 0) }
         // What was inherited without close-on-exec is for the container, not for its hooks.
-        _ = clinux_close_range(3, ~0, 4)
+        do throws(Errno) { try closeOnExec(from: 3) } catch {}
         _ = clinux_sigprocmask(SIG_SETMASK, 0, nil)
         _ = clinux_execveat(-100, hook.path, image.arguments, image.environment, 0)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).word)".utf8)

@@ -42,7 +42,9 @@ extension Runtime {
                 try joinNamespaces(initPidfd.rawValue, NamespaceSet(.pid))
             }
         }
-        if let cpus = plan.scheduling.initialAffinity { try setAffinity(cpus, "process.execCPUAffinity.initial") }
+        if let cpus = plan.scheduling.initialAffinity {
+            try during("process.execCPUAffinity.initial: set the CPUs") { () throws(Errno) in try setAffinity(cpus) }
+        }
         let group = Cgroup(record.cgroup)
         let entry = try cgroup { () throws(CgroupFailure) in
             try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
@@ -93,14 +95,6 @@ extension Runtime {
         }
     }
 
-    private func setAffinity(_ cpus: [Int], _ key: String) throws(Failure) {
-        var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
-        for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
-        try during("\(key): set the CPUs") { () throws(Errno) in
-            try checked { clinux_sched_setaffinity(0, mask.count, mask) }
-        }
-    }
-
     private func sendListener(
         _ number: Int32, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
     ) throws(Failure) {
@@ -118,11 +112,10 @@ struct JoinParent: ~Copyable {
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
     let sentences: Sentences
-    var console: EngineSocket?
     let limits: [ProcessPlan.Limit]
     /// In the container's user namespace the child may raise no hard limit; the parent may.
     let setsLimits: Bool
-    private var terminal: OwnedDescriptor?
+    private var terminal: KeptTerminal
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
@@ -132,7 +125,7 @@ struct JoinParent: ~Copyable {
         self.child = child
         self.socket = socket
         self.sentences = sentences
-        self.console = console
+        terminal = KeptTerminal(console: console)
         self.limits = limits
     }
 
@@ -161,7 +154,7 @@ struct JoinParent: ~Copyable {
             guard let word = message.bytes.first else { return try checkAlive(options) }
             switch ChildMessage(rawValue: word) {
             case .terminal:
-                try keepTerminal(message)
+                try terminal.keep(message)
                 continue
             case .listener:
                 if let listener = message.descriptor.take() { try seccomp(listener.rawValue) }
@@ -186,11 +179,7 @@ struct JoinParent: ~Copyable {
 
     private mutating func prepare(_ options: ExecOptions) throws(Failure) {
         isReady = true
-        for limit in limits where setsLimits {
-            try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
-                try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)
-            }
-        }
+        if setsLimits { try setLimits(limits, of: child.pid) }
         if let path = options.pidFile { try writePidFile(path, child.pid) }
         if let path = options.pidfdSocket {
             try EngineSocket(path: path, flag: "--pidfd-socket").send(
@@ -205,20 +194,8 @@ struct JoinParent: ~Copyable {
         throw Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
     }
 
-    private mutating func keepTerminal(_ message: consuming ReceivedMessage) throws(Failure) {
-        guard let master = message.descriptor.take() else { return }
-        if let socket = console.take() {
-            try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
-        } else {
-            terminal = consume master
-        }
-    }
-
     consuming func finished() throws(Failure) -> JoinedProcess {
-        let number = child.pidfd.rawValue
-        let pidfd = try during("duplicate the pidfd") { () throws(Errno) in
-            OwnedDescriptor(adopting: try checked { clinux_fcntl(number, 1030, 0) })  // F_DUPFD_CLOEXEC
-        }
+        let pidfd = try during("duplicate the pidfd") { () throws(Errno) in try child.pidfd.duplicated() }
         return JoinedProcess(pid: child.pid, pidfd: pidfd, terminal: terminal.take())
     }
 }

@@ -30,7 +30,7 @@ private struct Joiner {
             try enterContainer()
             if process.plan.hasTerminal {
                 let root = try call(.terminal) { () throws(Errno) in
-                    RootDirectory(try OwnedDescriptor.open("/", [.path, .directory]))
+                    RootDirectory(try OwnedDescriptor.open("/", .path | .directory))
                 }
                 try TerminalSteps(process: process.plan, channel: channel).run(in: root, isInit: false)
             }
@@ -43,8 +43,7 @@ private struct Joiner {
             try channel.ask(.ready)
             try call(.descriptors) { () throws(Errno) in
                 try processControl(.setParentDeathSignal, 0)
-                let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
-                try checked { clinux_close_range(UInt32(3 + launch.preservedDescriptors), ~0, closeOnExec) }
+                try closeOnExec(from: 3 + launch.preservedDescriptors)
             }
             try process.execute(program) { () throws(StepReport) in }
         } catch {
@@ -84,40 +83,22 @@ private struct Joiner {
             try checked { setsid() }
         }
         if launch.needsIntermediate { channel.awaitProceed() } else { try enterCgroup() }
-        if let cpus = process.plan.scheduling.finalAffinity { setAffinity(cpus) } else { resetAffinity() }
+        chooseProcessors(process.plan.scheduling)
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         if !kinds.isEmpty, !launch.needsIntermediate {
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
         }
-        if kinds.contains(.user) {
-            try call(.mapIDs) { () throws(Errno) in
-                do throws(Errno) {
-                    try setGroup(0)
-                    try setUser(0)
-                } catch {
-                    guard error == .invalidArgument else { throw error }
-                }
-            }
+        if kinds.contains(.user) { try becomeRootOfUserNamespace() }
+        // Of the container's init, where it made one; a container without has the caller's cut off all the same.
+        do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {}
+    }
+
+    // What the cgroup does not allow is not asked of the final CPUs: the process then has those that it does.
+    private func chooseProcessors(_ scheduling: SchedulingPlan) {
+        if let cpus = scheduling.finalAffinity {
+            do throws(Errno) { try setAffinity(cpus) } catch {}
+        } else if scheduling.initialAffinity == nil {
+            allowAllProcessors()
         }
-        joinKeyring()
-    }
-
-    // The keyring of the container's init, where it made one; a container without has the caller's cut off all the same.
-    private func joinKeyring() {
-        let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
-        let name = "_ses." + launch.id
-        _ = name.withCString { clinux_keyctl(joinSession, UInt(bitPattern: $0), 0, 0, 0) }
-    }
-
-    private func resetAffinity() {
-        guard process.plan.scheduling.initialAffinity == nil else { return }
-        let mask = [UInt8](repeating: 0xff, count: 1024)
-        _ = clinux_sched_setaffinity(0, mask.count, mask)
-    }
-
-    private func setAffinity(_ cpus: [Int]) {
-        var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
-        for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
-        _ = clinux_sched_setaffinity(0, mask.count, mask)
     }
 }

@@ -209,9 +209,6 @@ extension Runtime {
 extension Parent {
     /// A descriptor of the init that outlives the conversation.
     borrowing func duplicatePidfd() throws(Failure) -> OwnedDescriptor {
-        let number = child.pidfd.rawValue
-        return try during("duplicate the pidfd") { () throws(Errno) in
-            OwnedDescriptor(adopting: try checked { clinux_fcntl(number, 1030, 0) })  // F_DUPFD_CLOEXEC
-        }
+        try during("duplicate the pidfd") { () throws(Errno) in try child.pidfd.duplicated() }
     }
 }

@@ -35,7 +35,7 @@ struct LegacyCgroupMount {
         }
         try part(.makeTarget) { () throws(Errno) in try checked { mkdirat(directory, hierarchy.name, 0o755) } }
         let place = try part(.makeTarget) { () throws(Errno) in
-            try OwnedDescriptor.open(hierarchy.name, [.path, .noFollow, .directory], at: directory)
+            try OwnedDescriptor.open(hierarchy.name, .path | .noFollow | .directory, at: directory)
         }
         try part(.attributes) { () throws(Errno) in try changeMount(tree, mount.attributes) }
         try part(.attach) { () throws(Errno) in try attachMount(tree, on: place) }

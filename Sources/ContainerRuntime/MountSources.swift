@@ -74,8 +74,8 @@ private func inMountNamespace(
 ) throws(ActionFailure) -> OwnedDescriptor {
     let pidfd = process.pidfd.rawValue
     let own = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open("/proc/self/ns/mnt") }
-    let root = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open("/", [.path, .directory]) }
-    let directory = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open(".", [.path, .directory]) }
+    let root = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open("/", .path | .directory) }
+    let directory = try part(.openSource) { () throws(Errno) in try OwnedDescriptor.open(".", .path | .directory) }
     try part(.openSource) { () throws(Errno) in try joinNamespaces(pidfd, NamespaceSet(.mount)) }
     var result: OwnedDescriptor?
     var failure: ActionFailure?

@@ -191,7 +191,7 @@ struct MountSteps {
     // A place that is a symbolic link, itself.
     private func existingLink(_ path: String, in root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor? {
         do throws(Errno) {
-            let found = try root.open(path, [.path, .noFollow])
+            let found = try root.open(path, .path | .noFollow)
             guard try fileStatus(found.rawValue).isSymbolicLink else { return nil }
             return found
         } catch {

@@ -16,9 +16,7 @@ struct Parent: ~Copyable {
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
     let sentences: Sentences
-    /// Where the terminal's master goes; without one it is kept for the caller.
-    var console: EngineSocket?
-    private(set) var terminal: OwnedDescriptor?
+    private var terminal: KeptTerminal
     private let sources = MountSources()
 
     init(
@@ -30,7 +28,7 @@ struct Parent: ~Copyable {
         cgroup = Cgroup(cgroupPlan.location)
         self.child = child
         self.socket = socket
-        self.console = console
+        terminal = KeptTerminal(console: console)
         sentences = Sentences(plan: plan)
     }
 
@@ -40,7 +38,8 @@ struct Parent: ~Copyable {
             let message = try hear()
             let word = message.word
             if word == .ready {
-                try setLimits()
+                // In a user namespace of its own the child may raise no hard limit; the parent may.
+                if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: child.pid) }
                 try ready(child.pid)
             }
             try handle(message)
@@ -75,7 +74,7 @@ struct Parent: ~Copyable {
             try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
         case .hooksDue: try runHooks()
         case .mountSource: return try sendMountSource(message)
-        case .terminal: return try keepTerminal(message)
+        case .terminal: return try terminal.keep(message)
         case .listener: try sendListener(message)
         case .networkDue: try moveNetworkDevices(plan.networkDevices, to: child.pid)
         case .ready: break
@@ -137,16 +136,6 @@ struct Parent: ~Copyable {
         try HookRunner(kind: "createRuntime", hooks: plan.hooks.createRuntime, state: state).run()
     }
 
-    private mutating func keepTerminal(_ message: consuming ReceivedMessage) throws(Failure) {
-        guard let master = message.descriptor.take() else { return }
-        if let socket = console.take() {
-            // The engine shows the output on a terminal that has a translation of its own.
-            try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
-        } else {
-            terminal = consume master
-        }
-    }
-
     mutating func takeTerminal() -> OwnedDescriptor? { terminal.take() }
 
     private borrowing func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
@@ -157,14 +146,13 @@ struct Parent: ~Copyable {
             annotations: plan.annotations, metadata: seccomp.listenerMetadata
         ).send(listener.rawValue, to: path)
     }
+}
 
-    // In a user namespace of its own the child may raise no hard limit; the parent may.
-    private borrowing func setLimits() throws(Failure) {
-        guard plan.namespaces.has(.user) else { return }
-        for limit in plan.process.limits {
-            try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
-                try setLimit(limit.resource, of: child.pid, soft: limit.soft, hard: limit.hard)
-            }
+/// Sets a process's limits from outside, for one that lacks the right to raise them itself.
+func setLimits(_ limits: [ProcessPlan.Limit], of pid: Int32) throws(Failure) {
+    for limit in limits {
+        try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
+            try setLimit(limit.resource, of: pid, soft: limit.soft, hard: limit.hard)
         }
     }
 }

@@ -11,7 +11,7 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
     let temporary = directory + "." + name
     do throws(Errno) {
-        let file = try OwnedDescriptor.open(temporary, [.writeOnly, .create, .exclusive], mode: 0o644)
+        let file = try OwnedDescriptor.open(temporary, .writeOnly | .create | .exclusive, mode: 0o644)
         try writeAll(String(pid).utf8, to: file.rawValue)
         try checked { rename(temporary, path) }
     } catch {

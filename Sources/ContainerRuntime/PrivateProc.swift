@@ -16,7 +16,7 @@ struct PrivateProc: ~Copyable {
             root = try newFilesystem(type: "proc", source: "proc", [], attributes: [.noSuid, .noDev, .noExec])
         } catch {
             guard error.code == .notPermitted || error.code == .permissionDenied else { throw error.code }
-            let clone = try OwnedDescriptor.open("/proc", [.path, .directory, .noFollow])
+            let clone = try OwnedDescriptor.open("/proc", .path | .directory | .noFollow)
             guard try filesystem(of: clone.rawValue).magic == FilesystemMagic.proc,
                 try fileStatus(clone.rawValue).inode == 1
             else { throw error.code }

@@ -224,3 +224,25 @@ struct ProcessSteps {
         throw StepReport(step: .execute, code: Errno(rawValue: errno))
     }
 }
+
+// MARK: - What the first process of a container and those that join it have in common
+
+/// Takes the ids 0 of the user namespace the process is in.
+func becomeRootOfUserNamespace() throws(StepReport) {
+    try call(.mapIDs) { () throws(Errno) in
+        // Unmapped ids cannot be taken; the process then keeps what it is until it becomes its final user.
+        do throws(Errno) {
+            try setGroup(0)
+            try setUser(0)
+        } catch {
+            guard error == .invalidArgument else { throw error }
+        }
+    }
+}
+
+/// Joins the session keyring of a container, made if need be, and tells its serial number. keyctl(2).
+func joinSessionKeyring(ofContainer id: String) throws(Errno) -> Int {
+    let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
+    let name = "_ses." + id
+    return try checked { name.withCString { clinux_keyctl(joinSession, UInt(bitPattern: $0), 0, 0, 0) } }
+}

@@ -26,7 +26,7 @@ struct RootSteps {
         if isShared { try call(.propagation) { () throws(Errno) in try makeParentPrivate() } }
         return try call(.rootfs) { () throws(Errno) in
             let tree = try cloneMount(plan.root.path, recursive: true)
-            let place = try OwnedDescriptor.open(plan.root.path, [.path, .directory])
+            let place = try OwnedDescriptor.open(plan.root.path, .path | .directory)
             try attachMount(tree, on: place)
             return RootDirectory(tree)
         }
@@ -70,7 +70,7 @@ struct RootSteps {
 
     // The old root comes to lie over the new one, and is taken away from there: no directory is needed to put it in.
     private func pivot(_ root: Int32) throws(Errno) {
-        let old = try OwnedDescriptor.open("/", [.path, .directory])
+        let old = try OwnedDescriptor.open("/", .path | .directory)
         try checked { fchdir(root) }
         try pivotRootToWorkingDirectory()
         let number = old.rawValue
@@ -194,7 +194,7 @@ struct RootSteps {
     private func openNull(_ root: borrowing RootDirectory) throws(StepReport) -> OwnedDescriptor {
         try step(.maskedPath) { () throws(ActionFailure) in
             let null = try part(.nullDevice) { () throws(Errno) in
-                try root.open("/dev/null", [.path, .noFollow])
+                try root.open("/dev/null", .path | .noFollow)
             }
             let status = try part(.nullDevice) { () throws(Errno) in try fileStatus(null.rawValue) }
             guard status.isCharacterDevice(1, 3) else { throw ActionFailure(action: .nullDevice, code: .noSuchDevice) }

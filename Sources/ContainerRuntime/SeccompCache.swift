@@ -68,7 +68,7 @@ struct SeccompCache {
 
     // A cache that anybody else could have written to is as good as none.
     private func openDirectory() throws(Errno) -> OwnedDescriptor {
-        let found = try OwnedDescriptor.open(directory, [.readOnly, .directory, .noFollow])
+        let found = try OwnedDescriptor.open(directory, .readOnly | .directory | .noFollow)
         let status = try fileStatus(found.rawValue)
         guard status.uid == geteuid(), status.mode & 0o077 == 0 else { throw .notPermitted }
         return found
@@ -98,7 +98,7 @@ struct SeccompCache {
             }
             let temporary = ".\(name).\(clinux_getpid())"
             let file = try OwnedDescriptor.open(
-                temporary, [.writeOnly, .create, .exclusive, .noFollow], mode: 0o600, at: number)
+                temporary, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600, at: number)
             try writeAll(key + program, to: file.rawValue)
             try checked { clinux_renameat2(number, temporary, number, name, 0) }
         } catch {}

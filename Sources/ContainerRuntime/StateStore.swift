@@ -77,7 +77,7 @@ package struct StateStore: Sendable {
     /// - Throws: the root cannot be read; `notFound` when it does not exist.
     package func identifiers() throws(Failure) -> [String] {
         let directory = try mapping({ () throws(Errno) in
-            try OwnedDescriptor.open(root, [.readOnly, .directory])
+            try OwnedDescriptor.open(root, .readOnly | .directory)
         }) { (code: Errno) in
             code == .noSuchFileOrDirectory
                 ? Failure(.notFound, "open \(root): \(code.word)") : Failure("open \(root)", code)
@@ -99,7 +99,7 @@ package struct ContainerDirectory: ~Copyable {
         self.path = path
         self.id = id
         do throws(Errno) {
-            descriptor = try OwnedDescriptor.open(path, [.readOnly, .directory, .noFollow])
+            descriptor = try OwnedDescriptor.open(path, .readOnly | .directory | .noFollow)
         } catch {
             throw error == .noSuchFileOrDirectory
                 ? Failure(.notFound, "container does not exist: \(id)") : Failure("open \(path)", error)
@@ -143,7 +143,7 @@ package struct ContainerDirectory: ~Copyable {
         let temporary = "." + name
         try during("write \(path)/\(name)") { () throws(Errno) in
             let file = try OwnedDescriptor.open(
-                temporary, [.writeOnly, .create, .truncate, .noFollow], mode: 0o600, at: number)
+                temporary, .writeOnly | .create | .truncate | .noFollow, mode: 0o600, at: number)
             try writeAll(bytes, to: file.rawValue)
             try checked { clinux_renameat2(number, temporary, number, name, 0) }
         }

@@ -36,10 +36,10 @@ struct TerminalSteps {
     private func open(_ root: borrowing RootDirectory) throws(StepReport) -> OwnedDescriptor {
         // Nobody can put anything of his own into a devpts: once the directory is known to be one, "ptmx" is it.
         let console = try call(.terminal) { () throws(Errno) in
-            let directory = try root.open("/dev/pts", [.path, .directory], resolving: .noSymlinks)
+            let directory = try root.open("/dev/pts", .path | .directory, resolving: .noSymlinks)
             guard try filesystem(of: directory.rawValue).magic == FilesystemMagic.devpts else { throw .noSuchDevice }
             return try OwnedDescriptor.open(
-                "ptmx", [.readWrite, .noControllingTerminal, .noFollow], at: directory.rawValue)
+                "ptmx", .readWrite | .noControllingTerminal | .noFollow, at: directory.rawValue)
         }
         let owned = try call(.terminal) { () throws(Errno) in try openTerminalPeer(of: console) }
         if let rows = process.consoleRows, let columns = process.consoleColumns {

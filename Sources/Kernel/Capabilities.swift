@@ -7,6 +7,7 @@ package import SystemPackage
 package struct CapabilitySet: OptionSet, Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
 
     /// The capability with a name such as `CAP_NET_RAW`; nil when there is none.
     package init?(name: String) {

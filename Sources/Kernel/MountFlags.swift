@@ -4,6 +4,7 @@
 package struct MountAttributes: OptionSet, Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
 
     package static let readOnly = Self(rawValue: 0x1)  // MOUNT_ATTR_RDONLY
     package static let noSuid = Self(rawValue: 0x2)  // MOUNT_ATTR_NOSUID

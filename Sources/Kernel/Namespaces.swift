@@ -34,6 +34,7 @@ package enum NamespaceKind: String, CaseIterable, Sendable {
 package struct NamespaceSet: OptionSet, Hashable, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
     package init(_ kind: NamespaceKind) { rawValue = kind.cloneFlag }
 
     package func contains(_ kind: NamespaceKind) -> Bool { rawValue & kind.cloneFlag != 0 }

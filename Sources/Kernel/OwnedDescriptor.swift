@@ -20,12 +20,25 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
         discard self
         return number
     }
+
+    /// Another descriptor of the same open file, close-on-exec. fcntl(2).
+    package borrowing func duplicated() throws(Errno) -> OwnedDescriptor {
+        let duplicateCloseOnExec: Int32 = 1030  // F_DUPFD_CLOEXEC
+        let number = rawValue
+        return OwnedDescriptor(adopting: try checked { clinux_fcntl(number, duplicateCloseOnExec, 0) })
+    }
 }
 
 /// Flags of open(2) that Swift's Glibc module hides, and those that always go with them.
 package struct OpenFlags: OptionSet, Hashable, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
+    // Here and in the other sets of flags: the standard library's initialiser is looked up through witness tables at
+    // run time, which every start would pay for.
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
+
+    /// Both; no array is made for it, as it is for a literal.
+    package static func | (left: Self, right: Self) -> Self { Self(rawValue: left.rawValue | right.rawValue) }
 
     package static let readOnly = OpenFlags([])  // O_RDONLY
     package static let writeOnly = Self(rawValue: 0o1)  // O_WRONLY
@@ -56,30 +69,31 @@ extension OwnedDescriptor {
     package static let currentDirectory: Int32 = -100
 }
 
+/// Marks all descriptors from a number on close-on-exec. close_range(2).
+package func closeOnExec(from first: Int32) throws(Errno) {
+    let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
+    try checked { clinux_close_range(UInt32(first), ~0, closeOnExec) }
+}
+
 /// The whole content of a file, read without asking for its size (files under /proc have none).
 /// - Parameter limit: more bytes than this throw `EFBIG`.
 package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
-    var room = 16 << 10
-    while true {
-        if bytes.count > limit { throw Errno(rawValue: EFBIG) }
-        let start = bytes.count
-        var got = 0
-        var failure: Errno?
-        bytes.append(contentsOf: repeatElement(0, count: room))
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(Errno) {
-                let slice = UnsafeMutableRawBufferPointer(rebasing: buffer[start...])
-                got = try checked { Glibc.read(descriptor, slice.baseAddress, slice.count) }
-            } catch {
-                failure = error
+    var failure: Errno?
+    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+        do throws(Errno) {
+            while true {
+                let got = try checked { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+                if got == 0 { return }
+                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                if bytes.count > limit { throw Errno(rawValue: EFBIG) }
             }
+        } catch {
+            failure = error
         }
-        if let failure { throw failure }
-        bytes.removeLast(room - got)
-        if got == 0 { return bytes }
-        room = min(room * 2, 1 << 20)
     }
+    if let failure { throw failure }
+    return bytes
 }
 
 /// The whole content of the file at a path.

@@ -158,3 +158,16 @@ package enum ProcessControl: Int32, Sendable {
     case ambientCapability = 47  // PR_CAP_AMBIENT
     case setName = 15  // PR_SET_NAME
 }
+
+/// Lets the calling process run on certain CPUs only. sched_setaffinity(2).
+package func setAffinity(_ cpus: [Int]) throws(Errno) {
+    var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
+    for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
+    try checked { clinux_sched_setaffinity(0, mask.count, mask) }
+}
+
+/// Lets the calling process run on all CPUs that its cgroup allows, whatever mask it inherited.
+package func allowAllProcessors() {
+    let mask = [UInt8](repeating: 0xff, count: 1024)
+    _ = clinux_sched_setaffinity(0, mask.count, mask)
+}

@@ -8,6 +8,7 @@ package import SystemPackage
 package struct Resolution: OptionSet, Sendable {
     package let rawValue: UInt64
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
     package static let noCrossingMounts = Self(rawValue: 0x1)  // RESOLVE_NO_XDEV
     package static let noMagicLinks = Self(rawValue: 0x2)  // RESOLVE_NO_MAGICLINKS
     package static let noSymlinks = Self(rawValue: 0x4)  // RESOLVE_NO_SYMLINKS
@@ -122,7 +123,7 @@ package struct RootDirectory: ~Copyable {
         -> OwnedDescriptor
     {
         do throws(Errno) {
-            return try OwnedDescriptor.open(name, [.path, .noFollow], at: here)
+            return try OwnedDescriptor.open(name, .path | .noFollow, at: here)
         } catch {
             guard error == .noSuchFileOrDirectory else { throw error }
         }
@@ -131,13 +132,13 @@ package struct RootDirectory: ~Copyable {
             case .directory: try checked { mkdirat(here, name, mode) }
             case .file:
                 _ = try OwnedDescriptor.open(
-                    name, [.writeOnly, .create, .exclusive, .noFollow], mode: mode, at: here)
+                    name, .writeOnly | .create | .exclusive | .noFollow, mode: mode, at: here)
             }
         } catch {
             // Somebody else made it meanwhile; what it is, the caller sees.
             guard error == .fileExists else { throw error }
         }
-        return try OwnedDescriptor.open(name, [.path, .noFollow], at: here)
+        return try OwnedDescriptor.open(name, .path | .noFollow, at: here)
     }
 
     private borrowing func linkTarget(_ found: borrowing OwnedDescriptor) throws(Errno) -> String? {

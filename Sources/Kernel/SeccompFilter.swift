@@ -19,6 +19,7 @@ package struct SeccompFilter: Equatable, Sendable {
 package struct SeccompFlags: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
+    package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
     package static let threadSync = Self(rawValue: 1)  // SECCOMP_FILTER_FLAG_TSYNC
     package static let log = Self(rawValue: 2)  // SECCOMP_FILTER_FLAG_LOG
     package static let allowSpeculation = Self(rawValue: 4)  // SECCOMP_FILTER_FLAG_SPEC_ALLOW

@@ -34,7 +34,7 @@ package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno
     let number = master.rawValue
     var locked: Int32 = 0
     try checked { clinux_ioctl(number, 0x4004_5431, &locked) }  // TIOCSPTLCK
-    let flags = UInt(OpenFlags([.readWrite, .noControllingTerminal, .closeOnExec]).rawValue)
+    let flags = UInt((OpenFlags.readWrite | .noControllingTerminal | .closeOnExec).rawValue)
     return OwnedDescriptor(adopting: try checked { clinux_ioctl_value(number, 0x5441, flags) })
 }
 

@@ -163,20 +163,22 @@ extension ProcessPlan {
         capabilities.ambient = set(sets.ambient)
         for name in unknown { warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"") }
         // capabilities(7): what the kernel would refuse as a whole is left out one by one.
-        limit(\.effective, "effective", to: capabilities.permitted, "permitted")
-        limit(\.inheritable, "inheritable", to: capabilities.bounding, "in the bounding set")
-        limit(
-            \.ambient, "ambient", to: capabilities.inheritable.intersection(capabilities.permitted),
+        capabilities.effective = limit(
+            capabilities.effective, "effective", to: capabilities.permitted, "permitted")
+        capabilities.inheritable = limit(
+            capabilities.inheritable, "inheritable", to: capabilities.bounding, "in the bounding set")
+        capabilities.ambient = limit(
+            capabilities.ambient, "ambient", to: capabilities.inheritable.intersection(capabilities.permitted),
             "permitted and inheritable")
     }
 
     private mutating func limit(
-        _ set: WritableKeyPath<Capabilities, CapabilitySet>, _ key: String, to allowed: CapabilitySet, _ reason: String
-    ) {
-        for name in capabilities[keyPath: set].subtracting(allowed).memberNames {
+        _ set: CapabilitySet, _ key: String, to allowed: CapabilitySet, _ reason: String
+    ) -> CapabilitySet {
+        for name in set.subtracting(allowed).memberNames {
             warnings.append("process.capabilities.\(key): ignoring \(name), which is not \(reason)")
         }
-        capabilities[keyPath: set].formIntersection(allowed)
+        return set.intersection(allowed)
     }
 
     /// What the config grants in vain because the runtime does not have it itself, a sentence each.

@@ -26,7 +26,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The engines' seccomp profile, as containers/common ships it.")
     var profile: String = "/usr/share/containers/seccomp.json"
 
-    @Option(help: "Only this group: \(Group.allCases.map(\.rawValue).joined(separator: ", ")); may be given several times.")
+    @Option(help: "One group (default: all): \(Group.allCases.map(\.rawValue).joined(separator: ", ")); repeatable.")
     var only: [Group] = []
 
     @Option(help: "How many other containers a crowded host has.")
