@@ -2,6 +2,7 @@
 
 package import SystemPackage
 
+internal import CLinux
 internal import Kernel
 
 /// Why an operation on a container failed.
@@ -24,6 +25,10 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 
     package let kind: Kind
     package private(set) var message: String
+    /// What was being done, in a few words without its object: `open`, `linux.maskedPaths: mask`.
+    package private(set) var operation: String?
+    /// The file it was done to.
+    package private(set) var path: String?
 
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
@@ -32,14 +37,44 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// A refused operation with its operand, such as `open /run/swiftrun/web/state.json`.
     package init(_ operation: String, _ code: Errno) {
-        kind = .system(code)
-        message = "\(operation): \(code.word)"
+        self.init(.system(code), "\(operation): \(code.word)")
+        note(operation)
+    }
+
+    /// Remembers an operation such as `open /run/swiftrun/web/state.json` in its parts.
+    mutating func note(_ operation: String) {
+        let words = operation.split(separator: " ")
+        let index = words.firstIndex { $0.hasPrefix("/") || $0.hasPrefix("\"/") }
+        path = index.map { words[$0].filter { $0 != "\"" } }
+        self.operation = words[..<(index ?? words.endIndex)].joined(separator: " ")
     }
 
     package var description: String { message }
 
     /// The same failure, told from further away.
-    package func during(_ what: String) -> Failure { Failure(kind, "\(what): \(message)") }
+    package func during(_ what: String) -> Failure {
+        var further = self
+        further.message = "\(what): \(message)"
+        return further
+    }
+
+    /// The kind in one stable word, for programs.
+    package var code: StaticString {
+        switch kind {
+        case .invalid: "invalid"
+        case .notFound: "not-found"
+        case .exists: "exists"
+        case .wrongState: "wrong-state"
+        case .system: "system"
+        case .other: "other"
+        }
+    }
+
+    /// The kernel's name for the error: `ENOENT`.
+    package var errnoName: String? {
+        guard case .system(let code) = kind, let name = clinux_errno_name(code.rawValue) else { return nil }
+        return String(cString: name)
+    }
 }
 
 /// Runs something, and turns its error into another.

@@ -167,6 +167,12 @@ struct ChildChannel {
     /// Reports why the child ends, and ends it.
     func giveUp(_ report: StepReport) -> Never {
         do throws(Errno) { try sendMessage(socket, report.packet) } catch {}
+        if report.step == .lookup || report.step == .execute {
+            // Until the runtime has looked, through this process, for what the program lacks.
+            shutdown(socket, Int32(SHUT_WR))
+            var end: UInt8 = 0
+            _ = read(socket, &end, 1)
+        }
         _exit(1)
     }
 }

@@ -163,7 +163,7 @@ struct JoinParent: ~Copyable {
                 guard let report = StepReport(packet: message.bytes) else {
                     throw Failure(.other, "the process said what nobody understands")
                 }
-                throw sentences.failure(report)
+                throw sentences.failure(report, of: child.pid)
             }
             do throws(Errno) {
                 try sendMessage(socket.rawValue, [proceed])

@@ -80,7 +80,7 @@ struct Parent: ~Copyable {
         case .ready: break
         case .failed, .born, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try silence() }
-            throw sentences.failure(report)
+            throw sentences.failure(report, of: child.pid)
         }
         try answer()
     }
@@ -100,7 +100,7 @@ struct Parent: ~Copyable {
         let message = try during("hear from the container's init") { () throws(Errno) in
             try receiveMessage(socket.rawValue)
         }
-        if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
+        if let report = StepReport(packet: message.bytes) { throw sentences.failure(report, of: child.pid) }
     }
 
     private borrowing func answer(_ descriptor: Int32? = nil) throws(Failure) {

@@ -221,7 +221,7 @@ struct ProcessSteps {
         }
         try beforeProgram()
         _ = clinux_execveat(-100, program, image.arguments, image.environment, 0)
-        throw StepReport(step: .execute, code: Errno(rawValue: errno))
+        throw StepReport(step: .execute, code: Errno(rawValue: errno), text: program)
     }
 }
 

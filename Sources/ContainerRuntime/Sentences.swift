@@ -21,8 +21,13 @@ struct Sentences {
         self.process = process
     }
 
-    func failure(_ report: StepReport) -> Failure {
-        Failure(.system(report.code), text(report))
+    /// - Parameter pid: the process that gave up and waits, so that the container can be looked at through it.
+    func failure(_ report: StepReport, of pid: Int32? = nil) -> Failure {
+        let detail = pid.flatMap { ProgramExplanation(pid: $0, process: process).text(report) }
+        let sentence = text(report)
+        var failure = Failure(.system(report.code), sentence + (detail.map { " (\($0))" } ?? ""))
+        failure.note(String(sentence.split(separator: ": \(report.code.word)")[0]))
+        return failure
     }
 
     private func text(_ report: StepReport) -> String {
@@ -199,7 +204,6 @@ struct Sentences {
     }
 
     private func execute(_ report: StepReport) -> String {
-        let detail = report.text.isEmpty ? "" : " (\(report.text))"
-        return "exec \(process.arguments.first ?? ""): \(report.code.word)\(detail)"
+        "exec \(process.arguments.first ?? ""): \(report.code.word)"
     }
 }

@@ -19,11 +19,16 @@ extension Runtime {
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
         }
         let notify = try NotifySocket.listen(in: directory)
-        let report = try StartGate.open(in: directory)
-        directory.removeFile(ContainerDirectory.gateName)
-        if let report {
-            throw try sentences(directory).failure(report).during("unable to start container process")
+        do throws(Failure) {
+            try StartGate.open(in: directory) { (report) throws(Failure) in
+                throw try sentences(directory).failure(report, of: record.pid)
+                    .during("unable to start container process")
+            }
+        } catch {
+            directory.removeFile(ContainerDirectory.gateName)
+            throw error
         }
+        directory.removeFile(ContainerDirectory.gateName)
         try runPoststart(record, directory)
         if let notify, let pidfd = try record.openInit() {
             directory.unlock()

@@ -51,8 +51,11 @@ enum StartGate {
     }
 
     /// Lets the container go on.
-    /// - Throws: the container's init is gone, or the report of why its program was not executed.
-    static func open(in directory: borrowing ContainerDirectory) throws(Failure) -> StepReport? {
+    /// - Parameter refused: told why the program was not executed, while the init still waits to end.
+    /// - Throws: the container's init is gone, or what `refused` makes of the report.
+    static func open(
+        in directory: borrowing ContainerDirectory, refused: (StepReport) throws(Failure) -> Void
+    ) throws(Failure) {
         let path = directory.socketPath(ContainerDirectory.gateName)
         let connection = try mapping({ () throws(Errno) in try connectSocket(to: path) }) { (code: Errno) in
             switch code {
@@ -65,7 +68,8 @@ enum StartGate {
             try writeAll([go], to: connection.rawValue)
             return try receiveAll(connection.rawValue)
         }
-        return StepReport(packet: message)
+        if let report = StepReport(packet: message) { try refused(report) }
+        _ = consume connection
     }
 
     private static func receiveAll(_ connection: Int32) throws(Errno) -> [UInt8] {

@@ -145,7 +145,14 @@ package struct ContainerDirectory: ~Copyable {
             let file = try OwnedDescriptor.open(
                 temporary, .writeOnly | .create | .truncate | .noFollow, mode: 0o600, at: number)
             try writeAll(bytes, to: file.rawValue)
-            try checked { clinux_renameat2(number, temporary, number, name, 0) }
+            let (noReplace, exchange): (UInt32, UInt32) = (1, 2)  // RENAME_NOREPLACE, RENAME_EXCHANGE
+            if clinux_renameat2(number, temporary, number, name, noReplace) == 0 { return }
+            // ext4 writes a file to the disk at once when it replaces another, but not when two change places.
+            if clinux_renameat2(number, temporary, number, name, exchange) == 0 {
+                unlinkat(number, temporary, 0)
+            } else {
+                try checked { clinux_renameat2(number, temporary, number, name, 0) }
+            }
         }
     }
 

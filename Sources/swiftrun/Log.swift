@@ -38,25 +38,37 @@ struct Log: Sendable {
 
     init() { level = .warning }
 
-    func write(_ level: Level, _ message: String) {
-        guard level <= self.level else { return }
-        // One call, so that records of commands side by side do not mix.
-        let line = format == .json ? json(level, message) : text(level, message)
-        write(line, to: descriptor ?? 2)
-    }
+    func write(_ level: Level, _ message: String) { write(level, message, nil, command: nil) }
 
     /// The error a command ends with; in the log, and for whoever looks at stderr.
-    func fail(_ message: String) {
-        write(.error, message)
+    /// - Parameters:
+    ///   - failure: what the sentence was made of, for programs that read the record.
+    ///   - command: the command that failed.
+    func fail(_ message: String, _ failure: Failure? = nil, command: String? = nil) {
+        write(.error, message, failure, command: command)
         if descriptor != nil { write(Array((message + "\n").utf8), to: 2) }
     }
 
-    private func json(_ level: Level, _ message: String) -> [UInt8] {
+    private func write(_ level: Level, _ message: String, _ failure: Failure?, command: String?) {
+        guard level <= self.level else { return }
+        // One call, so that records of commands side by side do not mix.
+        let line = format == .json ? json(level, message, failure, command) : text(level, message)
+        write(line, to: descriptor ?? 2)
+    }
+
+    // Engines read the first three properties; the others say the same in parts.
+    private func json(_ level: Level, _ message: String, _ failure: Failure?, _ command: String?) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             writer.field("level", level.name)
             writer.field("msg", message)
             writer.field("time", timestamp(fraction: false))
+            guard let failure else { return }
+            writer.field("code", "\(failure.code)")
+            writer.field("errno", failure.errnoName)
+            writer.field("operation", failure.operation)
+            writer.field("path", failure.path)
+            writer.field("phase", command)
         }
         return writer.bytes + [10]
     }

@@ -91,7 +91,8 @@ struct Swiftrun {
         } catch {
             switch error {
             case .failure(let failure):
-                return fail(log, prefix(command) + failure.message, command.failureStatus)
+                log.fail(prefix(command) + failure.message, failure, command: command.name)
+                return command.failureStatus
             case .usage(let usage):
                 if usage.showsHelp { printLine("Incorrect Usage.\n\n\(Help.text(command))") }
                 return fail(log, usage.message, command.failureStatus)

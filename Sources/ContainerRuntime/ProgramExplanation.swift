@@ -1,0 +1,103 @@
+// Why a program was not executed, where the kernel's word misleads: found out in the container while its process waits.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Looks at a program from outside, through the root directory of the process that failed to become it.
+struct ProgramExplanation {
+    let pid: Int32
+    let process: ProcessPlan
+
+    /// What is behind the error, for the end of its sentence; nil when nothing more is known.
+    func text(_ report: StepReport) -> String? {
+        guard report.step == .lookup || report.step == .execute else { return nil }
+        let named = report.text.isEmpty ? process.candidates.count == 1 ? process.candidates[0] : "" : report.text
+        guard !named.isEmpty else { return nil }
+        let path = named.hasPrefix("/") ? named : process.workingDirectory + "/" + named
+        do throws(Errno) {
+            let root = RootDirectory(try OwnedDescriptor.open("/proc/\(pid)/root", .path | .directory))
+            switch report.code {
+            case .permissionDenied: return try refusal(path, root)
+            case .noSuchFileOrDirectory: return try missingPart(path, root, depth: 0)
+            case Errno(rawValue: ENOEXEC): return try foreignFormat(path, root)
+            default: return nil
+            }
+        } catch {
+            return nil
+        }
+    }
+
+    private func refusal(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {
+        let file = try root.open(path)
+        let number = file.rawValue
+        let mode = try fileStatus(number).mode & 0o7777
+        let octal = "0" + String(mode, radix: 8)
+        if mode & 0o111 == 0 { return "it is no executable file: its mode is \(octal)" }
+        let withoutExecution: Int64 = 8  // ST_NOEXEC
+        if try filesystem(of: number).flags & withoutExecution != 0 {
+            return "it lies on a mount with the option noexec"
+        }
+        return "its mode is \(octal), and the process is user \(process.uid)"
+    }
+
+    // The file is there, and something that it needs is not; or a link leads nowhere.
+    private func missingPart(_ path: String, _ root: borrowing RootDirectory, depth: Int) throws(Errno) -> String? {
+        guard let format = try? format(path, root) else { return try danglingLink(path, root) }
+        let needed: String
+        switch format {
+        case .script(let interpreter):
+            if interpreter.hasSuffix("\r") {
+                return "the first line of \(path) ends with a carriage return, as files from Windows do, "
+                    + "which makes its interpreter \"\(interpreter.dropLast())\\r\""
+            }
+            needed = interpreter
+            if !exists(interpreter, root) { return "the interpreter \(interpreter) of \(path) is not in the container" }
+        case .binary(_, let loader?):
+            needed = loader
+            if !exists(loader, root) {
+                return "the loader \(loader) of \(path) is not in the container: it is linked to another C library"
+            }
+        default: return nil
+        }
+        return depth < 4 ? try missingPart(needed, root, depth: depth + 1) : nil
+    }
+
+    private func danglingLink(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {
+        let link = try root.open(path, .path | .noFollow)
+        var target = [UInt8](repeating: 0, count: 4096)
+        let number = link.rawValue
+        let length = try checked { readlinkat(number, "", &target, target.count) }
+        return "it is a link to \(String(decoding: target[..<length], as: UTF8.self)), which is not in the container"
+    }
+
+    private func foreignFormat(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {
+        switch try format(path, root) {
+        case .empty: return "the file is empty"
+        case .unknown: return "it is neither a binary nor a script that begins with \"#!\""
+        case .binary(let machine, _) where machine != ProgramFormat.ownMachine:
+            let own = ProgramFormat.name(ofMachine: ProgramFormat.ownMachine)
+            return "it is a binary for \(ProgramFormat.name(ofMachine: machine)), and this machine is \(own)"
+        default: return nil
+        }
+    }
+
+    private func format(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> ProgramFormat {
+        let file = try root.open(path, .readOnly | .nonBlocking)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let number = file.rawValue
+        let length = try checked { bytes.withUnsafeMutableBytes { pread(number, $0.baseAddress, $0.count, 0) } }
+        return ProgramFormat(Array(bytes[..<length]))
+    }
+
+    private func exists(_ path: String, _ root: borrowing RootDirectory) -> Bool {
+        do throws(Errno) {
+            _ = try root.open(path)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// What the first bytes of a file say about how it is executed. execve(2), elf(5).
+
+/// A program's file, as the kernel takes it.
+enum ProgramFormat: Equatable {
+    case empty
+    /// Begins with `#!` and the path of who reads it.
+    case script(interpreter: String)
+    /// An ELF file for a machine (`EM_*`), with the path of the loader it asks for, if it is linked dynamically.
+    case binary(machine: UInt16, loader: String?)
+    case unknown
+
+    /// - Parameter bytes: the beginning of the file; 4096 bytes hold what is asked of them.
+    init(_ bytes: [UInt8]) {
+        if bytes.isEmpty {
+            self = .empty
+        } else if bytes.starts(with: [0x23, 0x21]) {
+            self = .script(interpreter: Self.interpreter(bytes.dropFirst(2)))
+        } else if bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]), let machine = Self.number(bytes, 18, 2) {
+            self = .binary(machine: UInt16(machine), loader: Self.loader(bytes))
+        } else {
+            self = .unknown
+        }
+    }
+
+    // Up to the first blank; a carriage return is part of it, as it is for the kernel.
+    private static func interpreter(_ line: ArraySlice<UInt8>) -> String {
+        let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        let text = line.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }.drop(while: isBlank)
+        return String(decoding: text.prefix { !isBlank($0) }, as: UTF8.self)
+    }
+
+    // The program header PT_INTERP.
+    private static func loader(_ bytes: [UInt8]) -> String? {
+        let is64Bit = bytes.count > 4 && bytes[4] == 2
+        guard let table = number(bytes, is64Bit ? 32 : 28, is64Bit ? 8 : 4),
+            let size = number(bytes, is64Bit ? 54 : 42, 2), let count = number(bytes, is64Bit ? 56 : 44, 2),
+            table < bytes.count
+        else { return nil }
+        for index in 0..<Int(min(count, 64)) {
+            let header = Int(table) + index * Int(size)
+            guard number(bytes, header, 4) == 3,
+                let offset = number(bytes, header + (is64Bit ? 8 : 4), is64Bit ? 8 : 4), offset < bytes.count
+            else { continue }
+            return String(decoding: bytes[Int(offset)...].prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return nil
+    }
+
+    // Little-endian, or as the fifth byte says.
+    private static func number(_ bytes: [UInt8], _ offset: Int, _ size: Int) -> UInt64? {
+        guard offset >= 0, offset <= bytes.count - size else { return nil }
+        let digits = bytes[offset..<offset + size]
+        let isBigEndian = bytes[5] == 2
+        return (isBigEndian ? Array(digits) : digits.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The machine that a binary is for, by its usual name.
+    static func name(ofMachine machine: UInt16) -> String {
+        switch machine {
+        case 3: "x86"
+        case 8: "mips"
+        case 21: "ppc64"
+        case 22: "s390x"
+        case 40: "arm"
+        case 62: "x86-64"
+        case 183: "arm64"
+        case 243: "riscv64"
+        default: "machine \(machine)"
+        }
+    }
+
+    /// The machine this program runs on.
+    static var ownMachine: UInt16 {
+        #if arch(x86_64)
+        62
+        #elseif arch(arm64)
+        183
+        #else
+        0
+        #endif
+    }
+}

@@ -1,0 +1,75 @@
+// What the first bytes of a program say.
+
+import Testing
+
+@testable import ContainerRuntime
+
+struct ProgramFormatTests {
+    @Test(
+        "a script's interpreter is what the kernel takes for it",
+        arguments: [
+            ("#!/bin/sh\n", "/bin/sh"), ("#! /bin/sh\n", "/bin/sh"), ("#!\t/usr/bin/env python\nprint", "/usr/bin/env"),
+            ("#!/bin/sh\r\n", "/bin/sh\r"), ("#!/bin/sh", "/bin/sh"), ("#!\n", ""), ("#!", ""),
+        ])
+    func script(text: String, interpreter: String) {
+        #expect(ProgramFormat(Array(text.utf8)) == .script(interpreter: interpreter))
+    }
+
+    @Test("an empty file, and one that is neither binary nor script, are called so")
+    func others() {
+        #expect(ProgramFormat([]) == .empty)
+        #expect(ProgramFormat([0x23]) == .unknown)
+        #expect(ProgramFormat(Array("echo".utf8)) == .unknown)
+        #expect(ProgramFormat([0x7f, 0x45, 0x4c, 0x46]) == .unknown)
+    }
+
+    @Test("a binary's machine is read in the byte order that it names")
+    func machine() {
+        #expect(ProgramFormat(elf(machine: 183)) == .binary(machine: 183, loader: nil))
+        var big = elf(machine: 0)
+        big[5] = 2
+        big[19] = 22
+        #expect(ProgramFormat(big) == .binary(machine: 22, loader: nil))
+    }
+
+    @Test("the loader is found in the program headers")
+    func loader() {
+        #expect(ProgramFormat(elf(machine: 62, loader: "/lib/ld.so")) == .binary(machine: 62, loader: "/lib/ld.so"))
+    }
+
+    @Test("a binary cut short at any byte is read without harm")
+    func truncated() {
+        let whole = elf(machine: 62, loader: "/lib/ld.so")
+        for length in 20..<whole.count {
+            guard case .binary(62, _) = ProgramFormat(Array(whole[..<length])) else {
+                Issue.record("\(length) bytes are no binary")
+                return
+            }
+        }
+    }
+
+    @Test("offsets beyond the file, and beyond all numbers, lead nowhere")
+    func wildOffsets() {
+        var bytes = elf(machine: 62, loader: "/lib/ld.so")
+        for index in 32..<40 { bytes[index] = 0xff }
+        bytes[56] = 0xff
+        #expect(ProgramFormat(bytes) == .binary(machine: 62, loader: nil))
+        bytes = elf(machine: 62, loader: "/lib/ld.so")
+        for index in 72..<80 { bytes[index] = 0xff }
+        #expect(ProgramFormat(bytes) == .binary(machine: 62, loader: nil))
+    }
+
+    /// A 64-bit little-endian header with at most one program header.
+    private func elf(machine: UInt8, loader: String? = nil) -> [UInt8] {
+        var bytes: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 57)
+        bytes[18] = machine
+        bytes[32] = 64
+        bytes[54] = 56
+        guard let loader else { return bytes }
+        bytes[56] = 1
+        var header = [UInt8](repeating: 0, count: 56)
+        header[0] = 3
+        header[8] = 120
+        return bytes + header + Array(loader.utf8) + [0]
+    }
+}
