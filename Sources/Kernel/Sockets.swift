@@ -33,6 +33,15 @@ package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     return socket
 }
 
+/// A datagram socket that is connected to a path.
+package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
+    let socket = OwnedDescriptor(
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+    let number = socket.rawValue
+    try checked { clinux_connect_unix(number, path, path.utf8.count) }
+    return socket
+}
+
 /// A stream socket that listens at a path, which must not exist yet.
 package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(

@@ -44,6 +44,20 @@ struct Invocation {
         do throws(Failure) { return try body() } catch { throw .failure(error) }
     }
 
+    /// Calls the runtime for the container that the first argument names, or for all whose ids it matches (--regex).
+    /// - Throws: the first failure, after the others have had their turn.
+    func performOnTargets(_ body: (String) throws(Failure) -> Void) throws(CommandError) {
+        let target = try target()
+        guard options.has("regex") else { return try perform { () throws(Failure) in try body(target.id) } }
+        let expression = options.arguments[0]
+        let ids = try perform { () throws(Failure) in try runtime.identifiers(matching: expression) }
+        var first: Failure?
+        for id in ids {
+            do throws(Failure) { try body(id) } catch { first = first ?? error.during(id) }
+        }
+        if let first { throw .failure(first) }
+    }
+
     /// Reads options.
     func read<Value>(_ body: () throws(UsageError) -> Value) throws(CommandError) -> Value {
         do throws(UsageError) { return try body() } catch { throw .usage(error) }

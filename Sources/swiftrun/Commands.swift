@@ -11,6 +11,8 @@ extension Command {
     ]
 
     private static let containerArgument = "<container-id | bundle>"
+    private static let regex = Option.flag(
+        "regex", nil, "the argument is an extended regular expression; all containers whose ids match are meant")
 
     static let start = Command(
         name: "start", summary: "start the program of a created container", usage: containerArgument, options: [],
@@ -33,26 +35,24 @@ extension Command {
 
     static let delete = Command(
         name: "delete", summary: "delete a container", usage: containerArgument,
-        options: [.flag("force", "f", "kill the container if it still runs")], arguments: 1...1
+        options: [.flag("force", "f", "kill the container if it still runs"), regex], arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
-        try call.perform { () throws(Failure) in
-            try call.runtime.delete(id: target.id, force: call.options.has("force"))
+        try call.performOnTargets { (id) throws(Failure) in
+            try call.runtime.delete(id: id, force: call.options.has("force"))
         }
         return 0
     }
 
     static let kill = Command(
         name: "kill", summary: "send a signal to a container's init (default SIGTERM)",
-        usage: containerArgument + " [signal]", options: [.hidden("all", "a")], arguments: 1...2
+        usage: containerArgument + " [signal]", options: [.hidden("all", "a"), regex], arguments: 1...2
     ) { call throws(CommandError) in
-        let target = try call.target()
         let name = call.options.arguments.count > 1 ? call.options.arguments[1] : "SIGTERM"
         guard let signal = Signal(name) else {
             throw .failure(Failure(.invalid, "unknown signal \"\(name)\""))
         }
-        try call.perform { () throws(Failure) in
-            try call.runtime.kill(id: target.id, signal, all: call.options.has("all"))
+        try call.performOnTargets { (id) throws(Failure) in
+            try call.runtime.kill(id: id, signal, all: call.options.has("all"))
         }
         return 0
     }

@@ -17,11 +17,19 @@ struct Log: Sendable {
             case .debug: "debug"
             }
         }
+        /// As syslog(3) counts.
+        var priority: Int {
+            switch self {
+            case .error: 3
+            case .warning: 4
+            case .info: 6
+            case .debug: 7
+            }
+        }
         static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
-    /// nil: stderr.
-    var descriptor: Int32?
+    var sink = LogSink.standardError
     var format = Format.text
     /// The least important level that is written.
     var level: Level
@@ -30,10 +38,7 @@ struct Log: Sendable {
     init(path: String?, format: Format, level: Level?) throws(Failure) {
         self.format = format
         self.level = level ?? (path == nil ? .warning : .error)
-        guard let path else { return }
-        let number = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | 0o2000000, 0o644)
-        guard number >= 0 else { throw Failure(.other, "open --log \(path): \(String(cString: strerror(errno)))") }
-        descriptor = number
+        if let path { sink = try LogSink(path) }
     }
 
     init() { level = .warning }
@@ -46,14 +51,13 @@ struct Log: Sendable {
     ///   - command: the command that failed.
     func fail(_ message: String, _ failure: Failure? = nil, command: String? = nil) {
         write(.error, message, failure, command: command)
-        if descriptor != nil { write(Array((message + "\n").utf8), to: 2) }
+        if !sink.isStandardError { LogSink.write(Array((message + "\n").utf8), to: 2) }
     }
 
     private func write(_ level: Level, _ message: String, _ failure: Failure?, command: String?) {
         guard level <= self.level else { return }
-        // One call, so that records of commands side by side do not mix.
         let line = format == .json ? json(level, message, failure, command) : text(level, message)
-        write(line, to: descriptor ?? 2)
+        sink.write(line, message: message, priority: level.priority)
     }
 
     // Engines read the first three properties; the others say the same in parts.
@@ -77,10 +81,6 @@ struct Log: Sendable {
         // Quoted as JSON quotes: what logfmt readers expect too.
         let quoted = String(decoding: message.json(), as: UTF8.self)
         return Array("time=\"\(timestamp(fraction: false))\" level=\(level.name) msg=\(quoted)\n".utf8)
-    }
-
-    private func write(_ bytes: [UInt8], to number: Int32) {
-        _ = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
     }
 }
 

@@ -12,7 +12,8 @@ struct Swiftrun {
     static let globalOptions: [Option] = [
         .value(
             "root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
-        .value("log", nil, "FILE", "write messages to a file in place of stderr"),
+        .value(
+            "log", nil, "FILE", "write messages to a file in place of stderr, or to journald:NAME or syslog:NAME"),
         .value("log-format", nil, "FORMAT", "text or json (default text)"),
         .value("log-level", nil, "LEVEL", "error, warning, info or debug"),
         .flag("debug", nil, "write debug messages"),
