@@ -112,6 +112,14 @@ let package = Package(
             linkerSettings: selfContained
         ),
 
+        // Kills a program at a system call of one's choice, or makes the call fail; for the tests of crash safety.
+        .executableTarget(
+            name: "fault-injector",
+            dependencies: ["Kernel", "CLinux", "CSeccomp", system],
+            swiftSettings: strict,
+            linkerSettings: selfContained
+        ),
+
         // Times runtimes side by side; see scripts/bench. The floor beside it is C, and built there.
         .executableTarget(
             name: "runtime-bench",

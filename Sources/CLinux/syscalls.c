@@ -157,6 +157,9 @@ int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
 int clinux_personality(unsigned long persona) { return (int)syscall(SYS_personality, persona); }
 int clinux_getpid(void) { return (int)syscall(SYS_getpid); }
 int clinux_kill(pid_t pid, int signal) { return kill(pid, signal); }
+long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data) {
+    return syscall(SYS_ptrace, request, pid, address, data);
+}
 int clinux_set_signal_default(int signal) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     return sigaction(signal, &action, NULL);

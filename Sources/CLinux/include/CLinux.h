@@ -95,6 +95,8 @@ int clinux_personality(unsigned long persona);
 int clinux_getpid(void);
 int clinux_kill(pid_t pid, int signal);
 int clinux_set_signal_default(int signal);
+// ptrace(2) as the kernel has it: results come back through data
+long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data);
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old);
 // GNU's additions to posix_spawn(3); like all of that family they return the error
 int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
