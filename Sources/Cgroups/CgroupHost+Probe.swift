@@ -30,30 +30,40 @@ extension CgroupHost {
 
     private static func probeMounts() throws(CgroupFailure) -> CgroupHost {
         let root = "/sys/fs/cgroup"
-        if isUnified(root) {
+        if try isUnified(root) {
             return CgroupHost(hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: root)])
         }
         // One listing spares the questions for what is not there.
-        let present = entries(of: root)
+        let present = try entries(of: root)
         var mounts: [CgroupMount] = []
         for controller in legacyControllers {
             guard let entry = present.first(where: { $0.name == controller }) else { continue }
             let path = "\(root)/\(controller)"
-            guard fileSystemType(path) == legacyMagic else { continue }
+            guard try fileSystemType(path) == legacyMagic else { continue }
             add(controller, at: entry.isDirectory ? path : resolved(path, in: root), to: &mounts)
         }
         if mounts.isEmpty { mounts = try mountsFromTable() }
         let unified = "\(root)/unified"
-        guard present.contains(where: { $0.name == "unified" }), isUnified(unified) else {
+        guard present.contains(where: { $0.name == "unified" }), try isUnified(unified) else {
             return CgroupHost(hierarchy: .legacy, mounts: mounts)
         }
         mounts.append(CgroupMount(controllers: ["unified"], path: unified))
         return CgroupHost(hierarchy: .hybrid, mounts: mounts)
     }
 
-    private static func entries(of path: String) -> [DirectoryEntry] {
-        guard let directory = try? OwnedDescriptor.open(path, .directory) else { return [] }
-        return (try? directoryEntries(directory.rawValue)) ?? []
+    private static func entries(of path: String) throws(CgroupFailure) -> [DirectoryEntry] {
+        do throws(Errno) {
+            let directory = try OwnedDescriptor.open(path, .directory)
+            return try directoryEntries(directory.rawValue)
+        } catch {
+            if isAbsence(error) { return [] }
+            throw CgroupFailure("read directory \(path)", error)
+        }
+    }
+
+    // Whatever else goes wrong must not pass for a host without the controller: its limits and rules would be left out.
+    private static func isAbsence(_ code: Errno) -> Bool {
+        [.noSuchFileOrDirectory, .notDirectory, .permissionDenied].contains(code)
     }
 
     /// Controllers mounted together share a hierarchy, and so a directory.
@@ -68,12 +78,20 @@ extension CgroupHost {
     private static let legacyMagic: Int64 = 0x27e0eb  // CGROUP_SUPER_MAGIC
     private static let unifiedMagic: Int64 = 0x6367_7270  // CGROUP2_SUPER_MAGIC
 
-    private static func isUnified(_ path: String) -> Bool { fileSystemType(path) == unifiedMagic }
+    private static func isUnified(_ path: String) throws(CgroupFailure) -> Bool {
+        try fileSystemType(path) == unifiedMagic
+    }
 
-    private static func fileSystemType(_ path: String) -> Int64? {
+    private static func fileSystemType(_ path: String) throws(CgroupFailure) -> Int64? {
         var type: Int64 = 0
         var flags: Int64 = 0
-        return clinux_statfs(path, &type, &flags) == 0 ? type : nil
+        do throws(Errno) {
+            try checked { clinux_statfs(path, &type, &flags) }
+            return type
+        } catch {
+            if isAbsence(error) { return nil }
+            throw CgroupFailure("look at \(path)", error)
+        }
     }
 
     /// Where `cpu` is a link to `cpu,cpuacct`, the latter.

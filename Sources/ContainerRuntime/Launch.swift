@@ -61,8 +61,10 @@ extension Runtime {
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
             plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
+        let pidfd: Int32
         do throws(Failure) {
             if plan.namespaces.needsIntermediate { try parent.awaitInit() }
+            pidfd = try parent.duplicatePidfd().relinquish()
             if let control { try control.admit(parent.child.pid) }
             try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
         } catch {
@@ -73,8 +75,8 @@ extension Runtime {
         }
         undo.keep()
         return CreatedContainer(
-            directory: directory, record: record, pidfd: try parent.duplicatePidfd(), terminal: parent.takeTerminal(),
-            notify: notify)
+            directory: directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
+            terminal: parent.takeTerminal(), notify: notify)
     }
 
     private func finish(

@@ -63,7 +63,13 @@ struct Parent: ~Copyable {
     }
 
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
-        try during("hear from the container's init") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+        do throws(Errno) {
+            return try receiveMessage(socket.rawValue)
+        } catch {
+            // It ended before it had read our last answer.
+            if error == .connectionReset { throw try silence() }
+            throw Failure("hear from the container's init", error)
+        }
     }
 
     // One message, and its answer.
@@ -97,9 +103,7 @@ struct Parent: ~Copyable {
     ///
     /// Until then our end is its end.
     borrowing func waitForIndependence() throws(Failure) {
-        let message = try during("hear from the container's init") { () throws(Errno) in
-            try receiveMessage(socket.rawValue)
-        }
+        let message = try hear()
         if let report = StepReport(packet: message.bytes) { throw sentences.failure(report, of: child.pid) }
     }
 

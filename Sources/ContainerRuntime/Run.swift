@@ -34,9 +34,17 @@ extension Runtime {
         try afterStart(record, made.directory)
         // The container is anybody's to pause, update or delete while its program runs.
         made.directory.unlock()
-        let end = try Foreground(
-            pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(), notify: made.notify
-        ).wait()
+        let end: ProcessEnd
+        do throws(Failure) {
+            end = try Foreground(
+                pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(),
+                notify: made.notify
+            ).wait()
+        } catch {
+            // Whoever called waits for a container that nobody would look after any more.
+            do throws(Failure) { try destroy(record, made.directory) } catch { note(.warning, error.message) }
+            throw error
+        }
         if !options.keeps { try deleteEnded(record, made.directory) }
         return end.shellStatus
     }

@@ -26,6 +26,8 @@ struct Swiftrun {
     ]
 
     static func main() {
+        // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
+        guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         let words = Array(CommandLine.arguments.dropFirst())
         exit(run(words))
     }
