@@ -112,8 +112,15 @@ extension Cgroup {
 }
 
 /// How much memory a cgroup may use and does, in bytes; nil where the kernel does not tell, or for no limit.
-package struct MemoryUse: Equatable, Sendable {
+package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
     package var limit: UInt64?
     package var current: UInt64?
     package var peak: UInt64?
+
+    /// What is known, for an error: `limit 8192 bytes, at most 8192 were used`.
+    package var description: String {
+        let limit = limit.map { "limit \($0) bytes" }
+        let used = (peak ?? current).map { "at most \($0) were used" }
+        return [limit, used].compactMap(\.self).joined(separator: ", ")
+    }
 }

@@ -170,11 +170,19 @@ struct ProcessSteps {
         guard plan.needsHome else { return }
         var home = "/"
         do throws(Errno) {
-            home = homeDirectory(of: plan.uid, passwd: try readFile("/etc/passwd")) ?? "/"
+            home = homeDirectory(of: plan.uid, passwd: try readUsers()) ?? "/"
         } catch {
             // An image without users has no homes.
         }
         image.append("HOME=" + home)
+    }
+
+    // The image's: it may be a pipe that nobody writes to, or a device that never ends.
+    private func readUsers() throws(Errno) -> [UInt8] {
+        let file = try OwnedDescriptor.open("/etc/passwd", [.readOnly, .nonBlocking])
+        let number = file.rawValue
+        guard try fileStatus(number).isRegular else { throw .invalidArgument }
+        return try readAll(number, limit: 1 << 20)
     }
 
     /// The path of the program, as the user may execute it.
