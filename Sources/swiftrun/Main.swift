@@ -105,7 +105,10 @@ struct Swiftrun {
 
     private static func parse(_ command: Command, _ words: [String]) throws(CommandError) -> ParsedOptions {
         do throws(UsageError) {
-            return try ParsedOptions(words, command.options + [.flag("help", "h", "show help")])
+            // What a command hands on to another program has options of its own.
+            return try ParsedOptions(
+                words, command.options + [.flag("help", "h", "show help")],
+                stopsAtArgument: command.arguments.upperBound == .max)
         } catch {
             throw .usage(error)
         }

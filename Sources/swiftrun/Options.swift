@@ -36,13 +36,13 @@ struct ParsedOptions {
     private var values: [(name: String, value: String)] = []
     private(set) var arguments: [String] = []
 
-    /// Reads options up to the first argument that is none.
+    /// Reads options: up to the first argument, where what follows has options of its own, else wherever they stand.
     /// - Parameter words: what follows the program's or the command's name.
-    init(_ words: [String], _ table: [Option]) throws(UsageError) {
+    init(_ words: [String], _ table: [Option], stopsAtArgument: Bool = true) throws(UsageError) {
         // The first word is what getopt takes for the program's name.
         let vector = CStringVector(["swiftrun"] + words)
         var names: [clinux_option] = []
-        var letters = "+:"
+        var letters = stopsAtArgument ? "+:" : ":"
         let strings = CStringVector(
             table.flatMap { option in [option.name] + (option.short.map { [String($0)] } ?? []) })
         var position = 0
@@ -64,13 +64,13 @@ struct ParsedOptions {
         while true {
             let code = clinux_getopt_long_only(vector.count, vector.pointers, letters, names, nil)
             if code == -1 { break }
-            try take(code, table, words)
+            // Where options may stand anywhere, getopt moves the words about.
+            try take(code, table, vector.text(at: clinux_getopt_optind() - 1))
         }
-        arguments = Array(words.dropFirst(Int(clinux_getopt_optind()) - 1))
+        arguments = (clinux_getopt_optind()..<vector.count).map { vector.text(at: $0) }
     }
 
-    private mutating func take(_ code: Int32, _ table: [Option], _ words: [String]) throws(UsageError) {
-        let word = words[max(0, min(words.count - 1, Int(clinux_getopt_optind()) - 2))]
+    private mutating func take(_ code: Int32, _ table: [Option], _ word: String) throws(UsageError) {
         let option: Option?
         switch code {
         case 63: throw UsageError(message: "flag provided but not defined: \(spelled(word))")  // "?"
@@ -128,5 +128,6 @@ final class CStringVector {
         pointers.deallocate()
     }
 
+    func text(at index: Int32) -> String { pointers[Int(index)].map { String(cString: $0) } ?? "" }
     subscript(_ index: Int) -> UnsafePointer<CChar>? { pointers[index].map { UnsafePointer($0) } }
 }
