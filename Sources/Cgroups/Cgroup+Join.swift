@@ -125,7 +125,9 @@ enum SubCgroup {
 
     private static func extend(_ directory: inout CgroupDirectory, by path: String) throws(CgroupFailure) {
         guard !path.split(separator: "/").contains("..") else {
-            throw CgroupFailure(.invalid, "--cgroup: \"\(path)\" is not below the container's cgroup")
+            throw CgroupFailure(
+                .invalid, "--cgroup: bad sub cgroup path \"\(path)\": it is not below the container's cgroup"
+            )
         }
         let below = CgroupPath.cleaned(path)
         if below != "/" { directory.path += below }

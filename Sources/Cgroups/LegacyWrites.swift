@@ -7,7 +7,8 @@ extension LimitWrites {
     mutating func addLegacy(_ resources: LinuxResources, _ current: CurrentLimits?) throws(CgroupFailure) {
         if let key = resources.unified.keys.min() {
             throw CgroupFailure(
-                .invalid, "linux.resources.unified[\"\(key)\"]: cannot be used on a host with cgroup v1")
+                .invalid,
+                "linux.resources.unified[\"\(key)\"]: invalid configuration: cannot be used on a host with cgroup v1")
         }
         if let cpu = resources.cpu { addLegacy(cpu) }
         if let memory = resources.memory { try addLegacy(memory, current) }

@@ -27,7 +27,9 @@ extension LimitWrites {
         let limit = memory.limit ?? 0
         if memory.checkBeforeUpdate == true, limit > 0, let inUse = current?.memoryInUse, inUse > limit {
             throw CgroupFailure(
-                .refused, "\(key).limit: \(limit) is below the \(inUse) bytes in use, and checkBeforeUpdate is set")
+                .refused,
+                "\(key).limit: rejecting memory limit \(limit): \(inUse) bytes are in use, and checkBeforeUpdate is set"
+            )
         }
         if let swap = try SwapArithmetic.swapMax(memory, current: current) {
             add(

@@ -102,7 +102,7 @@ struct Row: Sendable, CustomTestStringConvertible {
     @Test(arguments: [
         (
             LinuxResources(unified: ["memory.high": "1"]),
-            "linux.resources.unified[\"memory.high\"]: cannot be used on a host with cgroup v1"
+            "linux.resources.unified[\"memory.high\"]: invalid configuration: cannot be used on a host with cgroup v1"
         ),
         (
             LinuxResources(memory: LinuxMemory(swappiness: 101)),
@@ -212,7 +212,8 @@ struct Row: Sendable, CustomTestStringConvertible {
             refusal
                 == CgroupFailure(
                     .refused,
-                    "linux.resources.memory.limit: 100 is below the 101 bytes in use, and checkBeforeUpdate is set"))
+                    "linux.resources.memory.limit: rejecting memory limit 100: 101 bytes are in use, and checkBeforeUpdate is set"
+                ))
     }
 
     @Test(arguments: ["memory", "../memory.max", "memory/x.max", ".max", "memory."])
