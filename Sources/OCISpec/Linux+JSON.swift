@@ -94,7 +94,8 @@ extension LinuxIntelRdt: JSONDecodable, JSONEncodable {
 
 extension LinuxMemoryPolicy: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
-        mode = try cursor.required("mode")
+        // Judged, with the rest of the policy, where the modes are known.
+        mode = try cursor.optional("mode") ?? ""
         nodes = try cursor.optional("nodes") ?? ""
         flags = try cursor.optional("flags") ?? []
     }

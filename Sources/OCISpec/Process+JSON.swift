@@ -135,7 +135,8 @@ extension Scheduler: JSONDecodable, JSONEncodable {
 extension LinuxIOPriority: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         `class` = try cursor.required("class")
-        priority = try cursor.required("priority")
+        // What the schema does not ask for, and the idle class has no use for.
+        priority = try cursor.optional("priority") ?? 0
     }
 
     package func write(to writer: inout JSONWriter) {

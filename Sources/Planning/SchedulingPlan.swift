@@ -70,10 +70,6 @@ extension SchedulingPlan {
             throw InvalidSpec(
                 keyPath: "process.scheduler.nice", problem: "must be from -20 to 19, found \(scheduler.nice)")
         }
-        if scheduler.nice != 0, policy.1 != 0, policy.1 != 3 {
-            throw InvalidSpec(
-                keyPath: "process.scheduler.nice", problem: "has a meaning only for SCHED_OTHER and SCHED_BATCH")
-        }
         if scheduler.priority != 0, policy.1 != 1, policy.1 != 2 {
             throw InvalidSpec(
                 keyPath: "process.scheduler.priority", problem: "has a meaning only for SCHED_FIFO and SCHED_RR")
@@ -150,26 +146,39 @@ extension SchedulingPlan {
 
     private static func memoryPolicy(_ policy: LinuxMemoryPolicy) throws(InvalidSpec) -> MemoryPolicy {
         guard let mode = memoryModes.first(where: { $0.0 == policy.mode }) else {
-            throw InvalidSpec(keyPath: "linux.memoryPolicy.mode", problem: "unknown mode \"\(policy.mode)\"")
+            throw InvalidSpec(
+                keyPath: "linux.memoryPolicy.mode", problem: "invalid memory policy mode \"\(policy.mode)\"")
         }
         var value = mode.1
         for (index, name) in policy.flags.enumerated() {
             guard let flag = memoryFlags.first(where: { $0.0 == name }) else {
-                throw InvalidSpec(keyPath: "linux.memoryPolicy.flags[\(index)]", problem: "unknown flag \"\(name)\"")
+                throw InvalidSpec(
+                    keyPath: "linux.memoryPolicy.flags[\(index)]", problem: "invalid memory policy flag \"\(name)\"")
             }
             value |= flag.1
         }
-        let nodes = try numberList(policy.nodes, "linux.memoryPolicy.nodes", below: 1024)
+        let nodes = try memoryNodes(policy.nodes)
         try memoryFlags(value, mode: mode.0, hasNodes: !nodes.isEmpty)
         if nodes.isEmpty, mode.1 != 0, mode.1 != 4, mode.1 != 1 {
             throw InvalidSpec(keyPath: "linux.memoryPolicy.nodes", problem: "\(mode.0) needs at least one node")
         }
         if !nodes.isEmpty, mode.1 == 0 || mode.1 == 4 {
-            throw InvalidSpec(keyPath: "linux.memoryPolicy.nodes", problem: "\(mode.0) takes no nodes")
+            throw InvalidSpec(
+                keyPath: "linux.memoryPolicy.nodes",
+                problem: "\(mode.0): mode requires 0 nodes but got \(nodes.count)"
+            )
         }
         var words = [UInt64](repeating: 0, count: ((nodes.max() ?? -1) + 64) / 64)
         for node in nodes { words[node / 64] |= 1 << UInt64(node % 64) }
         return MemoryPolicy(mode: value, nodes: words)
+    }
+
+    private static func memoryNodes(_ text: String) throws(InvalidSpec) -> [Int] {
+        do throws(InvalidSpec) {
+            return try numberList(text, "linux.memoryPolicy.nodes", below: 1024)
+        } catch {
+            throw InvalidSpec(keyPath: error.keyPath, problem: "invalid memory policy node: \(error.problem)")
+        }
     }
 
     // set_mempolicy(2): both say how nodes are to be understood, and exclude each other.

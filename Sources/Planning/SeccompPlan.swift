@@ -143,7 +143,8 @@ extension SeccompPlan {
         let action = try Self.action(rule.action, rule.errnoRet, "\(key).action", "\(key).errnoRet")
         // With these a runtime passes the listener on: nobody could answer the notification yet.
         if action == Self.notify, let name = rule.names.first(where: { $0 == "write" || $0 == "sendmsg" }) {
-            throw InvalidSpec(keyPath: "\(key).action", problem: "SCMP_ACT_NOTIFY cannot be used for \(name)")
+            throw InvalidSpec(
+                keyPath: "\(key).action", problem: "SCMP_ACT_NOTIFY cannot be used for the \(name) syscall")
         }
         var comparisons: [Comparison] = []
         for (index, argument) in rule.args.enumerated() {
