@@ -12,14 +12,16 @@ struct HookRunner {
     let hooks: [Hook]
     /// What every hook reads on its stdin.
     let state: [UInt8]
+    /// Of hooks that have none of their own: the runtime's, but inside the container the container's.
+    var environment: [String]?
 
     /// - Throws: which hook failed, how it ended, and what it printed.
     func run() throws(Failure) {
         for (index, hook) in hooks.enumerated() {
             do throws(Failure) {
-                try HookProcess(hook: hook, state: state).run()
+                try HookProcess(hook: hook, state: state, environment: environment).run()
             } catch {
-                throw error.during("error running \(kind) hook #\(index) (\(hook.path))")
+                throw error.during(hook.path).during("error running \(kind) hook #\(index)")
             }
         }
     }
@@ -31,6 +33,17 @@ func runProgram(_ path: String, _ arguments: [String], seconds: Int) throws(Fail
     try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: []).run()
 }
 
+/// What a program of the host's prints.
+/// - Throws: how it ended, if not well, and what it printed.
+func programOutput(_ path: String, _ arguments: [String]) throws(Failure) -> String {
+    do throws(Failure) {
+        let process = HookProcess(hook: Hook(path: path, args: arguments), state: [])
+        return String(decoding: try process.run(), as: UTF8.self)
+    } catch {
+        throw error.during(path)
+    }
+}
+
 /// One hook, from its start to its end.
 ///
 /// Its streams are files in memory: a hook that reads nothing, prints much, or leaves a daemon behind that holds them
@@ -38,10 +51,13 @@ func runProgram(_ path: String, _ arguments: [String], seconds: Int) throws(Fail
 private struct HookProcess {
     let hook: Hook
     let state: [UInt8]
+    var environment: [String]?
 
     private static let mostOutput = 4096
 
-    func run() throws(Failure) {
+    /// - Returns: what it printed on its stdout.
+    @discardableResult
+    func run() throws(Failure) -> [UInt8] {
         let input = try memoryFile()
         try during("write the state") { () throws(Errno) in
             try writeAll(state, to: input.rawValue)
@@ -50,7 +66,8 @@ private struct HookProcess {
         let output = try memoryFile()
         let errors = try memoryFile()
         let image = ExecImage(
-            arguments: hook.args.isEmpty ? [hook.path] : hook.args, environment: hook.env ?? currentEnvironment())
+            arguments: hook.args.isEmpty ? [hook.path] : hook.args,
+            environment: hook.env ?? environment ?? currentEnvironment())
         guard let child = try during("clone", { () throws(Errno) in try cloneProcess(namespaces: []) }) else {
             become(image, [input.rawValue, output.rawValue, errors.rawValue])
         }
@@ -64,9 +81,11 @@ private struct HookProcess {
             throw Failure(.other, "timed out after \(hook.timeout ?? 0) s and was killed, \(printed)")
         }
         switch end {
-        case .exited(0): return
+        case .exited(0): return try during("read its output") { () throws(Errno) in try rewound(output) }
         case .exited(let status): throw Failure(.other, "exit status \(status), \(printed)")
-        case .signalled(let signal): throw Failure(.other, "\(Signal(rawValue: signal).name), \(printed)")
+        case .signalled(let signal):
+            let word = strsignal(signal).map { String(cString: $0).lowercased() } ?? "unknown signal"
+            throw Failure(.other, "\(Signal(rawValue: signal).name) (\(word)), \(printed)")
         }
     }
 
@@ -80,10 +99,14 @@ private struct HookProcess {
         }
     }
 
-    private func text(of file: borrowing OwnedDescriptor) -> String {
+    private func rewound(_ file: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] {
         lseek(file.rawValue, 0, SEEK_SET)
+        return try readAll(file.rawValue)
+    }
+
+    private func text(of file: borrowing OwnedDescriptor) -> String {
         var bytes: [UInt8] = []
-        do throws(Errno) { bytes = try readAll(file.rawValue) } catch { return "?" }
+        do throws(Errno) { bytes = try rewound(file) } catch { return "?" }
         var text = String(decoding: bytes.prefix(Self.mostOutput), as: UTF8.self)
         while text.last?.isNewline == true { text.removeLast() }
         return "\"" + text + "\""

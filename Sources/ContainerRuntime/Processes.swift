@@ -25,9 +25,6 @@ extension Runtime {
     package func processes(id: String) throws(Failure) -> [Int32] {
         let directory = try store.open(id: id)
         let record = try directory.record()
-        guard try directory.status(of: record) != .stopped else {
-            throw Failure(.wrongState, "container not running")
-        }
         return try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).processes() }
     }
 
@@ -36,6 +33,24 @@ extension Runtime {
         let bootTime = Self.bootTime()
         let ticks = max(1, sysconf(Int32(_SC_CLK_TCK)))
         return pids.sorted().compactMap { row($0, bootTime: bootTime, ticks: ticks) }
+    }
+
+    /// What the host's ps, called with options, shows of processes: its header, and their lines.
+    package func processTable(_ pids: [Int32], options: [String]) throws(Failure) -> [String] {
+        guard let path = findInPath("ps") else {
+            throw Failure(.other, "ps not found in $PATH; without options of its own the table needs none")
+        }
+        let text = try programOutput(path, ["ps"] + options)
+        let lines = text.split(separator: "\n").map(String.init)
+        guard let header = lines.first,
+            let column = header.split(separator: " ").firstIndex(where: { $0 == "PID" })
+        else { throw Failure(.other, "ps \(options.joined(separator: " ")): its output has no column PID") }
+        let known = Set(pids)
+        return [header]
+            + lines.dropFirst().filter { line in
+                let fields = line.split(separator: " ")
+                return column < fields.count && Int32(fields[column]).map(known.contains) ?? false
+            }
     }
 
     private static func bootTime() -> Int {

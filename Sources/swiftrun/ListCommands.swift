@@ -60,8 +60,14 @@ extension Command {
             throw .failure(Failure(.invalid, "invalid format option: \(format)"))
         }
         let pids = try call.perform { () throws(Failure) in try call.runtime.processes(id: target.id) }
+        let options = Array(call.options.arguments.dropFirst())
         if format == "json" {
             printBytes(pids.json() + [10])
+        } else if !options.isEmpty {
+            let lines = try call.perform { () throws(Failure) in
+                try call.runtime.processTable(pids, options: options)
+            }
+            for line in lines { printLine(line) }
         } else {
             ProcessTable(rows: call.runtime.processTable(pids)).print()
         }

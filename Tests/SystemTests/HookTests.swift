@@ -58,7 +58,7 @@ struct HookTests {
             #expect(outcome.status == 1)
             #expect(
                 outcome.errors.contains(
-                    "error running \(kind) hook #0 (/bin/sh): exit status 3, stdout: \\\"out\\\", stderr: \\\"err\\\""))
+                    "error running \(kind) hook #0: /bin/sh: exit status 3, stdout: \\\"out\\\", stderr: \\\"err\\\""))
             #expect(try await sandbox.call("state", sandbox.id).status == 1)
         }
     }
