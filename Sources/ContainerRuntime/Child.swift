@@ -112,6 +112,7 @@ struct Child {
     }
 
     private func openRoot() throws(StepReport) -> RootDirectory {
+        if plan.mountsOnHost { return try RootSteps(plan: plan).openOnHost() }
         guard plan.namespaces.has(.mount) else {
             return try call(.rootfs) { () throws(Errno) in
                 RootDirectory(try OwnedDescriptor.open(plan.root.path, .path | .directory))
@@ -166,14 +167,19 @@ struct Child {
 
     private func prepare(_ root: borrowing RootDirectory) throws(StepReport) {
         let steps = RootSteps(plan: plan)
-        guard plan.namespaces.has(.mount) else {
+        guard plan.namespaces.has(.mount) || plan.mountsOnHost else {
             if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
             return try steps.enter(root)
         }
         try MountSteps(plan: plan, channel: channel).run(in: root)
         try DeviceSteps(plan: plan.devices).run(in: root)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
-        try runHooks("createContainer", plan.hooks.createContainer, status: "creating")
+        if !plan.hooks.createContainer.isEmpty {
+            let number = root.descriptor.rawValue
+            // The mounts they make are named by what is to be the root: hooks of engines count on starting there.
+            try call(.rootfs) { () throws(Errno) in try checked { fchdir(number) } }
+            try runHooks("createContainer", plan.hooks.createContainer, status: "creating")
+        }
         try steps.enter(root)
         try call(.workingDirectory) { () throws(Errno) in
             _ = try root.openOrMake(plan.process.workingDirectory, .directory)
@@ -266,17 +272,21 @@ struct Child {
 
     private func start(_ program: String) throws(StepReport) -> Never {
         try process.execute(program) { () throws(StepReport) in
-            try runHooks("startContainer", plan.hooks.startContainer, status: "created")
+            guard !plan.hooks.startContainer.isEmpty else { return }
+            try runHooks(
+                "startContainer", plan.hooks.startContainer, status: "created", environment: launch.image.entries)
         }
     }
 
-    private func runHooks(_ kind: String, _ hooks: [Hook], status: String) throws(StepReport) {
+    private func runHooks(
+        _ kind: String, _ hooks: [Hook], status: String, environment: [String]? = nil
+    ) throws(StepReport) {
         guard !hooks.isEmpty else { return }
         let state = ContainerState(
             ociVersion: plan.ociVersion, id: plan.id, pid: clinux_getpid(), status: status, bundle: plan.bundle,
             rootfs: plan.root.path, annotations: plan.annotations)
         do throws(Failure) {
-            try HookRunner(kind: kind, hooks: hooks, state: state.json()).run()
+            try HookRunner(kind: kind, hooks: hooks, state: state.json(), environment: environment).run()
         } catch {
             throw StepReport(step: .hook, code: .canceled, text: error.message)
         }

@@ -23,6 +23,8 @@ package struct ContainerRecord: Equatable, Sendable {
     package var namespaces: UInt64
     /// Groups of resctrl that go with the container, innermost first.
     package var resourceGroups: [String] = []
+    /// The number of the mount that the rootfs lay on before the container's own was put over it among the host's.
+    package var mountBelowRoot: Int?
     package var hasSeccomp = false
     /// Whether a process that exec adds inherits something that only the config says.
     package var execNeedsConfig = false
@@ -64,6 +66,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
         resourceGroups = try cursor.optional("resourceGroups") ?? []
+        mountBelowRoot = try cursor.optional("mountBelowRoot")
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
@@ -84,6 +87,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("cgroup", StoredLocation(location: cgroup))
             writer.field("namespaces", namespaces)
             if !resourceGroups.isEmpty { writer.field("resourceGroups", resourceGroups) }
+            writer.field("mountBelowRoot", mountBelowRoot)
             writer.flag("hasSeccomp", hasSeccomp)
             writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)

@@ -50,8 +50,19 @@ extension Runtime {
         if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
         try cgroup { () throws(CgroupFailure) in try group.remove() }
         removeResourceGroups(record.resourceGroups)
+        detachRoot(record)
         try directory.remove()
         runPoststop(hooks, record)
+    }
+
+    /// Takes away what a container without a mount namespace has over its rootfs: that alone, and only if it is there.
+    func detachRoot(_ record: ContainerRecord) {
+        guard let below = record.mountBelowRoot else { return }
+        do throws(Errno) {
+            if try mountNumber(at: record.rootfs) != below { try detachMount(record.rootfs) }
+        } catch {
+            if error != .noSuchFileOrDirectory { note(.warning, "unmount \(record.rootfs): \(error.word)") }
+        }
     }
 
     private func poststopHooks(_ directory: borrowing ContainerDirectory) -> [Hook] {

@@ -22,6 +22,13 @@ struct ExecImage {
         return vector
     }
 
+    /// The environment as it is now.
+    var entries: [String] {
+        var result: [String] = []
+        while let entry = environment[result.count] { result.append(String(cString: entry)) }
+        return result
+    }
+
     /// Adds the one entry that is known only inside the container.
     func append(_ entry: String) { environment[spare] = strdup(entry) }
 }

@@ -32,6 +32,12 @@ extension Runtime {
             plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
         record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
+        if plan.mountsOnHost {
+            record.mountBelowRoot = try during("root.path: find the mount of \(plan.root.path)") { () throws(Errno) in
+                try mountNumber(at: plan.root.path)
+            }
+            undo.add { [self, record] in detachRoot(record) }
+        }
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
         try directory.write(record)
         try directory.write(ContainerDirectory.configName, bundle.config)
@@ -39,7 +45,10 @@ extension Runtime {
         let notify = startsAtOnce ? try NotifySocket.listen(in: directory) : nil
         let gate = startsAtOnce ? nil : try StartGate.make(in: directory).relinquish()
         defer { if let gate { close(gate) } }
-        if let filter { try StoredFilter.write(filter, to: directory) }
+        if let filter {
+            note(.debug, "seccomp filter flags: \(filter.flags.rawValue)")
+            try StoredFilter.write(filter, to: directory)
+        }
         let entry = try prepareCgroup(plans.cgroup)
         undo.add { [note] in
             do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
@@ -74,6 +83,7 @@ extension Runtime {
             throw error.during("unable to start container process")
         }
         undo.keep()
+        note(.debug, "the init of container \(plan.id) is process \(record.pid)")
         return CreatedContainer(
             directory: directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
             terminal: parent.takeTerminal(), notify: notify)

@@ -32,6 +32,17 @@ struct RootSteps {
         }
     }
 
+    /// Makes the rootfs a mount of its own among the host's, from which nothing spreads.
+    func openOnHost() throws(StepReport) -> RootDirectory {
+        try call(.rootfs) { () throws(Errno) in
+            let tree = try cloneMount(plan.root.path, recursive: true)
+            let place = try OwnedDescriptor.open(plan.root.path, [.path, .directory])
+            try attachMount(tree, on: place)
+            try changeMount(tree.rawValue, "", AttributeChange(), propagation: .private, recursive: true)
+            return RootDirectory(tree)
+        }
+    }
+
     // pivot_root refuses a shared parent, and mounts under it would show on the host. Which mount the rootfs lies on
     // is found by asking: only the root of a mount can be changed.
     private func makeParentPrivate() throws(Errno) {

@@ -104,6 +104,15 @@ package func mount(_ source: String?, on target: String, type: String? = nil, fl
 /// Detaches the mount at a path, with everything under it. umount2(2) with `MNT_DETACH`.
 package func detachMount(_ path: String) throws(Errno) { try checked { clinux_umount2(path, 2) } }
 
+/// The number of the mount on which a path lies. proc(5), /proc/PID/fdinfo.
+package func mountNumber(at path: String) throws(Errno) -> Int {
+    let place = try OwnedDescriptor.open(path, .path)
+    let number = place.rawValue
+    let line = try readText("/proc/self/fdinfo/\(number)").split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
+    guard let mount = line?.split(separator: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
+    return mount
+}
+
 /// Makes the working directory the root of the mount namespace; the old root lies under it afterwards. pivot_root(2).
 package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
 

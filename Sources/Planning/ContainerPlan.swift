@@ -26,6 +26,11 @@ package struct ContainerPlan: Equatable, Sendable {
 }
 
 extension ContainerPlan {
+    /// Whether the container's mounts are made in the runtime's own mount namespace, over the rootfs.
+    package var mountsOnHost: Bool {
+        !namespaces.has(.mount) && (!mounts.isEmpty || root.isReadOnly || process.hasTerminal || !devices.nodes.isEmpty)
+    }
+
     /// What the command line adds to the config.
     package struct Options: Equatable, Sendable {
         package var withoutPivot = false
@@ -51,6 +56,11 @@ extension ContainerPlan {
         mounts = []
         mounts.reserveCapacity(spec.mounts.count)
         for (index, mount) in spec.mounts.enumerated() {
+            var mount = mount
+            // As its path on the host: how runc's configs have always been allowed to name it.
+            if mount.destination.hasPrefix(root.path + "/") {
+                mount.destination.removeFirst(root.path.count)
+            }
             let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
             try Rules.check(step)
             mounts.append(step)
@@ -68,6 +78,11 @@ extension ContainerPlan {
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations
         warnings = self.process.warnings
+        for mount in mounts {
+            for name in mount.ignoredOptions {
+                warnings.append("\(mount.key).options: ignoring \"\(name)\", which is not an option of a bind mount")
+            }
+        }
         for (index, mount) in spec.mounts.enumerated() where !mount.destination.hasPrefix("/") {
             warnings.append(
                 "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute"

@@ -56,6 +56,8 @@ package struct MountStep: Equatable, Sendable {
     package var followsDestination = true
     /// `/dev` is made read-only only when the devices are in it.
     package var becomesReadOnlyLast = false
+    /// Options that are no attributes of mounts, on a bind mount: there is no new filesystem to take them.
+    package var ignoredOptions: [String] = []
     /// The mapping of the mount's ids: explicit, or that of the container's user namespace.
     package var idMapping: IDMapping?
 
@@ -98,6 +100,7 @@ extension MountStep {
         followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
+        if isBind { ignoredOptions = options.parameters.map(\.name) }
         if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
             attributes.set.contains(.readOnly)
         {
@@ -123,10 +126,6 @@ extension MountStep {
             if options.remount { return .remount }
             guard let source = mount.source, !source.isEmpty else {
                 throw InvalidSpec(keyPath: "\(key).source", problem: "is required for a bind mount")
-            }
-            if let data = options.parameters.first {
-                throw InvalidSpec(
-                    keyPath: "\(key).options", problem: "\"\(data.name)\" is not an option of a bind mount")
             }
             return .bind(
                 source: source.hasPrefix("/") ? source : cleanPath(bundle + "/" + source), recursive: recursive)

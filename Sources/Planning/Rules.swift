@@ -149,11 +149,17 @@ package enum Rules {
 
     private static func mountNamespace(_ namespaces: NamespacePlan, _ spec: Spec, _ linux: Linux) throws(InvalidSpec) {
         guard !namespaces.has(.mount) else { return }
-        for (key, isUsed) in [
-            ("mounts", !spec.mounts.isEmpty), ("linux.maskedPaths", !linux.maskedPaths.isEmpty),
-            ("linux.readonlyPaths", !linux.readonlyPaths.isEmpty), ("root.readonly", spec.root?.readonly ?? false),
-            ("linux.devices", !linux.devices.isEmpty), ("process.terminal", spec.process?.terminal ?? false),
-        ] where isUsed {
+        // In the runtime's mount namespace what is below the rootfs can be mounted, if by somebody who has rights there;
+        // what is all of it, or would be undone from outside, cannot.
+        let hasNoRights = namespaces.has(.user)
+        for (key, isRefused) in [
+            ("linux.maskedPaths", !linux.maskedPaths.isEmpty), ("linux.readonlyPaths", !linux.readonlyPaths.isEmpty),
+            ("linux.rootfsPropagation", !(linux.rootfsPropagation ?? "").isEmpty),
+            ("mounts", hasNoRights && !spec.mounts.isEmpty),
+            ("root.readonly", hasNoRights && spec.root?.readonly ?? false),
+            ("linux.devices", hasNoRights && !linux.devices.isEmpty),
+            ("process.terminal", hasNoRights && spec.process?.terminal ?? false),
+        ] where isRefused {
             throw InvalidSpec(keyPath: key, problem: "needs a mount namespace in linux.namespaces")
         }
     }

@@ -66,22 +66,31 @@ extension ContainerPlan {
     private var rootLines: [String] {
         var lines: [String] = []
         let early = hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)
-        guard namespaces.has(.mount) else {
+        guard namespaces.has(.mount) || mountsOnHost else {
             return ["open rootfs \(root.path)"] + sessionLines + early + ["chroot into \(root.path)"]
         }
         let propagation = root.propagation ?? MountStep.PropagationChange(kind: .slave, recursive: true)
-        lines.append("change the propagation of / to \(propagation.name)")
-        lines.append("open rootfs \(root.path)")
+        if mountsOnHost {
+            lines.append("mount rootfs \(root.path) over itself, for the host too")
+        } else {
+            lines.append("change the propagation of / to \(propagation.name)")
+            lines.append("open rootfs \(root.path)")
+        }
         lines += sessionLines
         lines += mounts.map(\.summary)
         lines += devices.nodes.map(\.summary) + devices.links.map(\.summary)
         lines += early + hookLines("createContainer", hooks.createContainer)
-        lines.append(root.withoutPivot ? "move \(root.path) over /" : "pivot_root into \(root.path)")
+        lines.append(entryLine)
         if process.workingDirectory != "/" { lines.append("make \(process.workingDirectory) unless it is there") }
         if process.hasTerminal { lines.append(terminalLine) }
         for mount in mounts where mount.becomesReadOnlyLast { lines.append("make \(mount.destination) read-only") }
         if root.isReadOnly { lines.append("make the rootfs read-only") }
         return lines
+    }
+
+    private var entryLine: String {
+        if mountsOnHost { return "chroot into \(root.path)" }
+        return root.withoutPivot ? "move \(root.path) over /" : "pivot_root into \(root.path)"
     }
 
     private var terminalLine: String {

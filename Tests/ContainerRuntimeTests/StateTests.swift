@@ -25,6 +25,7 @@ extension ContainerRecord {
             annotations: ["a\"b": "c\nd", "": ""])
         record.pid = 4_194_304
         record.startTime = .max
+        record.mountBelowRoot = 27
         record.hasSeccomp = true
         record.execNeedsConfig = true
         record.hasPoststartHooks = true

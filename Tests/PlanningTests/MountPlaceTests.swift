@@ -1,0 +1,34 @@
+// Mounts that are not where most are: in the runtime's mount namespace, or named by their place on the host.
+
+import OCISpec
+import Planning
+import Testing
+
+struct MountPlaceTests {
+    private func sharing(_ mounts: [Mount], readonly: Bool = false) -> Spec {
+        var spec = Spec.container(mounts: mounts) { $0.namespaces.removeAll { $0.type == "mount" } }
+        spec.root?.readonly = readonly
+        return spec
+    }
+
+    @Test func `without a mount namespace mounts are made over the rootfs, for the host too`() throws {
+        let plan = try sharing([Mount(destination: "/a", type: "tmpfs", source: "tmpfs")]).plan()
+        #expect(plan.mountsOnHost)
+        let steps = plan.summary(startsAtOnce: true)
+        #expect(steps.contains("mount rootfs /bundle/rootfs over itself, for the host too"))
+        #expect(steps.contains("chroot into /bundle/rootfs"))
+        #expect(!steps.contains { $0.hasPrefix("change the propagation") || $0.hasPrefix("pivot_root") })
+    }
+
+    @Test func `a destination may be named by its path on the host`() throws {
+        let spec = Spec.container(mounts: [Mount(destination: "/bundle/rootfs/a/b", type: "tmpfs", source: "tmpfs")])
+        #expect(try spec.plan().mounts.map(\.destination) == ["/a/b"])
+    }
+
+    @Test func `options of a filesystem are passed over on a bind mount, and that is said`() throws {
+        let spec = Spec.container(mounts: [Mount(destination: "/a", source: "/b", options: ["bind", "size=1m", "ro"])])
+        let plan = try spec.plan()
+        #expect(plan.warnings == ["mounts[0].options: ignoring \"size\", which is not an option of a bind mount"])
+        #expect(plan.mounts.map(\.object) == [.bind(source: "/b", recursive: false)])
+    }
+}
