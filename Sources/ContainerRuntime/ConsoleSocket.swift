@@ -18,6 +18,7 @@ struct KeptTerminal: ~Copyable {
             // The engine shows the output on a terminal that has a translation of its own.
             try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
         } else {
+            translateNoNewlines(master.rawValue)
             self.master = consume master
         }
     }

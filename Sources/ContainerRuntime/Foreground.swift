@@ -76,6 +76,12 @@ struct Foreground: ~Copyable {
     }
 }
 
+/// Leaves newlines of a terminal whose output we copy as they are, before anything is written to it: our own terminal, or
+/// whoever reads in its place, translates them, and twice would be once too often.
+func translateNoNewlines(_ master: Int32) {
+    do throws(Errno) { try clearNewlineTranslation(master) } catch {}
+}
+
 /// Copies between a terminal's master and our stdin and stdout.
 private final class TerminalRelay {
     private let master: Int32?

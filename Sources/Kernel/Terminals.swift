@@ -56,7 +56,8 @@ package struct RawTerminal: ~Copyable {
     private let terminal: Int32
     private var saved: termios
 
-    /// Passes every byte and key through unchanged. termios(3), `cfmakeraw`.
+    /// Passes every key through unchanged, while output is still processed: newlines are translated here.
+    /// termios(3), `cfmakeraw`, without its clearing of `OPOST`.
     package init(_ terminal: Int32) throws(Errno) {
         self.terminal = terminal
         saved = termios()
@@ -64,6 +65,7 @@ package struct RawTerminal: ~Copyable {
         try checked { tcgetattr(terminal, &settings) }
         saved = settings
         cfmakeraw(&settings)
+        settings.c_oflag = saved.c_oflag
         try checked { tcsetattr(terminal, TCSANOW, &settings) }
     }
 
@@ -73,7 +75,7 @@ package struct RawTerminal: ~Copyable {
     }
 }
 
-/// Keeps newline translation off on a console that somebody else will show: it does its own. termios(3), `ONLCR`.
+/// Turns newline translation off on a terminal whose output is shown on another, which does its own. termios(3), `ONLCR`.
 package func clearNewlineTranslation(_ terminal: Int32) throws(Errno) {
     var settings = termios()
     try checked { tcgetattr(terminal, &settings) }

@@ -39,6 +39,20 @@ struct TerminalTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
+    func `lines from a terminal in the foreground end as they were ended`(_ runtime: RuntimeUnderTest) async throws {
+        try await withSandbox(runtime) { sandbox in
+            try sandbox.configure { spec in
+                spec.process?.terminal = true
+                spec.process?.args = ["sh", "-c", "echo one; echo two"]
+            }
+            let run = "\(runtime.path) --root \(sandbox.state) run --bundle \(sandbox.bundle) \(sandbox.id)"
+            let file = sandbox.directory + "/output"
+            _ = try await shell("sleep 2 | script -qec '\(run) > \(file)' /dev/null")
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "one\ntwo\n")
+        }
+    }
+
+    @Test(arguments: RuntimeUnderTest.all)
     func `an interrupt typed on the terminal reaches the program`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { spec in
