@@ -51,6 +51,7 @@ extension Runtime {
         try checkTerminal(plan, options)
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
         var joined = try join(record, plan, filter, options, console, directory)
+        note(.debug, "process \(joined.pid) has joined container \(record.id)")
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
         return try Foreground(
@@ -122,11 +123,14 @@ extension Runtime {
         process.selinuxLabel = options.selinuxLabel ?? process.selinuxLabel
         process.apparmorProfile = options.apparmorProfile ?? process.apparmorProfile
         guard !options.capabilities.isEmpty else { return }
-        // Never to the inheritable and ambient sets: CVE-2022-29162.
+        // Never to the inheritable set: CVE-2022-29162. To the ambient one where the config has made the capability
+        // inheritable, as for the init.
         var sets = process.capabilities ?? LinuxCapabilities()
         sets.bounding = (sets.bounding ?? []) + options.capabilities
         sets.effective = (sets.effective ?? []) + options.capabilities
         sets.permitted = (sets.permitted ?? []) + options.capabilities
+        let inheritable = sets.inheritable ?? []
+        sets.ambient = (sets.ambient ?? []) + options.capabilities.filter { inheritable.contains($0) }
         process.capabilities = sets
     }
 }

@@ -20,11 +20,14 @@ struct ProcessSteps {
 
     /// What the config grants, less what the runtime does not have itself: nobody can give that.
     private func finalSets() throws(Errno) -> CapabilitySets {
-        let own = try capabilitySets().permitted
+        let sets = try capabilitySets()
+        let own = sets.permitted
         return CapabilitySets(
             effective: plan.capabilities.effective.intersection(own),
             permitted: plan.capabilities.permitted.intersection(own),
-            inheritable: plan.capabilities.inheritable.intersection(plan.capabilities.bounding).intersection(own))
+            // Inheritable can also be what is no longer permitted. capabilities(7).
+            inheritable: plan.capabilities.inheritable.intersection(plan.capabilities.bounding).intersection(
+                own.union(sets.inheritable)))
     }
 
     /// Personality, scheduling, labels: what the user may have no right to any more.

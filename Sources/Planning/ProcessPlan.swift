@@ -176,7 +176,8 @@ extension ProcessPlan {
         _ set: CapabilitySet, _ key: String, to allowed: CapabilitySet, _ reason: String
     ) -> CapabilitySet {
         for name in set.subtracting(allowed).memberNames {
-            warnings.append("process.capabilities.\(key): ignoring \(name), which is not \(reason)")
+            let refusal = key == "ambient" ? "can't raise ambient capability \(name): it" : "ignoring \(name), which"
+            warnings.append("process.capabilities.\(key): \(refusal) is not \(reason)")
         }
         return set.intersection(allowed)
     }

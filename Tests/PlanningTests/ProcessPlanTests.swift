@@ -109,7 +109,7 @@ struct ProcessPlanTests {
             plan.warnings == [
                 "process.capabilities.effective: ignoring CAP_CHOWN, which is not permitted",
                 "process.capabilities.inheritable: ignoring CAP_MKNOD, which is not in the bounding set",
-                "process.capabilities.ambient: ignoring CAP_SYSLOG, which is not permitted and inheritable",
+                "process.capabilities.ambient: can't raise ambient capability CAP_SYSLOG: it is not permitted and inheritable",
             ])
     }
 
