@@ -211,18 +211,34 @@ struct MountSteps {
 
     private func change(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {
         guard !mount.attributes.isEmpty else { return }
+        var change = mount.attributes
+        if mount.isBind {
+            // Asked for some attributes a bind mount has these and no others, as by mount(8); asked for none, its
+            // source's. What a parent user namespace has locked stays, unless the config says otherwise.
+            let all: MountAttributes = [.readOnly, .noSuid, .noDev, .noExec, .noSymlinkFollow]
+            var exact = change
+            exact.clear.formUnion(all.subtracting(change.set))
+            do throws(Errno) {
+                return try changeMount(tree, exact)
+            } catch {
+                guard error == .notPermitted else { throw ActionFailure(action: .attributes, code: error) }
+            }
+            change.clear.formUnion(MountAttributes.noSymlinkFollow.subtracting(change.set))
+        }
         do throws(Errno) {
-            try changeMount(tree, mount.attributes)
+            try changeMount(tree, change)
         } catch {
             guard error == .notPermitted else { throw ActionFailure(action: .attributes, code: error) }
-            try changeUnlocked(tree, mount)
+            try changeUnlocked(tree, change)
         }
     }
 
     // What a parent user namespace has set, its children may not clear. mount_namespaces(7). For `relatime`, which is
     // what a mount is when nobody asks for anything, that does not make a failure.
-    private func changeUnlocked(_ tree: borrowing OwnedDescriptor, _ mount: MountStep) throws(ActionFailure) {
-        var change = mount.attributes
+    private func changeUnlocked(
+        _ tree: borrowing OwnedDescriptor, _ wanted: AttributeChange
+    ) throws(ActionFailure) {
+        var change = wanted
         let asksForRelatime = change.set.isDisjoint(with: .atimeField) && change.clear.isSuperset(of: .atimeField)
         if asksForRelatime { change.clear.subtract(.atimeField) }
         do throws(Errno) {
