@@ -63,6 +63,21 @@ struct ResourceControl {
         return [monitorDirectory, plan.isShared ? nil : directory].compactMap { $0 }
     }
 
+    /// Writes new schemata for a container that runs; its group is made where it has had none.
+    /// - Returns: the directories that are to be removed with the container.
+    func change(admitting pid: Int32) throws(Failure) -> [String] {
+        let isThere = plan.group.isEmpty || access(directory, F_OK) == 0
+        if !isThere {
+            try during("linux.intelRdt: make \(directory)") { () throws(Errno) in
+                try checked { mkdir(directory, 0o755) }
+            }
+        }
+        for line in plan.schemata { try write(line + "\n", to: directory + "/schemata") }
+        guard !isThere else { return [] }
+        try admit(pid)
+        return plan.isShared ? [] : [directory]
+    }
+
     /// Puts a process, and all it will make, into the group.
     func admit(_ pid: Int32) throws(Failure) {
         try write("\(pid)", to: directory + "/tasks")

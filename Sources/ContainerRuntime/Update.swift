@@ -4,20 +4,53 @@ internal import Cgroups
 internal import Glibc
 internal import Kernel
 package import OCISpec
+internal import Planning
 internal import SystemPackage
 
+/// New lines for a container's group of resctrl(5); nil for what stays.
+package struct Schemata: Equatable, Sendable {
+    package var cache: String?
+    package var bandwidth: String?
+    package init(cache: String? = nil, bandwidth: String? = nil) {
+        self.cache = cache
+        self.bandwidth = bandwidth
+    }
+}
+
 extension Runtime {
-    /// Changes the limits that the document names; when one is refused all are as they were.
-    package func update(id: String, _ resources: LinuxResources) throws(Failure) {
+    /// Changes the limits that the document and the schemata name; when a limit is refused all are as they were.
+    package func update(id: String, _ resources: LinuxResources, _ schemata: Schemata = Schemata()) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
-        let record = try directory.record()
+        var record = try directory.record()
         switch try directory.status(of: record) {
         case .stopped, .creating: throw Failure(.wrongState, "container not running")
         case .created, .running, .paused: break
         }
+        // Whether there is resctrl at all is asked before anything is changed.
+        let control = try resourceControl(schemata, record, directory)
         let notes = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).update(resources) }
         for text in notes { note(.warning, text) }
+        guard let control else { return }
+        let made = try control.change(admitting: record.pid)
+        guard !made.isEmpty else { return }
+        record.resourceGroups = made + record.resourceGroups
+        try directory.write(record)
+    }
+
+    private func resourceControl(
+        _ schemata: Schemata, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) -> ResourceControl? {
+        guard schemata != Schemata() else { return nil }
+        let current = try directory.config().linux?.intelRdt
+        let plan: ResourceControlPlan
+        do throws(InvalidSpec) {
+            plan = try ResourceControlPlan(
+                changing: current, cache: schemata.cache, bandwidth: schemata.bandwidth, id: record.id)
+        } catch {
+            throw Failure(.invalid, "\(error)")
+        }
+        return try ResourceControl(plan)
     }
 
     /// A `linux.resources` object from a file; `-` is stdin.

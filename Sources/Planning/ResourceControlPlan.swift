@@ -42,6 +42,20 @@ extension ResourceControlPlan {
         monitor = rdt.enableMonitoring ? id : nil
     }
 
+    /// Decides what `update` changes in the group that `rdt` has given the container, or in one of its own.
+    package init(
+        changing rdt: LinuxIntelRdt?, cache: String?, bandwidth: String?, id: String
+    ) throws(InvalidSpec) {
+        var wanted = LinuxIntelRdt()
+        wanted.closID = rdt?.closID
+        wanted.l3CacheSchema = cache
+        wanted.memBwSchema = bandwidth
+        guard let plan = try Self(wanted, id: id) else {
+            throw InvalidSpec(keyPath: "linux.intelRdt", problem: "is empty")
+        }
+        self = plan
+    }
+
     private static func lines(_ text: String?, _ key: String, mayBeSeveral: Bool) throws(InvalidSpec) -> [String] {
         guard let text, !text.isEmpty else { return [] }
         let lines = text.split(separator: "\n").map { $0.filter { !$0.isWhitespace } }.filter { !$0.isEmpty }

@@ -25,6 +25,8 @@ extension Command {
             .value("memory-swap", nil, "BYTES", "the limit of memory and swap together"),
             .value("pids-limit", nil, "N", "how many processes; -1 for no limit"),
             .value("unified", nil, "KEY=VALUE", "a file of cgroup v2; may be repeated"),
+            .value("l3-cache-schema", nil, "LINES", "shares of the L3 cache, such as L3:0=ff;1=ff"),
+            .value("mem-bw-schema", nil, "LINE", "shares of memory bandwidth, such as MB:0=50;1=70"),
             .hidden("kernel-memory", argument: "BYTES"),
             .hidden("kernel-memory-tcp", argument: "BYTES"),
         ], arguments: 1...1
@@ -37,7 +39,9 @@ extension Command {
             resources = try call.read { () throws(UsageError) in try ResourceOptions(options: call.options).resources()
             }
         }
-        try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources) }
+        let schemata = Schemata(
+            cache: call.options.value("l3-cache-schema"), bandwidth: call.options.value("mem-bw-schema"))
+        try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources, schemata) }
         return 0
     }
 

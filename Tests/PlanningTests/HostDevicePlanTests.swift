@@ -91,6 +91,20 @@ struct ResourceControlPlanTests {
         }
     }
 
+    @Test func `an update changes the group that the container has, or makes one of its own`() throws {
+        #expect(
+            try ResourceControlPlan(changing: nil, cache: "L3:0=f", bandwidth: "MB:0=20", id: "web")
+                == ResourceControlPlan(group: "web", isShared: false, schemata: ["L3:0=f", "MB:0=20"], monitor: nil))
+        #expect(
+            try ResourceControlPlan(
+                changing: LinuxIntelRdt(closID: "gold", schemata: ["L2:0=f"], enableMonitoring: true), cache: nil,
+                bandwidth: "MB:0=20", id: "web")
+                == ResourceControlPlan(group: "gold", isShared: true, schemata: ["MB:0=20"], monitor: nil))
+        #expect(
+            refusal { try ResourceControlPlan(changing: nil, cache: "ff", bandwidth: nil, id: "web") as Any }
+                == "linux.intelRdt.l3CacheSchema: \"ff\" is not a schema such as L3:0=ff;1=ff")
+    }
+
     @Test func `a class that exists has to fit`() throws {
         let present = "    MB:0=100;1= 50\n    L3:0=00ff;1=00FF\n"
         func mismatch(_ lines: String...) throws -> String? {
