@@ -99,10 +99,15 @@ extension Runtime {
         _ number: Int32, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
     ) throws(Failure) {
         guard let profile = try directory.config().linux?.seccomp, let path = profile.listenerPath else { return }
-        try SeccompListener(
+        let agent = SeccompListener(
             ociVersion: record.ociVersion, id: record.id, pid: record.pid, bundle: record.bundle,
             annotations: record.annotations, metadata: profile.listenerMetadata
-        ).send(number, to: path)
+        )
+        do throws(Failure) {
+            try agent.send(number, to: path)
+        } catch {
+            throw error.during("failed to connect with seccomp agent")
+        }
     }
 }
 

@@ -145,10 +145,15 @@ struct Parent: ~Copyable {
     private borrowing func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
         guard let listener = message.descriptor.take(), let seccomp = plan.seccomp, let path = seccomp.listenerPath
         else { return }
-        try SeccompListener(
+        let agent = SeccompListener(
             ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, bundle: plan.bundle,
             annotations: plan.annotations, metadata: seccomp.listenerMetadata
-        ).send(listener.rawValue, to: path)
+        )
+        do throws(Failure) {
+            try agent.send(listener.rawValue, to: path)
+        } catch {
+            throw error.during("failed to connect with seccomp agent")
+        }
     }
 }
 

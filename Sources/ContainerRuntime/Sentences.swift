@@ -44,6 +44,10 @@ struct Sentences {
             return "process.cwd: current working directory is outside of container mount namespace root"
         case .maskedPath where report.action == .nullDevice:
             return "linux.maskedPaths: /dev/null of the container is not the null device (1:3): \(word)"
+        case .scheduling where report.code == .notPermitted && process.scheduling.attributes?.policy == 6:
+            // sched_setattr(2): SCHED_DEADLINE takes every CPU of the host. AllowedCPUs is systemd's name of the limit.
+            return "\(name(report)): process scheduler can't be used together with AllowedCPUs,"
+                + " that is linux.resources.cpu.cpus: \(word)"
         default: return "\(name(report)): \(word)"
         }
     }
