@@ -58,7 +58,7 @@ package final class CaseExecution {
     package func run() async -> CaseResult {
         let start = ContinuousClock.now
         var result = CaseResult(caseName: test.name, runtime: request.runtime.label, verdict: .passed)
-        let missing = test.requirements.compactMap(\.whatIsMissing)
+        let missing = test.requirements.compactMap { $0.whatIsMissing(of: request.runtime) }
         if !missing.isEmpty {
             result.verdict = .skipped
             result.messages = missing
@@ -93,7 +93,15 @@ package final class CaseExecution {
     func id(_ container: String) -> String { "\(request.token)-\(container)" }
     var ids: [String] { test.containers.keys.sorted().map(id) }
     func bundle(_ container: String) -> String { "\(scratch)/bundles/\(container)" }
-    func cgroup(_ container: String) -> String { "/bundle-harness/\(request.token)/\(container)" }
+    /// Where the container's cgroup is, below the hierarchies' mount points.
+    func cgroup(_ container: String) -> String {
+        request.runtime.asksSystemd
+            ? "/\(HostTrace.slice)/\(id(container)).scope" : "/bundle-harness/\(request.token)/\(container)"
+    }
+    /// The same as `linux.cgroupsPath` says it.
+    private func cgroupsPath(_ container: String) -> String {
+        request.runtime.asksSystemd ? "\(HostTrace.slice):\(request.token):\(container)" : cgroup(container)
+    }
     var cgroupParents: [String] { ["/bundle-harness/\(request.token)"] }
     func pidFile(_ container: String) -> String { "\(scratch)/\(container).pid" }
     func outputFile(_ container: String) -> String { "\(scratch)/output/\(container).out" }
@@ -160,7 +168,7 @@ package final class CaseExecution {
         let isOwnPath =
             recipe.overlay.patch["linux"]?["cgroupsPath"] != nil || recipe.base["linux"]?["cgroupsPath"] != nil
         if !isOwnPath, configuration["linux"]?.object != nil {
-            let patch: JSONValue = ["linux": ["cgroupsPath": .string(cgroup(name))]]
+            let patch: JSONValue = ["linux": ["cgroupsPath": .string(cgroupsPath(name))]]
             configuration = try Overlay(patch).applied(to: configuration)
         }
         try writeNew(path, try placeholders.expand(configuration).prettyText + "\n", mode: 0o644)

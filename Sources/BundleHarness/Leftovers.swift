@@ -26,6 +26,9 @@ struct HostTrace {
         return counts
     }
 
+    /// The slice that cases put their units in.
+    static let slice = "bundleharness.slice"
+
     /// Every cgroup hierarchy that is mounted.
     static var hierarchies: [String] {
         if cgroupIsUnified { return ["/sys/fs/cgroup"] }
@@ -38,7 +41,7 @@ struct HostTrace {
         let own = HostTrace.ownCgroups()
         for hierarchy in HostTrace.hierarchies {
             for parent in parents { found.formUnion(HostTrace.directories(below: hierarchy + parent)) }
-            for place in Set(own + ["/"]) {
+            for place in Set(own + ["/", "/" + HostTrace.slice]) {
                 let base = hierarchy + (place == "/" ? "" : place)
                 let children = listDirectory(base).filter { name in ids.contains { name.contains($0) } }
                 found.formUnion(children.map { base + "/" + $0 })

@@ -1,4 +1,4 @@
-// What a case needs of the machine; where it is missing, the case is skipped and says why.
+// What a case needs of the machine and of how the runtime is called; where it is missing, the case is skipped and says why.
 
 internal import CLinux
 internal import Glibc
@@ -6,6 +6,7 @@ internal import Glibc
 /// One need of a case.
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
+    case cgroupfsDriver, systemdDriver
     case kernel([Int])
     case processors(Int)
     case controller(String)
@@ -18,6 +19,7 @@ package enum Requirement: Equatable, Sendable {
         "root": .root, "cgroup-v1": .cgroupV1, "cgroup-v2": .cgroupV2, "apparmor": .apparmor,
         "no-apparmor": .noApparmor, "selinux": .selinux, "no-selinux": .noSelinux, "systemd": .systemd,
         "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
+        "cgroupfs-driver": .cgroupfsDriver, "systemd-driver": .systemdDriver,
     ]
 
     /// Reads `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`, `file:/dev/fuse`,
@@ -49,9 +51,11 @@ package enum Requirement: Equatable, Sendable {
         }
     }
 
-    /// Why the machine does not meet the need, or nil when it does.
-    package var whatIsMissing: String? {
+    /// Why the machine or the runtime's flags do not meet the need, or nil when they do.
+    package func whatIsMissing(of runtime: Runtime) -> String? {
         switch self {
+        case .cgroupfsDriver: runtime.asksSystemd ? "only where the runtime makes the cgroups itself" : nil
+        case .systemdDriver: runtime.asksSystemd ? nil : "only where systemd makes the cgroups (--systemd-cgroup)"
         case .root: geteuid() == 0 ? nil : "needs root"
         case .cgroupV1: cgroupIsUnified ? "needs cgroup v1" : nil
         case .cgroupV2: cgroupIsUnified ? nil : "needs cgroup v2"

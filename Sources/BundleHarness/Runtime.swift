@@ -30,6 +30,9 @@ package struct Runtime: Sendable, Equatable {
     package var flags: [String]
     package var identity: RuntimeIdentity
 
+    /// Whether it leaves the making of cgroups to systemd, and names them as units.
+    package var asksSystemd: Bool { flags.contains { $0.hasSuffix("-systemd-cgroup") } }
+
     package init(label: String, executable: String, flags: [String], identity: RuntimeIdentity) {
         self.label = label
         self.executable = executable

@@ -38,10 +38,11 @@ struct CaseReadingTests {
     @Test func `requirements and known differences are read`() throws {
         let test = try read(
             """
-            {"about": "x", "requires": ["root", "kernel>=5.12", "cgroup:hugetlb", "cpus>=2"],
+            {"about": "x", "requires": ["root", "kernel>=5.12", "cgroup:hugetlb", "cpus>=2", "systemd-driver"],
              "known": {"runc<1.2": "old", "crun": "other", "runc>=1.4": "new"}}
             """)
-        #expect(test.requirements == [.root, .kernel([5, 12]), .controller("hugetlb"), .processors(2)])
+        #expect(
+            test.requirements == [.root, .kernel([5, 12]), .controller("hugetlb"), .processors(2), .systemdDriver])
         func differs(_ name: String, _ version: [Int]) -> String? {
             test.knownDifferences.first { $0.applies(to: RuntimeIdentity(name: name, version: version)) }?.reason
         }
@@ -50,6 +51,23 @@ struct CaseReadingTests {
         #expect(differs("runc", [1, 4]) == "new")
         #expect(differs("crun", [1, 8, 1]) == "other")
         #expect(differs("youki", [0, 1]) == nil)
+    }
+
+    @Test func `the drivers of cgroups are requirements that the runtime's flags meet`() {
+        func runtime(_ flags: [String]) -> Runtime {
+            Runtime(
+                label: "runc", executable: "/usr/bin/runc", flags: flags,
+                identity: RuntimeIdentity(name: "runc", version: [1, 1, 5]))
+        }
+        let bySystemd = runtime(["--debug", "--systemd-cgroup"])
+        #expect(Requirement.systemdDriver.whatIsMissing(of: bySystemd) == nil)
+        #expect(Requirement.cgroupfsDriver.whatIsMissing(of: runtime(["--debug"])) == nil)
+        #expect(
+            Requirement.cgroupfsDriver.whatIsMissing(of: bySystemd)
+                == "only where the runtime makes the cgroups itself")
+        #expect(
+            Requirement.systemdDriver.whatIsMissing(of: runtime([]))
+                == "only where systemd makes the cgroups (--systemd-cgroup)")
     }
 
     @Test func `a config.json beside the case is the base`() throws {
