@@ -117,10 +117,21 @@ package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
     package var current: UInt64?
     package var peak: UInt64?
 
-    /// What is known, for an error: `limit 8192 bytes, at most 8192 were used`.
+    package init(limit: UInt64?, current: UInt64?, peak: UInt64?) {
+        self.limit = limit
+        self.current = current
+        self.peak = peak
+    }
+
+    /// For a sentence: `the limit is 65536 bytes, and at most 61440 were used`.
     package var description: String {
-        let limit = limit.map { "limit \($0) bytes" }
-        let used = (peak ?? current).map { "at most \($0) were used" }
-        return [limit, used].compactMap(\.self).joined(separator: ", ")
+        var parts: [String] = []
+        if let limit { parts.append("the limit is \(limit) bytes") }
+        if let peak {
+            parts.append("at most \(peak) were used")
+        } else if let current {
+            parts.append("\(current) are in use")
+        }
+        return parts.isEmpty ? "the kernel does not tell how much was used" : parts.joined(separator: ", and ")
     }
 }

@@ -1,5 +1,6 @@
 // `run`: create, start, and in the foreground wait and delete.
 
+internal import Cgroups
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -45,8 +46,18 @@ extension Runtime {
             do throws(Failure) { try destroy(record, made.directory) } catch { note(.warning, error.message) }
             throw error
         }
+        noteLackOfMemory(record, end)
         if !options.keeps { try deleteEnded(record, made.directory) }
         return end.shellStatus
+    }
+
+    /// A status of 137 alone does not tell a container that was too big for its limit from one that somebody killed.
+    private func noteLackOfMemory(_ record: ContainerRecord, _ end: ProcessEnd) {
+        let cgroup = Cgroup(record.cgroup)
+        guard case .signalled(SIGKILL) = end, (cgroup.oomKillCount() ?? 0) > 0, let use = cgroup.memoryUse() else {
+            return
+        }
+        note(.warning, "container \(record.id): init was killed after the memory limit was reached: \(use)")
     }
 
     private func deleteEnded(

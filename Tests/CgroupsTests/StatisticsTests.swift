@@ -17,6 +17,16 @@ import Testing
         #"{"some":{"avg10":1.5,"avg60":0.25,"avg300":0,"total":1234},"#
         + #""full":{"avg10":0,"avg60":0.1,"avg300":0,"total":56}}"#
 
+    @Test(arguments: [
+        (MemoryUse(limit: 6_553, current: 4_096, peak: 6_144), "the limit is 6553 bytes, and at most 6144 were used"),
+        (MemoryUse(limit: 6_553, current: 4_096, peak: nil), "the limit is 6553 bytes, and 4096 are in use"),
+        (MemoryUse(limit: nil, current: nil, peak: 5), "at most 5 were used"),
+        (MemoryUse(limit: nil, current: nil, peak: nil), "the kernel does not tell how much was used"),
+    ])
+    func `the use of memory is part of a sentence`(_ use: MemoryUse, _ text: String) {
+        #expect("\(use)" == text)
+    }
+
     @Test func `of v2 are told in the terms of v1`() throws {
         var statistics = CgroupStatistics()
         statistics.readUnified(StatisticsFiles(path: tree("v2-web")), pageSizes: ["1GB", "2MB"])
