@@ -55,7 +55,6 @@ extension Cgroup {
                 if let value = Restoration.value(of: name.file, current: current, written: name.value) {
                     old.append(OldValue(directory: index, file: name.file, value: value))
                 }
-                break
             }
         }
         return old

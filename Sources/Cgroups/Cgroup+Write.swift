@@ -19,51 +19,56 @@ extension Cgroup {
         var deferred: [CgroupWrite] = []
         for (position, write) in writes.enumerated() {
             if let made, write.file.hasPrefix("cpu.rt_") { raiseRealtime(write, made) }
-            do throws(Errno) {
+            do throws(RefusedWrite) {
                 try perform(write, open)
             } catch {
-                guard write.isDeferrable, error == .invalidArgument else { throw failure(write, error) }
+                guard write.isDeferrable, error.code == .invalidArgument else { throw failure(write, error) }
                 deferred.append(write)
             }
             if write.isReadBack { try checkReadBack(write, open) }
             let isLast = position + 1 == writes.count || writes[position + 1].controller != write.controller
             guard isLast else { continue }
             for write in deferred {
-                do throws(Errno) { try perform(write, open) } catch { throw failure(write, error) }
+                do throws(RefusedWrite) { try perform(write, open) } catch { throw failure(write, error) }
             }
             deferred = []
         }
     }
 
-    /// Writes one value, by the first of its names that the kernel knows.
-    private func perform(_ write: CgroupWrite, _ open: borrowing OpenCgroup) throws(Errno) {
+    /// A write that the kernel refused, by the name that was tried last.
+    private struct RefusedWrite: Error {
+        var name: CgroupWrite.Alternative
+        var code: Errno
+    }
+
+    /// Writes one value, by the first of its names that the kernel knows, and for a disk that its scheduler keeps.
+    private func perform(_ write: CgroupWrite, _ open: borrowing OpenCgroup) throws(RefusedWrite) {
+        var names = [CgroupWrite.Alternative(file: write.file, value: write.value)]
         guard let index = index(of: write.controller) else {
             if write.absence == .ignored { return }
-            throw .noSuchFileOrDirectory
+            throw RefusedWrite(name: names[0], code: .noSuchFileOrDirectory)
         }
         let directory = open.descriptors[index]
-        var names = [CgroupWrite.Alternative(file: write.file, value: write.value)]
         if case .instead(let others) = write.absence { names += others }
         for (position, name) in names.enumerated() {
             do throws(Errno) {
                 try writeFile(name.file, name.value, at: directory)
                 return
-            } catch Errno.noSuchFileOrDirectory {
-                if position + 1 < names.count { continue }
-                if write.absence == .ignored { return }
-                throw .noSuchFileOrDirectory
             } catch {
+                let isUnknown = error == .noSuchFileOrDirectory || error == .notSupportedOnSocket
+                if isUnknown, position + 1 < names.count { continue }
+                if error == .noSuchFileOrDirectory, write.absence == .ignored { return }
                 if write.tolerated.contains(error) { return }
-                throw error
+                throw RefusedWrite(name: name, code: error)
             }
         }
     }
 
     /// The sentence for a write that the kernel refused.
-    func failure(_ write: CgroupWrite, _ code: Errno) -> CgroupFailure {
+    private func failure(_ write: CgroupWrite, _ refused: RefusedWrite) -> CgroupFailure {
+        let code = refused.code
         let directory = index(of: write.controller).map { location.directories[$0].fullPath } ?? "the cgroup"
-        let what = "\(write.key): write \"\(write.value)\" to \(directory)/\(write.file)"
-        // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
+        let what = "\(write.key): write \"\(refused.name.value)\" to \(directory)/\(refused.name.file)"
         if code == .resourceBusy, write.file == "memory.limit_in_bytes", let use = memoryUse(),
             let current = use.current
         {
@@ -71,17 +76,15 @@ extension Cgroup {
                 .refused, "\(what): \(code.word) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
                 code: code)
         }
-        let isMissing = code == .noSuchFileOrDirectory || (code == .permissionDenied && !fileExists(write))
+        // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
+        let isMissing =
+            code == .noSuchFileOrDirectory
+            || (code == .permissionDenied && Glibc.access("\(directory)/\(refused.name.file)", F_OK) != 0)
         guard isMissing else { return CgroupFailure(what, code) }
         return CgroupFailure(
             .unavailable,
             "\(what): \(code.word) (the controller \(write.controller) or this file is not available here)",
             code: code)
-    }
-
-    private func fileExists(_ write: CgroupWrite) -> Bool {
-        guard let index = index(of: write.controller) else { return false }
-        return Glibc.access("\(location.directories[index].fullPath)/\(write.file)", F_OK) == 0
     }
 
     /// A new directory has no real-time budget, and a child can have no more than its parent.

@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// One value that goes into one file of the container's cgroup.
 package struct CgroupWrite: Equatable, Sendable {
-    /// A file and value to use instead when the first file is not there.
+    /// A file and value to use instead when the first file is not there, or not for the disk that is meant.
     package struct Alternative: Equatable, Sendable {
         package var file: String
         package var value: String

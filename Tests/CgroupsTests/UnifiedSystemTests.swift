@@ -159,6 +159,22 @@ import Testing
         #expect(access(plan.location.directories[0].fullPath, F_OK) != 0)
     }
 
+    @Test(
+        .enabled("needs a disk 254:0 without I/O cost control") {
+            access("/sys/dev/block/254:0", F_OK) == 0
+                && (try? readText("/sys/fs/cgroup/io.cost.qos"))?.contains("254:0 enable=1") == false
+        })
+    func `a weight that a disk cannot have is told with the file that was tried last`() throws {
+        let disk = LinuxWeightDevice(major: 254, minor: 0, weight: 1_000)
+        let plan = try plan("weight", LinuxResources(blockIO: LinuxBlockIO(weightDevice: [disk])))
+        defer { rmdir("/sys/fs/cgroup\(Self.root)") }
+        let refusal = failure { () throws(CgroupFailure) in try Cgroup(plan.location).prepare(plan) }
+        #expect(
+            refusal?.description
+                == "linux.resources.blockIO.weightDevice[0].weight: write \"254:0 10000\" to "
+                + "/sys/fs/cgroup\(Self.root)/weight/io.weight: operation not supported")
+    }
+
     @Test func `a delegated cgroup belongs to its owner`() throws {
         try withCgroup("given", delegation: CgroupDelegation(uid: 4_321)) { _, plan throws in
             for file in ["", "/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads"] {
