@@ -65,6 +65,23 @@ extension Cgroup {
         }
     }
 
+    /// Has the user's systemd, and that the system's, move a process that comes from outside of what is delegated to the
+    /// user: only they may.
+    /// - Parameters:
+    ///   - pid: a process of the user's, in the caller's numbering.
+    ///   - subPath: a cgroup below the container's, as `--cgroup` names it; nil for the container's own.
+    package func attach(_ pid: Int32, subPath: String? = nil) throws(CgroupFailure) {
+        guard let unit = location.unit else {
+            throw CgroupFailure(.invalid, "move process \(pid) into a systemd unit: the container has none")
+        }
+        var bus = try SystemdBus.open(isUser: location.isUserUnit)
+        do throws(DBusFailure) {
+            try bus.attach(pid, to: unit, path: subPath.map(CgroupPath.cleaned) ?? "")
+        } catch {
+            throw CgroupFailure(.refused, "move process \(pid) into systemd unit \(unit): \(error.word)")
+        }
+    }
+
     /// Stops the unit, and has systemd forget it if it failed.
     func stopUnit() throws(CgroupFailure) {
         guard let unit = location.unit else { return }

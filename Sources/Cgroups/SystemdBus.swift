@@ -151,6 +151,13 @@ struct SystemdBus: ~Copyable {
         }
     }
 
+    /// Has processes moved into a running unit, or into a cgroup below it.
+    /// - Parameter path: that cgroup below the unit's own, from `/`; empty for the unit's own.
+    mutating func attach(_ pid: Int32, to name: String, path: String) throws(DBusFailure) {
+        _ = try call(
+            "AttachProcessesToUnit", [.string(name), .string(path), .array("u", [.uint32(UInt32(pid))])])
+    }
+
     /// Changes properties of a running unit.
     mutating func set(_ properties: [SystemdProperty], of name: String) throws(DBusFailure) {
         let version = try version()

@@ -24,6 +24,8 @@ struct JoinLaunch {
     /// Whether the process has to be cloned by one that is in the container already: an ordinary user may join the
     /// pid namespace only together with the user namespace that it belongs to, and that cannot be left again.
     let needsIntermediate: Bool
+    /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
+    var needsAdoption = false
 }
 
 extension Runtime {
@@ -59,7 +61,8 @@ extension Runtime {
         let child = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         var parent = JoinParent(
             child: child, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
-            limits: plan.limits, setsLimits: namespaces.contains(.user))
+            limits: plan.limits, setsLimits: namespaces.contains(.user), group: group,
+            subPath: options.cgroupPaths.first)
         do throws(Failure) {
             if launch.needsIntermediate { try parent.awaitProcess() }
             try parent.converse(
@@ -81,6 +84,8 @@ extension Runtime {
             guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningClone(launch) }
             return child
         } catch {
+            let lacksRights = error == .permissionDenied || error == .notPermitted
+            if lacksRights, directory != nil, record.cgroup.isUserUnit { return try spawnForAdoption(launch) }
             // The container has moved its processes into cgroups of their own; the kernel then refuses theirs' parent.
             guard error == .resourceBusy, directory != nil else { throw Failure("clone", error) }
         }
@@ -91,6 +96,16 @@ extension Runtime {
             guard let child = try cloneProcess(namespaces: [], into: entry.cloneIntoDescriptor) else {
                 runJoiningClone(launch)
             }
+            return child
+        }
+    }
+
+    /// An ordinary user's process may go from cgroup to cgroup only below one that is delegated to the user; we are outside.
+    private func spawnForAdoption(_ launch: JoinLaunch) throws(Failure) -> ChildProcess {
+        var launch = launch
+        launch.needsAdoption = true
+        return try during("clone") { () throws(Errno) in
+            guard let child = try cloneProcess(namespaces: [], into: nil) else { runJoiningClone(launch) }
             return child
         }
     }
@@ -120,12 +135,17 @@ struct JoinParent: ~Copyable {
     let limits: [ProcessPlan.Limit]
     /// In the container's user namespace the child may raise no hard limit; the parent may.
     let setsLimits: Bool
+    let group: Cgroup
+    /// The cgroup below the container's that the process is to be in.
+    let subPath: String?
     private var terminal: KeptTerminal
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
-        console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool
+        console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool, group: Cgroup, subPath: String?
     ) {
+        self.group = group
+        self.subPath = subPath
         self.setsLimits = setsLimits
         self.child = child
         self.socket = socket
@@ -137,6 +157,11 @@ struct JoinParent: ~Copyable {
     /// Hears from the process between that the one that joins is born.
     mutating func awaitProcess() throws(Failure) {
         var message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+        if message.bytes.first == ChildMessage.adoptMe.rawValue {
+            try adopt()
+            try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+            message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+        }
         guard let born = message.takeBorn() else {
             if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
             let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
@@ -164,6 +189,7 @@ struct JoinParent: ~Copyable {
             case .listener:
                 if let listener = message.descriptor.take() { try seccomp(listener.rawValue) }
             case .ready: try prepare(options)
+            case .adoptMe: try adopt()
             default:
                 guard let report = StepReport(packet: message.bytes) else {
                     throw Failure(.other, "the process said what nobody understands")
@@ -178,6 +204,10 @@ struct JoinParent: ~Copyable {
                 }
             }
         }
+    }
+
+    private borrowing func adopt() throws(Failure) {
+        try cgroup { () throws(CgroupFailure) in try group.attach(child.pid, subPath: subPath) }
     }
 
     private var isReady = false
