@@ -18,6 +18,7 @@ struct Parent: ~Copyable {
     let sentences: Sentences
     private var terminal: KeptTerminal
     private let sources = MountSources()
+    private let memory: LackOfMemory
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, child: consuming ChildProcess,
@@ -30,6 +31,8 @@ struct Parent: ~Copyable {
         self.socket = socket
         terminal = KeptTerminal(console: console)
         sentences = Sentences(plan: plan)
+        let limit = cgroupPlan.writes.first { $0.file == "memory.max" }.flatMap { UInt64($0.value) }
+        memory = LackOfMemory(watching: cgroup, limit: limit)
     }
 
     /// Sees the child through until it is ready; `ready` is what has to be done before it may go on.
@@ -76,8 +79,7 @@ struct Parent: ~Copyable {
     private mutating func handle(_ message: consuming ReceivedMessage) throws(Failure) {
         switch message.word {
         case .mapIDs: try IDMaps(maps: plan.namespaces.maps, pid: child.pid).write()
-        case .adoptMe:
-            try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
+        case .adoptMe: try adopt()
         case .hooksDue: try runHooks()
         case .mountSource: return try sendMountSource(message)
         case .terminal: return try terminal.keep(message)
@@ -89,6 +91,15 @@ struct Parent: ~Copyable {
             throw sentences.failure(report, of: child.pid)
         }
         try answer()
+    }
+
+    private mutating func adopt() throws(Failure) {
+        do throws(Failure) {
+            try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
+        } catch {
+            // The process that could not be given its limits may be gone because of the first of them.
+            throw lackOfMemory() ?? error
+        }
     }
 
     private mutating func sendMountSource(_ message: consuming ReceivedMessage) throws(Failure) {
@@ -119,16 +130,16 @@ struct Parent: ~Copyable {
     // The init died without a word: killed, most likely for want of memory.
     private borrowing func silence() throws(Failure) -> Failure {
         let end = try during("wait for the container's init") { () throws(Errno) in try waitForEnd(of: child.pid) }
-        if case .signalled(SIGKILL) = end, (cgroup.oomKillCount() ?? 0) > 0 {
-            var text = "container init was OOM-killed (memory limit too low?)"
-            if let use = cgroup.memoryUse() { text += ": \(use)" }
-            return Failure(.other, text)
-        }
+        if case .signalled(SIGKILL) = end, let failure = lackOfMemory() { return failure }
         switch end {
         case .exited(let status): return Failure(.other, "the container's init exited with status \(status)")
         case .signalled(let signal):
             return Failure(.other, "the container's init was killed by \(Signal(rawValue: signal).name)")
         }
+    }
+
+    private borrowing func lackOfMemory() -> Failure? {
+        memory.use().map { Failure(.other, "container init was OOM-killed (memory limit too low?): \($0)") }
     }
 
     private borrowing func runHooks() throws(Failure) {

@@ -32,6 +32,7 @@ extension Runtime {
         }
         var made = try make(create, startsAtOnce: true, isForeground: true)
         let record = made.record
+        let memory = LackOfMemory(watching: Cgroup(record.cgroup))
         try afterStart(record, made.directory)
         // The container is anybody's to pause, update or delete while its program runs.
         made.directory.unlock()
@@ -46,18 +47,12 @@ extension Runtime {
             do throws(Failure) { try destroy(record, made.directory) } catch { note(.warning, error.message) }
             throw error
         }
-        noteLackOfMemory(record, end)
+        // A status of 137 alone does not tell a container that was too big for its limit from one that somebody killed.
+        if case .signalled(SIGKILL) = end, let use = memory.use() {
+            note(.warning, "container \(record.id): init was killed after the memory limit was reached: \(use)")
+        }
         if !options.keeps { try deleteEnded(record, made.directory) }
         return end.shellStatus
-    }
-
-    /// A status of 137 alone does not tell a container that was too big for its limit from one that somebody killed.
-    private func noteLackOfMemory(_ record: ContainerRecord, _ end: ProcessEnd) {
-        let cgroup = Cgroup(record.cgroup)
-        guard case .signalled(SIGKILL) = end, (cgroup.oomKillCount() ?? 0) > 0, let use = cgroup.memoryUse() else {
-            return
-        }
-        note(.warning, "container \(record.id): init was killed after the memory limit was reached: \(use)")
     }
 
     private func deleteEnded(
