@@ -199,6 +199,8 @@ struct Sentences {
     // These texts are matched by engines, which turn them into exit codes 126 and 127.
     private func lookup(_ code: Errno) -> String {
         let program = process.arguments.first ?? ""
+        // execve(2) says that it is not permitted, which is the word that makes an engine end with 126.
+        if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.word)" }
         if process.candidates.count != 1 || !program.contains("/") {
             let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.word
             return "exec: \"\(program)\": \(word)"

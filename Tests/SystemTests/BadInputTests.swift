@@ -67,7 +67,7 @@ struct BadInputTests {
             ),
             ("executable file not found in $PATH", { $0.process?.args = ["nonesuch"] }),
             ("permission denied", { $0.process?.args = ["/etc/passwd"] }),
-            ("is a directory", { $0.process?.args = ["/etc"] }),
+            ("exec: \\\"/etc\\\": is a directory: permission denied", { $0.process?.args = ["/etc"] }),
             ("unknown namespace", { $0.linux?.namespaces.append(LinuxNamespace(type: "color")) }),
             (
                 "is not a namespace",
