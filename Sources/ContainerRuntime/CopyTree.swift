@@ -3,13 +3,18 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
+internal import Planning
 internal import SystemPackage
 
 /// Copies everything in one directory into another; both are walked by descriptors, links are copied as links.
-func copyTree(from source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor) throws(Errno) {
+///
+/// `given` are parameters of the new filesystem: its mode and owner stay where they say so.
+func copyTree(
+    from source: borrowing OwnedDescriptor, to target: borrowing OwnedDescriptor, given: [MountStep.Parameter] = []
+) throws(Errno) {
     let readable = try OwnedDescriptor.open(".", .readOnly | .directory, at: source.rawValue)
     let writable = try OwnedDescriptor.open(".", .readOnly | .directory, at: target.rawValue)
-    try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue))
+    try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue), given: given)
     for entry in try directoryEntries(readable.rawValue) {
         try copyEntry(entry.name, from: readable.rawValue, to: writable.rawValue)
     }
@@ -48,9 +53,15 @@ private func copyContent(from source: Int32, to target: Int32) throws(Errno) {
     }
 }
 
-private func copyFacts(from source: Int32, to target: Int32, _ status: FileStatus) throws(Errno) {
-    try checked { fchown(target, status.uid, status.gid) }
-    try checked { fchmod(target, status.mode & 0o7777) }
+private func copyFacts(
+    from source: Int32, to target: Int32, _ status: FileStatus, given: [MountStep.Parameter] = []
+) throws(Errno) {
+    func isGiven(_ name: String) -> Bool { given.contains { $0.name == name } }
+    let unchanged = ~uid_t(0)
+    let uid = isGiven("uid") ? unchanged : status.uid
+    let gid = isGiven("gid") ? unchanged : status.gid
+    try checked { fchown(target, uid, gid) }
+    if !isGiven("mode") { try checked { fchmod(target, status.mode & 0o7777) } }
     try copyAttributes(from: source, to: target)
 }
 

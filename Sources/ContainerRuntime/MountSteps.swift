@@ -86,6 +86,7 @@ struct MountSteps {
         _ mount: MountStep, type: String, source: String, _ parameters: [MountStep.Parameter],
         in root: borrowing RootDirectory
     ) throws(ActionFailure) {
+        let given = parameters
         var parameters = parameters
         let isPseudo = type == "proc" || type == "sysfs"
         if type == "tmpfs", !parameters.contains(where: { $0.name == "mode" }),
@@ -101,7 +102,7 @@ struct MountSteps {
         let made = try newFilesystem(
             type: type, source: source, parameters, attributes: mount.attributes.set.subtracting(late))
         if mount.copiesUp {
-            try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made) }
+            try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made, given: given) }
             if !late.isEmpty {
                 try part(.attributes) { () throws(Errno) in try changeMount(made, AttributeChange(set: late)) }
             }
