@@ -34,6 +34,12 @@ int clinux_clone3(const struct clinux_clone *a) {
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 int clinux_clone(uint64_t flags, int *pidfd) { return (int)syscall(SYS_clone, flags, NULL, pidfd, NULL, NULL); }
+int clinux_clone_waiting(uint64_t flags) {
+    pid_t child = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    if (child != 0) return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) pause();
+}
 int clinux_unshare(uint64_t flags) { return (int)syscall(SYS_unshare, flags); }
 int clinux_setns(int fd, int kinds) { return setns(fd, kinds); }
 

@@ -26,22 +26,36 @@ struct RootFilesystem {
     private static func mount(_ mount: TaskMount, below directory: String) throws(ShimFailure) {
         let target = mount.target.isEmpty ? directory : directory + "/" + mount.target
         let options = MountOptions(mount.options)
-        if options.usesLoopDevice || options.userMap != nil || options.groupMap != nil {
-            throw ShimFailure("mount \(mount.source) on \(target): loop devices and id maps are not supported")
-        }
         let what = "mount \(mount.type) \(mount.source) on \(target)"
-        if let compact = mount.type == "overlay" ? CompactOverlay(options.data) : nil {
-            try inDirectory(compact.workingDirectory) { () throws(ShimFailure) in
-                try call(what, mount.source, target, mount.type, options.flags, compact.options)
+        if options.usesLoopDevice { throw ShimFailure("\(what): loop devices are not supported") }
+        if let maps = try MountIDMaps(options) {
+            let namespace = try maps.namespace()
+            if mount.type == "overlay" {
+                let layers = try MappedLayers(options.data, in: directory + ".lower", namespace: namespace)
+                try mountFilesystem(what, mount, options.flags, layers.options, on: target)
+            } else {
+                try mountFilesystem(what, mount, options.flags, options.data, on: target)
+                try mountMapped(target, on: target, in: namespace)
             }
         } else {
-            try call(what, mount.source, target, mount.type, options.flags, options.data)
+            try mountFilesystem(what, mount, options.flags, options.data, on: target)
         }
         if options.propagation != 0 { try call(what, "", target, "", options.propagation, []) }
         // A bind mount takes its other flags only when it is mounted anew.
         let readOnlyBind = MountOptions.bind | MountOptions.readOnly
         if options.flags & readOnlyBind == readOnlyBind {
             try call(what, "", target, "", options.flags | MountOptions.remount, [])
+        }
+    }
+
+    private static func mountFilesystem(
+        _ what: String, _ mount: TaskMount, _ flags: UInt, _ data: [String], on target: String
+    ) throws(ShimFailure) {
+        guard mount.type == "overlay", let compact = CompactOverlay(data) else {
+            return try call(what, mount.source, target, mount.type, flags, data)
+        }
+        try inDirectory(compact.workingDirectory) { () throws(ShimFailure) in
+            try call(what, mount.source, target, mount.type, flags, compact.options)
         }
     }
 

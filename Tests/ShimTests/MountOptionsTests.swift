@@ -27,6 +27,24 @@ import Testing
         #expect(options.data == [])
     }
 
+    @Test func `maps of ids are those of a user namespace`() throws {
+        let maps = try MountIDMaps(MountOptions(["uidmap=0:1000:10,10:5000:20", "gidmap=0:2000:10"]))
+        #expect(maps?.users == "0 1000 10\n10 5000 20\n")
+        #expect(maps?.groups == "0 2000 10\n")
+        #expect(try MountIDMaps(MountOptions(["ro"])) == nil)
+    }
+
+    @Test(arguments: [
+        ("uidmap=0:1:2", "", "mount options uidmap and gidmap need one another"),
+        ("uidmap=0:1:2", "gidmap=0:1", "mount option gidmap=0:1: expected CONTAINER:HOST:COUNT"),
+        ("uidmap=", "gidmap=0:1:2", "mount option uidmap=: expected CONTAINER:HOST:COUNT"),
+        ("uidmap=0:-1:2", "gidmap=0:1:2", "mount option uidmap=0:-1:2: expected CONTAINER:HOST:COUNT"),
+        ("uidmap=0:1:2,", "gidmap=0:1:2", "mount option uidmap=0:1:2,: expected CONTAINER:HOST:COUNT"),
+    ])
+    func `maps that are none are refused`(_ users: String, _ groups: String, _ sentence: String) {
+        #expect(throws: ShimFailure(sentence)) { _ = try MountIDMaps(MountOptions([users, groups])) }
+    }
+
     @Test func `a short overlay stays as it is`() {
         #expect(CompactOverlay(["lowerdir=/a/1:/a/2", "upperdir=/a/3"]) == nil)
     }

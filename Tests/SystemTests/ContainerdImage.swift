@@ -4,7 +4,7 @@ import Foundation
 import Subprocess
 import SystemPackage
 
-/// The one image of all engine tests: busybox, its applets, and two users.
+/// The one image of all engine tests: busybox, its applets, and two users. docker reads manifest.json, the others index.json.
 actor ContainerdImage {
     static let shared = ContainerdImage()
     private var making: Task<String, any Error>?
@@ -35,6 +35,11 @@ actor ContainerdImage {
             """
         try config.write(toFile: directory + "/config", atomically: false, encoding: .utf8)
         let configBlob = try await addBlob("config", in: directory)
+        let dockerManifest = """
+            [{"Config":"blobs/sha256/\(configBlob.digest)","RepoTags":["\(ContainerdHost.image)"],\
+            "Layers":["blobs/sha256/\(layer.digest)"]}]
+            """
+        try dockerManifest.write(toFile: directory + "/manifest.json", atomically: false, encoding: .utf8)
         let type = "application/vnd.oci.image"
         let manifest = """
             {"schemaVersion":2,"mediaType":"\(type).manifest.v1+json",\
@@ -52,7 +57,10 @@ actor ContainerdImage {
             toFile: directory + "/oci-layout", atomically: false, encoding: .utf8)
         let archive = ContainerdHost.checkout + "/.build/busybox-image.tar"
         _ = try await shell(
-            "cd \(directory) && tar -cf \(archive) oci-layout index.json blobs && cd / && rm -rf \(directory)")
+            """
+            cd \(directory) && tar -cf \(archive) oci-layout index.json manifest.json blobs
+            cd / && rm -rf \(directory)
+            """)
         return archive
     }
 

@@ -179,7 +179,7 @@ struct ShimCallTests {
 
     // MARK: requests
 
-    private func withShim(
+    func withShim(
         _ id: String, _ command: String, _ body: (ShimHost, ShimConnection) async throws -> Void
     ) async throws {
         let host = try ShimHost()
@@ -197,7 +197,7 @@ struct ShimCallTests {
         try await host.end()
     }
 
-    private func create(_ id: String, _ host: ShimHost) -> TaskCreateRequest {
+    func create(_ id: String, _ host: ShimHost) -> TaskCreateRequest {
         .with { request in
             request.id = id
             request.bundle = host.directory + "/" + id
@@ -210,7 +210,7 @@ struct ShimCallTests {
         }
     }
 
-    private func exec(_ id: String, _ execID: String, _ arguments: [String]) -> TaskExecRequest {
+    func exec(_ id: String, _ execID: String, _ arguments: [String]) -> TaskExecRequest {
         .with { request in
             request.id = id
             request.execID = execID
@@ -220,16 +220,16 @@ struct ShimCallTests {
         }
     }
 
-    private func process(_ id: String, _ execID: String = "") -> TaskProcessRequest {
+    func process(_ id: String, _ execID: String = "") -> TaskProcessRequest {
         .with { request in
             request.id = id
             request.execID = execID
         }
     }
 
-    private func container(_ id: String) -> TaskContainerRequest { .with { $0.id = id } }
+    func container(_ id: String) -> TaskContainerRequest { .with { $0.id = id } }
 
-    private func kill(_ id: String, _ signal: Int32, _ execID: String = "") -> TaskKillRequest {
+    func kill(_ id: String, _ signal: Int32, _ execID: String = "") -> TaskKillRequest {
         .with { request in
             request.id = id
             request.execID = execID

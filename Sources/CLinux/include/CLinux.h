@@ -18,6 +18,8 @@ struct clinux_clone {
 int clinux_clone3(const struct clinux_clone *arguments);
 // clone(2) on a copy of the stack; pidfd is set when flags hold CLONE_PIDFD
 int clinux_clone(uint64_t flags, int *pidfd);
+// A child of clone(2) that waits to be killed, and with its parent is; no SIGCHLD tells of it.
+int clinux_clone_waiting(uint64_t flags);
 int clinux_unshare(uint64_t flags);
 int clinux_setns(int fd, int kinds);
 

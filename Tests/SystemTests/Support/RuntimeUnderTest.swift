@@ -22,7 +22,7 @@ struct RuntimeUnderTest: Sendable, Hashable, CustomTestStringConvertible {
 }
 
 /// How a command ended and what it printed.
-struct Outcome: Sendable {
+struct Outcome: Sendable, Equatable {
     var status: Int
     var output: String
     var errors: String

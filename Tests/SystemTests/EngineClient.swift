@@ -1,0 +1,137 @@
+// The command line of an engine, for one test.
+
+import Foundation
+import Testing
+
+/// An engine's client that chooses one runtime.
+struct EngineClient: Sendable {
+    let stack: EngineStack
+    let host: EngineHost
+
+    /// Calls the engine.
+    @discardableResult
+    func call(_ arguments: [String], input: String = "") async throws -> Outcome {
+        let global = stack.isDocker ? [] : ["--runtime", stack.runtime]
+        return try await host.call(["/usr/bin/" + stack.engine.rawValue] + global + arguments, input: input)
+    }
+
+    @discardableResult
+    func callAsFunction(_ arguments: String..., input: String = "") async throws -> Outcome {
+        try await call(arguments, input: input)
+    }
+
+    /// The options of a new container that choose the runtime, and the cgroup that is looked at in the end.
+    var choice: [String] {
+        stack.isDocker ? ["--runtime", stack.runtime] : ["--cgroup-parent", "/" + host.cgroup]
+    }
+
+    /// Runs a program in the foreground, in a container that is gone with it.
+    func run(_ options: String..., program: [String], input: String = "") async throws -> Outcome {
+        try await call(["run", "--rm"] + choice + options + [EngineHost.image] + program, input: input)
+    }
+
+    /// Runs a shell's command in the foreground.
+    func run(_ options: String..., shell command: String, input: String = "") async throws -> Outcome {
+        try await call(
+            ["run", "--rm"] + choice + options + [EngineHost.image, "sh", "-c", command], input: input)
+    }
+
+    /// Runs a shell's command in the background.
+    @discardableResult
+    func detach(_ name: String, _ options: String..., shell command: String) async throws -> Outcome {
+        let outcome = try await call(
+            ["run", "-d", "--name", name] + choice + options + [EngineHost.image, "sh", "-c", command])
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return outcome
+    }
+
+    /// A field of what the engine knows of a container.
+    func inspect(_ name: String, _ field: String) async throws -> String {
+        try await self("inspect", "--format", "{{\(field)}}", name).output.trimmingCharacters(in: .newlines)
+    }
+
+    /// Waits until a field of the container has a value.
+    func wait(
+        for value: String, in field: String, of name: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        try await eventually("\(field) of \(name) is \(value)", sourceLocation: sourceLocation) {
+            try await inspect(name, field) == value
+        }
+    }
+
+    /// Kills a container and removes it.
+    func discard(_ name: String) async throws {
+        try await call(["rm", "-f", "-v"] + (stack.isDocker ? [] : ["-t", "0"]) + [name])
+    }
+
+    /// Runs a session on a terminal of 30 rows and 70 columns: what is typed is a script that prints it.
+    func terminal(typing script: String, _ arguments: [String]) async throws -> Outcome {
+        let global = stack.isDocker ? "" : " --runtime " + stack.runtime
+        let words = arguments.map { "'\($0)'" }.joined(separator: " ")
+        try host.write(
+            "session", "stty rows 30 cols 70\nexec /usr/bin/\(stack.engine)\(global) \(words)\n")
+        return try await host.call([
+            "/bin/sh", "-c", "(\(script)) | timeout 20 script -qec 'sh \(host.directory)/session' /dev/null",
+        ])
+    }
+}
+
+/// The engines that run, each started by the first test that needs it.
+actor Engines {
+    static let shared = Engines()
+    private var starting: [String: Task<EngineHost, any Error>] = [:]
+
+    func host(for stack: EngineStack) async throws -> EngineHost {
+        let key = "\(stack.engine) \(stack.hasOurShim)"
+        let task = starting[key] ?? Task { try await EngineHost.start(stack) }
+        starting[key] = task
+        return try await task.value
+    }
+
+    func end() async {
+        for task in starting.values { await (try? task.value)?.end() }
+        starting = [:]
+    }
+}
+
+/// Ends the engines when all of their tests have.
+struct EngineScope: SuiteTrait, TestScoping {
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing body: @Sendable () async throws -> Void
+    ) async throws {
+        do {
+            try await body()
+        } catch {
+            await Engines.shared.end()
+            throw error
+        }
+        await Engines.shared.end()
+    }
+}
+
+/// Runs a test with an engine and looks at what its containers leave.
+func withEngine(
+    _ stack: EngineStack, sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: (EngineClient) async throws -> Void
+) async throws {
+    let engine = EngineClient(stack: stack, host: try await Engines.shared.host(for: stack))
+    do {
+        try await body(engine)
+    } catch {
+        for name in try await engine("ps", "-aq").lines { try await engine.discard(name) }
+        throw error
+    }
+    for name in try await engine("ps", "-aq").lines { try await engine.discard(name) }
+    var left = try await engine.host.leftovers()
+    for _ in 0..<80 where !left.isEmpty {
+        try await Task.sleep(for: .milliseconds(50))
+        left = try await engine.host.leftovers()
+    }
+    #expect(left == [], "\(stack.testDescription)", sourceLocation: sourceLocation)
+}
+
+/// All that runs under docker and podman, so that they start once.
+@Suite(
+    .serialized, .timeLimit(.minutes(10)), EngineScope(),
+    .enabled(if: EngineHost.missing == nil, "\(EngineHost.missing ?? "")"))
+struct EngineTests {}
