@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import ShimAPI
+import SwiftProtobuf
 import TTRPC
 import Testing
 
