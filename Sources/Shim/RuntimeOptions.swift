@@ -8,12 +8,13 @@ internal import SystemPackage
 
 /// Which message an `Any` of options holds.
 enum RuntimeOptionsKind {
-    case runc, generic
+    case runc, generic, create
 
     init?(_ any: Google_Protobuf_Any) {
         switch any.typeURL.split(separator: "/").last {
         case "containerd.runc.v1.Options": self = .runc
         case "runtimeoptions.v1.Options": self = .generic
+        case "containerd.linux.runc.CreateOptions": self = .create
         default: return nil
         }
     }
@@ -37,9 +38,24 @@ extension RuncOptions {
                 throw ShimFailure("runtime options: malformed \(any.typeURL)")
             }
             try read(options)
+        case .create:
+            guard let options = try? LinuxCreateOptions(serializedBytes: any.value) else {
+                throw ShimFailure("runtime options: malformed \(any.typeURL)")
+            }
+            read(options)
         case nil:
             throw ShimFailure("runtime options: unknown type \(any.typeURL)")
         }
+    }
+
+    private mutating func read(_ options: LinuxCreateOptions) {
+        noPivotRoot = options.noPivotRoot
+        noNewKeyring = options.noNewKeyring
+        shimCgroup = options.shimCgroup
+        ioUid = options.ioUid
+        ioGid = options.ioGid
+        criuWorkPath = options.criuWorkPath
+        criuImagePath = options.criuImagePath
     }
 
     private mutating func read(_ options: RuntimeOptions) throws(ShimFailure) {

@@ -47,6 +47,25 @@ import Testing
         ) { try RuncOptions(any("runtimeoptions.v1.Options", generic)) }
     }
 
+    @Test func `the options of a task of old clients are read too`() throws {
+        let old = LinuxCreateOptions.with { options in
+            options.noPivotRoot = true
+            options.noNewKeyring = true
+            options.shimCgroup = "/shims"
+            options.ioUid = 1000
+            options.ioGid = 1001
+        }
+        let options = try RuncOptions(any("containerd.linux.runc.CreateOptions", old))
+        let expected = RuncOptions.with { options in
+            options.noPivotRoot = true
+            options.noNewKeyring = true
+            options.shimCgroup = "/shims"
+            options.ioUid = 1000
+            options.ioGid = 1001
+        }
+        #expect(options == expected)
+    }
+
     @Test func `an unknown message is refused by name`() {
         #expect(throws: ShimFailure("runtime options: unknown type kata.Options")) {
             try RuncOptions(any("kata.Options", RuntimeOptions()))
