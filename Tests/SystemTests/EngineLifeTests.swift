@@ -24,7 +24,7 @@ extension EngineTests {
                 #expect(
                     try await engine.exec(
                         "first",
-                        "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"
+                        "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes 2>/dev/null || cat memory.max"
                     ).output == "62914560\n")
 
                 try await engine("pause", "first")
@@ -71,7 +71,10 @@ extension EngineTests {
                 #expect(killed.status == 137)
                 let terminal = try await engine.terminal(
                     typing: "sleep 1; echo words; sleep 1",
-                    ["exec", "-it", "first", "sh", "-c", "tty; sleep 0.5; stty size; read line; echo got $line; exit 6"])
+                    [
+                        "exec", "-it", "first", "sh", "-c",
+                        "tty; sleep 0.5; stty size; read line; echo got $line; exit 6",
+                    ])
                 #expect(terminal.output.contains("/dev/pts/0"))
                 #expect(terminal.output.contains("30 70"))
                 #expect(terminal.output.contains("got words"))

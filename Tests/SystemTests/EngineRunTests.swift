@@ -53,7 +53,7 @@ extension EngineTests {
                 #expect(
                     try await engine.run(
                         "--memory", "30m",
-                        shell: "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"
+                        shell: "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes 2>/dev/null || cat memory.max"
                     ).output == "31457280\n")
             }
         }
@@ -169,7 +169,10 @@ extension EngineTests {
                 }
                 let joined = try await engine.run(
                     "--network", "container:first", "--pid", "container:first", "--ipc", "container:first",
-                    shell: "for kind in net pid ipc; do readlink /proc/self/ns/$kind; done; ps -o args | grep '^[s]leep 1000'")
+                    shell: """
+                        for kind in net pid ipc; do readlink /proc/self/ns/$kind; done
+                        ps -o args | grep '^[s]leep 1000'
+                        """)
                 let expected = try await namespace("net") + namespace("pid") + namespace("ipc")
                 #expect(joined.output == expected + "sleep 1000\n")
                 #expect(try await engine.exec("first", "ls /sys/class/net").output.contains("eth0"))

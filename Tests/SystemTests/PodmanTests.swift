@@ -43,7 +43,8 @@ extension EngineTests {
         @Test(arguments: EngineStack.podman)
         func `podman knows the runtime, and what it cannot do`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
-                let name = try await engine("info", "--format", "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Version}}")
+                let format = "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Version}}"
+                let name = try await engine("info", "--format", format)
                 #expect(name.output.hasPrefix("\(stack.runtime) \(stack.runtime) version "), "\(name.output)")
                 try await engine.detach("first", shell: "sleep 1000")
                 let checkpoint = try await engine("container", "checkpoint", "first")
