@@ -171,7 +171,9 @@ final class ContainerdHost: @unchecked Sendable {
 
     /// Runs a container in the foreground.
     func run(_ id: String, _ command: String, _ options: [String] = []) async throws -> ContainerdOutcome {
-        try await ctr(["run", "--rm"] + runtime + options + [Self.image, id, "/bin/sh", "-c", command])
+        // ctr loses what a container says that ends before ctr has opened the streams, whatever the shim.
+        let patient = "trap 'sleep 0.2' EXIT; " + command
+        return try await ctr(["run", "--rm"] + runtime + options + [Self.image, id, "/bin/sh", "-c", patient])
     }
 
     /// Runs a container in the background, without streams.

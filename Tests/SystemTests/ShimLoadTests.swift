@@ -137,6 +137,14 @@ extension ShimCallTests {
             #expect(
                 try await shim.refusal("Create", request)
                     == Status(.unknown, "map ids 0 1 2, 1 4 1, 0 1 1: invalid argument"))
+            request.rootfs[0].type = "overlay"
+            request.rootfs[0].options = [
+                "lowerdir=\(host.directory)/c1:\(host.directory)/nothing", "uidmap=0:1:1", "gidmap=0:1:1",
+            ]
+            #expect(
+                try await shim.refusal("Create", request)
+                    == Status(.unknown, "map the ids of \(host.directory)/nothing: no such file or directory"))
+            #expect(!FileManager.default.fileExists(atPath: host.directory + "/c1/rootfs.lower"))
             let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
             #expect(!mounts.contains(host.directory))
         }
