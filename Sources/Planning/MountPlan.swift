@@ -137,7 +137,13 @@ extension MountStep {
         if type == "cgroup" || type == "cgroup2" {
             switch host.cgroup {
             case .legacy(let hierarchies) where type == "cgroup": return .legacyCgroup(hierarchies)
-            case .unified(let directory): return .unifiedCgroup(directory: directory)
+            case .unified(let directory):
+                // Whoever shares the host's cgroup namespace sees the host's hierarchy, at the paths it is told in /proc.
+                // Bound: a mount of its own, made from there, would reset the host's options. cgroups(7), nsdelegate.
+                guard namespaces.has(.cgroup) || namespaces.has(.user) || host.uid != 0 else {
+                    return .bind(source: "/sys/fs/cgroup", recursive: false)
+                }
+                return .unifiedCgroup(directory: directory)
             default: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
             }
         }

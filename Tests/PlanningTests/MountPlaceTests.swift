@@ -25,6 +25,23 @@ struct MountPlaceTests {
         #expect(try spec.plan().mounts.map(\.destination) == ["/a/b"])
     }
 
+    @Test func `the hierarchy of cgroup v2 is the host's where the cgroup namespace is`() throws {
+        let mounts = [Mount(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"])]
+        var host = HostFacts.unified
+        func object(_ spec: Spec) throws -> MountStep.Object? { try spec.plan(host: host).mounts.first?.object }
+        let shared = Spec.container(mounts: mounts)
+        let own = Spec.container(mounts: mounts) { $0.namespaces.append(LinuxNamespace(type: "cgroup")) }
+        #expect(try object(shared) == .bind(source: "/sys/fs/cgroup", recursive: false))
+        #expect(try object(own) != object(shared))
+        host.uid = 1000
+        let rootless = Spec.container(mounts: mounts) {
+            $0.namespaces.append(LinuxNamespace(type: "user"))
+            $0.uidMappings = [LinuxIDMapping(containerID: 0, hostID: 1000, size: 1)]
+            $0.gidMappings = [LinuxIDMapping(containerID: 0, hostID: 1000, size: 1)]
+        }
+        #expect(try object(rootless) != .bind(source: "/sys/fs/cgroup", recursive: false))
+    }
+
     @Test func `options of a filesystem are passed over on a bind mount, and that is said`() throws {
         let spec = Spec.container(mounts: [Mount(destination: "/a", source: "/b", options: ["bind", "size=1m", "ro"])])
         let plan = try spec.plan()

@@ -125,7 +125,7 @@ struct UserNamespacePlanTests {
     }
 
     @Test func `without a cgroup of its own a container sees none`() throws {
-        var spec = Spec.container()
+        var spec = Spec.container { $0.namespaces.append(LinuxNamespace(type: "cgroup")) }
         spec.mounts = [Mount(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid"])]
         var plan = try spec.plan(host: .unified)
         plan.show(.unified(directory: "/sys/fs/cgroup/elsewhere"))
