@@ -21,8 +21,11 @@ struct JoinLaunch {
     let childEnd: Int32
     let preservedDescriptors: Int32
 
-    /// Whether the process has to be cloned by one that is in the container already: an ordinary user may join the
-    /// pid namespace only together with the user namespace that it belongs to, and that cannot be left again.
+    /// Whether the process has to be cloned by one that is in the container already.
+    ///
+    /// In the container's pid namespace it is seen from its birth: whoever has CAP_SYS_PTRACE there gets at its root and
+    /// its descriptors, and those must be the container's by then (CVE-2016-9962). And an ordinary user may join a pid
+    /// namespace only together with the user namespace that it belongs to, which cannot be left again.
     let needsIntermediate: Bool
     /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
     var needsAdoption = false
@@ -37,7 +40,8 @@ extension Runtime {
             throw Failure(.wrongState, "cannot exec in a stopped container")
         }
         let namespaces = NamespaceSet(rawValue: record.namespaces)
-        let needsIntermediate = geteuid() != 0 && namespaces.contains(.user)
+        // Root of a user namespace has no such rights over a process that comes from outside.
+        let needsIntermediate = namespaces.contains(.user) ? geteuid() != 0 : namespaces.contains(.pid)
         if namespaces.contains(.pid), !needsIntermediate {
             // For the child alone: it is born there. No second process is needed in between.
             try during("join the container's pid namespace") { () throws(Errno) in

@@ -60,11 +60,23 @@ private struct Joiner {
                 try processControl(.setDumpable, 0)
             }
             try enterCgroup()
+            try call(.descriptors) { () throws(Errno) in try closeDescriptors() }
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, launch.namespaces) }
             try channel.bear([]) { run() }
         } catch {
             channel.giveUp(error)
         }
+    }
+
+    // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's init.
+    private func closeDescriptors() throws(Errno) {
+        var first = UInt32(3 + launch.preservedDescriptors)
+        for kept in [launch.childEnd, launch.initPidfd].sorted() where kept >= first {
+            let end = UInt32(kept)
+            if end > first { try checked { clinux_close_range(first, end - 1, 0) } }
+            first = end + 1
+        }
+        try checked { clinux_close_range(first, ~0, 0) }
     }
 
     private func enterCgroup() throws(StepReport) {
