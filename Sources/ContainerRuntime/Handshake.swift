@@ -147,6 +147,8 @@ struct ChildChannel {
             let length = read(socket, &answer, 1)
             if length == 1, answer == proceed { return }
             if length < 0, errno == EINTR { continue }
+            // To end without a word would pass for the program's own end.
+            if length < 0 { giveUp(StepReport(step: .conversation, code: Errno(rawValue: errno))) }
             _exit(1)
         }
     }
