@@ -7,7 +7,7 @@ internal import Glibc
 let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "hog-memory": hogMemory, "fork-bomb": forkBomb, "spin": spin, "open": open, "syscall": systemCalls,
     "mknod": makeNode, "mount": mountFileSystem, "write": writeFile, "exit": exitWith, "sleep": sleepFor,
-    "burn-file": fillFile, "send": send,
+    "burn-file": fillFile, "send": send, "exchange": exchange, "spy": spy,
 ]
 
 /// `hog-memory BYTES`: touches memory until it has them; the kernel may kill it first.
@@ -148,3 +148,33 @@ private func sleepFor(_ arguments: [String]) -> (JSON?, Int32) {
 private func number(_ text: String?) -> Int? { text.flatMap { Int($0) } }
 
 private func usage(_ text: String) -> (JSON?, Int32) { (.object([("usage", .string("witness " + text))]), 64) }
+
+/// `exchange PATH PATH`: swaps two names as fast as it can, until it is killed: what is looked at is soon another thing.
+private func exchange(_ arguments: [String]) -> (JSON?, Int32) {
+    guard arguments.count == 2 else { return usage("exchange PATH PATH") }
+    let atOnce: UInt32 = 2  // RENAME_EXCHANGE
+    while true { _ = clinux_renameat2(-100, arguments[0], -100, arguments[1], atOnce) }
+}
+
+/// `spy SECONDS MARKER`: looks into every process that appears, as root of the container might, for a way to a file of the
+/// host's. Prints how many processes it saw and by what it got through.
+private func spy(_ arguments: [String]) -> (JSON?, Int32) {
+    guard arguments.count == 2, let seconds = Int(arguments[0]) else { return usage("spy SECONDS MARKER") }
+    let climb = String(repeating: "../", count: 20) + arguments[1]
+    let end = time(nil) + seconds
+    var seen: Set<String> = []
+    var got: Set<String> = []
+    while time(nil) < end {
+        for pid in listDirectory("/proc") ?? [] where pid.allSatisfy(\.isNumber) && pid != "1" {
+            seen.insert(pid)
+            let doors = ["root", "cwd"] + (listDirectory("/proc/\(pid)/fd") ?? []).map { "fd/" + $0 }
+            for door in doors where access("/proc/\(pid)/\(door)/\(climb)", F_OK) == 0 { got.insert(door) }
+            let binary = Glibc.open("/proc/\(pid)/exe", O_WRONLY | O_CLOEXEC)
+            if binary >= 0 {
+                got.insert("exe")
+                close(binary)
+            }
+        }
+    }
+    return (.object([("seen", .int(seen.count)), ("got", .strings(got.sorted()))]), 0)
+}
