@@ -69,7 +69,9 @@ struct Main {
         }
         if let place, let blow { request.strike = Strike(process: place.process, call: place.call, blow: blow) }
         request.program = Array(words)
-        if request.program.isEmpty || request.report.isEmpty { throw Usage(problem: "a report and a program are needed") }
+        if request.program.isEmpty || request.report.isEmpty {
+            throw Usage(problem: "a report and a program are needed")
+        }
         return request
     }
 

@@ -145,7 +145,9 @@ struct Tracer {
         case (SIGTRAP | 0x80, _): try stopAtCall(pid)
         case (_, 4):  // PTRACE_EVENT_EXEC
             guard isProgram(pid) else { return letGo(pid) }
-            if processes[pid]?.isCounted == false { processes[pid] = Process(index: 0, isCounted: true, isInCall: true) }
+            if processes[pid]?.isCounted == false {
+                processes[pid] = Process(index: 0, isCounted: true, isInCall: true)
+            }
             go(pid)
         case (_, 128) where signal != SIGTRAP:  // PTRACE_EVENT_STOP: a stop signal, or the beginning
             clinux_ptrace(0x4208, pid, 0, nil)  // PTRACE_LISTEN

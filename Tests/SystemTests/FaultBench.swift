@@ -1,0 +1,306 @@
+// A command of the runtime under the fault injector: struck at a system call, and what the host looks like afterwards.
+
+import Foundation
+import Kernel
+import OCISpec
+import Testing
+
+/// What is done to a system call.
+enum Blow: Hashable, Sendable, CustomStringConvertible {
+    /// The process that makes the call is killed, or the command's first process, or all its processes.
+    case kill(String)
+    case fail(Int32)
+
+    var arguments: [String] {
+        switch self {
+        case .kill(let whom): ["--kill", whom]
+        case .fail(let code): ["--fail", "\(code)"]
+        }
+    }
+    var description: String { arguments.joined(separator: " ") }
+}
+
+/// Where: processes are counted from 0, the calls of each from 1.
+struct CallPlace: Hashable, Sendable, CustomStringConvertible {
+    var process: Int
+    var call: Int
+    var description: String { "\(process):\(call)" }
+}
+
+/// How a struck command ended.
+struct StruckCommand: Sendable {
+    var status: Int
+    var output: String
+    var errors: String
+    /// The injector's word: struck, exempt, missed or hung; then the call's name.
+    var verdict: String
+    var call: String
+    /// All calls, where they were asked for.
+    var calls: [(place: CallPlace, name: String)]
+
+    /// The records of level error.
+    var errorRecords: [String] { errors.split(separator: "\n").map(String.init).filter { $0.contains("level=error") } }
+}
+
+/// A sandbox whose commands are run under the injector.
+struct FaultBench: Sendable {
+    static let injector = RuntimeUnderTest.checkout + "/.build/dist/fault-injector"
+    let sandbox: Sandbox
+    /// What lies in the sandbox before anything is run.
+    let files: Set<String>
+
+    init(_ sandbox: Sandbox) throws {
+        self.sandbox = sandbox
+        for name in ["out", "errors", "report", "pid"] { try sandbox.write(sandbox.directory + "/" + name, "") }
+        files = Set(try FileManager.default.subpathsOfDirectory(atPath: sandbox.directory))
+    }
+
+    /// Runs a command, struck or watched, with files for its streams.
+    func run(
+        _ arguments: [String], at place: CallPlace? = nil, _ blow: Blow? = nil, global: [String] = []
+    ) async throws -> StruckCommand {
+        var options = ["--report", sandbox.directory + "/report"]
+        if let place, let blow {
+            options += ["--at", place.description] + blow.arguments
+        } else {
+            options += ["--list"]
+        }
+        let words = (options + [sandbox.runtime.path, "--root", sandbox.state] + global + arguments)
+            .map { "'\($0)'" }.joined(separator: " ")
+        let place = sandbox.directory
+        let outcome = try await shell(
+            "exec '\(Self.injector)' \(words) </dev/null >'\(place)/out' 2>'\(place)/errors'", in: sandbox.bundle)
+        let report = try text("report").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        let calls = report.dropLast().compactMap { fields -> (CallPlace, String)? in
+            guard fields.count == 3, let process = Int(fields[0]), let call = Int(fields[1]) else { return nil }
+            return (CallPlace(process: process, call: call), fields[2])
+        }
+        let verdict = report.last ?? ["none"]
+        return StruckCommand(
+            status: outcome.status, output: try text("out"), errors: try text("errors"), verdict: verdict[0],
+            call: verdict.count > 1 ? verdict[1] : "", calls: calls)
+    }
+
+    private func text(_ name: String) throws -> String {
+        String(decoding: try Data(contentsOf: URL(filePath: sandbox.directory + "/" + name)), as: UTF8.self)
+    }
+
+    /// Takes the container away as an engine would after a crash, and tells what is left all the same.
+    func cleanUp() async throws -> [String] {
+        let outcome = try await sandbox.call("delete", "--force", sandbox.id)
+        var left = leftovers()
+        if outcome.status != 0 || outcome.errors != "" {
+            left.append("delete --force: \(outcome.status) \(outcome.errors)")
+        }
+        return left
+    }
+
+    /// What there is of the container on the host: files, cgroups, mounts, processes.
+    func leftovers() -> [String] {
+        // One that was killed a moment ago may still be on its way out; one that stays is left behind.
+        for _ in 0..<100 {
+            if processes().isEmpty { break }
+            usleep(10_000)
+        }
+        var left = processes()
+        let manager = FileManager.default
+        let now = Set((try? manager.subpathsOfDirectory(atPath: sandbox.directory)) ?? [])
+        left += now.subtracting(files).filter { $0 != "state" && !$0.hasPrefix("state/.seccomp-filters") }.sorted()
+            .map { "file " + $0 }
+        for hierarchy in (try? manager.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? [] {
+            let path = "/sys/fs/cgroup/" + hierarchy + sandbox.cgroup
+            if manager.fileExists(atPath: path) { left.append("cgroup " + path) }
+        }
+        if manager.fileExists(atPath: "/sys/fs/cgroup" + sandbox.cgroup) { left.append("cgroup " + sandbox.cgroup) }
+        let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+        left += mounts.split(separator: "\n").filter { $0.contains(sandbox.id) }.map { "mount " + $0 }
+        return left
+    }
+
+    /// The living processes of the container, and those of the runtime that work on it.
+    func processes() -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { pid in
+            guard let number = Int32(pid) else { return nil }
+            let command = beginning("/proc/\(pid)/cmdline")
+            if !command.contains(sandbox.id) {
+                // Threads of the kernel have no command and no container.
+                guard !command.isEmpty, beginning("/proc/\(pid)/cgroup").contains(sandbox.id) else {
+                    return nil
+                }
+            }
+            guard let facts = ProcessFacts(stat: beginning("/proc/\(number)/stat").utf8), !facts.hasEnded else {
+                return nil
+            }
+            return "process \(pid) \(command.split(separator: "\0").joined(separator: " "))"
+        }
+    }
+}
+
+extension FaultBench {
+    /// Whether everything is tried, as by hand, and not what fits into every build.
+    static let isThorough = ProcessInfo.processInfo.environment["SWIFTRUN_FAULTS"] == "all"
+
+    /// Every call that a command makes when nothing strikes it.
+    func calls(of operation: StruckOperation) async throws -> [(place: CallPlace, name: String)] {
+        try await prepare(operation)
+        let outcome = try await run(operation.command(sandbox.id))
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(try await end(operation) == [])
+        return outcome.calls
+    }
+
+    /// Brings the container into the state in which the command is given.
+    func prepare(_ operation: StruckOperation, keepsConfig: Bool = false) async throws {
+        let outcome: Outcome
+        switch operation.start {
+        case .nothing: return
+        case .created: outcome = try await sandbox.detached("create", sandbox.id)
+        case .stays where !processes().isEmpty: return
+        case .running, .stays: outcome = try await detached(["/bin/sleep", "1000"], keepsConfig)
+        case .stopped: outcome = try await detached(["/bin/true"], keepsConfig)
+        }
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        if operation.start == .stopped, !keepsConfig { try await sandbox.wait(for: "stopped") }
+    }
+
+    private func detached(_ program: [String], _ keepsConfig: Bool) async throws -> Outcome {
+        guard !keepsConfig else { return try await sandbox.startDetached() }
+        let path = sandbox.bundle + "/config.json"
+        let config = try String(contentsOfFile: path, encoding: .utf8)
+        var spec = try Spec(config: Array(config.utf8))
+        spec.process?.args = program
+        try sandbox.write(path, String(decoding: spec.json(), as: UTF8.self))
+        let outcome = try await sandbox.startDetached()
+        try sandbox.write(path, config)
+        return outcome
+    }
+
+    /// Takes away what the command has made, and tells what is left; a container that stays must be well.
+    func end(_ operation: StruckOperation) async throws -> [String] {
+        guard operation.start == .stays else { return try await cleanUp() }
+        for _ in 0..<100 where processes().count != 1 { usleep(10_000) }
+        let found = processes()
+        return found.count == 1 && found[0].contains("sleep") ? [] : ["not the container alone: \(found)"]
+    }
+
+    /// What the witness sees in the container that a successful command has made or entered.
+    func sight(of operation: StruckOperation, _ outcome: StruckCommand) async throws -> String? {
+        guard operation.observes else { return nil }
+        if operation.name == "create" {
+            let started = try await sandbox.call("start", sandbox.id)
+            guard started.status == 0 else { return "start: \(started.errors)" }
+        }
+        // Where `create` was called outside the injector the witness writes to nobody.
+        if operation.start == .created { return try await sandbox.status().map { $0 == "creating" ? $0 : "started" } }
+        for _ in 0..<200 {
+            let output = try text("out")
+            if output.hasSuffix("}\n") { return Self.lasting(output) }
+            usleep(10_000)
+        }
+        return "nothing"
+    }
+
+    // Without what differs between two containers of the same config.
+    private static func lasting(_ output: String) -> String {
+        guard let seen = try? JSONSerialization.jsonObject(with: Data(output.utf8)),
+            let text = try? JSONSerialization.data(withJSONObject: lasting(seen), options: .sortedKeys)
+        else { return output }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static let passing: Set<String> = [
+        "pid", "ppid", "sid", "pgid", "inode", "serial", "device", "clocks", "namespaces",
+        // An image's users that cannot be read are an image without users.
+        "HOME", "environment",
+    ]
+
+    private static func lasting(_ value: Any) -> Any {
+        if let members = value as? [String: Any] {
+            return members.filter { !passing.contains($0.key) }.mapValues { lasting($0) }
+        }
+        if let elements = value as? [Any] { return elements.map { lasting($0) } }
+        return value
+    }
+
+    /// Where a refusal is an answer, and the container is made in another way.
+    static func maySeeOtherwise(_ call: String, _ code: Int32) -> Bool {
+        switch call {
+        // Without keyrings there is none to leave behind; a host that refuses mknod has its nodes bound.
+        case "keyctl", "mknodat": code == EPERM
+        // The gate of a created container closes, and start says that it has stopped.
+        case "accept4": true
+        default: false
+        }
+    }
+
+    // Calls of the C library and of Swift before the program begins, and for memory, on whose failure they end it.
+    private static let vital: Set<String> = [
+        "arch_prctl", "readlink", "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "rt_sigprocmask",
+    ]
+
+    /// A command that fails says why, once; what was to be made is gone at once.
+    func checkAnswer(
+        _ operation: StruckOperation, _ place: CallPlace, _ blow: Blow, _ outcome: StruckCommand,
+        _ table: inout FaultTable
+    ) {
+        if Self.vital.contains(outcome.call) { return }
+        // The program's own end is told by its status alone.
+        if outcome.output.hasSuffix("}\n") { return }
+        // The init is the container's process from the moment it waits at the gate.
+        if outcome.status == 0, operation.name == "create" { return }
+        if outcome.status == 137, operation.name == "run" || operation.name == "exec", outcome.errors.isEmpty { return }
+        if outcome.errorRecords.count != 1 { table.complain(place, blow, outcome, "not one error") }
+        if outcome.status == 0 || outcome.status > 128 && outcome.status != 255 {
+            table.complain(place, blow, outcome, "not a failure's status")
+        }
+        if operation.start == .nothing {
+            let left = leftovers()
+            if !left.isEmpty { table.complain(place, blow, outcome, "left at once \(left)") }
+        }
+    }
+}
+
+/// The first page of a file, or nothing; read thousands of times.
+private func beginning(_ path: String) -> String {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return "" }
+    defer { close(file) }
+    return String(unsafeUninitializedCapacity: 4096) { max(0, read(file, $0.baseAddress, $0.count)) }
+}
+
+/// What became of all tries with one command.
+struct FaultTable {
+    let command: String
+    let blow: String
+    private(set) var tried = 0
+    private(set) var exempt = 0
+    /// How often the command succeeded in spite of the blow, and how often it said why it failed.
+    var tolerated = 0
+    var refused = 0
+    private(set) var complaints: [String] = []
+
+    init(_ command: String, _ blow: String) {
+        self.command = command
+        self.blow = blow
+    }
+
+    mutating func count(_ outcome: StruckCommand) {
+        if outcome.verdict == "exempt" { exempt += 1 } else { tried += 1 }
+    }
+
+    mutating func complain(_ place: CallPlace, _ blow: Blow, _ outcome: StruckCommand, _ what: String) {
+        complaints.append(
+            "\(command) \(place) \(outcome.call) \(blow): \(what) [status \(outcome.status), \(outcome.errors.prefix(400))]"
+        )
+    }
+
+    /// One line for people; the complaints fail the test.
+    func conclude(_ sourceLocation: SourceLocation = #_sourceLocation) {
+        var line =
+            "crash safety: \(command), \(blow): \(tried) calls tried, \(complaints.count) with something left or wrong"
+        if tolerated + refused > 0 { line += " (\(refused) refused, \(tolerated) tolerated)" }
+        print(line)
+        #expect(complaints == [], sourceLocation: sourceLocation)
+        #expect(tried > 0, sourceLocation: sourceLocation)
+    }
+}

@@ -1,0 +1,58 @@
+// The list of defended attacks names only tests that there are.
+
+import Foundation
+import Testing
+
+@Suite
+struct SecurityListTests {
+    private static let bundles = RuntimeUnderTest.checkout + "/spec-fixtures/bundles"
+
+    /// The fourth column: names of cases, and `File.swift:words` for tests, whose words may hold commas.
+    private static func namedTests(_ line: Substring) -> [String] {
+        let columns = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+        guard columns.count == 5 else { return [] }
+        var names: [String] = []
+        for part in columns[3].components(separatedBy: ", ") {
+            if part.contains("/") || part.contains(".swift:") {
+                names.append(part)
+            } else {
+                names[names.count - 1] += ", " + part
+            }
+        }
+        return names
+    }
+
+    @Test func `every test that is named is there`() throws {
+        let text = try String(contentsOfFile: Self.bundles + "/SECURITY.md", encoding: .utf8)
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst()
+        #expect(lines.count >= 36)
+        let tests = RuntimeUnderTest.checkout + "/Tests"
+        let sources = try FileManager.default.subpathsOfDirectory(atPath: tests).filter { $0.hasSuffix(".swift") }
+        for line in lines {
+            let names = Self.namedTests(line)
+            #expect(!names.isEmpty, "\(line)")
+            for name in names {
+                let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+                if parts.count == 1 {
+                    #expect(FileManager.default.fileExists(atPath: "\(Self.bundles)/\(name)/case.json"), "\(name)")
+                    continue
+                }
+                let source = try #require(sources.first { $0.hasSuffix("/" + parts[0]) }, "\(parts[0])")
+                let content = try String(contentsOfFile: tests + "/" + source, encoding: .utf8)
+                #expect(content.contains("func `" + parts[1]), "\(name)")
+            }
+        }
+    }
+
+    /// What is only in a directory's name would be forgotten.
+    @Test func `every security case is on the list`() throws {
+        let text = try String(contentsOfFile: Self.bundles + "/SECURITY.md", encoding: .utf8)
+        let elsewhere: Set<String> = [
+            "caller-cannot-be-traced", "kcore-and-friends", "root-is-the-only-mount-of-the-host",
+        ]
+        for name in try FileManager.default.contentsOfDirectory(atPath: Self.bundles + "/security") {
+            if name.hasPrefix("cwd-through-descriptor-") || elsewhere.contains(name) { continue }
+            #expect(text.contains("security/" + name), "\(name)")
+        }
+    }
+}
