@@ -116,3 +116,19 @@ extension ReceivedMessage {
         return ChildProcess(pid: Int32(bitPattern: number), pidfd: pidfd)
     }
 }
+
+/// Waits for a word of the process between. What it has borne keeps the conversation open, so its end is watched too.
+func awaitWord(_ socket: Int32, of between: borrowing ChildProcess) throws(Failure) {
+    var entries = [
+        pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: between.pidfd.rawValue, events: Int16(POLLIN), revents: 0),
+    ]
+    try during("wait for the process between the runtime and the container") { () throws(Errno) in
+        try checked { poll(&entries, 2, -1) }
+    }
+    if entries[0].revents != 0 { return }
+    let pid = between.pid
+    let end = try during("wait for the process before") { () throws(Errno) in try waitForEnd(of: pid) }
+    let status = "\(end.shellStatus)"
+    throw Failure(.other, "the process between the runtime and the container ended with status \(status)")
+}

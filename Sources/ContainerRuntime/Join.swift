@@ -160,10 +160,12 @@ struct JoinParent: ~Copyable {
 
     /// Hears from the process between that the one that joins is born.
     mutating func awaitProcess() throws(Failure) {
+        try awaitWord(socket.rawValue, of: child)
         var message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
         if message.bytes.first == ChildMessage.adoptMe.rawValue {
             try adopt()
             try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+            try awaitWord(socket.rawValue, of: child)
             message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
         }
         guard let born = message.takeBorn() else {

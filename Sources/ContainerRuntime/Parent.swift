@@ -53,6 +53,7 @@ struct Parent: ~Copyable {
     /// Sees the process between through until the init is born, which is the child from then on.
     mutating func awaitInit() throws(Failure) {
         while true {
+            try awaitWord(socket.rawValue, of: child)
             var message = try hear()
             guard let born = message.takeBorn() else {
                 try handle(message)

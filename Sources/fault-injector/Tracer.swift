@@ -75,8 +75,10 @@ struct Tracer {
         first = child.pid
         try seize(first)
         try sendMessage(gate.first.rawValue, [0])
-        // An alarm makes a wait that lasts too long come back.
-        signal(SIGALRM) { _ in }
+        // An alarm makes a wait that lasts too long come back; signal(2) would have the wait go on.
+        var action = sigaction()
+        action.__sigaction_handler.sa_handler = { _ in }
+        sigaction(SIGALRM, &action, nil)
         alarm(seconds)
         while outcome.end == nil {
             guard let event = wait(0) else {
