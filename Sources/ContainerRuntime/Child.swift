@@ -145,8 +145,7 @@ struct Child {
                 // Possessor: everything; owner: view and search, so that the container's root can inspect it.
                 try checked { clinux_keyctl(setPermissions, UInt(serial), 0x3f1b_0000, 0, 0) }
             } catch {
-                let tolerated: [Errno] = [.noFunction, .permissionDenied, .notPermitted]
-                guard tolerated.contains(error) || error.rawValue == EDQUOT else { throw error }
+                guard refusesKeyrings(error) else { throw error }
             }
         }
     }

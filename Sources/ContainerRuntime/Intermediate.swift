@@ -127,6 +127,8 @@ func awaitWord(_ socket: Int32, of between: borrowing ChildProcess) throws(Failu
         try checked { poll(&entries, 2, -1) }
     }
     if entries[0].revents != 0 { return }
+    // What it has borne waits for an answer: it hears that there is none, and goes.
+    shutdown(socket, Int32(SHUT_RDWR))
     let pid = between.pid
     let end = try during("wait for the process before") { () throws(Errno) in try waitForEnd(of: pid) }
     let status = "\(end.shellStatus)"

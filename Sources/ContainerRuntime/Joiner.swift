@@ -103,7 +103,11 @@ private struct Joiner {
         }
         if kinds.contains(.user) { try becomeRootOfUserNamespace() }
         // Of the container's init, where it made one; a container without has the caller's cut off all the same.
-        do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {}
+        try call(.keyring) { () throws(Errno) in
+            do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {
+                guard refusesKeyrings(error) else { throw error }
+            }
+        }
     }
 
     // What the cgroup does not allow is not asked of the final CPUs: the process then has those that it does.

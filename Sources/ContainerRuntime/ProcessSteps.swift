@@ -251,6 +251,11 @@ func becomeRootOfUserNamespace() throws(StepReport) {
     }
 }
 
+/// Whether a kernel or a host refuses keyrings altogether: there is then none of the caller's to be found either.
+func refusesKeyrings(_ code: Errno) -> Bool {
+    [.noFunction, .permissionDenied, .notPermitted, Errno(rawValue: EDQUOT)].contains(code)
+}
+
 /// Joins the session keyring of a container, made if need be, and tells its serial number. keyctl(2).
 func joinSessionKeyring(ofContainer id: String) throws(Errno) -> Int {
     let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
