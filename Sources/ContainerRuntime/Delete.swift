@@ -43,7 +43,9 @@ extension Runtime {
     /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.
     func destroy(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
         let group = Cgroup(record.cgroup)
-        let hooks = record.hasPoststopHooks ? poststopHooks(directory) : []
+        // A making that was cut short before the config was kept has no hooks to run.
+        let hasHooks = record.hasPoststopHooks && directory.has(ContainerDirectory.configName)
+        let hooks = hasHooks ? poststopHooks(directory) : []
         try endInit(record, group)
         // Whatever shared its pids with others, or was left by a command that was killed. Where no init was ever
         // recorded the cgroup may be somebody else's, which is why there is none.
