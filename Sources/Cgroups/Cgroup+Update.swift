@@ -30,6 +30,8 @@ extension Cgroup {
             // The files first: what the kernel refuses, systemd is not told.
             try write(limits.writes, open)
             try updateUnit(properties)
+            // Then what systemd has just written over them: it rounds a quota, and a period without one it drops.
+            if !properties.isEmpty { try write(limits.writes, open) }
         } catch {
             restore(old, open)
             throw error

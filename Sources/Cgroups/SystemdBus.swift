@@ -158,12 +158,14 @@ struct SystemdBus: ~Copyable {
             "AttachProcessesToUnit", [.string(name), .string(path), .array("u", [.uint32(UInt32(pid))])])
     }
 
-    /// Changes properties of a running unit.
+    /// Changes properties of a running unit, and returns when systemd has written them to the cgroup.
     mutating func set(_ properties: [SystemdProperty], of name: String) throws(DBusFailure) {
         let version = try version()
         let values = properties.filter { $0.since <= version }.map(\.argument)
         if values.isEmpty { return }
         _ = try call("SetUnitProperties", [.string(name), .boolean(true), .array("(sv)", values)])
+        // It writes them after this answer, but before it takes another message.
+        _ = try self.version()
     }
 
     /// Waits for a job. systemd tells its direct peers of the end; on a bus it is asked again and again, because a

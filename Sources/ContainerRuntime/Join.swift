@@ -75,6 +75,8 @@ extension Runtime {
                     try self.sendListener(number, record, directory)
                 })
         } catch {
+            // Also what was borne and not heard of yet ends then.
+            shutdown(parent.socket.rawValue, Int32(SHUT_RDWR))
             endChild(parent.child)
             throw error
         }

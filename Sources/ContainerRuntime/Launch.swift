@@ -77,6 +77,7 @@ extension Runtime {
             if let control { try control.admit(parent.child.pid) }
             try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
         } catch {
+            parent.hangUp()
             endChild(parent.child)
             _ = consume undo
             runPoststop(plan, record)

@@ -66,6 +66,10 @@ struct Parent: ~Copyable {
         }
     }
 
+    /// Ends the conversation. An init of which nobody has heard yet, borne by a process that then failed, waits for an
+    /// answer in the container's cgroup: it hears that there is none, and goes.
+    borrowing func hangUp() { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
+
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
         do throws(Errno) {
             return try receiveMessage(socket.rawValue)

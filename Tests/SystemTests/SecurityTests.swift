@@ -42,7 +42,8 @@ struct SecurityTests {
     ) async throws {
         try await withSandbox(runtime) { sandbox in
             let marker = String(sandbox.directory.dropFirst()) + "/bundle"
-            try sandbox.configure("sh", "-c", "witness spy 8 \(marker) > /tmp/seen; sleep 1000") { spec in
+            try sandbox.configure("sh", "-c", "witness spy 8 \(marker) > /tmp/seen; echo > /tmp/done; sleep 1000") {
+                spec in
                 let granted = (spec.process?.capabilities?.bounding ?? []) + ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]
                 spec.process?.capabilities?.bounding = granted
                 spec.process?.capabilities?.effective = granted
@@ -51,8 +52,8 @@ struct SecurityTests {
             }
             #expect(try await sandbox.startDetached().status == 0)
             let script = """
-                for i in $(seq 2000); do
-                    test -s '\(sandbox.rootfs)/tmp/seen' && break
+                end=$(($(date +%s) + 60))
+                while ! test -e '\(sandbox.rootfs)/tmp/done' && test $(date +%s) -lt $end; do
                     '\(runtime.path)' --root '\(sandbox.state)' exec \(sandbox.id) true
                 done
                 cat '\(sandbox.rootfs)/tmp/seen'

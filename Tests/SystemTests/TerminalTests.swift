@@ -25,7 +25,7 @@ struct TerminalTests {
                 spec.process?.terminal = true
                 spec.process?.args = [
                     "sh", "-ic",
-                    "tty; while test \"$(stty size)\" = \"0 0\"; do sleep 0.05; done; stty size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-; sleep 0.3",
+                    "tty; until size=$(stty size 2>/dev/null); test -n \"${size%0 0}\"; do sleep 0.05; done; echo $size; test -c /dev/console && echo console; sleep 0 & wait; echo jobs $-; sleep 0.3",
                 ]
             }
             let output = try await onTerminal(
