@@ -12,6 +12,8 @@ let strict: [SwiftSetting] = [
     // time of `swiftrun run`, and a third of its page faults.
     .unsafeFlags(
         ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release)),
+    // A section a function, so that the linker can leave out what is not called, and lay out what is.
+    .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
 ]
 
 // Release binaries carry everything they need: no shared library of a container or a host is ever loaded.
@@ -73,7 +75,14 @@ let package = Package(
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],
             swiftSettings: strict,
             linkerSettings: selfContained + [
-                .unsafeFlags(["-Xlinker", "--entry=sealed_start"], .when(configuration: .release))
+                .unsafeFlags(["-Xlinker", "--entry=sealed_start", "-use-ld=lld"], .when(configuration: .release)),
+                // What a command runs through lies side by side; see scripts/order.
+                .unsafeFlags(
+                    [
+                        "-Xlinker",
+                        "--symbol-ordering-file=\(Context.packageDirectory)/Sources/call-order/swiftrun.txt",
+                        "-Xlinker", "--no-warn-symbol-ordering",
+                    ], .when(configuration: .release)),
             ]
         ),
 

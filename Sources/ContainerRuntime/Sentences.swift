@@ -26,7 +26,7 @@ struct Sentences {
         let detail = pid.flatMap { ProgramExplanation(pid: $0, process: process).text(report) }
         let sentence = text(report)
         var failure = Failure(.system(report.code), sentence + (detail.map { " (\($0))" } ?? ""))
-        failure.note(String(sentence.split(separator: ": \(report.code.word)")[0]))
+        failure.note(sentence.upTo(": \(report.code.word)"))
         return failure
     }
 
@@ -211,5 +211,16 @@ struct Sentences {
 
     private func execute(_ report: StepReport) -> String {
         "exec \(process.arguments.first ?? ""): \(report.code.word)"
+    }
+}
+
+extension String {
+    /// What stands before a text, or all. Without the library of regular expressions, which is a tenth of the program.
+    fileprivate func upTo(_ mark: String) -> String {
+        let (bytes, mark) = (Array(utf8), Array(mark.utf8))
+        for start in bytes.indices where bytes[start...].starts(with: mark) {
+            return String(decoding: bytes[..<start], as: UTF8.self)
+        }
+        return self
     }
 }
