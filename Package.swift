@@ -69,7 +69,8 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .target(name: "CSealedStart"),
+        .target(
+            name: "CSealedStart", cSettings: [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))]),
         .executableTarget(
             name: "swiftrun",
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],

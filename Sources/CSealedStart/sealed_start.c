@@ -66,12 +66,15 @@ HERE int starts_a_process(char **words)
 }
 
 // The initial stack: argc, argv, a null, the environment. The kernel's interface, man 8 ld.so and the psABI.
+long *sealed_start_stack;
+
 __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_start_on(long *stack)
 {
     char **words = (char **)(stack + 1);
     char **environment = words + *stack + 1;
     const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
     struct statfs facts;
+    sealed_start_stack = stack;
     if (*stack < 2 || !starts_a_process(words + 1))
         return;
     if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0 || facts.f_flags & READ_ONLY_MOUNT)
@@ -96,7 +99,6 @@ __asm__(".text\n.globl sealed_start\n.type sealed_start,%function\nsealed_start:
 
 #else
 
-extern void _start(void);
-void sealed_start(void) { _start(); }
+#error "swiftrun begins with a piece of assembler, which is there for x86_64 and aarch64"
 
 #endif

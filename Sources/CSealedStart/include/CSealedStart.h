@@ -4,4 +4,7 @@
 
 void sealed_start(void);
 
+// The stack as the kernel made it: the number of arguments, the arguments, a null. Only where sealed_start was the entry.
+extern long *sealed_start_stack;
+
 #endif
