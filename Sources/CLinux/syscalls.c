@@ -89,6 +89,13 @@ int clinux_statfs(const char *path, int64_t *type, int64_t *flags) {
     *flags = facts.f_flags;
     return result;
 }
+int clinux_statx_mount(int fd, uint64_t *attributes, uint64_t *mount) {
+    struct statx facts = {0};
+    int result = statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &facts);
+    *attributes = facts.stx_attributes;
+    *mount = facts.stx_mnt_id;
+    return result;
+}
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 unsigned int clinux_major(uint64_t device) { return major(device); }
 unsigned int clinux_minor(uint64_t device) { return minor(device); }

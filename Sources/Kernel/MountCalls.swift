@@ -113,6 +113,15 @@ package func mountNumber(at path: String) throws(Errno) -> Int {
     return mount
 }
 
+/// The number of the mount that a descriptor lies on, and whether it is the mount's root. statx(2).
+package func mountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
+    let mountRoot: UInt64 = 0x2000  // STATX_ATTR_MOUNT_ROOT
+    var attributes: UInt64 = 0
+    var mount: UInt64 = 0
+    try checked { clinux_statx_mount(descriptor, &attributes, &mount) }
+    return (mount, attributes & mountRoot != 0)
+}
+
 /// Makes the working directory the root of the mount namespace; the old root lies under it afterwards. pivot_root(2).
 package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
 

@@ -46,6 +46,8 @@ int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, u
 int clinux_openat(int dirfd, const char *path, int flags, mode_t mode);
 int clinux_fstatfs(int fd, int64_t *type, int64_t *flags);
 int clinux_statfs(const char *path, int64_t *type, int64_t *flags);
+// statx(2) of what is behind a descriptor: STATX_ATTR_*, and the number of its mount
+int clinux_statx_mount(int fd, uint64_t *attributes, uint64_t *mount);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
 unsigned int clinux_major(uint64_t device);
 unsigned int clinux_minor(uint64_t device);
