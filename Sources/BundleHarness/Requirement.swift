@@ -7,6 +7,7 @@ internal import Glibc
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
     case cgroupfsDriver, systemdDriver
+    case landlock, noLandlock
     case kernel([Int])
     case processors(Int)
     case controller(String)
@@ -20,6 +21,7 @@ package enum Requirement: Equatable, Sendable {
         "no-apparmor": .noApparmor, "selinux": .selinux, "no-selinux": .noSelinux, "systemd": .systemd,
         "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
         "cgroupfs-driver": .cgroupfsDriver, "systemd-driver": .systemdDriver,
+        "landlock": .landlock, "no-landlock": .noLandlock,
     ]
 
     /// Reads `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`, `file:/dev/fuse`,
@@ -68,6 +70,8 @@ package enum Requirement: Equatable, Sendable {
             (readText("/proc/filesystems") ?? "").contains("resctrl") ? nil : "the CPU has no resource control (RDT)"
         case .numa: exists("/sys/devices/system/node/node1") ? nil : "needs a second memory node"
         case .swapLimit: hasSwapLimit ? nil : "the kernel does not account swap"
+        case .landlock: hasLandlock ? nil : "the kernel has no Landlock"
+        case .noLandlock: hasLandlock ? "needs a kernel without Landlock" : nil
         case .kernel(let wanted):
             kernelVersion.lexicographicallyPrecedes(wanted)
                 ? "needs kernel \(wanted.map(String.init).joined(separator: "."))" : nil
@@ -89,6 +93,9 @@ var cgroupIsUnified: Bool {
 }
 
 private var hasApparmor: Bool { readText("/sys/module/apparmor/parameters/enabled")?.first == "Y" }
+
+// Asked for its version, LANDLOCK_CREATE_RULESET_VERSION, it answers if it is switched on. landlock(7).
+private var hasLandlock: Bool { clinux_landlock_create_ruleset(nil, 0, 1) > 0 }
 
 private var hasSwapLimit: Bool {
     exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") || cgroupIsUnified && exists("/proc/swaps")
