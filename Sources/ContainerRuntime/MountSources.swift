@@ -27,40 +27,80 @@ final class MountSources {
             throw sentences.failure(
                 StepReport(step: .mount, index: index, action: .openSource, code: .permissionDenied))
         }
-        var namespace: Int32?
-        if let mapping = mount.idMapping { namespace = try userNamespace(mapping, of: child, mount.key) }
-        do throws(ActionFailure) {
-            return try inMountNamespace(of: child) { () throws(ActionFailure) in
-                let tree = try part(.openSource) { () throws(Errno) in
-                    try cloneMount(source, recursive: recursive, followLinks: mount.followsSource)
-                }
-                guard let namespace, let mapping = mount.idMapping else { return tree }
-                do throws(Errno) {
-                    try changeMount(
-                        tree, AttributeChange(set: .idMapped), userNamespace: namespace, recursive: mapping.recursive)
-                } catch {
-                    let type = filesystemType(at: source)
-                    throw ActionFailure(action: .idMapping, code: error, text: type)
-                }
-                return tree
+        let namespace = try userNamespace(mount, of: child.pid)
+        return try told(index, sentences) { () throws(ActionFailure) in
+            try inMountNamespace(of: child) { () throws(ActionFailure) in
+                try clone(source, recursive: recursive, mount, namespace)
             }
-        } catch {
-            throw sentences.failure(
-                StepReport(step: .mount, index: index, action: error.action, code: error.code, text: error.text))
         }
     }
 
-    private func userNamespace(
-        _ mapping: MountStep.IDMapping, of child: borrowing ChildProcess, _ key: String
-    ) throws(Failure) -> Int32 {
+    /// The same in the runtime's own mount namespace, for a container that is there already.
+    /// - Parameters:
+    ///   - pid: the container's init.
+    ///   - propagation: what the mounts are made before anything else is asked of them: they are clones of the host's.
+    /// - Returns: also a new instance of a filesystem, where that is made from what the host has.
+    func openHere(
+        _ mount: MountStep, _ index: Int, of pid: Int32, _ propagation: Propagation, _ sentences: Sentences
+    ) throws(Failure) -> OwnedDescriptor {
+        let namespace = try userNamespace(mount, of: pid)
+        return try told(index, sentences) { () throws(ActionFailure) in
+            if case .filesystem(let type, let source, let parameters) = mount.object {
+                return try newFilesystem(
+                    type: type, source: source, parameters, attributes: mount.attributes.set)
+            }
+            guard case .bind(let source, let recursive) = mount.object else {
+                throw ActionFailure(action: .openSource, code: .invalidArgument)
+            }
+            let tree = try clone(source, recursive: recursive, mount, namespace)
+            try part(.propagation) { () throws(Errno) in
+                try changeMount(tree, AttributeChange(), propagation: propagation, recursive: true)
+            }
+            return tree
+        }
+    }
+
+    private func told(
+        _ index: Int, _ sentences: Sentences, _ body: () throws(ActionFailure) -> OwnedDescriptor
+    ) throws(Failure) -> OwnedDescriptor {
+        try mapping(body) { (failure: ActionFailure) in
+            sentences.failure(
+                StepReport(
+                    step: .mount, index: index, action: failure.action, code: failure.code, text: failure.text))
+        }
+    }
+
+    private func clone(
+        _ source: String, recursive: Bool, _ mount: MountStep, _ namespace: Int32?
+    ) throws(ActionFailure) -> OwnedDescriptor {
+        let tree = try part(.openSource) { () throws(Errno) in
+            try cloneMount(source, recursive: recursive, followLinks: mount.followsSource)
+        }
+        guard let namespace, let mapping = mount.idMapping else { return tree }
+        do throws(Errno) {
+            try changeMount(
+                tree, AttributeChange(set: .idMapped), userNamespace: namespace, recursive: mapping.recursive)
+        } catch {
+            throw ActionFailure(action: .idMapping, code: error, text: filesystemType(at: source))
+        }
+        return tree
+    }
+
+    // nil for a mount whose ids are not mapped.
+    private func userNamespace(_ mount: MountStep, of pid: Int32) throws(Failure) -> Int32? {
+        guard let mapping = mount.idMapping else { return nil }
         let name = mapping.maps.map { $0.uids.mapText + "/" + $0.gids.mapText } ?? ""
         if let known = namespaces[name] { return known }
         let made: OwnedDescriptor
         if let maps = mapping.maps {
-            do throws(Failure) { made = try makeUserNamespace(maps) } catch { throw error.during("\(key): map ids") }
+            do throws(Failure) {
+                made = try makeUserNamespace(maps)
+            } catch {
+                throw error.during("\(mount.key): map ids")
+            }
         } else {
-            let path = "/proc/\(child.pid)/ns/user"
-            made = try during("\(key): open \(path)") { () throws(Errno) in try OwnedDescriptor.open(path) }
+            let path = "/proc/\(pid)/ns/user"
+            made = try during("\(mount.key): open \(path)") { () throws(Errno) in try OwnedDescriptor.open(path) }
         }
         let number = made.relinquish()
         namespaces[name] = number

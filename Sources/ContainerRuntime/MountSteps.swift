@@ -10,6 +10,10 @@ internal import SystemPackage
 struct MountSteps {
     let plan: ContainerPlan
     let channel: ChildChannel
+    /// In a container that is there already: for each mount what the runtime has opened for it.
+    var opened: [Int32?]?
+    /// Where what is attached is written down, to be taken back.
+    var attached: AttachedMounts?
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
@@ -51,6 +55,7 @@ struct MountSteps {
 
     // A source that takes rights this process does not have is opened by the runtime, which may have them.
     private func openForeign(_ mount: MountStep, _ index: Int) throws(StepReport) -> OwnedDescriptor? {
+        if let opened { return opened[index].map { OwnedDescriptor(adopting: $0) } }
         guard case .bind(let source, let recursive) = mount.object else { return nil }
         guard mount.idMapping == nil else { return try channel.askForDescriptor(.mountSource, index: index) }
         do throws(Errno) {
@@ -68,6 +73,7 @@ struct MountSteps {
     ) throws(ActionFailure) {
         switch mount.object {
         case .filesystem(let type, let source, let parameters):
+            if let made = given.take() { return try attach(made, on: try open(mount, .directory, in: root), mount) }
             try makeFilesystem(mount, type: type, source: source, parameters, in: root)
         case .bind:
             if let tree = given.take() { try bind(mount, tree, in: root) }
@@ -117,7 +123,8 @@ struct MountSteps {
         do throws(ActionFailure) {
             return try newFilesystem(type: "sysfs", source: source, parameters, attributes: mount.attributes.set)
         } catch {
-            guard error.code == .notPermitted else { throw error }
+            // In a container that is there already, /sys is what the container has made of it.
+            guard error.code == .notPermitted, opened == nil else { throw error }
         }
         let tree = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
         try change(tree, mount)
@@ -127,7 +134,12 @@ struct MountSteps {
     private func attach(
         _ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor, _ mount: MountStep
     ) throws(ActionFailure) {
-        try part(.attach) { () throws(Errno) in try attachMount(tree, on: target) }
+        try part(.attach) { () throws(Errno) in
+            guard let attached else { return try attachMount(tree, on: target) }
+            let kept = try tree.duplicated()
+            try attachMount(tree, on: target)
+            attached.add(kept)
+        }
         try changeTree(tree, mount)
     }
 

@@ -154,6 +154,7 @@ struct Sentences {
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
         case .attributes: return "\(what): set mount attributes\(detail): \(word)"
         case .propagation: return "\(what): set propagation: \(word)"
+        case .detach: return "mounts[0..<\(report.index)]: take back what was mounted: \(word)"
         case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
         default: return "\(what): \(word)\(hint(report.code))"
         }

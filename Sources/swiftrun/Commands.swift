@@ -7,7 +7,7 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        create, delete, events, exec, features, kill, list, pause, ps, resume, run, spec, start, state, update,
+        create, delete, events, exec, features, kill, list, mounts, pause, ps, resume, run, spec, start, state, update,
     ]
 
     private static let containerArgument = "<container-id | bundle>"

@@ -1,4 +1,4 @@
-// `update` and `events`: the commands about what a container may use, and what it does use.
+// `update`, `mounts` and `events`: the commands about what a container may use, and what it does use.
 
 internal import ContainerRuntime
 internal import Glibc
@@ -42,6 +42,27 @@ extension Command {
         let schemata = Schemata(
             cache: call.options.value("l3-cache-schema"), bandwidth: call.options.value("mem-bw-schema"))
         try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources, schemata) }
+        return 0
+    }
+
+    static let mounts = Command(
+        name: "mounts", summary: "mount and unmount in a container that is there already",
+        usage: "add|remove <container-id | bundle> FILE (a JSON array like mounts in config.json; - for stdin)",
+        options: [], arguments: 3...3, isSealed: true
+    ) { call throws(CommandError) in
+        let verb = call.options.arguments[0]
+        guard verb == "add" || verb == "remove" else {
+            throw .usage(UsageError(message: "swiftrun: \"mounts\" can add and remove, not \"\(verb)\""))
+        }
+        let target = try call.target(1)
+        try call.perform { () throws(Failure) in
+            let mounts = try Runtime.mounts(file: call.options.arguments[2])
+            if verb == "add" {
+                try call.runtime.addMounts(id: target.id, mounts)
+            } else {
+                try call.runtime.removeMounts(id: target.id, mounts)
+            }
+        }
         return 0
     }
 
