@@ -230,6 +230,7 @@ struct Child {
         }
         try process.prepare()
         process.completeEnvironment()
+        try process.restrictFiles()
         try process.installFilterWithListener()
         try process.becomeUser()
         return try process.findProgram()

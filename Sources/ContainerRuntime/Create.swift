@@ -89,6 +89,7 @@ extension Runtime {
             var plan = try ContainerPlan(
                 spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
                 options: .init(withoutPivot: options.withoutPivot))
+            try limitLandlock(&plan.process, .warning)
             passActivationSockets(to: &plan)
             NotifySocket.add(to: &plan, root: store.root)
             for text in plan.warnings + ungranted(plan) + cgroupPlan.notes { note(.warning, text) }

@@ -99,8 +99,11 @@ extension Runtime {
             } else {
                 apply(options, to: &process)
             }
-            let plan = try ProcessPlan(
+            var plan = try ProcessPlan(
                 process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy)
+            plan.landlock = try LandlockPlan(annotations: record.annotations)
+            // What is left out was said when the container was made.
+            try limitLandlock(&plan, .debug)
             for text in plan.warnings { note(.warning, text) }
             return plan
         } catch {

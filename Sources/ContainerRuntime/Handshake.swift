@@ -44,7 +44,7 @@ enum Step: UInt8 {
     case readOnlyRoot, readOnlyMount, hostname, domainname, kernelParameter, readonlyPath, maskedPath
     case label, scheduling, limit, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
     case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
-    case userNamespace, timeOffsets, cloneInit
+    case userNamespace, timeOffsets, cloneInit, landlock
 }
 
 /// What of a step failed.

@@ -37,6 +37,7 @@ private struct Joiner {
             try writeLabels(process.plan)
             try process.prepare()
             process.completeEnvironment()
+            try process.restrictFiles()
             try process.installFilterWithListener()
             try process.becomeUser()
             let program = try process.findProgram()

@@ -20,7 +20,7 @@ struct ProgramExplanation {
         do throws(Errno) {
             let root = RootDirectory(try OwnedDescriptor.open("/proc/\(pid)/root", .path | .directory))
             switch report.code {
-            case .permissionDenied: return try refusal(path, root)
+            case .permissionDenied: return try refusal(path, root, isLast: report.step == .execute)
             case .noSuchFileOrDirectory: return try missingPart(path, root, depth: 0)
             case Errno(rawValue: ENOEXEC): return try foreignFormat(path, root)
             default: return nil
@@ -30,7 +30,10 @@ struct ProgramExplanation {
         }
     }
 
-    private func refusal(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {
+    // What is looked at when a program is looked up is the file's mode and its mount alone.
+    private func refusal(
+        _ path: String, _ root: borrowing RootDirectory, isLast: Bool
+    ) throws(Errno) -> String? {
         let file = try root.open(path)
         let number = file.rawValue
         let mode = try fileStatus(number).mode & 0o7777
@@ -39,6 +42,9 @@ struct ProgramExplanation {
         let withoutExecution: Int64 = 8  // ST_NOEXEC
         if try filesystem(of: number).flags & withoutExecution != 0 {
             return "it lies on a mount with the option noexec"
+        }
+        if isLast, let landlock = process.landlock, landlock.handled & LandlockPlan.execute != 0 {
+            return "Landlock rules have to allow to execute it, and its interpreter or loader"
         }
         return "its mode is \(octal), and the process is user \(process.uid)"
     }

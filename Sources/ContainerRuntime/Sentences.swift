@@ -40,6 +40,7 @@ struct Sentences {
         case .rootfs where report.code == .permissionDenied && plan?.namespaces.has(.user) ?? false:
             return "\(name(report)): \(word) (every directory above it must let the container's root user through)"
         case .execute: return execute(report)
+        case .landlock: return landlock(report)
         case .escapedDirectory:
             return "process.cwd: current working directory is outside of container mount namespace root"
         case .maskedPath where report.action == .nullDevice:
@@ -94,7 +95,7 @@ struct Sentences {
         case .capabilities: "process.capabilities: set"
         case .conversation: "talk to the runtime"
         case .gate: "wait for start"
-        case .hook, .mount, .device, .lookup, .execute, .escapedDirectory: ""
+        case .hook, .mount, .device, .lookup, .execute, .escapedDirectory, .landlock: ""
         }
     }
 
@@ -135,6 +136,20 @@ struct Sentences {
     ) -> String {
         guard let paths, report.index < paths.count else { return "protect paths" }
         return text(paths[report.index])
+    }
+
+    // Of the rules the first is 1; 0 is the ruleset.
+    private func landlock(_ report: StepReport) -> String {
+        let word = report.code.word
+        guard let rules = process.landlock?.rules, report.index > 0, report.index <= rules.count else {
+            return "\(LandlockPlan.key): restrict the process: \(word)"
+        }
+        let rule = rules[report.index - 1]
+        switch report.action {
+        case .openSource: return "\(rule.key): open \(rule.path): \(word)"
+        case .notDirectory: return "\(rule.key): \(rule.path): what is allowed there are rights to directories: \(word)"
+        default: return "\(rule.key): allow \(rule.path): \(word)"
+        }
     }
 
     private func mount(_ report: StepReport) -> String {

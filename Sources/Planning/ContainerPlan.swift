@@ -73,6 +73,7 @@ extension ContainerPlan {
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
+        self.process.landlock = try LandlockPlan(annotations: spec.annotations)
         try Rules.check(self.process, namespaces, host)
         hooks = spec.hooks ?? Hooks()
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }

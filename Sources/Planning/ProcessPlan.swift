@@ -46,6 +46,7 @@ package struct ProcessPlan: Equatable, Sendable {
     package var apparmorProfile: String?
     package var selinuxLabel: String?
     package var scheduling = SchedulingPlan()
+    package var landlock: LandlockPlan?
     /// What the config asks for in vain, such as a capability that does not exist.
     package var warnings: [String] = []
 }

@@ -164,6 +164,7 @@ extension ProcessPlan: JSONEncodable {
             writer.field("apparmorProfile", apparmorProfile)
             writer.field("selinuxLabel", selinuxLabel)
             writer.field("scheduling", scheduling)
+            writer.field("landlock", landlock)
         }
     }
 }

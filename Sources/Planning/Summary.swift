@@ -121,6 +121,7 @@ extension ContainerPlan {
         lines += process.scheduling.summary
         if process.noNewPrivileges { lines.append("set no_new_privs") }
         if process.needsHome { lines.append("set HOME from the container's /etc/passwd") }
+        lines += process.landlock?.summary ?? []
         if let seccomp, seccomp.notifies { lines.append(seccomp.summary) }
         lines += process.identityLines
         lines += process.limits.map { "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))" }
