@@ -10,21 +10,23 @@ internal import SystemPackage
 struct PrivateProc: ~Copyable {
     private let root: OwnedDescriptor
 
-    /// Where a new procfs may not be mounted (a locked-down nested host), a clone of /proc that is checked to be one.
+    /// Where a new procfs may not be mounted (a locked-down nested host, whose filter may also deny that there are such
+    /// calls), what lies on /proc, if that is the root of a procfs; runc#4984.
     init() throws(Errno) {
         do throws(ActionFailure) {
             root = try newFilesystem(type: "proc", source: "proc", [], attributes: [.noSuid, .noDev, .noExec])
         } catch {
-            guard error.code == .notPermitted || error.code == .permissionDenied else { throw error.code }
-            let clone = try OwnedDescriptor.open("/proc", .path | .directory | .noFollow)
-            guard try filesystem(of: clone.rawValue).magic == FilesystemMagic.proc,
-                try fileStatus(clone.rawValue).inode == 1
+            guard [.notPermitted, .permissionDenied, .noFunction].contains(error.code) else { throw error.code }
+            let found = try OwnedDescriptor.open("/proc", .path | .directory | .noFollow)
+            let rootInode: UInt64 = 1  // PROC_ROOT_INO
+            guard try filesystem(of: found.rawValue).magic == FilesystemMagic.proc,
+                try fileStatus(found.rawValue).inode == rootInode
             else { throw error.code }
-            root = clone
+            root = found
         }
     }
 
-    /// Writes to a file in it; neither links nor mounts are followed on the way.
+    /// Writes to a file in it; neither links nor mounts are followed on the way, nor a mount on the file itself.
     borrowing func write(_ path: String, _ text: String) throws(Errno) {
         let file = try openBelow(
             root.rawValue, path, .writeOnly,
