@@ -161,7 +161,7 @@ struct ChildChannel {
 
     /// Asks for something that is handed over as a descriptor.
     func askForDescriptor(_ message: ChildMessage, index: Int) throws(StepReport) -> OwnedDescriptor {
-        try send(message, bytes: [UInt8(truncatingIfNeeded: index), UInt8(truncatingIfNeeded: index >> 8)])
+        try send(message, bytes: (0..<4).map { UInt8(truncatingIfNeeded: index >> ($0 * 8)) })
         var answer = try call(.conversation) { () throws(Errno) in try receiveMessage(socket) }
         guard answer.bytes == [proceed], let descriptor = answer.descriptor.take() else { _exit(1) }
         return descriptor
