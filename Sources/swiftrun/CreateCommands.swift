@@ -70,9 +70,10 @@ extension Command {
             given.value("bundle").map { Target(id: given.arguments[0], bundle: $0) } ?? Target(given.arguments[0])
         var options = CreateOptions(id: target.id, bundle: target.bundle ?? ".")
         options.configName = try call.perform { () throws(Failure) in try given.value("config").map(absolute) }
-        options.consoleSocket = try call.perform { () throws(Failure) in try given.value("console-socket").map(absolute)
+        options.consoleSocket = try call.perform { () throws(Failure) in
+            try given.value("console-socket").map(socketPath)
         }
-        options.pidfdSocket = try call.perform { () throws(Failure) in try given.value("pidfd-socket").map(absolute) }
+        options.pidfdSocket = try call.perform { () throws(Failure) in try given.value("pidfd-socket").map(socketPath) }
         // Before the bundle becomes the working directory.
         options.pidFile = try call.perform { () throws(Failure) in try given.value("pid-file").map(absolute) }
         options.withoutPivot = given.has("no-pivot")
@@ -153,6 +154,9 @@ extension Command {
         }
     }
 }
+
+// An abstract name is no path, and is refused as what it is. CVE-2020-15257.
+private func socketPath(_ name: String) throws(Failure) -> String { name.hasPrefix("@") ? name : try absolute(name) }
 
 private func absolute(_ path: String) throws(Failure) -> String {
     if path.hasPrefix("/") { return path }

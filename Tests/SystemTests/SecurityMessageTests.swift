@@ -32,4 +32,36 @@ struct SecurityMessageTests {
             #expect(outcome.output == "first\nlast\n")
         }
     }
+
+    /// A container on the host's network could listen at the name that an engine is thought to listen at.
+    @Test(arguments: RuntimeUnderTest.all)
+    func `CVE-2020-15257: an abstract name for a console socket is not connected to`(
+        _ runtime: RuntimeUnderTest
+    ) async throws {
+        try await withSandbox(runtime) { sandbox in
+            let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(listener) }
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { path in
+                for (index, byte) in sandbox.id.utf8.enumerated() { path[index + 1] = byte }
+            }
+            let length = socklen_t(MemoryLayout<sa_family_t>.size + 1 + sandbox.id.utf8.count)
+            let bound = withUnsafePointer(to: address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, length) }
+            }
+            #expect(bound == 0 && listen(listener, 4) == 0)
+            try sandbox.configure("true") { $0.process?.terminal = true }
+            let outcome = try await sandbox.call("create", "--console-socket", "@" + sandbox.id, sandbox.id)
+            var entry = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
+            if runtime.isOurs {
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains("is an abstract socket; a path is needed"))
+                #expect(poll(&entry, 1, 0) == 0)
+            } else {
+                #expect(poll(&entry, 1, 0) == 1)
+            }
+            _ = try await sandbox.call("delete", "--force", sandbox.id)
+        }
+    }
 }
