@@ -43,8 +43,8 @@ struct ProgramExplanation {
         if try filesystem(of: number).flags & withoutExecution != 0 {
             return "it lies on a mount with the option noexec"
         }
-        if isLast, let landlock = process.landlock, landlock.handled & LandlockPlan.execute != 0 {
-            return "Landlock rules have to allow to execute it, and its interpreter or loader"
+        if isLast, let landlock = process.landlock, landlock.handled & LandlockPlan.rightsOfPrograms != 0 {
+            return "Landlock rules have to allow execute and read_file for it, and for its interpreter or loader"
         }
         return "its mode is \(octal), and the process is user \(process.uid)"
     }

@@ -32,7 +32,8 @@ package struct LandlockPlan: Equatable, Sendable {
         ("make_sym", 1 << 12, 1), ("refer", 1 << 13, 2), ("truncate", 1 << 14, 3), ("ioctl_dev", 1 << 15, 5),
     ]
 
-    package static let execute: UInt64 = 1 << 0
+    /// Those that it takes to execute a program: the kernel reads it, too.
+    package static let rightsOfPrograms: UInt64 = 1 << 0 | 1 << 2
 
     /// Those that mean something for what is no directory; the kernel refuses others there.
     package static let rightsOfFiles: UInt64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
