@@ -71,10 +71,13 @@ package enum Worker {
     private static func listen(on path: String) throws(CaseError) -> Int32 {
         let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0)
         try check(server, "make a socket")
-        unlink(path)
-        try check(clinux_bind_unix(server, path, path.utf8.count), "bind \(path)")
-        try check(Glibc.listen(server, 8), "listen on \(path)")
-        try check(chmod(path, 0o666), "change the mode of \(path)")
+        // Under its name only when it listens: whoever waits for the name connects at once.
+        let early = path + "~"
+        unlink(early)
+        try check(clinux_bind_unix(server, early, early.utf8.count), "bind \(early)")
+        try check(Glibc.listen(server, 8), "listen on \(early)")
+        try check(chmod(early, 0o666), "change the mode of \(early)")
+        try check(rename(early, path), "rename \(early)")
         return server
     }
 
