@@ -66,14 +66,14 @@ extension Cgroup {
         }
     }
 
-    /// Opens directories that exist.
+    /// Opens what exists. By the whole path: a hierarchy holds no links, and `--cgroup` may not climb.
     private func openEntry() throws(CgroupFailure) -> CgroupEntry {
-        var open = OpenCgroup()
-        for directory in location.directories {
-            open.append(
-                try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in try Cgroups.open(directory) })
+        try entry { (directory) throws(Errno) in
+            let flags: OpenFlags = .noFollow
+            return directory.isUnified
+                ? try OwnedDescriptor.open(directory.fullPath, flags | .path | .directory)
+                : try OwnedDescriptor.open(directory.fullPath + "/tasks", flags | .writeOnly)
         }
-        return try entry(open)
     }
 
     /// The cgroups that a process is in now, in the hierarchies of this location.

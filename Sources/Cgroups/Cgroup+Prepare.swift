@@ -62,17 +62,26 @@ extension Cgroup {
     }
 
     /// How the process gets into directories that are open.
-    func entry(_ open: borrowing OpenCgroup) throws(CgroupFailure) -> CgroupEntry {
+    private func entry(_ open: borrowing OpenCgroup) throws(CgroupFailure) -> CgroupEntry {
+        var numbers = open.descriptors[...]
+        return try entry { (directory) throws(Errno) in
+            let number = numbers.removeFirst()
+            return directory.isUnified
+                ? try OwnedDescriptor.open(".", .path | .directory, at: number)
+                : try OwnedDescriptor.open("tasks", .writeOnly, at: number)
+        }
+    }
+
+    /// How the process gets in: by the directory on v2, by the file `tasks` on v1, as they are opened one by one.
+    func entry(
+        opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
+    ) throws(CgroupFailure) -> CgroupEntry {
         var childWrites: [Int32] = []
         var cloneInto: Int32?
-        for (index, directory) in location.directories.enumerated() {
+        for directory in location.directories {
             do throws(Errno) {
-                let number = open.descriptors[index]
-                if directory.isUnified {
-                    cloneInto = try OwnedDescriptor.open(".", .path | .directory, at: number).relinquish()
-                } else {
-                    childWrites.append(try OwnedDescriptor.open("tasks", .writeOnly, at: number).relinquish())
-                }
+                let number = try open(directory).relinquish()
+                if directory.isUnified { cloneInto = number } else { childWrites.append(number) }
             } catch {
                 for number in childWrites { _ = Glibc.close(number) }
                 if let cloneInto { _ = Glibc.close(cloneInto) }

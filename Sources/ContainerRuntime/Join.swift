@@ -177,8 +177,9 @@ struct JoinParent: ~Copyable {
         }
         let between = child.pid
         child = born
-        try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
+        // The one goes on while the other ends.
         try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+        try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
     }
 
     mutating func converse(

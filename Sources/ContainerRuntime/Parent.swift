@@ -61,8 +61,10 @@ struct Parent: ~Copyable {
             }
             let between = child.pid
             child = born
+            // The init goes on while the other ends.
+            try answer()
             try during("wait for the process before the init") { () throws(Errno) in _ = try waitForEnd(of: between) }
-            return try answer()
+            return
         }
     }
 
