@@ -85,7 +85,7 @@ extension Cgroup {
             } catch {
                 for number in childWrites { _ = Glibc.close(number) }
                 if let cloneInto { _ = Glibc.close(cloneInto) }
-                throw CgroupFailure("open the tasks of cgroup \(directory.fullPath)", error)
+                throw CgroupFailure("open cgroup \(directory.fullPath)", error)
             }
         }
         return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location)
