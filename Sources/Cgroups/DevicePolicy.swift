@@ -124,18 +124,22 @@ package struct DevicePolicy: Equatable, Sendable {
     }
 
     private static func access(_ letters: String, key: String) throws(CgroupFailure) -> DeviceAccess {
-        guard !letters.isEmpty else {
-            throw CgroupFailure(.invalid, "\(key).access: expected some of \"rwm\", found nothing")
-        }
         var access: DeviceAccess = []
         for letter in letters {
             switch letter {
             case "r": access.insert(.read)
             case "w": access.insert(.write)
             case "m": access.insert(.mknod)
+            // The type of a rule for all devices, written here too by some: it means nothing to runc either.
+            case "a": break
             default:
                 throw CgroupFailure(.invalid, "\(key).access: expected some of \"rwm\", found \"\(letters)\"")
             }
+        }
+        guard !access.isEmpty else {
+            throw CgroupFailure(
+                .invalid,
+                "\(key).access: expected some of \"rwm\", found \(letters.isEmpty ? "nothing" : "\"\(letters)\"")")
         }
         return access
     }

@@ -25,11 +25,15 @@ extension LimitWrites {
             notes.append("\(key).disableOOMKiller: cgroup v2 has no such setting, ignored")
         }
         let limit = memory.limit ?? 0
-        if memory.checkBeforeUpdate == true, limit > 0, let inUse = current?.memoryInUse, inUse > limit {
-            throw CgroupFailure(
-                .refused,
-                "\(key).limit: rejecting memory limit \(limit): \(inUse) bytes are in use, and checkBeforeUpdate is set"
-            )
+        if memory.checkBeforeUpdate == true, let inUse = current?.memoryInUse {
+            let both = memory.swap ?? 0
+            let refused = both > 0 && inUse >= both ? ("swap", "memory+swap", both) : ("limit", "memory", limit)
+            if refused.2 > 0, inUse >= refused.2 {
+                throw CgroupFailure(
+                    .refused,
+                    "\(key).\(refused.0): rejecting \(refused.1) limit \(refused.2): \(inUse) bytes are in use, and checkBeforeUpdate is set"
+                )
+            }
         }
         if let swap = try SwapArithmetic.swapMax(memory, current: current) {
             add(

@@ -65,6 +65,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
 
     @Test(arguments: [
         (LinuxDeviceCgroup(allow: true), "access: expected some of \"rwm\", found nothing"),
+        (LinuxDeviceCgroup(allow: true, access: "a"), "access: expected some of \"rwm\", found \"a\""),
         (LinuxDeviceCgroup(allow: true, access: "rx"), "access: expected some of \"rwm\", found \"rx\""),
         (LinuxDeviceCgroup(allow: true, type: "u", access: "r"), "type: expected \"a\", \"b\" or \"c\", found \"u\""),
         (LinuxDeviceCgroup(allow: true, major: -2, access: "r"), "major: -2 is not a device number"),

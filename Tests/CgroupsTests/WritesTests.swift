@@ -216,6 +216,19 @@ struct Row: Sendable, CustomTestStringConvertible {
                 ))
     }
 
+    @Test func `together with swap below the present use are refused too`() {
+        let memory = LinuxResources(memory: LinuxMemory(limit: 50, swap: 100, checkBeforeUpdate: true))
+        let refusal = failure { () throws(CgroupFailure) in
+            try LimitWrites(memory, hierarchy: .unified, current: CurrentLimits(memoryInUse: 100))
+        }
+        #expect(
+            refusal
+                == CgroupFailure(
+                    .refused,
+                    "linux.resources.memory.swap: rejecting memory+swap limit 100: 100 bytes are in use, and checkBeforeUpdate is set"
+                ))
+    }
+
     @Test(arguments: ["memory", "../memory.max", "memory/x.max", ".max", "memory."])
     func `named raw need a file name`(file: String) {
         let refusal = failure { () throws(CgroupFailure) in
