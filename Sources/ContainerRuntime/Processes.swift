@@ -25,7 +25,11 @@ extension Runtime {
     package func processes(id: String) throws(Failure) -> [Int32] {
         let directory = try store.open(id: id)
         let record = try directory.record()
-        return try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).processes() }
+        do throws(CgroupFailure) { return try Cgroup(record.cgroup).processes() } catch {
+            // systemd takes a scope away with its last process.
+            if error.code == .noSuchFileOrDirectory, try directory.status(of: record) == .stopped { return [] }
+            throw error.failure
+        }
     }
 
     /// What `ps -ef` shows of processes; made here, for hosts that have no ps.

@@ -197,6 +197,20 @@ struct LifecycleTests {
         }
     }
 
+    // systemd takes the scope of a stopped container away; runc then fails with what openat2 says.
+    @Test(arguments: RuntimeUnderTest.ours)
+    func `ps of a stopped container whose cgroup is gone lists no process`(_ runtime: RuntimeUnderTest) async throws {
+        try await withSandbox(runtime) { sandbox in
+            try sandbox.configure("true")
+            _ = try await sandbox.startDetached()
+            try await sandbox.wait(for: "stopped")
+            _ = try await shell("find /sys/fs/cgroup -depth -type d -name '\(sandbox.id)' -exec rmdir {} +")
+            #expect(try await sandbox.call("ps", sandbox.id).lines.count == 1)
+            #expect(try await sandbox.call("ps", "--format", "json", sandbox.id).output == "[]\n")
+            #expect(try await sandbox.call("delete", sandbox.id).status == 0)
+        }
+    }
+
     @Test(arguments: RuntimeUnderTest.all)
     func `the pid file holds the pid alone`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
