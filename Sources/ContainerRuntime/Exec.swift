@@ -43,14 +43,16 @@ extension Runtime {
         try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + options.preservedDescriptors) }
         let directory = try store.open(id: options.id)
         let record = try directory.record()
-        try checkStatus(try directory.status(of: record), options)
+        let initPidfd = try record.openInit()
+        try checkStatus(try directory.status(of: record, hasInit: initPidfd != nil), options)
+        guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
         let plan = try processPlan(options, record, directory)
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         try checkTerminal(plan, options)
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
-        var joined = try join(record, plan, filter, options, console, directory)
+        var joined = try join(record, initPidfd, plan, filter, options, console, directory)
         note(.debug, "process \(joined.pid) has joined container \(record.id)")
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
@@ -81,14 +83,14 @@ extension Runtime {
     private func processPlan(
         _ options: ExecOptions, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
     ) throws(Failure) -> ProcessPlan {
-        var process: Process
+        var process = Process(args: [], cwd: "/")
         var linux: Linux?
-        if options.processFile == nil || record.execNeedsConfig {
+        if record.execNeedsConfig {
             let spec = try directory.config()
-            process = spec.process ?? Process(args: [], cwd: "/")
+            process = spec.process ?? process
             linux = spec.linux
-        } else {
-            process = Process(args: [], cwd: "/")
+        } else if options.processFile == nil {
+            process = try directory.configProcess() ?? process
         }
         do throws(InvalidSpec) {
             if let path = options.processFile {

@@ -12,7 +12,7 @@ internal import SystemPackage
 ///     adoptMe     ──────────────▶  has systemd put the child into its cgroup
 ///                 ◀──────────────  proceed
 ///     born        ── pidfd ─────▶  from an intermediate process: the init is there, and the child from now on
-///                 ◀──────────────  proceed, to the init
+///                 ◀──────────────  proceed, to the one that is born
 ///     networkDue  ──────────────▶  moves network devices into the network namespace
 ///                 ◀──────────────  proceed
 ///     mountSource ──────────────▶  opens a source that takes the host's rights, or maps its ids
@@ -25,6 +25,9 @@ internal import SystemPackage
 ///     ready       ──────────────▶  sets limits, remembers the container
 ///                 ◀──────────────  proceed: create waits at the gate, run executes the program
 ///     failed      ──────────────▶  says which step of the plan, and the kernel's word
+///
+/// What exec bears in the runtime's own memory, which then knows of it, and what has nothing to ask, is answered at its
+/// birth and reads the answer when it is ready.
 ///
 /// The child's end closes when it no longer needs the parent: at the gate, or when the program is executed.
 enum ChildMessage: UInt8 {

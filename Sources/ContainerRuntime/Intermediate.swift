@@ -93,11 +93,18 @@ private struct Intermediate {
 
 extension ChildChannel {
     /// Clones, as the caller's sibling, the process that all of this is about; tells the runtime; and ends.
-    func bear(_ namespaces: NamespaceSet, _ life: () -> Never) throws(StepReport) -> Never {
+    /// - Parameter birth: where its number is written, in memory that is the runtime's too; then nothing is said.
+    func bear(
+        _ namespaces: NamespaceSet, birth: UnsafeMutablePointer<Int32>? = nil, _ life: () -> Never
+    ) throws(StepReport) -> Never {
         let child = try call(.cloneInit) { () throws(Errno) in
             try cloneProcess(namespaces: namespaces, asSibling: true)
         }
         guard let child else { life() }
+        if let birth {
+            birth.pointee = child.pid
+            _exit(0)
+        }
         let number = UInt32(bitPattern: child.pid)
         try send(
             .born, descriptor: child.pidfd.rawValue,

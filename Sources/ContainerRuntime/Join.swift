@@ -29,16 +29,36 @@ struct JoinLaunch {
     let needsIntermediate: Bool
     /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
     var needsAdoption = false
+
+    /// Whether the process between can do its work in the runtime's memory, which stands still meanwhile: it asks for
+    /// nothing, and joins no time namespace, which the kernel grants only to who shares its memory with nobody. What it
+    /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
+    var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && geteuid() == 0 }
+
+    /// In the runtime's memory: where the process between writes down whom it has borne.
+    var birth: UnsafeMutablePointer<Int32>?
+
+    /// Whether the runtime does its part as soon as the process is born, which then finds its answer waiting when it is
+    /// ready: nothing that it says before takes an answer.
+    var isAnsweredAtBirth: Bool {
+        birth != nil && !process.hasTerminal && filter?.flags.contains(.newListener) != true
+    }
+}
+
+/// What a clone has come to: the process that joins or, for as long as it is not born, the one that bears it.
+private struct JoiningClone: ~Copyable {
+    let process: ChildProcess
+    /// The process that joins, borne already by the other.
+    var newborn: ChildProcess?
+    var isAnsweredAtBirth = false
 }
 
 extension Runtime {
     func join(
-        _ record: ContainerRecord, _ plan: ProcessPlan, _ filter: SeccompFilter?, _ options: ExecOptions,
-        _ console: consuming EngineSocket?, _ directory: borrowing ContainerDirectory
+        _ record: ContainerRecord, _ initPidfd: borrowing OwnedDescriptor, _ plan: ProcessPlan,
+        _ filter: SeccompFilter?, _ options: ExecOptions, _ console: consuming EngineSocket?,
+        _ directory: borrowing ContainerDirectory
     ) throws(Failure) -> JoinedProcess {
-        guard let initPidfd = try record.openInit() else {
-            throw Failure(.wrongState, "cannot exec in a stopped container")
-        }
         let namespaces = NamespaceSet(rawValue: record.namespaces)
         // Root of a user namespace has no such rights over a process that comes from outside.
         let needsIntermediate = namespaces.contains(.user) ? geteuid() != 0 : namespaces.contains(.pid)
@@ -62,22 +82,27 @@ extension Runtime {
             cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, namespaces: namespaces,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate)
-        let child = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
+        var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
+        let newborn = clone.newborn.take()
+        let isAnsweredAtBirth = clone.isAnsweredAtBirth
         var parent = JoinParent(
-            child: child, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
-            limits: plan.limits, setsLimits: namespaces.contains(.user), group: group,
-            subPath: options.cgroupPaths.first)
+            child: clone.process, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
+            limits: plan.limits, setsLimits: namespaces.contains(.user), group: group, options: options,
+            answersAtBirth: isAnsweredAtBirth)
         do throws(Failure) {
-            if launch.needsIntermediate { try parent.awaitProcess() }
-            try parent.converse(
-                options,
-                seccomp: { (number) throws(Failure) in
-                    try self.sendListener(number, record, directory)
-                })
+            if let newborn {
+                try parent.welcome(newborn)
+            } else if launch.needsIntermediate {
+                try parent.awaitProcess()
+            }
+            try parent.converse { (number) throws(Failure) in
+                try self.sendListener(number, record, directory)
+            }
         } catch {
             // Also what was borne and not heard of yet ends then.
             shutdown(parent.socket.rawValue, Int32(SHUT_RDWR))
             endChild(parent.child)
+            parent.takeBack()
             throw error
         }
         return try parent.finished()
@@ -85,10 +110,9 @@ extension Runtime {
 
     private func spawn(
         _ launch: JoinLaunch, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
-    ) throws(Failure) -> ChildProcess {
+    ) throws(Failure) -> JoiningClone {
         do throws(Errno) {
-            guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningClone(launch) }
-            return child
+            return try clone(launch, into: directory)
         } catch {
             let lacksRights = error == .permissionDenied || error == .notPermitted
             if lacksRights, directory != nil, record.cgroup.isUserUnit { return try spawnForAdoption(launch) }
@@ -99,21 +123,39 @@ extension Runtime {
             try group.entryForExec(initPid: record.pid, followingInit: true)
         }
         return try during("clone into the cgroup of the container's init") { () throws(Errno) in
-            guard let child = try cloneProcess(namespaces: [], into: entry.cloneIntoDescriptor) else {
-                runJoiningClone(launch)
-            }
-            return child
+            try clone(launch, into: entry.cloneIntoDescriptor)
         }
     }
 
     /// An ordinary user's process may go from cgroup to cgroup only below one that is delegated to the user; we are outside.
-    private func spawnForAdoption(_ launch: JoinLaunch) throws(Failure) -> ChildProcess {
+    private func spawnForAdoption(_ launch: JoinLaunch) throws(Failure) -> JoiningClone {
         var launch = launch
         launch.needsAdoption = true
-        return try during("clone") { () throws(Errno) in
-            guard let child = try cloneProcess(namespaces: [], into: nil) else { runJoiningClone(launch) }
-            return child
+        return try during("clone") { () throws(Errno) in try clone(launch, into: nil) }
+    }
+
+    private func clone(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
+        if launch.livesInMemory {
+            do throws(Errno) { return try cloneInMemory(launch, into: directory) } catch {
+                // Engines' seccomp profiles say that there is no clone3.
+                guard error == .noFunction else { throw error }
+            }
         }
+        guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningClone(launch) }
+        return JoiningClone(process: child)
+    }
+
+    private func cloneInMemory(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
+        var pid: Int32 = 0
+        var launch = launch
+        let between = try withUnsafeMutablePointer(to: &pid) { birth throws(Errno) in
+            launch.birth = birth
+            return try cloneProcessInMemory(into: directory) { [launch] in runJoiningClone(launch) }
+        }
+        var result = JoiningClone(process: between, isAnsweredAtBirth: launch.isAnsweredAtBirth)
+        // It is our child, and not reaped yet: its number is no other's.
+        if pid > 0 { result.newborn = ChildProcess(pid: pid, pidfd: try openProcess(pid)) }
+        return result
     }
 
     private func sendListener(
@@ -142,16 +184,20 @@ struct JoinParent: ~Copyable {
     /// In the container's user namespace the child may raise no hard limit; the parent may.
     let setsLimits: Bool
     let group: Cgroup
-    /// The cgroup below the container's that the process is to be in.
-    let subPath: String?
+    let options: ExecOptions
+    let answersAtBirth: Bool
     private var terminal: KeptTerminal
+    private var hasPidFile = false
+    private var isReady = false
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
-        console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool, group: Cgroup, subPath: String?
+        console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool, group: Cgroup,
+        options: ExecOptions, answersAtBirth: Bool
     ) {
         self.group = group
-        self.subPath = subPath
+        self.options = options
+        self.answersAtBirth = answersAtBirth
         self.setsLimits = setsLimits
         self.child = child
         self.socket = socket
@@ -162,42 +208,57 @@ struct JoinParent: ~Copyable {
 
     /// Hears from the process between that the one that joins is born.
     mutating func awaitProcess() throws(Failure) {
-        try awaitWord(socket.rawValue, of: child)
-        var message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
-        if message.bytes.first == ChildMessage.adoptMe.rawValue {
-            try adopt()
-            try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+        while true {
             try awaitWord(socket.rawValue, of: child)
-            message = try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
-        }
-        guard let born = message.takeBorn() else {
+            var message = try hear()
+            if message.bytes.first == ChildMessage.adoptMe.rawValue {
+                try adopt()
+                try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+                continue
+            }
+            if let born = message.takeBorn() { return try welcome(born) }
             if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
             let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
             throw Failure(.other, "the process that joins the container's namespaces ended (\(end))")
         }
+    }
+
+    /// From here on the child is the process that joins.
+    mutating func welcome(_ born: consuming ChildProcess) throws(Failure) {
         let between = child.pid
         child = born
+        if answersAtBirth { try prepare() }
+        do throws(Errno) { try sendMessage(socket.rawValue, [proceed]) } catch {
+            // One that has given up already takes no answer; it is heard why.
+            guard answersAtBirth, error == .brokenPipe || error == .connectionReset else {
+                throw Failure("answer the process", error)
+            }
+        }
         // The one goes on while the other ends.
-        try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
         try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
     }
 
-    mutating func converse(
-        _ options: ExecOptions, seccomp: (Int32) throws(Failure) -> Void
-    ) throws(Failure) {
+    private borrowing func hear() throws(Failure) -> ReceivedMessage {
+        try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+    }
+
+    /// Sees the process through until it is its program.
+    /// - Parameter seccomp: is given the descriptor of the filter's listener.
+    mutating func converse(seccomp: (Int32) throws(Failure) -> Void) throws(Failure) {
         while true {
-            var message = try during("hear from the process") { () throws(Errno) in
-                try receiveMessage(socket.rawValue)
-            }
+            var message = try hear()
             // The end of the conversation is the program's beginning.
-            guard let word = message.bytes.first else { return try checkAlive(options) }
+            guard let word = message.bytes.first else { return try checkAlive() }
             switch ChildMessage(rawValue: word) {
             case .terminal:
                 try terminal.keep(message)
                 continue
             case .listener:
                 if let listener = message.descriptor.take() { try seccomp(listener.rawValue) }
-            case .ready: try prepare(options)
+            case .ready:
+                isReady = true
+                if answersAtBirth { continue }
+                try prepare()
             case .adoptMe: try adopt()
             default:
                 guard let report = StepReport(packet: message.bytes) else {
@@ -216,15 +277,15 @@ struct JoinParent: ~Copyable {
     }
 
     private borrowing func adopt() throws(Failure) {
-        try cgroup { () throws(CgroupFailure) in try group.attach(child.pid, subPath: subPath) }
+        try cgroup { () throws(CgroupFailure) in try group.attach(child.pid, subPath: options.cgroupPaths.first) }
     }
 
-    private var isReady = false
-
-    private mutating func prepare(_ options: ExecOptions) throws(Failure) {
-        isReady = true
+    private mutating func prepare() throws(Failure) {
         if setsLimits { try setLimits(limits, of: child.pid) }
-        if let path = options.pidFile { try writePidFile(path, child.pid) }
+        if let path = options.pidFile {
+            try writePidFile(path, child.pid)
+            hasPidFile = true
+        }
         if let path = options.pidfdSocket {
             try EngineSocket(path: path, flag: "--pidfd-socket").send(
                 child.pidfd.rawValue, payload: Array("setns".utf8))
@@ -232,10 +293,15 @@ struct JoinParent: ~Copyable {
     }
 
     // A process that was killed before it was ready never became the program.
-    private borrowing func checkAlive(_ options: ExecOptions) throws(Failure) {
+    private borrowing func checkAlive() throws(Failure) {
         guard !isReady else { return }
         let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
         throw Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
+    }
+
+    /// Takes away what tells of a process that never became the program.
+    borrowing func takeBack() {
+        if hasPidFile, let path = options.pidFile { unlink(path) }
     }
 
     consuming func finished() throws(Failure) -> JoinedProcess {

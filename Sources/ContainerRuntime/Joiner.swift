@@ -63,7 +63,7 @@ private struct Joiner {
             try enterCgroup()
             try call(.descriptors) { () throws(Errno) in try closeDescriptors() }
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, launch.namespaces) }
-            try channel.bear([]) { run() }
+            try channel.bear([], birth: launch.birth) { run() }
         } catch {
             channel.giveUp(error)
         }
@@ -96,7 +96,11 @@ private struct Joiner {
             try processControl(.setDumpable, 0)
             try checked { setsid() }
         }
-        if launch.needsIntermediate { channel.awaitProceed() } else { try enterCgroup() }
+        if !launch.needsIntermediate {
+            try enterCgroup()
+        } else if !launch.isAnsweredAtBirth {
+            channel.awaitProceed()
+        }
         chooseProcessors(process.plan.scheduling)
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         if !kinds.isEmpty, !launch.needsIntermediate {

@@ -181,11 +181,22 @@ package struct ContainerDirectory: ~Copyable {
 
     /// The config the container was made from.
     package borrowing func config() throws(Failure) -> Spec {
+        try readConfig { (bytes) throws(InvalidSpec) in try Spec(config: bytes) }
+    }
+
+    /// The process of that config, for those who need no more of it.
+    borrowing func configProcess() throws(Failure) -> Process? {
+        try readConfig { (bytes) throws(InvalidSpec) in try Process(ofConfig: bytes) }
+    }
+
+    private borrowing func readConfig<Value>(
+        _ decode: ([UInt8]) throws(InvalidSpec) -> Value
+    ) throws(Failure) -> Value {
         let bytes = try during("read \(path)/\(Self.configName)") { [number = descriptor.rawValue] () throws(Errno) in
             try readFile(Self.configName, at: number)
         }
         do throws(InvalidSpec) {
-            return try Spec(config: bytes)
+            return try decode(bytes)
         } catch {
             throw Failure(.other, "\(path)/\(Self.configName): \(error)")
         }

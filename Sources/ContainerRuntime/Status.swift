@@ -35,9 +35,12 @@ extension ContainerRecord {
         }
     }
 
-    /// - Parameter isWaiting: whether the start gate is there.
-    func status(isWaiting: Bool) throws(Failure) -> Status {
-        guard try hasInit() else { return pid == 0 ? .creating : .stopped }
+    /// - Parameters:
+    ///   - isWaiting: whether the start gate is there.
+    ///   - hasInit: whether the init process is, if that is known.
+    func status(isWaiting: Bool, hasInit known: Bool? = nil) throws(Failure) -> Status {
+        let isThere = if let known { known } else { try hasInit() }
+        guard isThere else { return pid == 0 ? .creating : .stopped }
         if isFrozen() { return .paused }
         return isWaiting ? .created : .running
     }
@@ -56,8 +59,8 @@ extension ContainerRecord {
 
 extension ContainerDirectory {
     /// The status of the container that this directory remembers.
-    borrowing func status(of record: ContainerRecord) throws(Failure) -> Status {
-        try record.status(isWaiting: has(Self.gateName))
+    borrowing func status(of record: ContainerRecord, hasInit: Bool? = nil) throws(Failure) -> Status {
+        try record.status(isWaiting: has(Self.gateName), hasInit: hasInit)
     }
 }
 

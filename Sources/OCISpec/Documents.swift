@@ -17,6 +17,17 @@ extension Spec {
 extension Process {
     /// Reads the process document that `exec` is given; throws `InvalidSpec`.
     package init(process bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+
+    /// Reads the process of a `config.json` and nothing else of it; nil when it has none; throws `InvalidSpec`.
+    package init?(ofConfig bytes: [UInt8]) throws(InvalidSpec) {
+        guard let process = try OnlyProcess(json: bytes).process else { return nil }
+        self = process
+    }
+
+    private struct OnlyProcess: JSONDecodable {
+        let process: Process?
+        init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { process = try cursor.optional("process") }
+    }
 }
 
 extension LinuxResources {

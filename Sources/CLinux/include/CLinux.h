@@ -16,6 +16,9 @@ struct clinux_clone {
     int cgroup_fd;
 };
 int clinux_clone3(const struct clinux_clone *arguments);
+// clone3(2) of a process in the caller's memory, further down on the caller's stack, which calls `life` and must end in
+// it; the caller stands still until then, as for vfork(2).
+int clinux_clone3_in_memory(const struct clinux_clone *arguments, void (*life)(void *), void *context);
 // clone(2) on a copy of the stack; pidfd is set when flags hold CLONE_PIDFD
 int clinux_clone(uint64_t flags, int *pidfd);
 // A child of clone(2) that waits to be killed, and with its parent is; no SIGCHLD tells of it.
