@@ -28,7 +28,6 @@ extension Runtime {
             directory.removeFile(ContainerDirectory.gateName)
             throw error
         }
-        directory.removeFile(ContainerDirectory.gateName)
         try runPoststart(record, directory)
         if let notify, let pidfd = try record.openInit() {
             directory.unlock()

@@ -50,7 +50,7 @@ enum StartGate {
         for number in terminating { signal(number, SIG_DFL) }
     }
 
-    /// Lets the container go on.
+    /// Lets the container go on, and takes the gate away.
     /// - Parameter refused: told why the program was not executed, while the init still waits to end.
     /// - Throws: the container's init is gone, or what `refused` makes of the report.
     static func open(
@@ -66,6 +66,8 @@ enum StartGate {
         }
         let message = try during("start \(directory.id)") { () throws(Errno) in
             try writeAll([go], to: connection.rawValue)
+            // From here on the container is not one that waits, whatever becomes of the starter.
+            directory.removeFile(ContainerDirectory.gateName)
             return try receiveAll(connection.rawValue)
         }
         if let report = StepReport(packet: message) { try refused(report) }
