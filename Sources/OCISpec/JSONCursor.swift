@@ -18,11 +18,14 @@ package struct JSONCursor: ~Copyable {
     init(_ node: JSONNode) { self.node = node }
 
     /// The property `key`, which must be there and not null.
+    ///
+    /// Written with letters of the other case it is found too, as runc's JSON library finds every property.
     package func required<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value {
-        guard let value: Value = try optional(key) else {
+        if let value: Value = try optional(key) { return value }
+        guard let member = node.member(ignoringCaseOf: key) else {
             throw InvalidSpec(keyPath: key.description, problem: "is required")
         }
-        return value
+        return try read(member, key)
     }
 
     /// The property `key`; `nil` when it is absent or null.
@@ -31,6 +34,10 @@ package struct JSONCursor: ~Copyable {
             try expect(.object)
             return nil
         }
+        return try read(member, key)
+    }
+
+    private func read<Value: JSONDecodable>(_ member: JSONNode, _ key: StaticString) throws(InvalidSpec) -> Value {
         do throws(InvalidSpec) {
             return try Value(JSONCursor(member))
         } catch {

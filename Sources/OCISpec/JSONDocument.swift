@@ -1,6 +1,7 @@
 // A parsed JSON document: the one place that speaks to json-c.
 
 internal import CJSON
+internal import Glibc
 
 /// A JSON document in memory, parsed as a whole; read it with `decode`.
 ///
@@ -100,6 +101,21 @@ struct JSONNode {
         let name = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
         guard json_object_object_get_ex(pointer, name, &value) != 0, value != nil else { return nil }
         return JSONNode(value)
+    }
+
+    /// The property whose name differs from `key` in nothing but the case of letters; `nil` as for `member`.
+    func member(ignoringCaseOf key: StaticString) -> JSONNode? {
+        let name = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
+        var entry = kind == .object ? json_object_get_object(pointer)?.pointee.head : nil
+        while let current = entry?.pointee {
+            if let value = current.v, let other = current.k?.assumingMemoryBound(to: CChar.self),
+                strcasecmp(other, name) == 0
+            {
+                return JSONNode(OpaquePointer(value))
+            }
+            entry = current.next
+        }
+        return nil
     }
 
     /// How many elements an array has.

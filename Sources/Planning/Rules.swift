@@ -67,7 +67,8 @@ package enum Rules {
             if let type = rule.type, !["a", "b", "c", ""].contains(type) {
                 throw InvalidSpec(keyPath: "\(key).type", problem: "\"\(type)\" is none of a, b, c")
             }
-            if let access = rule.access, access.contains(where: { !"rwm".contains($0) }) {
+            // The "a" of some writers means nothing, here and to runc.
+            if let access = rule.access, access.contains(where: { !"rwma".contains($0) }) {
                 throw InvalidSpec(
                     keyPath: "\(key).access", problem: "\"\(access)\" has letters other than r, w, m")
             }

@@ -56,6 +56,14 @@ struct DecodingTests {
         }
     }
 
+    @Test func `a required property is found in letters of the other case`() throws {
+        #expect(
+            try read(#"{"pagesize": "2MB", "limit": 1}"#) == LinuxHugepageLimit(pageSize: "2MB", limit: 1))
+        #expect(throws: InvalidSpec(keyPath: "pageSize", problem: "expected a string, found an integer")) {
+            try read(#"{"PAGESIZE": 1, "limit": 1}"#, as: LinuxHugepageLimit.self)
+        }
+    }
+
     @Test func `the last of two properties with one name counts`() throws {
         #expect(try read(#"{"destination": "/a", "destination": "/b"}"#) == Mount(destination: "/b"))
         #expect(try read(#"{"k": "a", "k": "b"}"#) == ["k": "b"])
