@@ -31,10 +31,16 @@ struct Registers {
     }
 
     #if arch(x86_64)
-    // struct user_regs_struct: rax is the eleventh word, orig_rax the sixteenth.
+    // struct user_regs_struct: rax is the eleventh word, rdi the fifteenth, orig_rax the sixteenth.
     private static let count = 27
     var systemCall: Int { Int(truncatingIfNeeded: words[15]) }
     mutating func setResult(_ value: Int) { words[10] = UInt64(bitPattern: Int64(value)) }
+    var firstArgument: UInt64 {
+        get { words[14] }
+        set { words[14] = newValue }
+    }
+    /// After the call; the caller counts on finding it there.
+    mutating func restoreFirstArgument(_ value: UInt64) { firstArgument = value }
 
     /// Has the kernel make no call at all.
     static func skipCall(of pid: Int32) throws(Errno) {
@@ -47,6 +53,12 @@ struct Registers {
     private static let count = 34
     var systemCall: Int { Int(truncatingIfNeeded: words[8]) }
     mutating func setResult(_ value: Int) { words[0] = UInt64(bitPattern: Int64(value)) }
+    var firstArgument: UInt64 {
+        get { words[0] }
+        set { words[0] = newValue }
+    }
+    /// The result stands in its place.
+    mutating func restoreFirstArgument(_ value: UInt64) {}
 
     static func skipCall(of pid: Int32) throws(Errno) {
         var none: Int32 = -1
