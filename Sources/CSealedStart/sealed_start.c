@@ -67,6 +67,7 @@ HERE int starts_a_process(char **words)
 
 // The initial stack: argc, argv, a null, the environment. The kernel's interface, man 8 ld.so and the psABI.
 long *sealed_start_stack;
+static int found_read_only;
 
 __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_start_on(long *stack)
 {
@@ -77,7 +78,10 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
     sealed_start_stack = stack;
     if (*stack < 2 || !starts_a_process(words + 1))
         return;
-    if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0 || facts.f_flags & READ_ONLY_MOUNT)
+    if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0)
+        return;
+    found_read_only = (facts.f_flags & READ_ONLY_MOUNT) != 0;
+    if (found_read_only)
         return;
     long clone = call(SYS_open_tree, AT_FDCWD, (long)own, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0);
     if (clone < 0)
@@ -87,6 +91,8 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
         call(SYS_execveat, clone, (long)"", (long)words, (long)environment, AT_EMPTY_PATH);
     call(SYS_close, clone, 0, 0, 0, 0);
 }
+
+int sealed_start_found_read_only(void) { return found_read_only; }
 
 // The registers that _start expects are as the kernel left them.
 #ifdef __x86_64__

@@ -1,5 +1,6 @@
 // The program: global options, then a command.
 
+internal import CSealedStart
 internal import Cgroups
 internal import ContainerRuntime
 internal import Glibc
@@ -115,6 +116,7 @@ struct Swiftrun {
     }
 
     private static func seal() throws(CommandError) {
+        guard sealed_start_found_read_only() == 0 else { return }
         do throws(Failure) { try sealExecutable() } catch { throw .failure(error) }
     }
 
