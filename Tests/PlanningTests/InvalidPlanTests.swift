@@ -14,6 +14,11 @@ struct InvalidPlanTests {
 
     @Test func `there is a fixture for every rule`() { #expect(Fixture.all(in: "plan/invalid").count >= 150) }
 
+    @Test func `an "a" in a device rule's access is passed over`() throws {
+        let rule = LinuxDeviceCgroup(allow: false, type: "c", major: 1, minor: 11, access: "rwa")
+        _ = try Spec.container { $0.resources = LinuxResources(devices: [rule]) }.plan()
+    }
+
     @Test(arguments: Fixture.all(in: "plan/invalid"))
     func `a rule holds on every host`(fixture: Fixture) throws {
         let expected = try fixture.expectedError

@@ -225,8 +225,9 @@ extension FaultBench {
     /// Where a refusal is an answer, and the container is made in another way.
     static func maySeeOtherwise(_ call: String, _ code: Int32) -> Bool {
         switch call {
-        // Without keyrings there is none to leave behind; a host that refuses mknod has its nodes bound.
-        case "keyctl", "mknodat": code == EPERM
+        // Without keyrings there is none to leave behind; a host that refuses mknod has its nodes bound, and one that
+        // refuses a user namespace a sysfs its own.
+        case "keyctl", "mknodat", "fsopen", "fsconfig", "fsmount": code == EPERM
         // The gate of a created container closes, and start says that it has stopped.
         case "accept4": true
         default: false
