@@ -37,7 +37,10 @@ enum SwapArithmetic {
         let swap = memory.swap ?? 0
         let key = "linux.resources.memory.swap"
         if limit == -1, swap == 0 { return "max" }
-        if swap < 0 { return "max" }
+        if swap == -1 { return "max" }
+        if swap < 0 {
+            throw CgroupFailure(.invalid, "\(key): \(swap) is no limit; -1 stands for none")
+        }
         if swap == 0 { return try keptTotal(limit: limit, current) }
         if limit < 0 {
             throw CgroupFailure(.invalid, "\(key): \(swap) is a limit, but linux.resources.memory.limit is unlimited")

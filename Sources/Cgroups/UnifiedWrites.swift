@@ -128,5 +128,6 @@ extension LimitWrites {
         }
     }
 
-    private static func orMax(_ value: Int64) -> String { value < 0 ? "max" : "\(value)" }
+    // Of another negative number the kernel says that it is none.
+    private static func orMax(_ value: Int64) -> String { value == -1 ? "max" : "\(value)" }
 }

@@ -56,6 +56,10 @@ import Testing
                 "linux.resources.memory.swap: a limit on memory and swap needs linux.resources.memory.limit"
             ),
             (
+                LinuxMemory(limit: 300, swap: -5), nil,
+                "linux.resources.memory.swap: -5 is no limit; -1 stands for none"
+            ),
+            (
                 LinuxMemory(limit: 300, swap: 200), nil,
                 "linux.resources.memory.swap: 200 is memory and swap together, and less than the memory limit of 300"
             ),

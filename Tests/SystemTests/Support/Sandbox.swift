@@ -18,7 +18,7 @@ final class Sandbox: Sendable {
     init(_ runtime: RuntimeUnderTest) throws {
         self.runtime = runtime
         id = "t" + UUID().uuidString.prefix(12).lowercased()
-        directory = "/tmp/swiftrun-tests-" + id
+        directory = (ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp") + "/swiftrun-tests-" + id
         for path in ["bin", "etc", "proc", "sys", "dev", "tmp", "root"] {
             try FileManager.default.createDirectory(atPath: rootfs + "/" + path, withIntermediateDirectories: true)
         }
