@@ -1,4 +1,5 @@
-// Stands in for two parts of Swift's runtime that are at work before main; by these names the linker takes ours.
+// Stands in for parts of Swift's runtime and of the C library that are at work before main; by these names the linker
+// takes ours.
 #include "CSealedStart.h"
 
 #ifdef STANDS_IN_FOR_RUNTIME
@@ -18,5 +19,8 @@ int _swift_backtrace_isThunkFunction(const char *name)
     (void)name;
     return 0;
 }
+
+// Where the program lies, for shared objects beside it, of which there are none. Minus one is "not known".
+const char *_dl_get_origin(void) { return (const char *)-1; }
 
 #endif

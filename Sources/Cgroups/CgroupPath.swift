@@ -12,7 +12,12 @@ enum CgroupPath {
             default: parts.append(part)
             }
         }
-        return "/" + parts.joined(separator: "/")
+        var result = ""
+        for part in parts {
+            result += "/"
+            result += part
+        }
+        return result.isEmpty ? "/" : result
     }
 
     /// The directory above a clean path; `/` is above itself.

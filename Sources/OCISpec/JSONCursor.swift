@@ -20,29 +20,54 @@ package struct JSONCursor: ~Copyable {
     /// The property `key`, which must be there and not null.
     ///
     /// Written with letters of the other case it is found too, as runc's JSON library finds every property.
+    @inlinable
     package func required<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value {
-        if let value: Value = try optional(key) { return value }
-        guard let member = node.member(ignoringCaseOf: key) else {
-            throw InvalidSpec(keyPath: key.description, problem: "is required")
-        }
-        return try read(member, key)
+        if let member = try member(key) { return try Self.read(member, key) }
+        return try Self.read(try member(ignoringCaseOf: key), key)
     }
 
     /// The property `key`; `nil` when it is absent or null.
+    @inlinable
     package func optional<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value? {
+        guard let member = try member(key) else { return nil }
+        return try Self.read(member, key)
+    }
+
+    /// The list `key`; empty when it is absent or null.
+    @inlinable
+    package func list<Element: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> [Element] {
+        guard let member = try member(key) else { return [] }
+        do throws(InvalidSpec) { return try member.elements() } catch {
+            throw error.inside(property: key.description)
+        }
+    }
+
+    // Inlinable, as what calls it, for those that decode types of their own: a generic that is not specialized asks the
+    // runtime for its types anew each time.
+    @inlinable
+    static func read<Value: JSONDecodable>(
+        _ member: consuming JSONCursor, _ key: StaticString
+    ) throws(InvalidSpec) -> Value {
+        do throws(InvalidSpec) { return try Value(member) } catch {
+            throw error.inside(property: key.description)
+        }
+    }
+
+    @usableFromInline
+    func member(_ key: StaticString) throws(InvalidSpec) -> JSONCursor? {
         guard let member = node.member(key) else {
             try expect(.object)
             return nil
         }
-        return try read(member, key)
+        return JSONCursor(member)
     }
 
-    private func read<Value: JSONDecodable>(_ member: JSONNode, _ key: StaticString) throws(InvalidSpec) -> Value {
-        do throws(InvalidSpec) {
-            return try Value(JSONCursor(member))
-        } catch {
-            throw error.inside(property: key.description)
+    @usableFromInline
+    func member(ignoringCaseOf key: StaticString) throws(InvalidSpec) -> JSONCursor {
+        guard let member = node.member(ignoringCaseOf: key) else {
+            throw InvalidSpec(keyPath: key.description, problem: "is required")
         }
+        return JSONCursor(member)
     }
 
     /// The string property `key`; `nil` when it is absent, null or empty.
@@ -87,20 +112,27 @@ package struct JSONCursor: ~Copyable {
         throw InvalidSpec(keyPath: "", problem: "expected an integer \(range), found \(node.literal)")
     }
 
-    fileprivate func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {
-        try expect(.array)
-        let count = node.count
+    @inlinable
+    func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {
+        let count = try elementCount()
         var values: [Value] = []
         values.reserveCapacity(count)
         for index in 0..<count {
-            do throws(InvalidSpec) {
-                values.append(try Value(JSONCursor(node.element(index))))
-            } catch {
+            do throws(InvalidSpec) { values.append(try Value(element(index))) } catch {
                 throw error.inside(element: index)
             }
         }
         return values
     }
+
+    @usableFromInline
+    func elementCount() throws(InvalidSpec) -> Int {
+        try expect(.array)
+        return node.count
+    }
+
+    @usableFromInline
+    func element(_ index: Int) -> JSONCursor { JSONCursor(node.element(index)) }
 
     fileprivate func members<Value: JSONDecodable>() throws(InvalidSpec) -> [String: Value] {
         try expect(.object)
