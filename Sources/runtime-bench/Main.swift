@@ -39,13 +39,14 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let contenders = try runtime.map(Contender.init(argument:)) + (floor.map { [Contender(floor: $0)] } ?? [])
+        var contenders = try runtime.map(Contender.init(argument:)) + (floor.map { [Contender(floor: $0)] } ?? [])
         guard let first = contenders.first else { throw ValidationError("--runtime NAME=PATH is missing") }
         guard clinux_prctl(becomeSubreaper, 1, 0, 0, 0) == 0 else {
             throw ValidationError("cannot become the reaper of the containers")
         }
         let folder = try WorkFolder()
         defer { folder.remove() }
+        contenders = try contenders.map { try $0.copied(into: folder.path) }
         let bundles = try Bundles(folder: folder.path, profile: profile, specification: first.path)
         var report = Report(contenders: contenders.map(\.name))
         for group in only.isEmpty ? Group.allCases : only {

@@ -13,12 +13,6 @@ struct BenchFailure: Error, CustomStringConvertible {
 struct Usage {
     /// Seconds of wall time.
     let wall: Double
-    /// Seconds of processor time, its reaped children included.
-    let processor: Double
-    /// The largest resident set of the program or a child, in KiB.
-    let peak: Int
-    /// Page faults without input or output.
-    let faults: Int
     let exitCode: Int
 }
 
@@ -50,14 +44,11 @@ struct Started {
     /// Waits for the end.
     func finish() throws -> Usage {
         var status: Int32 = 0
-        var usage = rusage()
-        while wait4(pid, &status, 0, &usage) != pid {
+        while waitpid(pid, &status, 0) != pid {
             guard errno == EINTR else { throw BenchFailure("\(words[0]): vanished") }
         }
         return Usage(
-            wall: now() - since, processor: usage.ru_utime.seconds + usage.ru_stime.seconds,
-            peak: usage.ru_maxrss, faults: usage.ru_minflt,
-            exitCode: status & 0x7f == 0 ? Int(status >> 8 & 0xff) : 128 + Int(status & 0x7f))
+            wall: now() - since, exitCode: status & 0x7f == 0 ? Int(status >> 8 & 0xff) : 128 + Int(status & 0x7f))
     }
 
     /// Waits for the end, which must be a success.
@@ -81,8 +72,4 @@ func now() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-}
-
-extension timeval {
-    fileprivate var seconds: Double { Double(tv_sec) + Double(tv_usec) / 1e6 }
 }
