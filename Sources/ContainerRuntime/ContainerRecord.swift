@@ -65,7 +65,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         let place: StoredLocation = try cursor.required("cgroup")
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
-        resourceGroups = try cursor.list("resourceGroups")
+        resourceGroups = try cursor.optional("resourceGroups") ?? []
         mountBelowRoot = try cursor.optional("mountBelowRoot")
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
@@ -105,7 +105,7 @@ private struct StoredLocation: JSONDecodable, JSONEncodable {
     init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         let driver: String = try cursor.required("driver")
         let hierarchy: String = try cursor.required("hierarchy")
-        let directories: [StoredDirectory] = try cursor.list("directories")
+        let directories: [StoredDirectory] = try cursor.optional("directories") ?? []
         guard let driver = CgroupDriver(rawValue: driver) else {
             throw InvalidSpec(keyPath: "driver", problem: "unknown driver \"\(driver)\"")
         }
@@ -135,7 +135,7 @@ private struct StoredDirectory: JSONDecodable, JSONEncodable {
 
     init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         directory = CgroupDirectory(
-            controllers: try cursor.list("controllers"), mount: try cursor.required("mount"),
+            controllers: try cursor.required("controllers"), mount: try cursor.required("mount"),
             path: try cursor.required("path"))
     }
 

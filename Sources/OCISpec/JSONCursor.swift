@@ -33,15 +33,6 @@ package struct JSONCursor: ~Copyable {
         return try Self.read(member, key)
     }
 
-    /// The list `key`; empty when it is absent or null.
-    @inlinable
-    package func list<Element: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> [Element] {
-        guard let member = try member(key) else { return [] }
-        do throws(InvalidSpec) { return try member.elements() } catch {
-            throw error.inside(property: key.description)
-        }
-    }
-
     // Inlinable, as what calls it, for those that decode types of their own: a generic that is not specialized asks the
     // runtime for its types anew each time.
     @inlinable
@@ -112,27 +103,20 @@ package struct JSONCursor: ~Copyable {
         throw InvalidSpec(keyPath: "", problem: "expected an integer \(range), found \(node.literal)")
     }
 
-    @inlinable
-    func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {
-        let count = try elementCount()
+    fileprivate func elements<Value: JSONDecodable>() throws(InvalidSpec) -> [Value] {
+        try expect(.array)
+        let count = node.count
         var values: [Value] = []
         values.reserveCapacity(count)
         for index in 0..<count {
-            do throws(InvalidSpec) { values.append(try Value(element(index))) } catch {
+            do throws(InvalidSpec) {
+                values.append(try Value(JSONCursor(node.element(index))))
+            } catch {
                 throw error.inside(element: index)
             }
         }
         return values
     }
-
-    @usableFromInline
-    func elementCount() throws(InvalidSpec) -> Int {
-        try expect(.array)
-        return node.count
-    }
-
-    @usableFromInline
-    func element(_ index: Int) -> JSONCursor { JSONCursor(node.element(index)) }
 
     fileprivate func members<Value: JSONDecodable>() throws(InvalidSpec) -> [String: Value] {
         try expect(.object)

@@ -29,13 +29,11 @@ package struct JSONWriter {
     }
 
     /// Writes an object; `body` writes its properties.
-    @inlinable
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         enclosed(in: UInt8(ascii: "{"), UInt8(ascii: "}"), body)
     }
 
     /// Writes an array.
-    @inlinable
     package mutating func array<Elements: Collection>(_ elements: Elements) where Elements.Element: JSONEncodable {
         enclosed(in: UInt8(ascii: "["), UInt8(ascii: "]")) { writer in
             for element in elements {
@@ -46,35 +44,23 @@ package struct JSONWriter {
     }
 
     /// Writes a property, whatever its value.
-    @inlinable
     package mutating func field(_ key: StaticString, _ value: some JSONEncodable) {
         startElement()
         append(key)
         value.write(to: &self)
     }
 
-    /// Writes a list, empty or not.
-    @inlinable
-    package mutating func field(_ key: StaticString, _ values: [some JSONEncodable]) {
-        startElement()
-        append(key)
-        array(values)
-    }
-
     /// Writes a property unless it is absent.
-    @inlinable
     package mutating func field(_ key: StaticString, _ value: (some JSONEncodable)?) {
         if let value { field(key, value) }
     }
 
     /// Writes a property unless it is an empty list.
-    @inlinable
     package mutating func list(_ key: StaticString, _ values: [some JSONEncodable]) {
         if !values.isEmpty { field(key, values) }
     }
 
     /// Writes a property unless it is an empty map.
-    @inlinable
     package mutating func map(_ key: StaticString, _ values: [String: some JSONEncodable]) {
         if !values.isEmpty { field(key, values) }
     }
@@ -85,13 +71,11 @@ package struct JSONWriter {
     }
 
     /// Writes a property unless it is 0.
-    @inlinable
     package mutating func nonZero<Value: FixedWidthInteger & JSONEncodable>(_ key: StaticString, _ value: Value) {
         if value != 0 { field(key, value) }
     }
 
-    @inlinable
-    mutating func members(_ values: [String: some JSONEncodable]) {
+    fileprivate mutating func members(_ values: [String: some JSONEncodable]) {
         object { writer in
             for (key, value) in values.sorted(by: { $0.key < $1.key }) {
                 writer.startElement()
@@ -102,8 +86,7 @@ package struct JSONWriter {
         }
     }
 
-    @usableFromInline
-    mutating func enclosed(in open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+    private mutating func enclosed(in open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
         bytes.append(open)
         depth += 1
         isFirst = true
@@ -114,8 +97,7 @@ package struct JSONWriter {
         bytes.append(close)
     }
 
-    @usableFromInline
-    mutating func startElement() {
+    private mutating func startElement() {
         if !isFirst { bytes.append(UInt8(ascii: ",")) }
         isFirst = false
         startLine()
@@ -127,16 +109,14 @@ package struct JSONWriter {
         for _ in 0..<depth { append(literal: indent) }
     }
 
-    @usableFromInline
-    mutating func append(_ key: StaticString) {
+    private mutating func append(_ key: StaticString) {
         bytes.append(UInt8(ascii: "\""))
         append(literal: key)
         bytes.append(UInt8(ascii: "\""))
         endKey()
     }
 
-    @usableFromInline
-    mutating func endKey() {
+    private mutating func endKey() {
         bytes.append(UInt8(ascii: ":"))
         if indent != nil { bytes.append(UInt8(ascii: " ")) }
     }
@@ -149,8 +129,7 @@ package struct JSONWriter {
         bytes.append(contentsOf: text.utf8)
     }
 
-    @usableFromInline
-    mutating func append(string: String) {
+    fileprivate mutating func append(string: String) {
         bytes.append(UInt8(ascii: "\""))
         for byte in string.utf8 {
             switch byte {
