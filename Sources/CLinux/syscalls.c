@@ -26,11 +26,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static struct clone_args kernels(const struct clinux_clone *a) {
+    return (struct clone_args){.flags = a->flags,
+                               .pidfd = (uint64_t)(uintptr_t)a->pidfd,
+                               .exit_signal = (uint64_t)a->exit_signal,
+                               .cgroup = (uint64_t)a->cgroup_fd};
+}
 int clinux_clone3(const struct clinux_clone *a) {
-    struct clone_args args = {.flags = a->flags,
-                              .pidfd = (uint64_t)(uintptr_t)a->pidfd,
-                              .exit_signal = (uint64_t)a->exit_signal,
-                              .cgroup = (uint64_t)a->cgroup_fd};
+    struct clone_args args = kernels(a);
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 // The child finds what it has to call in registers that the kernel keeps: it may touch nothing of its caller's stack.
@@ -38,12 +41,10 @@ int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), 
     // Well below this function's frame and what the compiler may have put below that.
     enum { distance = 4096, size = 65536 };
     uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - distance) & ~(uintptr_t)15;
-    struct clone_args args = {.flags = a->flags | CLONE_VM | CLONE_VFORK,
-                              .pidfd = (uint64_t)(uintptr_t)a->pidfd,
-                              .exit_signal = (uint64_t)a->exit_signal,
-                              .stack = top - size,
-                              .stack_size = size,
-                              .cgroup = (uint64_t)a->cgroup_fd};
+    struct clone_args args = kernels(a);
+    args.flags |= CLONE_VM | CLONE_VFORK;
+    args.stack = top - size;
+    args.stack_size = size;
 #if defined(__x86_64__)
     register void *function __asm__("r12") = (void *)life;
     register void *argument __asm__("r13") = context;

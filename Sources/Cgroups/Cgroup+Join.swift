@@ -129,7 +129,7 @@ enum SubCgroup {
                 .invalid, "--cgroup: bad sub cgroup path \"\(path)\": it is not below the container's cgroup"
             )
         }
-        let below = CgroupPath.cleaned(path)
+        let below = cleanPath(path)
         if below != "/" { directory.path += below }
     }
 }

@@ -76,7 +76,7 @@ extension Cgroup {
         }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)
         do throws(DBusFailure) {
-            try bus.attach(pid, to: unit, path: subPath.map(CgroupPath.cleaned) ?? "")
+            try bus.attach(pid, to: unit, path: subPath.map(cleanPath) ?? "")
         } catch {
             throw CgroupFailure(.refused, "move process \(pid) into systemd unit \(unit): \(error.word)")
         }

@@ -2,24 +2,6 @@
 
 /// Pure rules about cgroup paths and systemd's names.
 enum CgroupPath {
-    /// A path with `.`, `..` and doubled slashes resolved against `/`, which it therefore cannot leave.
-    static func cleaned(_ path: String) -> String {
-        var parts: [Substring] = []
-        for part in path.split(separator: "/") {
-            switch part {
-            case ".": continue
-            case "..": _ = parts.popLast()
-            default: parts.append(part)
-            }
-        }
-        var result = ""
-        for part in parts {
-            result += "/"
-            result += part
-        }
-        return result.isEmpty ? "/" : result
-    }
-
     /// The directory above a clean path; `/` is above itself.
     static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }

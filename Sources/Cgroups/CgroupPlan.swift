@@ -1,5 +1,6 @@
 // Everything about the container's cgroup that can be decided before the kernel is asked for anything.
 
+internal import Kernel
 package import OCISpec
 
 /// Who the container's cgroup is given to, so that it may make cgroups of its own below it.
@@ -78,7 +79,7 @@ package struct CgroupPlan: Equatable, Sendable {
         for mount in host.mounts {
             let path: String
             if let unit {
-                path = CgroupPath.cleaned(host.userManagerPath + unit.path)
+                path = cleanPath(host.userManagerPath + unit.path)
             } else {
                 path = try Self.path(cgroupsPath ?? "", containerID: containerID, mount: mount, host: host)
             }
@@ -96,7 +97,7 @@ package struct CgroupPlan: Equatable, Sendable {
         try CgroupPath.checkCharacters(cgroupsPath)
         let wanted = cgroupsPath.isEmpty ? containerID : cgroupsPath
         // Cleaned before it is joined: a relative path stays below the directory it is relative to.
-        let below = CgroupPath.cleaned(wanted)
+        let below = cleanPath(wanted)
         guard below != "/" else {
             throw CgroupFailure(
                 .invalid,
@@ -105,7 +106,7 @@ package struct CgroupPlan: Equatable, Sendable {
         if wanted.hasPrefix("/") { return below }
         var own = host.ownPaths[mount.controllers.first ?? ""] ?? "/"
         if host.hierarchy == .unified { own = CgroupPath.parent(of: own) }
-        return CgroupPath.cleaned(own + below)
+        return cleanPath(own + below)
     }
 
     /// On v1 a controller that is not mounted is known before anything is made.

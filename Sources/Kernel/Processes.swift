@@ -16,6 +16,9 @@ package struct ChildProcess: ~Copyable {
     }
 }
 
+private let returnPidfd: UInt64 = 0x1000  // CLONE_PIDFD
+private let intoCgroup: UInt64 = 0x2_0000_0000  // CLONE_INTO_CGROUP
+
 /// Makes a child that goes on in Swift; nil is returned in the child. clone3(2), or clone(2) where that is refused.
 ///
 /// Only allowed while the caller has one thread: locks that other threads hold would stay locked in the child for ever.
@@ -25,8 +28,6 @@ package struct ChildProcess: ~Copyable {
 package func cloneProcess(
     namespaces: NamespaceSet, into cgroup: Int32? = nil, asSibling: Bool = false
 ) throws(Errno) -> ChildProcess? {
-    let returnPidfd: UInt64 = 0x1000  // CLONE_PIDFD
-    let intoCgroup: UInt64 = 0x2_0000_0000  // CLONE_INTO_CGROUP
     let parentOfCaller: UInt64 = 0x8000  // CLONE_PARENT
     var number: Int32 = -1
     let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
@@ -56,8 +57,6 @@ package func cloneProcess(
 package func cloneProcessInMemory(
     into cgroup: Int32?, _ life: @escaping () -> Never
 ) throws(Errno) -> ChildProcess {
-    let returnPidfd: UInt64 = 0x1000  // CLONE_PIDFD
-    let intoCgroup: UInt64 = 0x2_0000_0000  // CLONE_INTO_CGROUP
     var number: Int32 = -1
     var life = life
     let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in

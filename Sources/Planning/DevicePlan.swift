@@ -1,5 +1,6 @@
 // The device nodes and links of /dev: the specification's defaults, then those of the config.
 
+internal import func Kernel.cleanPath
 internal import OCISpec
 
 /// One device node.

@@ -2,6 +2,7 @@
 
 package import struct Kernel.AttributeChange
 package import enum Kernel.Propagation
+package import func Kernel.cleanPath
 internal import OCISpec
 
 /// One mount to be made under the rootfs.
@@ -294,24 +295,4 @@ struct ParsedOptions {
             parameters.append(MountStep.Parameter(text))
         }
     }
-}
-
-/// A path without `.`, `..`, doubled or trailing slashes; `..` stops at "/". Links are not followed.
-package func cleanPath(_ path: String) -> String {
-    var parts: [Substring] = []
-    for part in path.split(separator: "/", omittingEmptySubsequences: true) {
-        if part == "." { continue }
-        if part == ".." {
-            if !parts.isEmpty { parts.removeLast() }
-            continue
-        }
-        parts.append(part)
-    }
-    // Thirty times for every container: joined(separator:) costs more than all the rest of this.
-    var result = ""
-    for part in parts {
-        result += "/"
-        result += part
-    }
-    return result.isEmpty ? "/" : result
 }

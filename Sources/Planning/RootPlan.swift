@@ -1,6 +1,7 @@
 // The root of the container: where it is, how its mounts propagate, and which paths in it are hidden or read-only.
 
 internal import enum Kernel.Propagation
+internal import func Kernel.cleanPath
 internal import OCISpec
 
 /// The rootfs and what is done to it after the mounts.

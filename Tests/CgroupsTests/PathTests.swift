@@ -1,6 +1,6 @@
 // The rules that turn `linux.cgroupsPath` into directories and units.
 
-import Cgroups
+import Kernel
 import OCISpec
 import Testing
 
@@ -12,7 +12,7 @@ import Testing
         ("/../../etc", "/etc"), ("..", "/"), ("/", "/"), ("", "/"), ("/a/b/../../../c", "/c"),
     ])
     func `are cleaned against the root`(path: String, cleaned: String) {
-        #expect(CgroupPath.cleaned(path) == cleaned)
+        #expect(cleanPath(path) == cleaned)
     }
 
     @Test(arguments: [("/a/b", "/a"), ("/a", "/"), ("/", "/")])
