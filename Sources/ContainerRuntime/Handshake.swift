@@ -38,6 +38,16 @@ enum ChildMessage: UInt8 {
 /// What the parent answers; any other byte, and the end of the conversation, ends the child.
 let proceed: UInt8 = 0x70
 
+/// A number in a message: four bytes, the least significant first.
+func messageBytes(_ number: Int32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: UInt32(bitPattern: number) >> ($0 * 8)) }
+}
+
+/// The number behind the word of a message of five bytes.
+func messageNumber(_ bytes: [UInt8]) -> Int32 {
+    Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) })
+}
+
 /// A step of the child's straight line.
 enum Step: UInt8 {
     case enterCgroup = 1
@@ -164,7 +174,7 @@ struct ChildChannel {
 
     /// Asks for something that is handed over as a descriptor.
     func askForDescriptor(_ message: ChildMessage, index: Int) throws(StepReport) -> OwnedDescriptor {
-        try send(message, bytes: (0..<4).map { UInt8(truncatingIfNeeded: index >> ($0 * 8)) })
+        try send(message, bytes: messageBytes(Int32(index)))
         var answer = try call(.conversation) { () throws(Errno) in try receiveMessage(socket) }
         guard answer.bytes == [proceed], let descriptor = answer.descriptor.take() else { _exit(1) }
         return descriptor

@@ -105,10 +105,7 @@ extension ChildChannel {
             birth.pointee = child.pid
             _exit(0)
         }
-        let number = UInt32(bitPattern: child.pid)
-        try send(
-            .born, descriptor: child.pidfd.rawValue,
-            bytes: (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
+        try send(.born, descriptor: child.pidfd.rawValue, bytes: messageBytes(child.pid))
         _exit(0)
     }
 }
@@ -119,8 +116,7 @@ extension ReceivedMessage {
         guard bytes.count == 5, bytes[0] == ChildMessage.born.rawValue, let pidfd = descriptor.take() else {
             return nil
         }
-        let number = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) }
-        return ChildProcess(pid: Int32(bitPattern: number), pidfd: pidfd)
+        return ChildProcess(pid: messageNumber(bytes), pidfd: pidfd)
     }
 }
 

@@ -213,7 +213,7 @@ struct JoinParent: ~Copyable {
             var message = try hear()
             if message.bytes.first == ChildMessage.adoptMe.rawValue {
                 try adopt()
-                try during("answer the process") { () throws(Errno) in try sendMessage(socket.rawValue, [proceed]) }
+                try answer()
                 continue
             }
             if let born = message.takeBorn() { return try welcome(born) }
@@ -228,12 +228,7 @@ struct JoinParent: ~Copyable {
         let between = child.pid
         child = born
         if answersAtBirth { try prepare() }
-        do throws(Errno) { try sendMessage(socket.rawValue, [proceed]) } catch {
-            // One that has given up already takes no answer; it is heard why.
-            guard answersAtBirth, error == .brokenPipe || error == .connectionReset else {
-                throw Failure("answer the process", error)
-            }
-        }
+        try answer()
         // The one goes on while the other ends.
         try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
     }
@@ -266,13 +261,14 @@ struct JoinParent: ~Copyable {
                 }
                 throw sentences.failure(report, of: child.pid)
             }
-            do throws(Errno) {
-                try sendMessage(socket.rawValue, [proceed])
-            } catch {
-                guard error == .brokenPipe || error == .connectionReset else {
-                    throw Failure("answer the process", error)
-                }
-            }
+            try answer()
+        }
+    }
+
+    private borrowing func answer() throws(Failure) {
+        do throws(Errno) { try sendMessage(socket.rawValue, [proceed]) } catch {
+            // One that is gone says why, if it can, when it is listened to again.
+            guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the process", error) }
         }
     }
 

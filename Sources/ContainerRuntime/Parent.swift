@@ -112,8 +112,8 @@ struct Parent: ~Copyable {
     private mutating func sendMountSource(_ message: consuming ReceivedMessage) throws(Failure) {
         guard message.bytes.count == 5 else { throw try silence() }
         // As many as a config can have: a number cut short would be another mount's (CVE-2021-43784).
-        let index = (0..<4).reduce(0) { $0 | Int(message.bytes[$1 + 1]) << ($1 * 8) }
-        guard index < plan.mounts.count else { throw try silence() }
+        let index = Int(messageNumber(message.bytes))
+        guard plan.mounts.indices.contains(index) else { throw try silence() }
         let tree = try sources.open(plan.mounts[index], index, of: child, sentences)
         try answer(tree.rawValue)
     }
