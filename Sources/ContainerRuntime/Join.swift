@@ -227,9 +227,18 @@ struct JoinParent: ~Copyable {
     mutating func welcome(_ born: consuming ChildProcess) throws(Failure) {
         let between = child.pid
         child = born
-        if answersAtBirth { try prepare() }
-        try answer()
+        if answersAtBirth {
+            try prepare()
+            // The one looks for its answer late, and the other counts against the cgroup's limit until it is reaped.
+            try reap(between)
+            return try answer()
+        }
         // The one goes on while the other ends.
+        try answer()
+        try reap(between)
+    }
+
+    private borrowing func reap(_ between: Int32) throws(Failure) {
         try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
     }
 

@@ -97,11 +97,11 @@ final class ContainerdHost: @unchecked Sendable {
         if keeper == 0 {
             keeper = try spawn(
                 "/usr/bin/unshare", ["-m", "/bin/sh", "-c", "mount -t tmpfs none \(directory)/root && exec sleep 1000"])
-            try await Task.sleep(for: .milliseconds(200))
+            try await eventually("the namespace of the first process") { comm(of: keeper) == "sleep" }
         }
         daemon = try spawn(
             "/usr/bin/nsenter", ["-t", "\(keeper)", "-m", "/usr/bin/containerd", "-c", directory + "/config.toml"])
-        for _ in 0..<200 {
+        for _ in 0..<1_200 {
             if try await ctr("version").status == 0 { return }
             try await Task.sleep(for: .milliseconds(25))
         }
@@ -194,7 +194,7 @@ final class ContainerdHost: @unchecked Sendable {
 
     /// Waits for a status.
     func wait(for status: String, of id: String) async throws {
-        for _ in 0..<200 {
+        for _ in 0..<1_200 {
             if try await task(id)?.status == status { return }
             try await Task.sleep(for: .milliseconds(25))
         }
@@ -221,9 +221,18 @@ final class ContainerdHost: @unchecked Sendable {
     func events(while body: () async throws -> Void) async throws -> [String] {
         let listener = try spawn(
             "/bin/sh", ["-c", "exec /usr/bin/ctr -a \(directory)/sock -n \(namespace) events > \(directory)/events"])
-        try await Task.sleep(for: .milliseconds(200))
+        try await eventually("ctr hears of events") {
+            // The only sign that it listens is an event: here the one of a label.
+            try await ctr("namespaces", "label", namespace, "listens=yes")
+            return read("events").contains("/namespaces/update")
+        }
         try await body()
-        try await Task.sleep(for: .milliseconds(300))
+        // Shims tell of the end when their caller has its answer already.
+        var before = ""
+        for _ in 0..<60 where read("events") != before {
+            before = read("events")
+            try await Task.sleep(for: .milliseconds(500))
+        }
         kill(listener, SIGTERM)
         var status: Int32 = 0
         waitpid(listener, &status, 0)
@@ -234,6 +243,11 @@ final class ContainerdHost: @unchecked Sendable {
     }
 
     // MARK: the end
+
+    private func comm(of process: pid_t) -> String {
+        let text = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
+        return text?.trimmingCharacters(in: .newlines) ?? ""
+    }
 
     /// Whether a process exists and is more than a status that nobody has asked for yet.
     static func isAlive(_ process: pid_t) -> Bool {
@@ -296,7 +310,7 @@ final class ContainerdHost: @unchecked Sendable {
             try #require(imported.status == 0, "\(imported.errors)")
             try await body(host)
             // containerd removes bundles after it has answered.
-            for _ in 0..<80 where !host.leftovers().isEmpty { try await Task.sleep(for: .milliseconds(25)) }
+            for _ in 0..<1_200 where !host.leftovers().isEmpty { try await Task.sleep(for: .milliseconds(25)) }
             #expect(host.leftovers() == [], sourceLocation: sourceLocation)
         } catch {
             await host.end()

@@ -58,7 +58,7 @@ struct ContainerdOptionTests {
             try await host.detach("c1", "trap 'exit 8' TERM; while :; do echo tick; sleep 0.1; done", [])
             try host.write(
                 "session",
-                "(sleep 1; \(ctr) task kill c1) & timeout 20 \(ctr) task attach c1 </dev/null; echo \"= $?\"")
+                "(sleep 1; \(ctr) task kill c1) & timeout 60 \(ctr) task attach c1 </dev/null; echo \"= $?\"")
             let outcome = try await host.host(["/bin/sh", host.directory + "/session"])
             #expect(outcome.output.hasPrefix("tick\n"))
             #expect(outcome.output.hasSuffix("= 8\n"), "\(outcome.output.suffix(100)) \(outcome.errors)")

@@ -71,7 +71,7 @@ struct EngineClient: Sendable {
         try host.write(
             "session", "stty rows 30 cols 70\nexec /usr/bin/\(stack.engine)\(global) \(words)\n")
         return try await host.call([
-            "/bin/sh", "-c", "(\(script)) | timeout 20 script -qec 'sh \(host.directory)/session' /dev/null",
+            "/bin/sh", "-c", "(\(script)) | timeout 60 script -qec 'sh \(host.directory)/session' /dev/null",
         ])
     }
 }
@@ -123,7 +123,7 @@ func withEngine(
     }
     for name in try await engine("ps", "-aq").lines { try await engine.discard(name) }
     var left = try await engine.host.leftovers()
-    for _ in 0..<80 where !left.isEmpty {
+    for _ in 0..<600 where !left.isEmpty {
         try await Task.sleep(for: .milliseconds(50))
         left = try await engine.host.leftovers()
     }

@@ -182,7 +182,7 @@ final class EngineHost: @unchecked Sendable {
     func call(_ command: [String], input: String = "") async throws -> Outcome {
         try await execute(
             "/usr/bin/timeout",
-            ["60", "/usr/bin/nsenter", "-t", "\(first)", "-m", "-n", "-p", "/usr/bin/env", "-i"] + variables + command,
+            ["180", "/usr/bin/nsenter", "-t", "\(first)", "-m", "-n", "-p", "/usr/bin/env", "-i"] + variables + command,
             input: input)
     }
 
@@ -237,14 +237,14 @@ final class EngineHost: @unchecked Sendable {
     }
 }
 
-/// Waits for something that others bring about; after ten seconds it is an issue.
+/// Waits for something that others bring about; after thirty seconds it is an issue.
 func eventually(
     _ what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
-    for _ in 0..<200 {
+    for _ in 0..<600 {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(50))
     }
-    Issue.record("not in ten seconds: \(what())", sourceLocation: sourceLocation)
+    Issue.record("not in thirty seconds: \(what())", sourceLocation: sourceLocation)
 }

@@ -139,4 +139,26 @@ struct ExecTests {
             #expect(outcome.errors.contains("cannot exec in a stopped container"))
         }
     }
+
+    // Only ours: runc's own processes and threads are in the cgroup too, and more than fit under this limit.
+    @Test(arguments: RuntimeUnderTest.ours)
+    func `nothing of the runtime counts against the limit once the program runs`(
+        _ runtime: RuntimeUnderTest
+    ) async throws {
+        let limit: Int64 = 3  // the container's init, the program, and the one process that it starts
+        try await withRunning(
+            runtime, change: { spec in spec.linux?.resources = LinuxResources(pids: LinuxPids(limit: limit)) }
+        ) { sandbox in
+            // More to do than processors: whoever has ended waits then to be seen to.
+            let outcome = try await shell(
+                """
+                for i in $(seq $(($(nproc) * 2))); do while :; do :; done & hogs="$hogs $!"; done
+                for i in $(seq 50); do
+                    '\(runtime.path)' --root '\(sandbox.state)' exec '\(sandbox.id)' sh -c '/bin/busybox true; echo $?'
+                done
+                kill $hogs
+                """, in: sandbox.bundle)
+            #expect(outcome.output == String(repeating: "0\n", count: 50), "\(outcome.errors)")
+        }
+    }
 }

@@ -98,7 +98,7 @@ struct FaultBench: Sendable {
     /// What there is of the container on the host: files, cgroups, mounts, processes.
     func leftovers() -> [String] {
         // One that was killed a moment ago may still be on its way out; one that stays is left behind.
-        for _ in 0..<100 {
+        for _ in 0..<3_000 {
             if processes().isEmpty { break }
             usleep(10_000)
         }
@@ -178,7 +178,7 @@ extension FaultBench {
     /// Takes away what the command has made, and tells what is left; a container that stays must be well.
     func end(_ operation: StruckOperation) async throws -> [String] {
         guard operation.start == .stays else { return try await cleanUp() }
-        for _ in 0..<100 where processes().count != 1 { usleep(10_000) }
+        for _ in 0..<3_000 where processes().count != 1 { usleep(10_000) }
         let found = processes()
         return found.count == 1 && found[0].contains("sleep") ? [] : ["not the container alone: \(found)"]
     }
@@ -192,7 +192,7 @@ extension FaultBench {
         }
         // Where `create` was called outside the injector the witness writes to nobody.
         if operation.start == .created { return try await sandbox.status().map { $0 == "creating" ? $0 : "started" } }
-        for _ in 0..<200 {
+        for _ in 0..<3_000 {
             let output = try text("out")
             if output.hasSuffix("}\n") { return Self.lasting(output) }
             usleep(10_000)

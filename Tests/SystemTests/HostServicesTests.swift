@@ -68,7 +68,8 @@ struct ReadinessTests {
     private static let manager = """
         import socket, os, sys, array
         name = sys.argv[1].replace("@", chr(0)) if sys.argv[1][0] == "@" else sys.argv[1]
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(name); s.settimeout(20)
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(name); s.settimeout(60)
+        open("../listens", "w").close()
         while True:
             data, control, _, _ = s.recvmsg(4096, socket.CMSG_SPACE(16))
             for _, _, fds in control: [os.close(fd) for fd in array.array("i", fds)]
@@ -78,7 +79,7 @@ struct ReadinessTests {
     /// Says what a container says, from outside: its socket is on the host too.
     private static let container = """
         import socket, sys, time
-        for _ in range(500):
+        for _ in range(6000):
             try:
                 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect(sys.argv[1]); break
             except OSError: time.sleep(0.01)
@@ -101,7 +102,7 @@ struct ReadinessTests {
             let outcome = try await shell(
                 """
                 python3 ../manager.py '\(name)' > ../heard & manager=$!
-                sleep 0.3
+                until test -e ../listens; do sleep 0.01; done
                 python3 ../container.py \(sandbox.state)/\(sandbox.id)/notify/notify.sock & 
                 export NOTIFY_SOCKET='\(name)'
                 { \(begin); } </dev/null >/dev/null 2>../errors; echo $?
@@ -120,7 +121,7 @@ struct ReadinessTests {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { $0.process?.args = ["true"] }
             let outcome = try await shell(
-                "NOTIFY_SOCKET=/nonesuch timeout 20 \(runtime.path) --root \(sandbox.state) run --detach \(sandbox.id) </dev/null >/dev/null",
+                "NOTIFY_SOCKET=/nonesuch timeout 60 \(runtime.path) --root \(sandbox.state) run --detach \(sandbox.id) </dev/null >/dev/null",
                 in: sandbox.bundle)
             #expect(outcome.errors == "")
             #expect(outcome.status == 0)

@@ -106,7 +106,7 @@ struct RootlessTests {
             let started = try await user.call("run --detach \(sandbox.id) </dev/null >/dev/null")
             #expect(started.errors == "")
             #expect(try await user.call("kill \(sandbox.id) KILL").errors == "")
-            for _ in 0..<400 where try await user.call("state \(sandbox.id)").output.contains("running") {
+            for _ in 0..<3_000 where try await user.call("state \(sandbox.id)").output.contains("running") {
                 try await Task.sleep(for: .milliseconds(10))
             }
             #expect(try await user.call("delete \(sandbox.id)").errors == "")

@@ -168,7 +168,7 @@ struct ShimCallTests {
             let _: TaskDeleteResponse = try await shim.ask("Delete", process(id))
         }
         try await other.tell("Shutdown", TaskShutdownRequest())
-        for _ in 0..<100 where ContainerdHost.isAlive(pid_t(connected.shimPid)) {
+        for _ in 0..<1_500 where ContainerdHost.isAlive(pid_t(connected.shimPid)) {
             try await Task.sleep(for: .milliseconds(20))
         }
         #expect(!ContainerdHost.isAlive(pid_t(connected.shimPid)))

@@ -133,7 +133,7 @@ struct ShimConnection: Sendable {
         let loop = loop
         return await withCheckedContinuation { continuation in
             loop.execute {
-                client.value.call(request, timeout: .seconds(20)) { continuation.resume(returning: $0) }
+                client.value.call(request, timeout: .seconds(60)) { continuation.resume(returning: $0) }
             }
         }
     }

@@ -11,7 +11,7 @@ import Testing
         try await withServer { harness in
             // "later" answers only when "now" is called, so the first call is answered last.
             async let late = harness.call("later", [1])
-            try await Task.sleep(for: .milliseconds(50))
+            try await harness.untilWaiting(1)
             let early = try await harness.call("release", [2]).get()
             #expect(early == [2])
             #expect(try await late.get() == [1])
@@ -28,8 +28,7 @@ import Testing
                         return try await harness.call("later", payload, on: clients[number % 20]).get() == payload
                     }
                 }
-                try await Task.sleep(for: .milliseconds(300))
-                #expect(try await harness.call("waiting", []).get() == Array("1000".utf8))
+                try await harness.untilWaiting(1000)
                 _ = try await harness.call("release", []).get()
                 for try await matches in group { #expect(matches) }
             }
@@ -119,7 +118,7 @@ import Testing
         try await withServer { harness in
             let clients = try await harness.connect(2)
             async let lost = harness.call("never", [], on: clients[0])
-            try await Task.sleep(for: .milliseconds(50))
+            try await harness.untilWaiting(1)
             await harness.close(clients[0])
             #expect(try await lost == .failure(Status(.unavailable, "connection closed")))
             #expect(try await harness.call("echo", [4], on: clients[1]).get() == [4])

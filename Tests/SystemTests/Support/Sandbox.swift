@@ -104,7 +104,7 @@ final class Sandbox: Sendable {
 
     /// Waits until the container has a status.
     func wait(for wanted: String) async throws {
-        for _ in 0..<400 {
+        for _ in 0..<3_000 {
             if try await status() == wanted { return }
             try await Task.sleep(for: .milliseconds(10))
         }
