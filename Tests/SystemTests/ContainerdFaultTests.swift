@@ -34,10 +34,7 @@ struct ContainerdFaultTests {
                 try await host.detach("c1", "sleep 100")
                 let process = try #require(try await host.task("c1")?.process)
                 kill(try await host.shim(of: "c1"), SIGKILL)
-                for _ in 0..<1_200 where try await host.task("c1") != nil {
-                    try await Task.sleep(for: .milliseconds(25))
-                }
-                #expect(try await host.task("c1") == nil)
+                try await eventually("the task is gone") { try await host.task("c1") == nil }
                 #expect(!ContainerdHost.isAlive(process))
                 try await host.ctr("container", "rm", "c1")
             }
@@ -76,8 +73,7 @@ struct ContainerdFaultTests {
                 let outcome = try await host.ctr("task", "exec", "--exec-id", "e\(number)", "c1", "echo", "\(number)")
                 #expect(outcome.output == "\(number)\n")
             }
-            for _ in 0..<1_200 where descriptors() != before { try await Task.sleep(for: .milliseconds(25)) }
-            #expect(descriptors() == before)
+            try await eventually("\(descriptors()) descriptors become \(before)") { descriptors() == before }
             #expect(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(shim)/task").count <= 2)
             try await host.discard("c1")
         }

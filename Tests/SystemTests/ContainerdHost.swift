@@ -101,11 +101,9 @@ final class ContainerdHost: @unchecked Sendable {
         }
         daemon = try spawn(
             "/usr/bin/nsenter", ["-t", "\(keeper)", "-m", "/usr/bin/containerd", "-c", directory + "/config.toml"])
-        for _ in 0..<1_200 {
-            if try await ctr("version").status == 0 { return }
-            try await Task.sleep(for: .milliseconds(25))
+        try await eventually("containerd answers: \(read("log").suffix(400))") {
+            try await ctr("version").status == 0
         }
-        Issue.record("containerd does not answer: \(read("log").suffix(400))")
     }
 
     private var keeper: pid_t = 0
@@ -194,11 +192,7 @@ final class ContainerdHost: @unchecked Sendable {
 
     /// Waits for a status.
     func wait(for status: String, of id: String) async throws {
-        for _ in 0..<1_200 {
-            if try await task(id)?.status == status { return }
-            try await Task.sleep(for: .milliseconds(25))
-        }
-        Issue.record("\(stack.testDescription): \(id) did not become \(status)")
+        try await eventually("\(stack.testDescription): \(id) is \(status)") { try await task(id)?.status == status }
     }
 
     /// Kills a container and removes all of it.
@@ -229,10 +223,10 @@ final class ContainerdHost: @unchecked Sendable {
         try await body()
         // Shims tell of the end when their caller has its answer already.
         var before = ""
-        for _ in 0..<60 where read("events") != before {
+        repeat {
             before = read("events")
             try await Task.sleep(for: .milliseconds(500))
-        }
+        } while read("events") != before
         kill(listener, SIGTERM)
         var status: Int32 = 0
         waitpid(listener, &status, 0)
@@ -310,8 +304,9 @@ final class ContainerdHost: @unchecked Sendable {
             try #require(imported.status == 0, "\(imported.errors)")
             try await body(host)
             // containerd removes bundles after it has answered.
-            for _ in 0..<1_200 where !host.leftovers().isEmpty { try await Task.sleep(for: .milliseconds(25)) }
-            #expect(host.leftovers() == [], sourceLocation: sourceLocation)
+            try await eventually("nothing is left: \(host.leftovers())", sourceLocation: sourceLocation) {
+                host.leftovers().isEmpty
+            }
         } catch {
             await host.end()
             throw error

@@ -107,9 +107,7 @@ struct ContainerdTests {
             try await host.ctr("task", "rm", "c1")
             try await host.ctr("container", "rm", "c1")
             // containerd's own shim may still be copying when it tells of the end.
-            for _ in 0..<1_200 where host.read("logs/out.log").count < 8 {
-                try await Task.sleep(for: .milliseconds(25))
-            }
+            try await eventually("all is written") { host.read("logs/out.log").count >= 8 }
             #expect(Set(host.read("logs/out.log").split(separator: "\n")) == ["out", "err"])
             try host.write(
                 "logger",
@@ -126,9 +124,7 @@ struct ContainerdTests {
                 "c2", "echo out; echo err >&2", ["--log-uri", "binary://\(host.directory)/logger?key=value"])
             try await host.wait(for: "STOPPED", of: "c2")
             // containerd's own shim ends a logger that still reads.
-            for _ in 0..<1_200 where host.read("logged").split(separator: "\n").count < 3 {
-                try await Task.sleep(for: .milliseconds(25))
-            }
+            try await eventually("all is logged") { host.read("logged").split(separator: "\n").count >= 3 }
             try await host.ctr("task", "rm", "c2")
             try await host.ctr("container", "rm", "c2")
             let logged = host.read("logged").split(separator: "\n")

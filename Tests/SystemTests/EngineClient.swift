@@ -122,12 +122,11 @@ func withEngine(
         throw error
     }
     for name in try await engine("ps", "-aq").lines { try await engine.discard(name) }
-    var left = try await engine.host.leftovers()
-    for _ in 0..<600 where !left.isEmpty {
-        try await Task.sleep(for: .milliseconds(50))
+    var left: [String] = []
+    try await eventually("\(stack.testDescription) leaves nothing: \(left)", sourceLocation: sourceLocation) {
         left = try await engine.host.leftovers()
+        return left.isEmpty
     }
-    #expect(left == [], "\(stack.testDescription)", sourceLocation: sourceLocation)
 }
 
 /// All that runs under docker and podman, so that they start once.

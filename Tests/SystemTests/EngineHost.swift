@@ -236,15 +236,3 @@ final class EngineHost: @unchecked Sendable {
         return try await call(["/bin/sh", "-c", script]).lines
     }
 }
-
-/// Waits for something that others bring about; after thirty seconds it is an issue.
-func eventually(
-    _ what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    for _ in 0..<600 {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(50))
-    }
-    Issue.record("not in thirty seconds: \(what())", sourceLocation: sourceLocation)
-}

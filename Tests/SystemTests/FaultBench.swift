@@ -178,8 +178,12 @@ extension FaultBench {
     /// Takes away what the command has made, and tells what is left; a container that stays must be well.
     func end(_ operation: StruckOperation) async throws -> [String] {
         guard operation.start == .stays else { return try await cleanUp() }
-        for _ in 0..<3_000 where processes().count != 1 { usleep(10_000) }
-        let found = processes()
+        var found = processes()
+        for _ in 0..<3_000 {
+            if found.count == 1 { break }
+            usleep(10_000)
+            found = processes()
+        }
         return found.count == 1 && found[0].contains("sleep") ? [] : ["not the container alone: \(found)"]
     }
 

@@ -235,8 +235,8 @@ struct LifecycleTests {
             #expect(try await call("start bundle/").status == 0)
             #expect(try await call("exec ./bundle echo inside").output == "inside\n")
             #expect(try await call("kill ./bundle KILL").status == 0)
-            for _ in 0..<3_000 where try await !call("state ./bundle").output.contains("stopped") {
-                try await Task.sleep(for: .milliseconds(10))
+            try await eventually("it is stopped") {
+                try await call("state ./bundle").output.contains("stopped")
             }
             #expect(try await call("delete ./bundle").status == 0)
             try sandbox.configure("echo", "ran")

@@ -106,8 +106,8 @@ struct RootlessTests {
             let started = try await user.call("run --detach \(sandbox.id) </dev/null >/dev/null")
             #expect(started.errors == "")
             #expect(try await user.call("kill \(sandbox.id) KILL").errors == "")
-            for _ in 0..<3_000 where try await user.call("state \(sandbox.id)").output.contains("running") {
-                try await Task.sleep(for: .milliseconds(10))
+            try await eventually("\(sandbox.id) runs no more") {
+                try await !user.call("state \(sandbox.id)").output.contains("running")
             }
             #expect(try await user.call("delete \(sandbox.id)").errors == "")
         }

@@ -106,10 +106,7 @@ struct SecurityTests {
     }
 
     private func waitForFile(_ path: String) async throws {
-        for _ in 0..<1000 where !FileManager.default.fileExists(atPath: path) {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(FileManager.default.fileExists(atPath: path))
+        try await eventually("\(path) is there") { FileManager.default.fileExists(atPath: path) }
     }
 
     /// Swaps two names in the image while containers are made on it.

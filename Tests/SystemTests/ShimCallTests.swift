@@ -168,10 +168,7 @@ struct ShimCallTests {
             let _: TaskDeleteResponse = try await shim.ask("Delete", process(id))
         }
         try await other.tell("Shutdown", TaskShutdownRequest())
-        for _ in 0..<1_500 where ContainerdHost.isAlive(pid_t(connected.shimPid)) {
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        #expect(!ContainerdHost.isAlive(pid_t(connected.shimPid)))
+        try await eventually("the shim ends") { !ContainerdHost.isAlive(pid_t(connected.shimPid)) }
         #expect(access(String(first.address.dropFirst(7)), F_OK) != 0)
         #expect(host.events.count == 8)
         try await host.end()

@@ -104,11 +104,7 @@ final class Sandbox: Sendable {
 
     /// Waits until the container has a status.
     func wait(for wanted: String) async throws {
-        for _ in 0..<3_000 {
-            if try await status() == wanted { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        Issue.record("\(runtime.name): the container did not become \(wanted)")
+        try await eventually("\(runtime.name): the container is \(wanted)") { try await status() == wanted }
     }
 
     /// Ends the test: nothing of it may be left on the host.
