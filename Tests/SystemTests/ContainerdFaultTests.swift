@@ -35,7 +35,7 @@ struct ContainerdFaultTests {
                 let process = try #require(try await host.task("c1")?.process)
                 kill(try await host.shim(of: "c1"), SIGKILL)
                 try await eventually("the task is gone") { try await host.task("c1") == nil }
-                #expect(!ContainerdHost.isAlive(process))
+                try await eventually("its process is gone") { !ContainerdHost.isAlive(process) }
                 try await host.ctr("container", "rm", "c1")
             }
             #expect(events == ["create", "start", "exit", "delete"])

@@ -16,7 +16,8 @@ struct ExecTests {
                 spec.process?.args = ["sleep", "1000"]
                 change(&spec)
             }
-            #expect(try await sandbox.startDetached().status == 0)
+            let started = try await sandbox.startDetached()
+            #expect(started.status == 0, "\(started.errors)")
             try await body(sandbox)
             #expect(try await sandbox.call("delete", "--force", sandbox.id).status == 0)
         }
