@@ -1,20 +1,11 @@
 // The rules that turn `linux.cgroupsPath` into directories and units.
 
-import Kernel
 import OCISpec
 import Testing
 
 @testable import Cgroups
 
 @Suite struct `cgroup paths` {
-    @Test(arguments: [
-        ("/a/b", "/a/b"), ("a/b", "/a/b"), ("/a//b/", "/a/b"), ("/a/./b", "/a/b"), ("/a/../b", "/b"),
-        ("/../../etc", "/etc"), ("..", "/"), ("/", "/"), ("", "/"), ("/a/b/../../../c", "/c"),
-    ])
-    func `are cleaned against the root`(path: String, cleaned: String) {
-        #expect(cleanPath(path) == cleaned)
-    }
-
     @Test(arguments: [("/a/b", "/a"), ("/a", "/"), ("/", "/")])
     func `have a parent`(path: String, parent: String) { #expect(CgroupPath.parent(of: path) == parent) }
 

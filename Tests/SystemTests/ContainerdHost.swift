@@ -34,7 +34,7 @@ struct ContainerdOutcome: Sendable {
 
 /// One running containerd.
 final class ContainerdHost: @unchecked Sendable {
-    // Used by one test, whose steps follow one another; only `daemon` ever changes.
+    // Used by one test; only `start` and `crash` change `daemon` and `keeper`, and no other step of it runs meanwhile.
     static let image = "docker.io/library/bb:latest"
 
     let stack: ContainerdStack
@@ -97,7 +97,9 @@ final class ContainerdHost: @unchecked Sendable {
         if keeper == 0 {
             keeper = try spawn(
                 "/usr/bin/unshare", ["-m", "/bin/sh", "-c", "mount -t tmpfs none \(directory)/root && exec sleep 1000"])
-            try await eventually("the namespace of the first process") { comm(of: keeper) == "sleep" }
+            try await eventually("the namespace of the first process") {
+                (try? String(contentsOfFile: "/proc/\(keeper)/comm", encoding: .utf8)) == "sleep\n"
+            }
         }
         daemon = try spawn(
             "/usr/bin/nsenter", ["-t", "\(keeper)", "-m", "/usr/bin/containerd", "-c", directory + "/config.toml"])
@@ -237,11 +239,6 @@ final class ContainerdHost: @unchecked Sendable {
     }
 
     // MARK: the end
-
-    private func comm(of process: pid_t) -> String {
-        let text = try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)
-        return text?.trimmingCharacters(in: .newlines) ?? ""
-    }
 
     /// Whether a process exists and is more than a status that nobody has asked for yet.
     static func isAlive(_ process: pid_t) -> Bool {

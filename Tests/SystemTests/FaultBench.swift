@@ -97,12 +97,7 @@ struct FaultBench: Sendable {
 
     /// What there is of the container on the host: files, cgroups, mounts, processes.
     func leftovers() -> [String] {
-        // One that was killed a moment ago may still be on its way out; one that stays is left behind.
-        for _ in 0..<3_000 {
-            if processes().isEmpty { break }
-            usleep(10_000)
-        }
-        var left = processes()
+        var left = processes(settledAt: 0)
         let manager = FileManager.default
         let now = Set((try? manager.subpathsOfDirectory(atPath: sandbox.directory)) ?? [])
         left += now.subtracting(files).filter { $0 != "state" && !$0.hasPrefix("state/.seccomp-filters") }.sorted()
@@ -115,6 +110,18 @@ struct FaultBench: Sendable {
         let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
         left += mounts.split(separator: "\n").filter { $0.contains(sandbox.id) }.map { "mount " + $0 }
         return left
+    }
+
+    /// The processes, as soon as there are so many, or after a second: one that was killed a moment ago may still be on its
+    /// way out; one that stays is left behind.
+    private func processes(settledAt count: Int) -> [String] {
+        var found = processes()
+        for _ in 0..<100 {
+            if found.count == count { break }
+            usleep(10_000)
+            found = processes()
+        }
+        return found
     }
 
     /// The living processes of the container, and those of the runtime that work on it.
@@ -178,12 +185,7 @@ extension FaultBench {
     /// Takes away what the command has made, and tells what is left; a container that stays must be well.
     func end(_ operation: StruckOperation) async throws -> [String] {
         guard operation.start == .stays else { return try await cleanUp() }
-        var found = processes()
-        for _ in 0..<3_000 {
-            if found.count == 1 { break }
-            usleep(10_000)
-            found = processes()
-        }
+        let found = processes(settledAt: 1)
         return found.count == 1 && found[0].contains("sleep") ? [] : ["not the container alone: \(found)"]
     }
 
@@ -196,7 +198,7 @@ extension FaultBench {
         }
         // Where `create` was called outside the injector the witness writes to nobody.
         if operation.start == .created { return try await sandbox.status().map { $0 == "creating" ? $0 : "started" } }
-        for _ in 0..<3_000 {
+        for _ in 0..<200 {
             let output = try text("out")
             if output.hasSuffix("}\n") { return Self.lasting(output) }
             usleep(10_000)
