@@ -65,6 +65,26 @@ HERE int starts_a_process(char **words)
     return 0;
 }
 
+// Nothing that is opened later may take the place of a stream: a container is given its streams, whatever they are, and
+// a directory of the host's among them would be the way out. The null device, as in programs that set ids (glibc) and
+// in Go's; where there is none, a file in memory that is nobody's.
+HERE void open_closed_streams(void)
+{
+    const char null[] = {'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0};
+    const char complaint[] = {'n', 'o', ' ', 's', 't', 'r', 'e', 'a', 'm', 's', '\n'};
+    for (long number = 0; number <= 2; number++) {
+        if (call(SYS_fcntl, number, F_GETFD, 0, 0, 0) >= 0)
+            continue;
+        // The lowest free number is the one that is looked at.
+        if (call(SYS_openat, AT_FDCWD, (long)null, O_RDWR | O_NOCTTY, 0, 0) == number)
+            continue;
+        if (call(SYS_memfd_create, (long)null + 5, 0, 0, 0, 0) == number)
+            continue;
+        call(SYS_write, 2, (long)complaint, sizeof complaint, 0, 0);
+        call(SYS_exit_group, 1, 0, 0, 0, 0);
+    }
+}
+
 // The initial stack: argc, argv, a null, the environment. The kernel's interface, man 8 ld.so and the psABI.
 long *sealed_start_stack;
 static int found_read_only;
@@ -76,6 +96,7 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
     const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
     struct statfs facts;
     sealed_start_stack = stack;
+    open_closed_streams();
     if (*stack < 2 || !starts_a_process(words + 1))
         return;
     if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0)

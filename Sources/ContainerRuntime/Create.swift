@@ -48,10 +48,9 @@ extension Runtime {
         _ options: CreateOptions, startsAtOnce: Bool, isForeground: Bool
     ) throws(Failure) -> CreatedContainer {
         try StateStore.check(id: options.id)
-        try checkPreserved(options.preservedDescriptors)
-        // What the caller left open is not the container's, whatever the caller forgot to mark.
-        let inherited = options.preservedDescriptors + (activationSockets() ?? 0)
-        try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + inherited) }
+        let inherited = try InheritedDescriptors(
+            sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
+        try inherited.keepOthers()
         let bundle = try Bundle(directory: options.bundle, configName: options.configName)
         let plans = try plan(options, bundle)
         try checkTerminal(plans.container, options, isForeground: isForeground)
@@ -60,7 +59,8 @@ extension Runtime {
         let filter = try filter(plans.container, bundle.spec)
         try checkHost(plans.container)
         return try launch(
-            plans, options, bundle, filter: filter, console: console, startsAtOnce: startsAtOnce)
+            plans, options, bundle, filter: filter, console: console, inherited: inherited,
+            startsAtOnce: startsAtOnce)
     }
 
     /// The two plans of a container: itself, and its cgroup.
@@ -122,12 +122,6 @@ extension Runtime {
         plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
     }
 
-    private func checkPreserved(_ count: Int32) throws(Failure) {
-        for number in 3..<(3 + max(0, count)) where clinux_fcntl(number, F_GETFD, 0) < 0 {
-            throw Failure(.invalid, "--preserve-fds: descriptor \(number) is not open")
-        }
-    }
-
     private func checkTerminal(
         _ plan: ContainerPlan, _ options: CreateOptions, isForeground: Bool
     ) throws(Failure) {
@@ -161,14 +155,6 @@ extension Runtime {
                 .invalid, "process.selinuxLabel: \"\(label)\" cannot be used: SELinux is not enabled on this host")
         }
     }
-}
-
-/// The number of sockets that systemd has opened for the program.
-func activationSockets() -> Int32? {
-    guard let text = getenv("LISTEN_FDS").map({ String(cString: $0) }), let count = Int32(text), count > 0 else {
-        return nil
-    }
-    return count
 }
 
 /// What the host's kernel has switched on.

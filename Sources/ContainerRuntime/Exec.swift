@@ -1,7 +1,6 @@
 // `exec`: another process in a container that runs.
 
 internal import Cgroups
-internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
@@ -37,10 +36,7 @@ package struct ExecOptions: Sendable {
 extension Runtime {
     /// - Returns: the exit status for the caller: the process's own in the foreground.
     package func exec(_ options: ExecOptions) throws(Failure) -> Int32 {
-        for number in 3..<(3 + max(0, options.preservedDescriptors)) where clinux_fcntl(number, F_GETFD, 0) < 0 {
-            throw Failure(.invalid, "--preserve-fds: descriptor \(number) is not open")
-        }
-        try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + options.preservedDescriptors) }
+        try InheritedDescriptors(sockets: 0, preserved: options.preservedDescriptors).keepOthers()
         let directory = try store.open(id: options.id)
         let record = try directory.record()
         let initPidfd = try record.openInit()

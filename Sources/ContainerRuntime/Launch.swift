@@ -11,7 +11,7 @@ internal import SystemPackage
 extension Runtime {
     func launch(
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, filter: SeccompFilter?,
-        console: consuming EngineSocket?, startsAtOnce: Bool
+        console: consuming EngineSocket?, inherited: InheritedDescriptors, startsAtOnce: Bool
     ) throws(Failure) -> CreatedContainer {
         var plan = plans.container
         let joined = try openNamespaces(plan.namespaces)
@@ -65,7 +65,7 @@ extension Runtime {
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
-            preservedDescriptors: options.preservedDescriptors + (activationSockets() ?? 0),
+            preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring, isRootless: geteuid() != 0)
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(

@@ -69,6 +69,12 @@ extension OwnedDescriptor {
     package static let currentDirectory: Int32 = -100
 }
 
+/// Opens the null device for streams that the caller has closed: nothing that is opened later may take their place.
+package func openClosedStreams() {
+    // The lowest free number is the one that is looked at.
+    for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 { _ = Glibc.open("/dev/null", O_RDWR) }
+}
+
 /// Marks all descriptors from a number on close-on-exec. close_range(2).
 package func closeOnExec(from first: Int32) throws(Errno) {
     let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC

@@ -7,6 +7,7 @@ internal import Kernel
 /// - Parameter arguments: without the program's name.
 /// - Returns: the exit status.
 package func runShim(_ arguments: [String]) -> Int32 {
+    openClosedStreams()
     do throws(ShimFailure) {
         let invocation = try Invocation(arguments)
         switch invocation.action {

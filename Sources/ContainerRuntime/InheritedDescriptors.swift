@@ -1,0 +1,43 @@
+// What of the caller's descriptors the program is given, and nothing else that has come to lie on those numbers.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// Descriptors 3 and up that are the program's: the service manager's sockets, then those of --preserve-fds.
+struct InheritedDescriptors {
+    let count: Int32
+
+    /// - Throws: one of them is not the caller's.
+    init(sockets: Int32, preserved: Int32) throws(Failure) {
+        let closesOnExec: Int32 = 1  // FD_CLOEXEC
+        let wanted = Int(sockets) + Int(preserved)
+        for number in 3..<(3 + wanted) {
+            // What came over execve is not marked close-on-exec; all that this program opens itself is, as the log.
+            let flags = Int32(exactly: number).map { clinux_fcntl($0, F_GETFD, 0) } ?? -1
+            guard flags >= 0, flags & closesOnExec == 0 else {
+                let asker = number < 3 + Int(sockets) ? "LISTEN_FDS" : "--preserve-fds"
+                throw Failure(.invalid, "\(asker): descriptor \(number) is not open")
+            }
+        }
+        // So many are open that the number is one.
+        count = Int32(clamping: wanted)
+    }
+
+    /// Keeps from the program what else the caller left open, whatever the caller forgot to mark.
+    func keepOthers() throws(Failure) {
+        try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + count) }
+    }
+}
+
+/// The number of sockets that a service manager has opened for this process. Those of another process's environment, as
+/// it comes down to us, are not ours. sd_listen_fds(3).
+func activationSockets() -> Int32? {
+    guard environmentNumber("LISTEN_PID") == getpid(), let count = environmentNumber("LISTEN_FDS"), count > 0 else {
+        return nil
+    }
+    return count
+}
+
+private func environmentNumber(_ name: String) -> Int32? { getenv(name).flatMap { Int32(String(cString: $0)) } }
