@@ -12,10 +12,11 @@ extension Cgroup {
     @discardableResult
     package func update(_ resources: LinuxResources) throws(CgroupFailure) -> [String] {
         let current = currentLimits()
+        let isSystemd = location.driver == .systemd
+        let resources = isSystemd ? CPUQuota.settled(resources, current: current) : resources
         let limits = try LimitWrites(resources, hierarchy: location.hierarchy, current: current)
         let properties =
-            location.driver == .systemd
-            ? try SystemdLimits(resources, hierarchy: location.hierarchy, current: current).properties : []
+            isSystemd ? try SystemdLimits(resources, hierarchy: location.hierarchy, current: current).properties : []
         var open = OpenCgroup()
         for directory in location.directories {
             open.append(
@@ -30,7 +31,7 @@ extension Cgroup {
             // The files first: what the kernel refuses, systemd is not told.
             try write(limits.writes, open)
             try updateUnit(properties)
-            // Then what systemd has just written over them: it rounds a quota, and a period without one it drops.
+            // Then what systemd has just written over them: a period without a quota it drops, and a short one it stretches.
             if !properties.isEmpty { try write(limits.writes, open) }
         } catch {
             restore(old, open)
@@ -77,21 +78,26 @@ extension Cgroup {
 
     /// What the new limits have to be combined with.
     private func currentLimits() -> CurrentLimits {
-        guard let directory = location.directory(of: "memory") else { return CurrentLimits() }
-        func value(_ file: String) -> Int64? {
-            guard let text = try? readText("\(directory.fullPath)/\(file)") else { return nil }
-            let word = trimmed(text)
-            return word == "max" ? .max : Int64(word)
+        func path(_ controller: String, _ file: String) -> String? {
+            location.directory(of: controller).map { "\($0.fullPath)/\(file)" }
         }
-        guard directory.isUnified else {
-            let cpu = StatisticsFiles(path: location.directory(of: "cpu")?.fullPath ?? "")
+        func words(_ controller: String, _ file: String) -> [String] {
+            guard let path = path(controller, file), let text = try? readText(path) else { return [] }
+            return text.split { $0 == " " || $0 == "\n" }.map(String.init)
+        }
+        func memory(_ file: String) -> Int64? {
+            words("memory", file).first.flatMap { $0 == "max" ? .max : Int64($0) }
+        }
+        guard location.hierarchy == .unified else {
             return CurrentLimits(
-                memory: value("memory.limit_in_bytes"), memoryAndSwap: value("memory.memsw.limit_in_bytes"),
-                quota: cpu.text("cpu.cfs_quota_us").map(trimmed), period: cpu.number("cpu.cfs_period_us"))
+                memory: memory("memory.limit_in_bytes"), memoryAndSwap: memory("memory.memsw.limit_in_bytes"),
+                quota: words("cpu", "cpu.cfs_quota_us").first,
+                period: words("cpu", "cpu.cfs_period_us").first.flatMap { UInt64($0) })
         }
-        let cpu = ((try? readText("\(directory.fullPath)/cpu.max")) ?? "").split(separator: " ").map(String.init)
+        let cpu = words("cpu", "cpu.max")
         return CurrentLimits(
-            memory: value("memory.max"), swap: value("memory.swap.max"), memoryInUse: value("memory.current"),
-            quota: cpu.first, period: cpu.count > 1 ? UInt64(trimmed(cpu[1])) : nil)
+            memory: memory("memory.max"), swap: memory("memory.swap.max"), memoryInUse: memory("memory.current"),
+            quota: cpu.first, period: cpu.count > 1 ? UInt64(cpu[1]) : nil,
+            isIdle: words("cpu", "cpu.idle").first == "1")
     }
 }

@@ -76,6 +76,13 @@ extension Cgroup {
                 .refused, "\(what): \(code.word) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
                 code: code)
         }
+        if code == .invalidArgument, write.file == "cpu.weight" || write.file == "cpu.shares",
+            let idle = try? readText("\(directory)/cpu.idle"), trimmed(idle) == "1"
+        {
+            return CgroupFailure(
+                .refused, "\(what): \(code.word) (the cgroup has cpu.idle 1, and no shares until that is 0)", code: code
+            )
+        }
         // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
         let isMissing =
             code == .noSuchFileOrDirectory

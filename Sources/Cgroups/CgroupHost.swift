@@ -1,7 +1,7 @@
 // What has to be known of the host before a cgroup plan can be made.
 
 /// How the host mounts its cgroups.
-package enum CgroupHierarchy: String, Equatable, Sendable {
+package enum CgroupHierarchy: String, CaseIterable, Sendable {
     /// cgroup v2 alone, at /sys/fs/cgroup.
     case unified
     /// cgroup v1: one hierarchy a controller.

@@ -51,7 +51,8 @@ package struct CgroupPlan: Equatable, Sendable {
         }
         location = try Self.location(
             cgroupsPath, containerID: containerID, driver: driver, unit: unit?.unit, host: host)
-        let limits = try LimitWrites(resources, hierarchy: host.hierarchy)
+        let kept = driver == .systemd ? resources.map { CPUQuota.settled($0, current: nil) } : resources
+        let limits = try LimitWrites(kept, hierarchy: host.hierarchy)
         try Self.checkControllers(limits.writes, location: location)
         writes = limits.writes
         notes = limits.notes

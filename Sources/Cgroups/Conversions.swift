@@ -42,8 +42,10 @@ enum SwapArithmetic {
             throw CgroupFailure(.invalid, "\(key): \(swap) is no limit; -1 stands for none")
         }
         if swap == 0 { return try keptTotal(limit: limit, current) }
+        // Without a limit on memory there is nothing to subtract.
+        if limit == -1 { return "\(swap)" }
         if limit < 0 {
-            throw CgroupFailure(.invalid, "\(key): \(swap) is a limit, but linux.resources.memory.limit is unlimited")
+            throw CgroupFailure(.invalid, "linux.resources.memory.limit: \(limit) is no limit; -1 stands for none")
         }
         let base = limit > 0 ? limit : current?.memory ?? 0
         guard base != 0, base != .max else {
@@ -68,5 +70,37 @@ enum SwapArithmetic {
                     + "together; give linux.resources.memory.swap too")
         }
         return "\(total - limit)"
+    }
+}
+
+/// `cpu.quota` and `cpu.period` as systemd can keep them.
+enum CPUQuota {
+    /// The period where none is given, in microseconds. kernel, Documentation/admin-guide/cgroup-v2.rst, "cpu.max".
+    static let usualPeriod: UInt64 = 100_000
+
+    /// The time in a second that systemd is told, in the whole hundredths that it counts in; nil for no limit.
+    static func perSecond(_ quota: Int64, period: UInt64) -> UInt64? {
+        guard quota > 0, period > 0 else { return nil }
+        let (product, overflow) = UInt64(quota).multipliedReportingOverflow(by: 1_000_000)
+        let exact = (overflow ? .max - 10_000 : product) / period
+        return (exact + 9_999) / 10_000 * 10_000
+    }
+
+    /// The same limits with both named and the quota rounded as systemd rounds it, so that the files hold what systemd
+    /// would write over them when it reloads.
+    /// - Parameter current: on an update, what is set now, for the one of the two that the update does not name.
+    static func settled(_ resources: LinuxResources, current: CurrentLimits?) -> LinuxResources {
+        guard var cpu = resources.cpu, (cpu.quota ?? 0) != 0 || (cpu.period ?? 0) != 0 else { return resources }
+        let period = cpu.period.flatMap { $0 == 0 ? nil : $0 } ?? current?.period ?? usualPeriod
+        let quota = cpu.quota.flatMap { $0 == 0 ? nil : $0 } ?? current?.quota.flatMap { Int64($0) } ?? -1
+        cpu.period = period
+        cpu.quota = quota
+        if let perSecond = perSecond(quota, period: period) {
+            let (product, overflow) = perSecond.multipliedReportingOverflow(by: period)
+            if !overflow { cpu.quota = max(quota, Int64(product / 1_000_000)) }
+        }
+        var settled = resources
+        settled.cpu = cpu
+        return settled
     }
 }

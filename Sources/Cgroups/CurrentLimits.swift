@@ -14,10 +14,12 @@ package struct CurrentLimits: Equatable, Sendable {
     package var period: UInt64?
     /// v2 `cpu.max`, its first word; v1 `cpu.cfs_quota_us`.
     package var quota: String?
+    /// Whether `cpu.idle` is 1.
+    package var isIdle = false
 
     package init(
         memory: Int64? = nil, swap: Int64? = nil, memoryAndSwap: Int64? = nil, memoryInUse: Int64? = nil,
-        quota: String? = nil, period: UInt64? = nil
+        quota: String? = nil, period: UInt64? = nil, isIdle: Bool = false
     ) {
         self.memory = memory
         self.swap = swap
@@ -25,5 +27,6 @@ package struct CurrentLimits: Equatable, Sendable {
         self.memoryInUse = memoryInUse
         self.quota = quota
         self.period = period
+        self.isIdle = isIdle
     }
 }

@@ -29,12 +29,17 @@ extension LimitWrites {
         if let runtime = cpu.realtimeRuntime, runtime != 0 {
             add(CgroupWrite("cpu", "cpu.rt_runtime_us", "\(runtime)", key: "\(key).realtimeRuntime"))
         }
-        if let shares = cpu.shares, shares != 0 {
+        // What is idle takes no shares: it ceases to be idle before it is given some, and gets none when it becomes idle.
+        if let idle = cpu.idle, idle != 1 { addIdle(idle) }
+        if noteSharesOfIdle(cpu) == false, let shares = cpu.shares, shares != 0 {
             add(CgroupWrite("cpu", "cpu.shares", "\(shares)", key: "\(key).shares", isReadBack: true))
         }
         // A burst may exceed the old quota, and a period the old quota's share of it: both are tried again at the end.
         if let burst = cpu.burst {
-            add(CgroupWrite("cpu", "cpu.cfs_burst_us", "\(burst)", key: "\(key).burst", isDeferrable: true))
+            add(
+                CgroupWrite(
+                    "cpu", "cpu.cfs_burst_us", "\(burst)", key: "\(key).burst",
+                    absence: burst == 0 ? .ignored : .refused, isDeferrable: true))
         }
         if let period = cpu.period, period != 0 {
             add(CgroupWrite("cpu", "cpu.cfs_period_us", "\(period)", key: "\(key).period", isDeferrable: true))
@@ -42,7 +47,7 @@ extension LimitWrites {
         if let quota = cpu.quota, quota != 0 {
             add(CgroupWrite("cpu", "cpu.cfs_quota_us", "\(quota)", key: "\(key).quota"))
         }
-        if let idle = cpu.idle { add(CgroupWrite("cpu", "cpu.idle", "\(idle)", key: "\(key).idle")) }
+        if cpu.idle == 1 { addIdle(1) }
     }
 
     private mutating func addLegacy(_ memory: LinuxMemory, _ current: CurrentLimits?) throws(CgroupFailure) {

@@ -44,6 +44,24 @@ package struct LimitWrites: Equatable, Sendable {
         }
     }
 
+    /// Adds whether the cgroup runs only when nobody else does; 0 is what a kernel without the file does anyway.
+    mutating func addIdle(_ idle: Int64) {
+        add(
+            CgroupWrite(
+                "cpu", "cpu.idle", "\(idle)", key: "linux.resources.cpu.idle", absence: idle == 0 ? .ignored : .refused)
+        )
+    }
+
+    /// Notes that shares have no effect in an idle cgroup, of which the kernel refuses or forgets them.
+    /// - Returns: whether they are to be left out.
+    mutating func noteSharesOfIdle(_ cpu: LinuxCPU) -> Bool {
+        guard cpu.idle == 1 else { return false }
+        if (cpu.shares ?? 0) != 0 {
+            notes.append("linux.resources.cpu.shares: a cgroup with cpu.idle 1 has no shares, ignored")
+        }
+        return true
+    }
+
     /// Adds the limits on devices that speak RDMA.
     mutating func addRDMA(_ resources: LinuxResources) throws(CgroupFailure) {
         for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {

@@ -89,6 +89,9 @@ struct SystemdLimits {
             } else {
                 add("CPUShares", .uint64(shares))
             }
+        } else if isUnified, cpu.idle == 0, current?.isIdle == true {
+            // Without another weight the unit would be idle again when systemd reloads; this is the kernel's own.
+            add("CPUWeight", .uint64(100))
         }
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 } ?? current?.period
         let quota = cpu.quota.flatMap { $0 == 0 ? nil : $0 } ?? current?.quota.flatMap { Int64($0) }
@@ -104,10 +107,7 @@ struct SystemdLimits {
     /// systemd keeps the share of a second, in whole hundredths, and the period beside it.
     private mutating func addQuota(_ quota: Int64, period: UInt64?) {
         if let period { add("CPUQuotaPeriodUSec", .uint64(period), since: 242) }
-        guard quota > 0 else { return add("CPUQuotaPerSecUSec", .uint64(.max)) }
-        let (product, overflow) = UInt64(quota).multipliedReportingOverflow(by: 1_000_000)
-        let perSecond = (overflow ? .max - 10_000 : product) / (period ?? 100_000)
-        add("CPUQuotaPerSecUSec", .uint64((perSecond + 9_999) / 10_000 * 10_000))
+        add("CPUQuotaPerSecUSec", .uint64(CPUQuota.perSecond(quota, period: period ?? CPUQuota.usualPeriod) ?? .max))
     }
 
     /// A list such as `0-3,7` as bits, the lowest number in the lowest bit of the first byte.

@@ -49,21 +49,23 @@ extension LimitWrites {
 
     private mutating func addUnified(_ cpu: LinuxCPU, _ current: CurrentLimits?) {
         let key = "linux.resources.cpu"
-        if let idle = cpu.idle { add(CgroupWrite("cpu", "cpu.idle", "\(idle)", key: "\(key).idle")) }
-        // An idle cgroup has no weight.
-        if cpu.idle != 1, let shares = cpu.shares, let weight = CPUWeight.fromShares(shares) {
+        if let idle = cpu.idle { addIdle(idle) }
+        if noteSharesOfIdle(cpu) == false, let shares = cpu.shares, let weight = CPUWeight.fromShares(shares) {
             add(CgroupWrite("cpu", "cpu.weight", "\(weight)", key: "\(key).shares"))
         }
         // A burst may exceed the old quota: then it is tried again after cpu.max.
         if let burst = cpu.burst {
-            add(CgroupWrite("cpu", "cpu.max.burst", "\(burst)", key: "\(key).burst", isDeferrable: true))
+            add(
+                CgroupWrite(
+                    "cpu", "cpu.max.burst", "\(burst)", key: "\(key).burst",
+                    absence: burst == 0 ? .ignored : .refused, isDeferrable: true))
         }
         let quota = cpu.quota.flatMap { $0 == 0 ? nil : $0 }
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 }
         if quota != nil || period != nil {
             var value = quota.map { $0 > 0 ? "\($0)" : "max" } ?? current?.quota ?? "max"
             // On its own the quota keeps the period that an update does not name.
-            if let period { value += " \(period)" } else if current == nil { value += " 100000" }
+            if let period { value += " \(period)" } else if current == nil { value += " \(CPUQuota.usualPeriod)" }
             let name = cpu.quota != nil ? "quota" : "period"
             add(CgroupWrite("cpu", "cpu.max", value, key: "\(key).\(name)"))
         }

@@ -78,7 +78,8 @@ extension Runtime {
         }
         let cgroupPlan = try cgroup { () throws(CgroupFailure) in
             try CgroupPlan(
-                cgroupsPath: linux.cgroupsPath, containerID: options.id, resources: linux.resources,
+                cgroupsPath: linux.cgroupsPath, containerID: options.id,
+                resources: linux.resources?.meant(by: bundle.spec.ociVersion),
                 annotations: bundle.spec.annotations, driver: cgroupDriver, host: host,
                 delegation: delegation(bundle.spec))
         }

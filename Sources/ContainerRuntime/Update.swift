@@ -29,7 +29,8 @@ extension Runtime {
         }
         // Whether there is resctrl at all is asked before anything is changed.
         let control = try resourceControl(schemata, record, directory)
-        let notes = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).update(resources) }
+        let meant = resources.meant(by: record.ociVersion, isUpdate: true)
+        let notes = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).update(meant) }
         for text in notes { note(.warning, text) }
         guard let control else { return }
         let made = try control.change(admitting: record.pid)

@@ -79,6 +79,7 @@ extension ContainerPlan {
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations
         warnings = self.process.warnings
+        if let text = Rules.warning(ofVersion: ociVersion) { warnings.append(text) }
         for mount in mounts {
             for name in mount.ignoredOptions {
                 warnings.append("\(mount.key).options: ignoring \"\(name)\", which is not an option of a bind mount")

@@ -25,16 +25,18 @@ package enum Rules {
         guard !spec.ociVersion.isEmpty else {
             throw InvalidSpec(keyPath: "ociVersion", problem: "must not be empty")
         }
-        // semver.org: three numbers, then perhaps a pre-release or a build.
-        let core = spec.ociVersion.prefix { $0 != "-" && $0 != "+" }
-        let numbers = core.split(separator: ".", omittingEmptySubsequences: false)
-        guard numbers.count == 3, numbers.allSatisfy({ UInt32($0) != nil && $0.first != "+" }) else {
+        guard SpecVersion(spec.ociVersion) != nil else {
             throw InvalidSpec(keyPath: "ociVersion", problem: "\"\(spec.ociVersion)\" is no semantic version")
         }
-        guard numbers[0] == "1" else {
-            throw InvalidSpec(
-                keyPath: "ociVersion", problem: "version \"\(spec.ociVersion)\" is not supported; 1.x versions are")
-        }
+    }
+
+    /// What has to be said of a version that promises more than is known here. A later patch changes no meaning.
+    static func warning(ofVersion text: String) -> String? {
+        guard let version = SpecVersion(text) else { return nil }
+        let supported = SpecVersion.supported
+        let isKnown = version.major == supported.major && version.minor <= supported.minor
+        return isKnown
+            ? nil : "ociVersion: \"\(text)\" is taken as \(Spec.supportedVersion), what is new in it is not known"
     }
 
     private static func annotations(_ spec: Spec) throws(InvalidSpec) {

@@ -108,11 +108,11 @@ struct ResourceOptions {
         memory.reservation = try size("memory-reservation")
         memory.swap = try size("memory-swap")
         var cpu = LinuxCPU()
-        cpu.shares = try number("cpu-share").map { UInt64(max(0, $0)) }
+        cpu.shares = try count("cpu-share")
         cpu.quota = try number("cpu-quota")
-        cpu.period = try number("cpu-period").map { UInt64(max(0, $0)) }
-        cpu.burst = try number("cpu-burst").map { UInt64(max(0, $0)) }
-        cpu.realtimePeriod = try number("cpu-rt-period").map { UInt64(max(0, $0)) }
+        cpu.period = try count("cpu-period")
+        cpu.burst = try count("cpu-burst")
+        cpu.realtimePeriod = try count("cpu-rt-period")
         cpu.realtimeRuntime = try number("cpu-rt-runtime")
         cpu.idle = try number("cpu-idle")
         cpu.cpus = options.value("cpuset-cpus")
@@ -121,7 +121,7 @@ struct ResourceOptions {
         if memory != LinuxMemory() { result.memory = memory }
         if cpu != LinuxCPU() { result.cpu = cpu }
         if let limit = try number("pids-limit") { result.pids = LinuxPids(limit: limit) }
-        if let weight = try number("blkio-weight") {
+        if let weight = try count("blkio-weight", in: 0...1000) {
             result.blockIO = LinuxBlockIO(weight: UInt16(clamping: weight))
         }
         for entry in options.all("unified") {
@@ -141,6 +141,16 @@ struct ResourceOptions {
         return number
     }
 
+    private func count(_ name: String, in range: ClosedRange<UInt64> = 0 ... .max) throws(UsageError) -> UInt64? {
+        guard let text = options.value(name) else { return nil }
+        guard let number = UInt64(text), range.contains(number) else {
+            let bounds = range.upperBound == .max ? "" : " up to \(range.upperBound)"
+            throw UsageError(
+                message: "invalid value \"\(text)\" for flag -\(name): a number\(bounds) is needed, not negative")
+        }
+        return number
+    }
+
     private func size(_ name: String) throws(UsageError) -> Int64? {
         guard let text = options.value(name) else { return nil }
         var digits = Substring(text.lowercased())
@@ -151,8 +161,12 @@ struct ResourceOptions {
             factor = unit
             digits.removeLast()
         }
-        guard let number = Int64(digits), !number.multipliedReportingOverflow(by: factor).overflow else {
-            throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a size such as 30m is needed")
+        // Of negative numbers -1 alone has a meaning: no limit.
+        guard let number = Int64(digits), number >= 0 || (number == -1 && factor == 1),
+            !number.multipliedReportingOverflow(by: factor).overflow
+        else {
+            throw UsageError(
+                message: "invalid value \"\(text)\" for flag -\(name): a size such as 30m, or -1, is needed")
         }
         return number * factor
     }

@@ -64,8 +64,8 @@ import Testing
                 "linux.resources.memory.swap: 200 is memory and swap together, and less than the memory limit of 300"
             ),
             (
-                LinuxMemory(limit: -1, swap: 200), nil,
-                "linux.resources.memory.swap: 200 is a limit, but linux.resources.memory.limit is unlimited"
+                LinuxMemory(limit: -2, swap: 200), nil,
+                "linux.resources.memory.limit: -2 is no limit; -1 stands for none"
             ),
             (
                 LinuxMemory(limit: 200), CurrentLimits(memory: 100, swap: 50),

@@ -138,6 +138,40 @@ import Testing
             ])
     }
 
+    /// A quota and a period, what is set, and what the files then hold.
+    @Test(
+        arguments: [
+            (500_000, 900_000, nil, 504_000, 900_000), (5_000, 50_000, nil, 5_000, 50_000),
+            (5_000, nil, nil, 5_000, 100_000), (nil, 50_000, nil, -1, 50_000), (-1, 50_000, nil, -1, 50_000),
+            (nil, 900_000, CurrentLimits(quota: "500000", period: 1_000_000), 504_000, 900_000),
+            (600_000, nil, CurrentLimits(quota: "504000", period: 900_000), 603_000, 900_000),
+            (nil, 50_000, CurrentLimits(quota: "max", period: 100_000), -1, 50_000),
+            (30_000, nil, CurrentLimits(quota: "max", period: 100_000), 30_000, 100_000),
+            (nil, 50_000, CurrentLimits(quota: "-1", period: 100_000), -1, 50_000),
+            (0, 0, nil, 0, 0), (Int64.max, 1_000, nil, Int64.max, 1_000),
+        ] as [(Int64?, UInt64?, CurrentLimits?, Int64, UInt64)])
+    func `of the CPU are the same in the unit and in the files`(
+        quota: Int64?, period: UInt64?, current: CurrentLimits?, wantedQuota: Int64, wantedPeriod: UInt64
+    ) throws {
+        let cpu = LinuxCPU(quota: quota, period: period)
+        let settled = CPUQuota.settled(LinuxResources(cpu: cpu), current: current)
+        #expect(settled.cpu == LinuxCPU(quota: wantedQuota, period: wantedPeriod))
+        guard wantedQuota > 0, wantedQuota < .max else { return }
+        // What systemd writes when it reloads: its share of a second, over its period.
+        let perSecond = try #require(CPUQuota.perSecond(wantedQuota, period: wantedPeriod))
+        #expect(Int64(perSecond * wantedPeriod / 1_000_000) == wantedQuota)
+        for hierarchy in [CgroupHierarchy.unified, .legacy] {
+            let properties = try limits(settled, hierarchy, current)
+            #expect(properties == ["CPUQuotaPeriodUSec=\(wantedPeriod)", "CPUQuotaPerSecUSec=\(perSecond)"])
+        }
+    }
+
+    @Test func `end with an idle unit when the cgroup is no longer idle`() throws {
+        let busy = LinuxResources(cpu: LinuxCPU(idle: 0))
+        #expect(try limits(busy, .unified, CurrentLimits(isIdle: true)) == ["CPUWeight=100"])
+        #expect(try limits(busy, .unified, CurrentLimits()) == [])
+    }
+
     @Test(arguments: ["a", "1-", "3-1", "", "1,,2", "70000"]) func `of CPUs need a list`(cpus: String) {
         let refusal = failure { () throws(CgroupFailure) in try SystemdLimits.mask(cpus, key: "k") }
         #expect(refusal == CgroupFailure(.invalid, "k: expected a list such as \"0-3,7\", found \"\(cpus)\""))

@@ -48,6 +48,27 @@ struct Row: Sendable, CustomTestStringConvertible {
             ["cpu.rt_period_us = 1000", "cpu.rt_runtime_us = 500"],
             LinuxCPU(realtimeRuntime: 500, realtimePeriod: 1_000)),
         .cpu(["cpu.idle = 1"], LinuxCPU(idle: 1)),
+        .cpu(["cpu.idle = 1"], LinuxCPU(shares: 512, idle: 1)),
+        .cpu(["cpu.idle = 0", "cpu.shares = 512"], LinuxCPU(shares: 512, idle: 0)),
+        .cpu(["cpu.cfs_burst_us = 0"], LinuxCPU(burst: 0)),
+        .cpu(["cpu.rt_runtime_us = -1"], LinuxCPU(realtimeRuntime: -1, realtimePeriod: 0)),
+        .cpu([], LinuxCPU(realtimeRuntime: 0, realtimePeriod: 0)),
+        .memory([], LinuxMemory(limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0)),
+        .memory(["memory.soft_limit_in_bytes = -1"], LinuxMemory(reservation: -1)),
+        .memory(["memory.memsw.limit_in_bytes = -1"], LinuxMemory(swap: -1)),
+        .blockIO([], LinuxBlockIO(weight: 0, leafWeight: 0)),
+        .blockIO(
+            [], LinuxBlockIO(weightDevice: [LinuxWeightDevice(major: 8, minor: 0, weight: 0, leafWeight: 0)])),
+        .blockIO(
+            ["blkio.throttle.read_bps_device = 8:0 0"],
+            LinuxBlockIO(throttleReadBpsDevice: [LinuxThrottleDevice(major: 8, minor: 0, rate: 0)])),
+        Row(
+            ["hugetlb.2MB.limit_in_bytes = 0", "hugetlb.2MB.rsvd.limit_in_bytes = 0"],
+            LinuxResources(hugepageLimits: [LinuxHugepageLimit(pageSize: "2MB", limit: 0)])),
+        Row([], LinuxResources(network: LinuxNetwork(classID: 0))),
+        Row(
+            ["rdma.max = mlx hca_handle=0 hca_object=0"],
+            LinuxResources(rdma: ["mlx": LinuxRdma(hcaHandles: 0, hcaObjects: 0)])),
         .cpu(["cpuset.cpus = 0-1", "cpuset.mems = 0"], LinuxCPU(cpus: "0-1", mems: "0")),
         .cpu([], LinuxCPU(cpus: "", mems: "")),
         Row(["pids.max = 5"], LinuxResources(pids: LinuxPids(limit: 5))),
@@ -155,6 +176,13 @@ struct Row: Sendable, CustomTestStringConvertible {
         .memory(["memory.swap.max = 200", "memory.max = 100"], LinuxMemory(limit: 100, swap: 300)),
         .memory(["memory.low = 50"], LinuxMemory(reservation: 50)),
         .memory(["memory.low = max"], LinuxMemory(reservation: -1)),
+        .memory([], LinuxMemory(limit: 0, reservation: 0, swap: 0, kernel: 0, kernelTCP: 0)),
+        .memory(["memory.swap.max = max"], LinuxMemory(swap: -1)),
+        .memory(["memory.swap.max = max", "memory.max = 100"], LinuxMemory(limit: 100, swap: -1)),
+        .memory(["memory.max = 100"], LinuxMemory(limit: 100, swap: 0)),
+        .memory(["memory.swap.max = 0", "memory.max = 100"], LinuxMemory(limit: 100, swap: 100)),
+        .memory(["memory.swap.max = 300", "memory.max = max"], LinuxMemory(limit: -1, swap: 300)),
+        .memory(["memory.swap.max = max", "memory.max = max"], LinuxMemory(limit: -1, swap: -1)),
         .memory([], LinuxMemory(kernel: 1, swappiness: 60, disableOOMKiller: true, useHierarchy: true)),
         .cpu(["cpu.weight = 59"], LinuxCPU(shares: 512)),
         .cpu([], LinuxCPU(shares: 0)),
@@ -165,6 +193,21 @@ struct Row: Sendable, CustomTestStringConvertible {
         .cpu(["cpu.max.burst = 7", "cpu.max = 5000 100000"], LinuxCPU(quota: 5_000, burst: 7)),
         .cpu(["cpu.idle = 1"], LinuxCPU(shares: 512, idle: 1)),
         .cpu(["cpu.idle = 0", "cpu.weight = 59"], LinuxCPU(shares: 512, idle: 0)),
+        .cpu(["cpu.max.burst = 0"], LinuxCPU(quota: 0, burst: 0, period: 0)),
+        .cpu(["cpu.max = max 100000"], LinuxCPU(quota: -1)),
+        .cpu(["cpu.max = max 100000"], LinuxCPU(quota: -5)),
+        .cpu([], LinuxCPU(realtimeRuntime: 0, realtimePeriod: 0)),
+        .blockIO([], LinuxBlockIO(weight: 0)),
+        .blockIO([], LinuxBlockIO(weightDevice: [LinuxWeightDevice(major: 8, minor: 0, weight: 0)])),
+        Row(
+            ["hugetlb.2MB.max = 0", "hugetlb.2MB.rsvd.max = 0"],
+            LinuxResources(hugepageLimits: [LinuxHugepageLimit(pageSize: "2MB", limit: 0)])),
+        Row(
+            ["rdma.max = mlx hca_handle=0 hca_object=0"],
+            LinuxResources(rdma: ["mlx": LinuxRdma(hcaHandles: 0, hcaObjects: 0)])),
+        Row(
+            ["cpu.max = max 50000", "memory.max = max", "pids.max = max"],
+            LinuxResources(unified: ["memory.max": "max", "pids.max": "max", "cpu.max": "max 50000"])),
         .cpu([], LinuxCPU(realtimeRuntime: 1, realtimePeriod: 2)),
         .cpu(["cpuset.cpus = 0-1", "cpuset.mems = 0"], LinuxCPU(cpus: "0-1", mems: "0")),
         Row(["pids.max = 5"], LinuxResources(pids: LinuxPids(limit: 5))),
@@ -254,6 +297,23 @@ struct Row: Sendable, CustomTestStringConvertible {
                 "linux.resources.cpu.realtimeRuntime: cgroup v2 has no real-time limits, ignored",
                 "linux.resources.network: cgroup v2 has no such limits, ignored",
             ])
+    }
+
+    @Test(arguments: CgroupHierarchy.allCases)
+    func `say that what is idle has no shares`(hierarchy: CgroupHierarchy) throws {
+        let resources = LinuxResources(cpu: LinuxCPU(shares: 512, idle: 1))
+        #expect(
+            try LimitWrites(resources, hierarchy: hierarchy).notes == [
+                "linux.resources.cpu.shares: a cgroup with cpu.idle 1 has no shares, ignored"
+            ])
+    }
+
+    @Test(arguments: CgroupHierarchy.allCases)
+    func `of nothing tolerate a kernel without the file`(hierarchy: CgroupHierarchy) throws {
+        let nothing = LinuxResources(cpu: LinuxCPU(burst: 0, idle: 0))
+        let something = LinuxResources(cpu: LinuxCPU(burst: 5, idle: 1))
+        #expect(try LimitWrites(nothing, hierarchy: hierarchy).writes.map(\.absence) == [.ignored, .ignored])
+        #expect(try LimitWrites(something, hierarchy: hierarchy).writes.map(\.absence) == [.refused, .refused])
     }
 
     @Test func `tolerate a missing swap file only where nothing is lost`() throws {
