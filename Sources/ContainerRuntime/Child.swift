@@ -199,7 +199,9 @@ struct Child {
                 do throws(Errno) {
                     let null = try root.open("/dev/null", .path | .noFollow)
                     guard try fileStatus(null.rawValue).isCharacterDevice(1, 3) else { continue }
-                    let opened = try root.open("/dev/null", .readWrite | .noFollow)
+                    let opened = try root.open("/dev/null", .readWrite | .noFollow | .noControllingTerminal)
+                    // Somebody else may write to a /dev that is shared.
+                    guard try fileStatus(opened.rawValue).isCharacterDevice(1, 3) else { continue }
                     try checked { clinux_dup3(opened.rawValue, number, 0) }
                 } catch {
                     guard error == .noSuchFileOrDirectory else { throw error }

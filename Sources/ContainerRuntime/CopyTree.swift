@@ -29,7 +29,7 @@ private func copyEntry(_ name: String, from source: Int32, to target: Int32) thr
         let copy = try OwnedDescriptor.open(name, .path | .directory | .noFollow, at: target)
         try copyTree(from: below, to: copy)
     case S_IFREG:
-        let from = try OwnedDescriptor.open(name, .readOnly | .noFollow, at: source)
+        let from = try openRegular(name, at: source, followLinks: false)
         let to = try OwnedDescriptor.open(name, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600, at: target)
         try copyContent(from: from.rawValue, to: to.rawValue)
         try copyFacts(from: from.rawValue, to: to.rawValue, status)

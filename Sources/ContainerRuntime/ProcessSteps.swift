@@ -182,10 +182,8 @@ struct ProcessSteps {
 
     // The image's: it may be a pipe that nobody writes to, or a device that never ends.
     private func readUsers() throws(Errno) -> [UInt8] {
-        let file = try OwnedDescriptor.open("/etc/passwd", [.readOnly, .nonBlocking])
-        let number = file.rawValue
-        guard try fileStatus(number).isRegular else { throw .invalidArgument }
-        return try readAll(number, limit: 1 << 20)
+        let file = try openRegular("/etc/passwd")
+        return try readAll(file.rawValue, limit: 1 << 20)
     }
 
     /// The path of the program, as the user may execute it.

@@ -7,6 +7,9 @@ internal import Planning
 internal import SystemPackage
 
 /// Looks at a program from outside, through the root directory of the process that failed to become it.
+///
+/// Of what lies there nothing is opened but regular files that may be executed: neither a device that the container's
+/// cgroup refuses, nor a file of the kernel's that is used up by reading.
 struct ProgramExplanation {
     let pid: Int32
     let process: ProcessPlan
@@ -16,7 +19,16 @@ struct ProgramExplanation {
         guard report.step == .lookup || report.step == .execute else { return nil }
         let named = report.text.isEmpty ? process.candidates.count == 1 ? process.candidates[0] : "" : report.text
         guard !named.isEmpty else { return nil }
-        let path = named.hasPrefix("/") ? named : process.workingDirectory + "/" + named
+        let path = absolute(named)
+        // A file system of somebody's own program (FUSE) may never answer.
+        return answer(withinMilliseconds: 2000) { explain(path, report) }
+    }
+
+    private func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : process.workingDirectory + "/" + path
+    }
+
+    private func explain(_ path: String, _ report: StepReport) -> String? {
         do throws(Errno) {
             let root = RootDirectory(try OwnedDescriptor.open("/proc/\(pid)/root", .path | .directory))
             switch report.code {
@@ -59,11 +71,11 @@ struct ProgramExplanation {
                 return "the first line of \(path) ends with a carriage return, as files from Windows do, "
                     + "which makes its interpreter \"\(interpreter.dropLast())\\r\""
             }
-            needed = interpreter
-            if !exists(interpreter, root) { return "the interpreter \(interpreter) of \(path) is not in the container" }
+            needed = absolute(interpreter)
+            if !exists(needed, root) { return "the interpreter \(interpreter) of \(path) is not in the container" }
         case .binary(_, let loader?):
-            needed = loader
-            if !exists(loader, root) {
+            needed = absolute(loader)
+            if !exists(needed, root) {
                 return "the loader \(loader) of \(path) is not in the container: it is linked to another C library"
             }
         default: return nil
@@ -91,7 +103,9 @@ struct ProgramExplanation {
     }
 
     private func format(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> ProgramFormat {
-        let file = try root.open(path, .readOnly | .nonBlocking)
+        let place = try root.open(path)
+        guard try fileStatus(place.rawValue).mode & 0o111 != 0 else { throw .permissionDenied }
+        let file = try openRegular(behind: place)
         var bytes = [UInt8](repeating: 0, count: 4096)
         let number = file.rawValue
         let length = try checked { bytes.withUnsafeMutableBytes { pread(number, $0.baseAddress, $0.count, 0) } }
@@ -105,5 +119,37 @@ struct ProgramExplanation {
         } catch {
             return false
         }
+    }
+}
+
+/// What a question comes to, asked in a process of its own; nil when no answer has come in time.
+///
+/// One that waits in the kernel for a file system of somebody's cannot be killed before that ends: it is left behind then.
+private func answer(withinMilliseconds time: Int32, _ question: () -> String?) -> String? {
+    do throws(Errno) {
+        let pair = try SocketPair()
+        guard let child = try cloneProcess(namespaces: []) else {
+            do throws(Errno) {
+                try processControl(.setDumpable, 0)
+                try processControl(.setParentDeathSignal, UInt(SIGKILL))
+                // Whoever waits for the end of our output shall not wait for this process.
+                for number in Int32(0)...2 { close(number) }
+                if let text = question() { try sendMessage(pair.second.rawValue, Array(text.utf8.prefix(4000))) }
+            } catch {}
+            _exit(0)
+        }
+        let socket = pair.takeFirst()
+        // Its end, too, makes it readable: the other end is nobody else's by then.
+        let hasAnswer = try waitUntilReadable(socket.rawValue, milliseconds: time)
+        let bytes = hasAnswer ? try receiveMessage(socket.rawValue).bytes : []
+        do throws(Errno) {
+            try signalProcess(child.pidfd, SIGKILL)
+            if try waitUntilReadable(child.pidfd.rawValue, milliseconds: 100) { _ = try waitForEnd(of: child.pid) }
+        } catch {
+            // For a caller that ignores SIGCHLD the kernel has reaped it.
+        }
+        return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    } catch {
+        return nil
     }
 }

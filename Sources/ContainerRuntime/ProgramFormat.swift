@@ -41,7 +41,9 @@ enum ProgramFormat: Equatable {
             guard number(bytes, header, 4) == 3,
                 let offset = number(bytes, header + (is64Bit ? 8 : 4), is64Bit ? 8 : 4), offset < bytes.count
             else { continue }
-            return String(decoding: bytes[Int(offset)...].prefix { $0 != 0 }, as: UTF8.self)
+            let name = bytes[Int(offset)...].prefix { $0 != 0 }
+            // One that is cut short would be another file's.
+            return name.endIndex < bytes.endIndex ? String(decoding: name, as: UTF8.self) : nil
         }
         return nil
     }

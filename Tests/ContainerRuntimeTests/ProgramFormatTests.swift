@@ -37,6 +37,13 @@ struct ProgramFormatTests {
         #expect(ProgramFormat(elf(machine: 62, loader: "/lib/ld.so")) == .binary(machine: 62, loader: "/lib/ld.so"))
     }
 
+    @Test("a loader's name that does not end in what was read is none")
+    func loaderCutShort() {
+        let whole = elf(machine: 62, loader: "/lib/ld.so")
+        #expect(ProgramFormat(Array(whole.dropLast())) == .binary(machine: 62, loader: nil))
+        #expect(ProgramFormat(Array(whole.dropLast(5))) == .binary(machine: 62, loader: nil))
+    }
+
     @Test("a binary cut short at any byte is read without harm")
     func truncated() {
         let whole = elf(machine: 62, loader: "/lib/ld.so")
