@@ -43,6 +43,7 @@ extension Cgroup {
         var open = OpenCgroup()
         var effective = location
         effective.directories = []
+        var refusals: [String] = []
         for directory in location.directories {
             do throws(CgroupFailure) {
                 let descriptor = try make(directory, plan, &made)
@@ -51,20 +52,23 @@ extension Cgroup {
             } catch {
                 let lacksRights = [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error.code)
                 guard plan.isOptional, lacksRights else { throw error }
+                refusals.append(error.description)
             }
         }
-        if effective.directories.isEmpty { return CgroupEntry(location: .none(location.hierarchy)) }
+        if effective.directories.isEmpty {
+            return CgroupEntry(location: .none(location.hierarchy), refusals: refusals)
+        }
         let cgroup = Cgroup(effective)
         try cgroup.write(plan.writes, open, raisingParents: made)
         if let devices = plan.devices { try cgroup.apply(devices, open, isNew: made.leaves) }
         if let delegation = plan.delegation { try cgroup.delegate(to: delegation, open) }
-        return try cgroup.entry(open)
+        return try cgroup.entry(open, refusals)
     }
 
     /// How the process gets into directories that are open.
-    private func entry(_ open: borrowing OpenCgroup) throws(CgroupFailure) -> CgroupEntry {
+    private func entry(_ open: borrowing OpenCgroup, _ refusals: [String]) throws(CgroupFailure) -> CgroupEntry {
         var numbers = open.descriptors[...]
-        return try entry { (directory) throws(Errno) in
+        return try entry(refusals) { (directory) throws(Errno) in
             let number = numbers.removeFirst()
             return directory.isUnified
                 ? try OwnedDescriptor.open(".", .path | .directory, at: number)
@@ -74,7 +78,7 @@ extension Cgroup {
 
     /// How the process gets in: by the directory on v2, by the file `tasks` on v1, as they are opened one by one.
     func entry(
-        opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
+        _ refusals: [String] = [], opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
     ) throws(CgroupFailure) -> CgroupEntry {
         var childWrites: [Int32] = []
         var cloneInto: Int32?
@@ -88,7 +92,7 @@ extension Cgroup {
                 throw CgroupFailure("open cgroup \(directory.fullPath)", error)
             }
         }
-        return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location)
+        return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals)
     }
 
     /// Makes one directory, with those above it, ready to take a process.
@@ -101,7 +105,7 @@ extension Cgroup {
         let isNew: Bool
         do throws(Errno) { isNew = try made.make(directory, mount) } catch {
             let lacksRights = error == .permissionDenied || error == .notPermitted
-            guard lacksRights, geteuid() != 0 else { throw CgroupFailure(what, error) }
+            guard lacksRights, plan.toleratesRefusals else { throw CgroupFailure(what, error) }
             throw CgroupFailure(
                 .refused, "\(what): \(error.word) (no cgroup above it is delegated to user \(geteuid()))", code: error)
         }

@@ -16,15 +16,18 @@ package struct CgroupEntry: ~Copyable {
     package let needsAdoption: Bool
     /// What was really made: without rights, fewer directories than planned, or none.
     package let location: CgroupLocation
+    /// Why a planned directory is not among them, a sentence each.
+    package let refusals: [String]
 
     init(
         cloneInto: Int32? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
-        location: CgroupLocation
+        location: CgroupLocation, refusals: [String] = []
     ) {
         self.cloneIntoDescriptor = cloneInto
         self.childWrites = childWrites
         self.needsAdoption = needsAdoption
         self.location = location
+        self.refusals = refusals
     }
 
     deinit {

@@ -16,15 +16,21 @@ extension CgroupHost {
     /// - Parameters:
     ///   - driver: who will make the cgroup.
     ///   - cgroupsPath: `linux.cgroupsPath`; a relative one, or none, makes the caller's own cgroups be read.
-    ///   - isRootless: whether the caller lacks root's rights.
-    /// - Throws: an `unavailable` failure when no cgroup file system is mounted.
+    ///   - toleratesRefusals: whether a cgroup that cannot be made or changed is done without.
+    ///   - asksUserManager: whether the systemd driver asks the user's systemd, and not the system's.
+    /// - Throws: an `unavailable` failure when no cgroup file system is mounted, and that is not tolerated.
     package static func probe(
-        driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, isRootless: Bool = false
+        driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, toleratesRefusals: Bool = false,
+        asksUserManager: Bool = false
     ) throws(CgroupFailure) -> CgroupHost {
-        var host = try probeMounts()
-        host.isRootless = isRootless
+        var host: CgroupHost
+        do throws(CgroupFailure) { host = try probeMounts() } catch {
+            guard toleratesRefusals, error.kind == .unavailable else { throw error }
+            host = CgroupHost(hierarchy: .legacy, mounts: [])
+        }
+        host.toleratesRefusals = toleratesRefusals
         if driver == .cgroupfs, cgroupsPath?.hasPrefix("/") != true { try host.readOwnPaths() }
-        if driver == .systemd, isRootless { host.userManagerPath = try userManagerPath() }
+        if driver == .systemd, asksUserManager { host.userManagerPath = try userManagerPath() }
         return host
     }
 

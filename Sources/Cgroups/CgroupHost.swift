@@ -44,19 +44,20 @@ package struct CgroupHost: Equatable, Sendable {
     package var mounts: [CgroupMount]
     /// The caller's own cgroup in each, below the mount point, by controller (`unified` for v2); empty unless asked for.
     package var ownPaths: [String: String]
-    /// Whether the caller lacks root's rights over cgroups, so that some refusals may be lived with.
-    package var isRootless: Bool
+    /// Whether a cgroup that cannot be made or changed is done without, where the config asks nothing of it.
+    package var toleratesRefusals: Bool
     /// The cgroup of the user's own systemd, when that is the one to ask; empty for the system's.
     package var userManagerPath: String
 
     package init(
-        hierarchy: CgroupHierarchy, mounts: [CgroupMount], ownPaths: [String: String] = [:], isRootless: Bool = false,
+        hierarchy: CgroupHierarchy, mounts: [CgroupMount], ownPaths: [String: String] = [:],
+        toleratesRefusals: Bool = false,
         userManagerPath: String = ""
     ) {
         self.hierarchy = hierarchy
         self.mounts = mounts
         self.ownPaths = ownPaths
-        self.isRootless = isRootless
+        self.toleratesRefusals = toleratesRefusals
         self.userManagerPath = userManagerPath
     }
 }

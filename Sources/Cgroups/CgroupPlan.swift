@@ -25,6 +25,8 @@ package struct CgroupPlan: Equatable, Sendable {
     package var delegation: CgroupDelegation?
     /// Nothing was asked for, so a refusal for want of rights leaves the container in the caller's cgroup.
     package var isOptional: Bool
+    /// As ``CgroupHost/toleratesRefusals``.
+    package var toleratesRefusals: Bool
     /// What of the configuration has no effect here, a sentence each.
     package var notes: [String]
 
@@ -35,7 +37,7 @@ package struct CgroupPlan: Equatable, Sendable {
     ///   - resources: `linux.resources`.
     ///   - annotations: of which `org.systemd.property.*` matter, with the systemd driver.
     ///   - driver: who makes the cgroup.
-    ///   - host: what ``CgroupHost/probe(driver:cgroupsPath:isRootless:)`` found.
+    ///   - host: what ``CgroupHost/probe(driver:cgroupsPath:toleratesRefusals:asksUserManager:)`` found.
     ///   - delegation: the owner, when the container has its own cgroup namespace and a writable cgroup mount.
     /// - Throws: an `invalid` failure for values that contradict one another or the rules, `unavailable` for limits whose
     ///   controller the host lacks.
@@ -56,8 +58,9 @@ package struct CgroupPlan: Equatable, Sendable {
         try Self.checkControllers(limits.writes, location: location)
         writes = limits.writes
         notes = limits.notes
-        devices = try DevicePolicy(resources?.devices ?? [], mayBeRefused: host.isRootless)
-        isOptional = host.isRootless && (cgroupsPath ?? "").isEmpty && limits.writes.isEmpty
+        devices = try DevicePolicy(resources?.devices ?? [], mayBeRefused: host.toleratesRefusals)
+        toleratesRefusals = host.toleratesRefusals
+        isOptional = host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.isEmpty
         self.delegation = host.hierarchy == .unified ? delegation : nil
         if driver == .disabled { try refuseLimits() }
     }

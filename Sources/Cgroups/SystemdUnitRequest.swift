@@ -13,7 +13,8 @@ package struct SystemdUnitRequest: Equatable, Sendable {
         cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: [String: String],
         host: CgroupHost
     ) throws(CgroupFailure) {
-        unit = try SystemdUnit(cgroupsPath: cgroupsPath, containerID: containerID, isRootless: host.isRootless)
+        unit = try SystemdUnit(
+            cgroupsPath: cgroupsPath, containerID: containerID, isRootless: !host.userManagerPath.isEmpty)
         properties = [SystemdProperty("Description", .string("swiftrun container \(containerID)"))]
         if unit.isSlice {
             properties.append(SystemdProperty("Wants", .strings([unit.slice])))

@@ -74,7 +74,8 @@ extension Runtime {
         let linux = bundle.spec.linux ?? Linux()
         let host = try cgroup { () throws(CgroupFailure) in
             try CgroupHost.probe(
-                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, isRootless: geteuid() != 0 && !asRoot)
+                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, toleratesRefusals: !asRoot && toleratesRefusals(),
+                asksUserManager: !asRoot && cgroupDriver == .systemd && !isRootOfHost())
         }
         let cgroupPlan = try cgroup { () throws(CgroupFailure) in
             try CgroupPlan(

@@ -17,7 +17,13 @@ extension Runtime {
         return try line(record)
     }
 
+    // Zeros would pass for a container that uses nothing.
+    private func withoutStatistics(_ record: ContainerRecord) -> Failure {
+        Failure(.other, "container \(record.id) has no cgroup, and so no statistics")
+    }
+
     private func line(_ record: ContainerRecord) throws(Failure) -> [UInt8] {
+        guard !record.cgroup.directories.isEmpty else { throw withoutStatistics(record) }
         let statistics = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).statistics() }
         return Event(type: "stats", id: record.id, data: statistics).json() + [10]
     }
@@ -32,6 +38,7 @@ extension Runtime {
         guard let pidfd = try record.openInit() else {
             throw Failure(.wrongState, "container with id \(id) is not running")
         }
+        guard !record.cgroup.directories.isEmpty else { throw withoutStatistics(record) }
         var news = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).outOfMemoryEvents() }
         var deadline = now() + Int64(milliseconds)
         while true {

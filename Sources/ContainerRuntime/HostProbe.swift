@@ -3,14 +3,25 @@
 internal import Cgroups
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
 extension HostFacts {
     /// The facts of this host, for a container whose cgroup is at a place.
     static func probe(cgroup location: CgroupLocation) -> HostFacts {
-        HostFacts(
-            uid: geteuid(), gid: getegid(), isInUserNamespace: false, cgroup: CgroupView(location))
+        let isInUserNamespace = !isInInitialUserNamespace()
+        var facts = HostFacts(
+            uid: geteuid(), gid: getegid(), isInUserNamespace: isInUserNamespace, cgroup: CgroupView(location))
+        guard isInUserNamespace else { return facts }
+        do throws(Errno) {
+            facts.ownMaps = IdentityMaps(
+                uids: [LinuxIDMapping](mapText: try readText("/proc/self/uid_map")),
+                gids: [LinuxIDMapping](mapText: try readText("/proc/self/gid_map")))
+        } catch {
+            // Without them the kernel says which id is not mapped.
+        }
+        return facts
     }
 }
 

@@ -58,6 +58,7 @@ extension Runtime {
             undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
         }
         record.cgroup = entry.location
+        for text in entry.refusals { note(.debug, "done without: \(text)") }
         if entry.location != location { plan.show(HostFacts.CgroupView(entry.location)) }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let launch = Launch(
@@ -119,7 +120,7 @@ extension Runtime {
         } catch {
             let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
             // Of the delegated cgroups of v2 the message tells itself.
-            guard geteuid() != 0, plan.location.hierarchy != .unified,
+            guard plan.toleratesRefusals, plan.location.hierarchy != .unified,
                 refusals.contains(where: { error.kind == .system($0) })
             else { throw error }
             throw Failure(
@@ -133,7 +134,7 @@ extension Runtime {
         do throws(Errno) {
             try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
         } catch {
-            if geteuid() != 0, error == .permissionDenied || error == .notPermitted { return }
+            if error == .permissionDenied || error == .notPermitted, !isRootOfHost() { return }
             throw Failure("process.oomScoreAdj: write \(adjustment)", error)
         }
     }

@@ -25,6 +25,10 @@ extension Runtime {
     package func processes(id: String) throws(Failure) -> [Int32] {
         let directory = try store.open(id: id)
         let record = try directory.record()
+        guard !record.cgroup.directories.isEmpty else {
+            guard try record.openInit() != nil else { return [] }
+            return try processesWithoutCgroup(init: record.pid, ownsPidNamespace: record.ownsProcesses)
+        }
         do throws(CgroupFailure) { return try Cgroup(record.cgroup).processes() } catch {
             // systemd takes a scope away with its last process.
             if error.code == .noSuchFileOrDirectory, try directory.status(of: record) == .stopped { return [] }

@@ -1,6 +1,7 @@
 // What every operation needs: where containers are remembered, and how cgroups are made.
 
 package import Cgroups
+internal import Glibc
 internal import Kernel
 
 /// A runtime with its options; the operations are in the files that are named after them.
@@ -11,12 +12,26 @@ package struct Runtime: Sendable {
 
     package let store: StateStore
     package var cgroupDriver: CgroupDriver
+    /// Whether cgroups that cannot be changed are done without; nil leaves it to who the runtime is: `--rootless`.
+    package var toleratesCgroupRefusals: Bool?
     /// The name the program was called by, for messages that engines match on.
     package var note: Note
 
-    package init(root: String, cgroupDriver: CgroupDriver, note: @escaping Note) {
+    package init(
+        root: String, cgroupDriver: CgroupDriver, toleratesCgroupRefusals: Bool? = nil, note: @escaping Note
+    ) {
         store = StateStore(root: root)
         self.cgroupDriver = cgroupDriver
+        self.toleratesCgroupRefusals = toleratesCgroupRefusals
         self.note = note
     }
 }
+
+extension Runtime {
+    /// Whether a cgroup that cannot be made or changed is done without, where the config asks nothing of it.
+    func toleratesRefusals() -> Bool { toleratesCgroupRefusals ?? !isRootOfHost() }
+}
+
+/// Whether the runtime has root's rights over the host. User id 0 alone says little: root of a user namespace, as rootless
+/// engines start their runtimes, has that too. user_namespaces(7).
+package func isRootOfHost() -> Bool { geteuid() == 0 && isInInitialUserNamespace() }

@@ -64,7 +64,7 @@ package struct StateStore: Sendable {
             }
         }
         // What tidies up an ordinary user's runtime directory leaves alone what has the sticky bit. XDG Base Directory.
-        if geteuid() != 0 { chmod(root, 0o1700) }
+        if !isRootOfHost() { chmod(root, 0o1700) }
     }
 
     /// The directory of a container that exists.

@@ -49,6 +49,15 @@ package func joinNamespaces(_ descriptor: Int32, _ kinds: NamespaceSet) throws(E
 /// Gives the caller (for `pid` and `time`: its children) new namespaces. unshare(2).
 package func unshareNamespaces(_ kinds: NamespaceSet) throws(Errno) { try checked { clinux_unshare(kinds.rawValue) } }
 
+/// Whether the caller is in the first user namespace, the only one whose root has rights over the host.
+///
+/// Its inode number is fixed: `PROC_USER_INIT_INO` of include/linux/proc_ns.h. Without a procfs the answer is yes, as the
+/// engines that start a runtime in a user namespace mount one.
+package func isInInitialUserNamespace() -> Bool {
+    let initialInode: UInt64 = 0xefff_fffd
+    do throws(Errno) { return try fileStatus(at: "/proc/self/ns/user").inode == initialInode } catch { return true }
+}
+
 /// The kind of the namespace behind an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.
 package func namespaceKind(of descriptor: Int32) throws(Errno) -> NamespaceKind? {
     let flag = try checked { clinux_ioctl_value(descriptor, 0xb703, 0) }

@@ -12,6 +12,9 @@ package struct HostFacts: Equatable, Sendable {
     /// The maps of the user namespace that the config joins, where it joins one.
     package var joinedMaps: IdentityMaps?
 
+    /// The maps of the user namespace that the runtime itself is in; nil in the first one, which has all ids.
+    package var ownMaps: IdentityMaps?
+
     /// What a mount of type `cgroup` shows.
     package enum CgroupView: Equatable, Sendable {
         /// No cgroup: the mount is an empty, read-only directory.

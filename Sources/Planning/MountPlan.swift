@@ -151,28 +151,31 @@ extension MountStep {
         return .filesystem(
             type: type, source: mount.source ?? type,
             parameters: options.superblock.map { Parameter($0) }
-                + (try ownerParameters(options.parameters, type, key, namespaces)))
+                + (try ownerParameters(options.parameters, type, key, namespaces, host)))
     }
 
     // An owner that the user namespace does not have is an error to the kernel. Every config asks for group 5, "tty",
     // in the devpts: without it the terminals belong to whoever opens them, which does for a namespace that small.
     private static func ownerParameters(
-        _ parameters: [Parameter], _ type: String, _ key: String, _ namespaces: NamespacePlan
+        _ parameters: [Parameter], _ type: String, _ key: String, _ namespaces: NamespacePlan,
+        _ host: HostFacts
     ) throws(InvalidSpec) -> [Parameter] {
-        guard namespaces.has(.user) else { return parameters }
+        guard let ids = namespaces.has(.user) ? namespaces.maps : host.ownMaps else { return parameters }
         var result: [Parameter] = []
         for parameter in parameters {
             let maps: [LinuxIDMapping]
             switch parameter.name {
-            case "uid": maps = namespaces.uidMappings
-            case "gid": maps = namespaces.gidMappings
+            case "uid": maps = ids.uids
+            case "gid": maps = ids.gids
             default: maps = []
             }
             if !maps.isEmpty, let id = parameter.value.flatMap({ UInt32($0) }), !maps.maps(id) {
                 if type == "devpts", parameter.name == "gid" { continue }
                 throw InvalidSpec(
                     keyPath: "\(key).options",
-                    problem: "\(parameter.name)=\(id) is not mapped by linux.\(parameter.name)Mappings")
+                    problem:
+                        "\(parameter.name)=\(id) is not mapped by \(namespaces.has(.user) ? "linux.\(parameter.name)Mappings" : "the user namespace of the runtime")"
+                )
             }
             result.append(parameter)
         }

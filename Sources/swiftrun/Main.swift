@@ -160,7 +160,10 @@ struct Swiftrun {
 
     private static func makeRuntime(_ options: ParsedOptions, _ log: Log) throws(CommandError) -> Runtime {
         do throws(Failure) {
-            return Runtime(root: try root(options), cgroupDriver: try driver(options)) { level, text in
+            return Runtime(
+                root: try root(options), cgroupDriver: try driver(options),
+                toleratesCgroupRefusals: try rootless(options)
+            ) { level, text in
                 log.write(level == .warning ? .warning : .debug, text)
             }
         } catch {
@@ -177,10 +180,27 @@ struct Swiftrun {
         return driver
     }
 
+    private static func rootless(_ options: ParsedOptions) throws(Failure) -> Bool? {
+        switch options.value("rootless") ?? "auto" {
+        case "auto", "": return nil
+        case "true", "1", "t", "T", "TRUE", "True": return true
+        case "false", "0", "f", "F", "FALSE", "False": return false
+        case let word:
+            throw Failure(.invalid, "invalid value \"\(word)\" for flag -rootless: true, false or auto is needed")
+        }
+    }
+
+    // As runc decides it: root of a user namespace is the user's engine, unless it says that it is root.
+    private static func userRuntimeDirectory() -> String? {
+        guard let directory = getenv("XDG_RUNTIME_DIR"), directory.pointee != 0 else { return nil }
+        if isRootOfHost() { return nil }
+        if geteuid() == 0, let user = getenv("USER"), strcmp(user, "root") == 0 { return nil }
+        return String(cString: directory)
+    }
+
     private static func root(_ options: ParsedOptions) throws(Failure) -> String {
         guard let given = options.value("root") else {
-            guard geteuid() != 0, let directory = getenv("XDG_RUNTIME_DIR") else { return "/run/swiftrun" }
-            return String(cString: directory) + "/swiftrun"
+            return (userRuntimeDirectory() ?? "/run") + "/swiftrun"
         }
         var path = given
         if !path.hasPrefix("/") {

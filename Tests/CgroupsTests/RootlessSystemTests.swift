@@ -11,7 +11,7 @@ import Testing
         devices: [LinuxDeviceCgroup(allow: false, access: "rwm")], pids: LinuxPids(limit: 7))
 
     @Test func `a relative path lies in the delegated cgroup`() throws {
-        let host = try CgroupHost.probe(cgroupsPath: "web", isRootless: true)
+        let host = try CgroupHost.probe(cgroupsPath: "web", toleratesRefusals: true)
         let plan = try CgroupPlan(
             cgroupsPath: "web", containerID: "web", resources: limits, driver: .cgroupfs, host: host)
         #expect(plan.location.directories.map(\.fullPath) == ["/sys/fs/cgroup/tester/web"])
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func `elsewhere the refusal says what lacks`() throws {
-        let host = try CgroupHost.probe(cgroupsPath: "/web", isRootless: true)
+        let host = try CgroupHost.probe(cgroupsPath: "/web", toleratesRefusals: true)
         let plan = try CgroupPlan(
             cgroupsPath: "/web", containerID: "web", resources: limits, driver: .cgroupfs, host: host)
         let refusal = failure { () throws(CgroupFailure) in try Cgroup(plan.location).prepare(plan) }
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func `without a path and limits no cgroup is needed`() throws {
-        var host = try CgroupHost.probe(cgroupsPath: "/", isRootless: true)
+        var host = try CgroupHost.probe(cgroupsPath: "/", toleratesRefusals: true)
         host.ownPaths = ["unified": "/"]
         let plan = try CgroupPlan(cgroupsPath: nil, containerID: "web", resources: nil, driver: .cgroupfs, host: host)
         #expect(plan.isOptional)
@@ -53,7 +53,7 @@ import Testing
 
 @Suite(.needsUserSystemd, .serialized) struct `systemd of a user, live` {
     @Test func `a scope lies below the user's manager`() throws {
-        let host = try CgroupHost.probe(driver: .systemd, isRootless: true)
+        let host = try CgroupHost.probe(driver: .systemd, toleratesRefusals: true, asksUserManager: true)
         #expect(host.userManagerPath == "/user.slice/user-\(geteuid()).slice/user@\(geteuid()).service")
         let plan = try CgroupPlan(
             cgroupsPath: nil, containerID: "web\(getpid())",
