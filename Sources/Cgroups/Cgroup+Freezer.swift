@@ -46,7 +46,8 @@ extension Cgroup {
         do throws(Errno) {
             // By its whole path, in one call: what is read is a digit, and believed of no other cgroup.
             let file = freezer.isUnified ? "cgroup.freeze" : "freezer.self_freezing"
-            return try readText(freezer.fullPath + "/" + file).first == "1"
+            guard try readText(freezer.fullPath + "/" + file).first == "1" else { return false }
+            return try freezer.isStillThere()
         } catch Errno.noSuchFileOrDirectory {
             return false
         } catch Errno.operationNotSupportedByDevice {

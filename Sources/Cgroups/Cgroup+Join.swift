@@ -12,10 +12,13 @@ extension Cgroup {
     /// - Parameters:
     ///   - pid: the process, in the caller's numbering; it should be waiting, and have one thread.
     ///   - plan: the plan whose `prepare` went before.
+    /// - Returns: the location with what its directories will be known by.
     /// - Throws: what systemd or the kernel refused.
-    package func adopt(_ pid: Int32, plan: CgroupPlan) throws(CgroupFailure) {
+    @discardableResult
+    package func adopt(_ pid: Int32, plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         if location.driver == .systemd { return try adoptBySystemd(pid, plan) }
         try move(pid)
+        return location
     }
 
     /// Moves a process into every directory of the cgroup.
@@ -70,6 +73,7 @@ extension Cgroup {
     private func openEntry() throws(CgroupFailure) -> CgroupEntry {
         try entry { (directory) throws(Errno) in
             let flags: OpenFlags = .noFollow
+            guard try directory.isStillThere() else { throw .noSuchFileOrDirectory }
             return directory.isUnified
                 ? try OwnedDescriptor.open(directory.fullPath, flags | .path | .directory)
                 : try OwnedDescriptor.open(directory.fullPath + "/tasks", flags | .writeOnly)
@@ -82,7 +86,10 @@ extension Cgroup {
         let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
         return location.directories.map { directory in
             var moved = directory
-            if let path = directory.controllers.lazy.compactMap({ paths[$0] }).first { moved.path = path }
+            if let path = directory.controllers.lazy.compactMap({ paths[$0] }).first, path != moved.path {
+                moved.path = path
+                moved.inode = nil
+            }
             return moved
         }
     }

@@ -47,8 +47,8 @@ extension Cgroup {
         for directory in location.directories {
             do throws(CgroupFailure) {
                 let descriptor = try make(directory, plan, &made)
+                effective.directories.append(try known(directory, descriptor.rawValue))
                 open.append(descriptor)
-                effective.directories.append(directory)
             } catch {
                 let lacksRights = [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error.code)
                 guard plan.isOptional, lacksRights else { throw error }
@@ -58,11 +58,27 @@ extension Cgroup {
         if effective.directories.isEmpty {
             return CgroupEntry(location: .none(location.hierarchy), refusals: refusals)
         }
-        let cgroup = Cgroup(effective)
+        let cgroup = Cgroup(effective, owner: owner)
+        cgroup.mark(open)
         try cgroup.write(plan.writes, open, raisingParents: made)
         if let devices = plan.devices { try cgroup.apply(devices, open, isNew: made.leaves) }
         if let delegation = plan.delegation { try cgroup.delegate(to: delegation, open) }
         return try cgroup.entry(open, refusals)
+    }
+
+    /// A directory with what it will be known by.
+    func known(_ directory: CgroupDirectory, _ descriptor: Int32) throws(CgroupFailure) -> CgroupDirectory {
+        var directory = directory
+        directory.inode = try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in
+            try fileStatus(descriptor).inode
+        }
+        return directory
+    }
+
+    /// Says on the directory that lists the processes whose it is.
+    func mark(_ open: borrowing OpenCgroup) {
+        guard let owner, let index = location.directories.firstIndex(where: { $0 == processDirectory }) else { return }
+        writeMark(owner.mark, open.descriptors[index])
     }
 
     /// How the process gets into directories that are open.

@@ -1,5 +1,6 @@
 // The container's cgroup as a unit of systemd.
 
+internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import SystemPackage
@@ -16,7 +17,8 @@ extension CgroupHost {
 
 extension Cgroup {
     /// Starts the unit with a process in it, then writes what systemd has no properties for.
-    func adoptBySystemd(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) {
+    /// - Returns: the location with what its directories will be known by.
+    func adoptBySystemd(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         guard let request = plan.unit, let unit = location.unit else {
             throw CgroupFailure(.invalid, "start a systemd unit: the plan names none")
         }
@@ -27,7 +29,7 @@ extension Cgroup {
             throw CgroupFailure(.refused, "start systemd unit \(unit): \(error.word)")
         }
         do throws(CgroupFailure) {
-            try complete(pid, plan)
+            return try complete(pid, plan)
         } catch {
             // The unit would be left with a process that nobody knows of.
             try? stopUnit()
@@ -36,11 +38,13 @@ extension Cgroup {
     }
 
     /// Makes the directories that systemd left out, and puts the process and the limits into all.
-    private func complete(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) {
+    private func complete(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         var made = MadeDirectories()
         var open = OpenCgroup()
-        for directory in location.directories {
+        var effective = location
+        for (index, directory) in location.directories.enumerated() {
             let descriptor = try make(directory, plan, &made, isOwnedBySystemd: true)
+            effective.directories[index] = try known(directory, descriptor.rawValue)
             open.append(descriptor)
             if !location.isUserUnit, try !contains(pid, directory) { try move(pid, to: directory) }
         }
@@ -48,6 +52,8 @@ extension Cgroup {
         try write(plan.writes, open, raisingParents: made)
         if let devices = plan.devices { try apply(devices, open, isNew: made.leaves) }
         if let delegation = plan.delegation { try delegate(to: delegation, open) }
+        mark(open)
+        return effective
     }
 
     private func contains(_ pid: Int32, _ directory: CgroupDirectory) throws(CgroupFailure) -> Bool {
@@ -82,12 +88,25 @@ extension Cgroup {
         }
     }
 
+    /// Ends the unit, unless its name is that of another's by now: a scope ends with its last process, and its cgroup with
+    /// it.
+    func endUnit() throws(CgroupFailure) {
+        guard let directory = location.directory(of: "systemd") ?? processDirectory, directory.inode != nil,
+            location.unit?.hasSuffix(".slice") == false
+        else { return try stopUnit() }
+        let isThere = try naming("look for cgroup \(directory.fullPath)") { () throws(Errno) in
+            try directory.isStillThere()
+        }
+        // One that has failed is remembered without a cgroup.
+        if isThere { try stopUnit() } else if access(directory.fullPath, F_OK) != 0 { try stopUnit(ended: true) }
+    }
+
     /// Stops the unit, and has systemd forget it if it failed.
-    func stopUnit() throws(CgroupFailure) {
+    func stopUnit(ended: Bool = false) throws(CgroupFailure) {
         guard let unit = location.unit else { return }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)
         do throws(DBusFailure) {
-            try bus.stop(unit)
+            if !ended { try bus.stop(unit) }
             try bus.reset(unit)
         } catch {
             throw CgroupFailure(.refused, "stop systemd unit \(unit): \(error.word)")

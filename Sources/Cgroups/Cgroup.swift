@@ -4,8 +4,13 @@
 package struct Cgroup: Sendable {
     /// Where it is.
     package let location: CgroupLocation
+    /// By what it is told from those of other containers; nil where nothing is asked but where it is.
+    let owner: CgroupOwner?
 
-    package init(_ location: CgroupLocation) { self.location = location }
+    package init(_ location: CgroupLocation, owner: CgroupOwner? = nil) {
+        self.location = location
+        self.owner = owner
+    }
 
     /// The directory whose `cgroup.procs` lists the container: the v2 one, else the one of a controller nobody shares.
     var processDirectory: CgroupDirectory? {

@@ -23,9 +23,12 @@ func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno)
 }
 
 /// Opens the container's directory.
+/// - Throws: `noSuchFileOrDirectory` also when what is at its path is another's by now.
 func open(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
     let mount = try openMount(directory)
-    return try openBelow(mount, directory.path)
+    let own = try openBelow(mount, directory.path)
+    if let inode = directory.inode, try fileStatus(own.rawValue).inode != inode { throw .noSuchFileOrDirectory }
+    return own
 }
 
 /// A path of ours as the kernel wants it, beside a descriptor: without the leading slash.

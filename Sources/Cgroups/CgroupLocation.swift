@@ -8,11 +8,14 @@ package struct CgroupDirectory: Equatable, Sendable {
     package var mount: String
     /// The path below the mount point; starts with `/`, holds no `..`, is never `/` alone for a directory of ours.
     package var path: String
+    /// The directory's inode, once it is there: what is at the path later may be another's.
+    package var inode: UInt64?
 
-    package init(controllers: [String], mount: String, path: String) {
+    package init(controllers: [String], mount: String, path: String, inode: UInt64? = nil) {
         self.controllers = controllers
         self.mount = mount
         self.path = path
+        self.inode = inode
     }
 
     /// The whole path of the directory.

@@ -1,7 +1,7 @@
 // What is remembered of a container between commands: only what the kernel cannot tell.
 
 package import Cgroups
-internal import Kernel
+package import enum Kernel.NamespaceKind
 package import OCISpec
 
 /// The state record, ROOT/ID/state.json.
@@ -19,8 +19,10 @@ package struct ContainerRecord: Equatable, Sendable {
     /// Who made it.
     package var owner: UInt32
     package var cgroup: CgroupLocation
-    /// The clone flags of the kinds of namespaces in which the container differs from the runtime.
+    /// The clone flags of the kinds of namespaces in which the container differs from the runtime, made for it or joined.
     package var namespaces: UInt64
+    /// Of these, the ones that were made for it: nobody else is in them unless the container lets him.
+    package var createdNamespaces: UInt64 = 0
     /// Groups of resctrl that go with the container, innermost first.
     package var resourceGroups: [String] = []
     /// The number of the mount that the rootfs lay on before the container's own was put over it among the host's.
@@ -48,8 +50,8 @@ package struct ContainerRecord: Equatable, Sendable {
         self.annotations = annotations
     }
 
-    /// Whether the container has pids of its own: killing its init then ends all of it.
-    package var ownsProcesses: Bool { namespaces & NamespaceKind.pid.cloneFlag != 0 }
+    /// Whether a namespace was made for the container: one that it joined is also others', and outlives its init.
+    package func creates(_ kind: NamespaceKind) -> Bool { createdNamespaces & kind.cloneFlag != 0 }
 }
 
 extension ContainerRecord: JSONDecodable, JSONEncodable {
@@ -65,6 +67,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         let place: StoredLocation = try cursor.required("cgroup")
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
+        // A record that does not say was written by a version that did not tell the two apart: then none is taken for own.
+        createdNamespaces = try cursor.optional("createdNamespaces") ?? 0
         resourceGroups = try cursor.optional("resourceGroups") ?? []
         mountBelowRoot = try cursor.optional("mountBelowRoot")
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
@@ -86,6 +90,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("owner", owner)
             writer.field("cgroup", StoredLocation(location: cgroup))
             writer.field("namespaces", namespaces)
+            writer.field("createdNamespaces", createdNamespaces)
             if !resourceGroups.isEmpty { writer.field("resourceGroups", resourceGroups) }
             writer.field("mountBelowRoot", mountBelowRoot)
             writer.flag("hasSeccomp", hasSeccomp)
@@ -136,7 +141,7 @@ private struct StoredDirectory: JSONDecodable, JSONEncodable {
     init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         directory = CgroupDirectory(
             controllers: try cursor.required("controllers"), mount: try cursor.required("mount"),
-            path: try cursor.required("path"))
+            path: try cursor.required("path"), inode: try cursor.optional("inode"))
     }
 
     func write(to writer: inout JSONWriter) {
@@ -144,6 +149,7 @@ private struct StoredDirectory: JSONDecodable, JSONEncodable {
             writer.field("controllers", directory.controllers)
             writer.field("mount", directory.mount)
             writer.field("path", directory.path)
+            writer.field("inode", directory.inode)
         }
     }
 }

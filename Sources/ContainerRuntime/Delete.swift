@@ -42,7 +42,7 @@ extension Runtime {
 
     /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.
     func destroy(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
-        let group = Cgroup(record.cgroup)
+        let group = group(of: record)
         // A making that was cut short before the config was kept has no hooks to run.
         let hasHooks = record.hasPoststopHooks && directory.has(ContainerDirectory.configName)
         let hooks = hasHooks ? poststopHooks(directory) : []

@@ -1,4 +1,4 @@
-// `kill`: a signal to a container's init, or to all of a container that has no pids of its own.
+// `kill`: a signal to a container's init, or to all of the container.
 
 internal import Cgroups
 internal import Glibc
@@ -6,26 +6,30 @@ package import Kernel
 internal import SystemPackage
 
 extension Runtime {
-    /// - Parameter all: engines of old pass it; a container that is not running is then no error.
+    /// - Parameter all: the signal is for all processes of the container, as engines ask when it shares its pids with
+    ///   others; a container of which nothing runs any more is then no error.
     package func kill(id: String, _ signal: Signal, all: Bool = false) throws(Failure) {
         let directory = try store.open(id: id)
         let record = try directory.record()
-        let group = Cgroup(record.cgroup)
-        // Without a pid namespace nothing ends with the init: all that is in the cgroup has to be told.
-        if signal == .kill, !record.ownsProcesses, !record.cgroup.directories.isEmpty,
-            try record.openInit() != nil || hasProcesses(group)
-        {
-            return try cgroup { () throws(CgroupFailure) in try group.killAll() }
-        }
-        guard let pidfd = try record.openInit() else {
+        let group = group(of: record)
+        let pidfd = try record.openInit()
+        // Only with the init of a pid namespace everything in it ends.
+        let reachesAll = all || signal == .kill && !record.creates(.pid)
+        guard pidfd != nil || reachesAll && hasProcesses(group) else {
             if all { return }
             throw Failure(.wrongState, "container not running")
         }
+        var reached: Set<Int32> = []
+        if reachesAll {
+            reached = try cgroup { () throws(CgroupFailure) in try group.signalAll(signal.rawValue) }
+        }
+        guard let pidfd else { return }
         do throws(Errno) {
-            try signalProcess(pidfd, signal.rawValue)
+            // It may have left the cgroup.
+            if !reached.contains(record.pid) { try signalProcess(pidfd, signal.rawValue) }
         } catch {
             if error == .noSuchProcess {
-                if all { return }
+                if reachesAll { return }
                 throw Failure(.wrongState, "container not running")
             }
             throw Failure("signal \(signal.name) to container \(id)", error)

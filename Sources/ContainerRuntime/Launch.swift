@@ -25,8 +25,9 @@ extension Runtime {
         }
         var record = ContainerRecord(
             id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
-            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.own.rawValue,
+            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
             annotations: plan.annotations)
+        record.createdNamespaces = plan.namespaces.created.rawValue
         record.hasSeccomp = filter != nil
         record.execNeedsConfig =
             plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
@@ -49,17 +50,24 @@ extension Runtime {
             note(.debug, "seccomp filter flags: \(filter.flags.rawValue)")
             try StoredFilter.write(filter, to: directory)
         }
-        let entry = try prepareCgroup(plans.cgroup)
-        undo.add { [note] in
-            do throws(CgroupFailure) { try Cgroup(location).remove() } catch { note(.warning, error.description) }
+        let owner = owner(id: record.id, created: record.created, location: location)
+        let entry = try prepareCgroup(plans.cgroup, owner)
+        record.cgroup = entry.location
+        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
+            do throws(CgroupFailure) {
+                // What a hook has started there and left does not end with the init where that has no pids of its own.
+                if try !group.processes().isEmpty { try group.killAll() }
+            } catch { note(.debug, error.description) }
+            do throws(CgroupFailure) { try group.remove() } catch { note(.warning, error.description) }
         }
         if let control {
             record.resourceGroups = try control.prepare()
             undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
         }
-        record.cgroup = entry.location
         for text in entry.refusals { note(.debug, "done without: \(text)") }
-        if entry.location != location { plan.show(HostFacts.CgroupView(entry.location)) }
+        if entry.location.directories.count != location.directories.count {
+            plan.show(HostFacts.CgroupView(entry.location))
+        }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let launch = Launch(
             plan: plan,
@@ -70,7 +78,8 @@ extension Runtime {
             makesKeyring: !options.withoutNewKeyring, isRootless: geteuid() != 0)
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
-            plan: plan, cgroupPlan: plans.cgroup, child: child, socket: pair.takeFirst(), console: console)
+            plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(entry.location, owner: owner), child: child,
+            socket: pair.takeFirst(), console: console)
         let pidfd: Int32
         do throws(Failure) {
             if plan.namespaces.needsIntermediate { try parent.awaitInit() }
@@ -102,10 +111,16 @@ extension Runtime {
         }
         record.pid = pid
         record.startTime = facts.startTime
+        record.cgroup = parent.location
         // While the child mounts; a runtime that is killed from here on takes the child with it.
         try directory.write(record)
         try parent.converse { (pid) throws(Failure) in
             if let path = options.pidFile { try writePidFile(path, pid) }
+        }
+        if record.cgroup != parent.location {
+            // Known only now: systemd has made it.
+            record.cgroup = parent.location
+            try directory.write(record)
         }
         if let path = options.pidfdSocket {
             try EngineSocket(path: path, flag: "--pidfd-socket").send(
@@ -114,9 +129,9 @@ extension Runtime {
         try parent.waitForIndependence()
     }
 
-    private func prepareCgroup(_ plan: CgroupPlan) throws(Failure) -> CgroupEntry {
+    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupEntry {
         do throws(Failure) {
-            return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location).prepare(plan) }
+            return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
         } catch {
             let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
             // Of the delegated cgroups of v2 the message tells itself.

@@ -12,6 +12,8 @@ struct Parent: ~Copyable {
     let plan: ContainerPlan
     let cgroupPlan: CgroupPlan
     let cgroup: Cgroup
+    /// Where the cgroup is, with all that is known of it.
+    private(set) var location: CgroupLocation
     /// The init; until it is born, the process that bears it.
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
@@ -21,12 +23,13 @@ struct Parent: ~Copyable {
     private let memory: LackOfMemory
 
     init(
-        plan: ContainerPlan, cgroupPlan: CgroupPlan, child: consuming ChildProcess,
+        plan: ContainerPlan, cgroupPlan: CgroupPlan, cgroup: Cgroup, child: consuming ChildProcess,
         socket: consuming OwnedDescriptor, console: consuming EngineSocket?
     ) {
         self.plan = plan
         self.cgroupPlan = cgroupPlan
-        cgroup = Cgroup(cgroupPlan.location)
+        self.cgroup = cgroup
+        location = cgroup.location
         self.child = child
         self.socket = socket
         terminal = KeptTerminal(console: console)
@@ -102,7 +105,9 @@ struct Parent: ~Copyable {
 
     private mutating func adopt() throws(Failure) {
         do throws(Failure) {
-            try ContainerRuntime.cgroup { () throws(CgroupFailure) in try cgroup.adopt(child.pid, plan: cgroupPlan) }
+            location = try ContainerRuntime.cgroup { () throws(CgroupFailure) in
+                try cgroup.adopt(child.pid, plan: cgroupPlan)
+            }
         } catch {
             // The process that could not be given its limits may be gone because of the first of them.
             throw lackOfMemory() ?? error

@@ -27,9 +27,9 @@ extension Runtime {
         let record = try directory.record()
         guard !record.cgroup.directories.isEmpty else {
             guard try record.openInit() != nil else { return [] }
-            return try processesWithoutCgroup(init: record.pid, ownsPidNamespace: record.ownsProcesses)
+            return try processesWithoutCgroup(init: record.pid, ownsPidNamespace: record.creates(.pid))
         }
-        do throws(CgroupFailure) { return try Cgroup(record.cgroup).processes() } catch {
+        do throws(CgroupFailure) { return try group(of: record).processes() } catch {
             // systemd takes a scope away with its last process.
             if error.code == .noSuchFileOrDirectory, try directory.status(of: record) == .stopped { return [] }
             throw error.failure

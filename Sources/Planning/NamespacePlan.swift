@@ -22,11 +22,13 @@ package struct NamespacePlan: Equatable, Sendable {
     /// The lines for /proc/PID/timens_offsets. time_namespaces(7).
     package var timeOffsets: String?
 
-    /// All kinds in which the container differs from the runtime.
-    package var own: NamespaceSet { joined.reduce(created) { $0.union(NamespaceSet($1.kind)) } }
+    /// All kinds in which the container differs from the runtime, whoever else is in them.
+    package var entered: NamespaceSet { joined.reduce(created) { $0.union(NamespaceSet($1.kind)) } }
 
+    /// Whether a namespace is the container's own: made for it, with nothing in it yet.
     package func creates(_ kind: NamespaceKind) -> Bool { created.contains(kind) }
-    package func has(_ kind: NamespaceKind) -> Bool { own.contains(kind) }
+    /// Whether the container leaves the runtime's namespace, for one of its own or for that of others.
+    package func has(_ kind: NamespaceKind) -> Bool { entered.contains(kind) }
     package var maps: IdentityMaps { IdentityMaps(uids: uidMappings, gids: gidMappings) }
 
     /// Whether the init has to be cloned by a process that is in some of its namespaces already.

@@ -19,10 +19,11 @@ extension ContainerRecord {
                 driver: .systemd, hierarchy: .hybrid,
                 directories: [
                     CgroupDirectory(controllers: ["cpu", "cpuacct"], mount: "/sys/fs/cgroup/cpu", path: "/web"),
-                    CgroupDirectory(controllers: ["unified"], mount: "/sys/fs/cgroup/unified", path: "/a/web"),
+                    CgroupDirectory(controllers: ["unified"], mount: "/sys/fs/cgroup/unified", path: "/a/web", inode: .max),
                 ], unit: "web.scope", isUserUnit: true),
             namespaces: NamespaceKind.pid.cloneFlag | NamespaceKind.time.cloneFlag,
             annotations: ["a\"b": "c\nd", "": ""])
+        record.createdNamespaces = NamespaceKind.pid.cloneFlag
         record.pid = 4_194_304
         record.startTime = .max
         record.mountBelowRoot = 27
@@ -46,11 +47,13 @@ struct ContainerRecordTests {
             cgroup: .none(.unified), namespaces: 0, annotations: [:])
         #expect(try ContainerRecord(json: record.json()) == record)
         #expect(record.pid == 0)
-        #expect(!record.ownsProcesses)
+        #expect(!record.creates(.pid))
     }
 
-    @Test func `pids of its own are told by the namespaces`() {
-        #expect(ContainerRecord.sample().ownsProcesses)
+    @Test func `a namespace that was joined is not the container's own`() {
+        let record = ContainerRecord.sample()
+        #expect(record.creates(.pid))
+        #expect(!record.creates(.time))
     }
 
     @Test(arguments: [
