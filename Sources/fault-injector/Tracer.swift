@@ -15,6 +15,8 @@ struct Strike {
         case killCaller, killFirst, killAll
         /// The call is not made and fails.
         case fail(Int32)
+        /// A command is given meanwhile: its words, and how many milliseconds it has until the caller goes on.
+        case ask([String], Int)
     }
     var process: Int
     var call: Int
@@ -32,6 +34,8 @@ struct Outcome {
     var end: ProcessEnd?
     /// All calls in the order in which they were seen, when they were asked for.
     var calls: [(process: Int, call: Int, name: String)] = []
+    /// What the command said that was given meanwhile.
+    var answer: Answer?
 }
 
 struct Tracer {
@@ -44,6 +48,7 @@ struct Tracer {
         var result: Int?
         /// What stood in the register of its first argument.
         var argument: UInt64?
+        var name = ""
     }
 
     private let strike: Strike?
@@ -54,12 +59,19 @@ struct Tracer {
     private var made = 0
     private var first: Int32 = 0
     private var outcome = Outcome()
+    private let observer: Observer?
+    /// Stops of processes that have to wait until a question is answered.
+    private var held: [(pid: Int32, status: Int32)] = []
+    private var question: Question?
 
-    init(strike: Strike?, lists: Bool, seconds: UInt32, program: String) throws(Errno) {
+    init(
+        strike: Strike?, lists: Bool, seconds: UInt32, program: String, observer: Observer?
+    ) throws(Errno) {
         self.strike = strike
         self.lists = lists
         self.seconds = seconds
         self.program = try Self.identity(program)
+        self.observer = observer
     }
 
     // A call that the kernel never refuses, or that is not supposed to come back.
@@ -76,21 +88,23 @@ struct Tracer {
         }
         first = child.pid
         try seize(first)
+        for pid in observer?.request.followed ?? [] { try follow(pid) }
         try sendMessage(gate.first.rawValue, [0])
         // An alarm makes a wait that lasts too long come back; signal(2) would have the wait go on.
         var action = sigaction()
-        action.__sigaction_handler.sa_handler = { _ in }
+        action.__sigaction_handler.sa_handler = { _ in alarm(1) }
         sigaction(SIGALRM, &action, nil)
-        alarm(seconds)
+        alarm(1)
         let end = time(nil) + Int(seconds)
         while outcome.end == nil {
-            guard time(nil) <= end, let event = wait(0) else {
+            if time(nil) > end {
                 endHung()
                 break
             }
-            try take(event.pid, event.status)
+            if let event = wait(0) { try take(event.pid, event.status) }
         }
         try settle()
+        alarm(0)
         return outcome
     }
 
@@ -105,6 +119,13 @@ struct Tracer {
         made += 1
     }
 
+    // It sleeps in a call of which nothing has been seen, and makes it again.
+    private mutating func follow(_ pid: Int32) throws(Errno) {
+        try seize(pid)
+        processes[pid]?.isCounted = true
+        if clinux_ptrace(0x4207, pid, 0, nil) != 0 { throw Errno(rawValue: errno) }  // PTRACE_INTERRUPT
+    }
+
     private static func becomeProgram(_ arguments: [String], after gate: Int32) -> Never {
         do throws(Errno) { _ = try receiveMessage(gate) } catch { _exit(127) }
         var words = arguments.map { strdup($0) } + [nil]
@@ -115,7 +136,8 @@ struct Tracer {
     // What the program leaves behind makes its last calls, and is let go when it sleeps in one.
     private mutating func settle() throws(Errno) {
         var idle = 0
-        while !processes.isEmpty, idle < 10 {
+        let latest = now() + 15_000
+        while !processes.isEmpty && idle < 10 || question != nil && now() < latest {
             if let event = wait(WNOHANG) {
                 idle = 0
                 try take(event.pid, event.status)
@@ -124,9 +146,11 @@ struct Tracer {
                 usleep(1000)
             }
         }
+        if let question { outcome.answer = question.giveUp() }
     }
 
-    private func wait(_ options: Int32) -> (pid: Int32, status: Int32)? {
+    private mutating func wait(_ options: Int32) -> (pid: Int32, status: Int32)? {
+        if !held.isEmpty { return held.removeFirst() }
         var status: Int32 = 0
         let pid = clinux_wait_exited(-1, &status, options)
         return pid > 0 ? (pid, status) : nil
@@ -140,6 +164,7 @@ struct Tracer {
 
     private mutating func take(_ pid: Int32, _ status: Int32) throws(Errno) {
         guard status & 0xff == 0x7f else { return end(pid, ProcessEnd(waitStatus: status)) }
+        guard pid != question?.pid else { return }
         let signal = status >> 8 & 0xff
         let event = status >> 16
         if processes[pid] == nil {
@@ -162,7 +187,13 @@ struct Tracer {
     }
 
     private mutating func end(_ pid: Int32, _ end: ProcessEnd) {
+        if let asked = question, asked.pid == pid {
+            question = nil
+            outcome.answer = asked.answer(end, isPrompt: false)
+            return
+        }
         processes[pid] = nil
+        held.removeAll { $0.pid == pid }
         if pid == first { outcome.end = end }
     }
 
@@ -184,11 +215,14 @@ struct Tracer {
         process.isInCall.toggle()
         if process.isInCall {
             process.calls += 1
-            if lists || isStruck(process) {
-                let name = Self.name(try Registers(of: pid).systemCall)
-                if lists { outcome.calls.append((process.index, process.calls, name)) }
-                if isStruck(process) { try strike(pid, &process, name) }
+            if lists || observer != nil || isStruck(process) {
+                // One that has been killed meanwhile makes no call.
+                guard let number = systemCall(of: pid) else { return }
+                process.name = Self.name(number)
+                if lists { outcome.calls.append((process.index, process.calls, process.name)) }
             }
+            try observe(pid, process)
+            if isStruck(process) { try strike(pid, &process, process.name) }
         } else if let result = process.result.take() {
             var registers = try Registers(of: pid)
             registers.setResult(result)
@@ -197,9 +231,48 @@ struct Tracer {
             var registers = try Registers(of: pid)
             registers.restoreFirstArgument(argument)
             try registers.write(to: pid)
+        } else {
+            try observe(pid, process)
         }
-        processes[pid] = process
+        // It may have been killed while others were asked.
+        if processes[pid] != nil { processes[pid] = process }
         go(pid)
+    }
+
+    private func systemCall(of pid: Int32) -> Int? {
+        do throws(Errno) { return try Registers(of: pid).systemCall } catch { return nil }
+    }
+
+    private mutating func observe(_ pid: Int32, _ process: Process) throws(Errno) {
+        guard let observer else { return }
+        let stop = Stop(
+            pid: pid, process: process.index, call: process.calls, name: process.name, isEntry: process.isInCall)
+        let counted = processes.filter(\.value.isCounted)
+        try observer.look(at: stop, counted.map { ($0.key, $0.value.index) }, isOurs: isProgram)
+        for words in observer.questions(at: stop) {
+            let asked = try Question(words)
+            observer.judge(try hear(asked, milliseconds: Self.patience) ?? asked.giveUp(), at: stop)
+        }
+    }
+
+    // What no command that only looks may need, on a machine that is busy.
+    private static let patience = 5000
+
+    /// Waits for an answer while the processes of the command stand still wherever they are, or come to a call.
+    private mutating func hear(_ asked: Question, milliseconds: Int) throws(Errno) -> Answer? {
+        while asked.milliseconds < milliseconds {
+            var status: Int32 = 0
+            let pid = clinux_wait_exited(-1, &status, WNOHANG)
+            if pid == asked.pid { return asked.answer(ProcessEnd(waitStatus: status), isPrompt: true) }
+            if pid <= 0 {
+                usleep(100)
+            } else if status & 0xff == 0x7f {
+                held.append((pid, status))
+            } else {
+                end(pid, ProcessEnd(waitStatus: status))
+            }
+        }
+        return nil
     }
 
     private func isStruck(_ process: Process) -> Bool {
@@ -213,6 +286,10 @@ struct Tracer {
         case .killCaller: kill(pid, SIGKILL)
         case .killFirst: kill(first, SIGKILL)
         case .killAll: for pid in processes.keys { kill(pid, SIGKILL) }
+        case .ask(let words, let milliseconds):
+            let asked = try Question(words)
+            outcome.answer = try hear(asked, milliseconds: milliseconds)
+            if outcome.answer == nil { question = asked }
         case .fail(let code):
             outcome.isExempt = Self.unfailing.contains(name)
             if outcome.isExempt { return }

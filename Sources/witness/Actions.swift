@@ -8,6 +8,7 @@ let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "hog-memory": hogMemory, "fork-bomb": forkBomb, "spin": spin, "open": open, "syscall": systemCalls,
     "mknod": makeNode, "mount": mountFileSystem, "write": writeFile, "exit": exitWith, "sleep": sleepFor,
     "burn-file": fillFile, "send": send, "exchange": exchange, "spy": spy,
+    "hostile": hostile,
 ]
 
 /// `hog-memory BYTES`: touches memory until it has them; the kernel may kill it first.

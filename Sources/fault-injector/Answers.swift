@@ -1,0 +1,103 @@
+// A command of the runtime's given from outside, while another is held at a system call.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// What a command said, and how long it took.
+struct Answer {
+    var words: [String]
+    var end: ProcessEnd
+    var milliseconds: Int
+    var output: String
+    /// Whether it ended while the other one stood still.
+    var isPrompt: Bool
+
+    var status: Int32 { end.shellStatus }
+    var errorRecords: Int { output.split(separator: "\n").count { $0.contains("level=error") } }
+    /// A trap, a bad access, an abort: never the answer of a program that is well.
+    var isCrash: Bool { [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV].contains(status - 128) }
+
+    /// The value of a member of the JSON that was printed.
+    func member(_ name: String) -> String? {
+        guard let start = output.range(of: "\"\(name)\":")?.upperBound else { return nil }
+        let rest = output[start...].drop { $0 == " " }
+        return rest.first == "\""
+            ? String(rest.dropFirst().prefix { $0 != "\"" }) : String(rest.prefix { $0.isNumber || $0 == "-" })
+    }
+}
+
+extension String {
+    fileprivate func range(of part: String) -> Range<Index>? {
+        var start = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}
+
+/// A command that has been given and is not answered yet.
+final class Question {
+    let words: [String]
+    private(set) var pid: Int32 = 0
+    private let output: OwnedDescriptor
+    private let start = now()
+
+    init(_ words: [String]) throws(Errno) {
+        self.words = words
+        var ends: [Int32] = [-1, -1]
+        try checked { clinux_pipe2(&ends, 0o2004000) }  // O_CLOEXEC | O_NONBLOCK
+        output = OwnedDescriptor(adopting: ends[0])
+        let other = OwnedDescriptor(adopting: ends[1])
+        guard let child = try cloneProcess(namespaces: []) else { Self.become(words, other.rawValue) }
+        pid = child.pid
+    }
+
+    private static func become(_ words: [String], _ output: Int32) -> Never {
+        do throws(Errno) {
+            let null = try OwnedDescriptor.open("/dev/null", .readWrite)
+            for (from, to) in [(null.rawValue, Int32(0)), (output, 1), (output, 2)] {
+                try checked { clinux_dup3(from, to, 0) }
+            }
+            // Shared with the tracer, which must not wait when it reads.
+            try checked { clinux_fcntl(1, F_SETFL, 1) }
+        } catch { _exit(127) }
+        var arguments = words.map { strdup($0) } + [nil]
+        execv(words[0], &arguments)
+        _exit(127)
+    }
+
+    var milliseconds: Int { now() - start }
+
+    /// What it said until now; whatever it has left running may hold the pipe open.
+    func answer(_ end: ProcessEnd, isPrompt: Bool) -> Answer {
+        var text: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let got = read(output.rawValue, &buffer, buffer.count)
+            if got <= 0 { break }
+            text += buffer[..<got]
+        }
+        return Answer(
+            words: words, end: end, milliseconds: milliseconds, output: String(decoding: text, as: UTF8.self),
+            isPrompt: isPrompt)
+    }
+
+    /// Ends it unanswered.
+    func giveUp() -> Answer {
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        _ = clinux_wait_exited(pid, &status, 0)
+        return answer(.signalled(SIGKILL), isPrompt: false)
+    }
+}
+
+/// Milliseconds of a clock that nobody sets.
+func now() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}

@@ -1,0 +1,90 @@
+// A process in a container that means ill, and is asked what it sees of the command: see Sources/witness/Hostile.swift.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+final class HostilePeer {
+    /// How it is called in reports.
+    let name: String
+    private let socket: OwnedDescriptor
+    /// Its own capabilities let it trace whatever it sees: then only what is the host's is a hole.
+    private let mayTrace: Bool
+    private let level: Int
+    private let pidNamespace: UInt64?
+    /// What it calls the processes of the command; 0 for what it cannot see.
+    /// Whether it has ended, as when its container is killed.
+    private var isGone = false
+    private var names: [Int32: Int32] = [:]
+
+    /// - Parameters:
+    ///   - request: `NAME:PATH`, with a `+` behind the name of one that may trace.
+    ///   - facts: what it has to look for.
+    init(_ request: Substring, facts: String) throws(Errno) {
+        let parts = request.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2 else { throw .invalidArgument }
+        name = String(parts[0])
+        mayTrace = name.hasSuffix("+")
+        socket = OwnedDescriptor(
+            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | 0o2000000, 0) })
+        let (path, number) = (String(parts[1]), socket.rawValue)
+        try checked { clinux_connect_unix(number, path, path.utf8.count) }
+        var peer: [Int32] = [0, 0, 0]
+        var size = socklen_t(12)
+        try checked { getsockopt(number, SOL_SOCKET, SO_PEERCRED, &peer, &size) }
+        level = max(0, numbers(of: peer[0]).count - 1)
+        pidNamespace = namespace("pid", of: peer[0])
+        _ = try Self.converse(number, facts)
+    }
+
+    private static func converse(_ socket: Int32, _ text: String) throws(Errno) -> String {
+        try sendMessage(socket, Array(text.utf8))
+        guard try waitUntilReadable(socket, milliseconds: 10_000) else { throw Errno(rawValue: ETIMEDOUT) }
+        let bytes = try receiveMessage(socket, limit: 64 << 10).bytes
+        if bytes.isEmpty { throw .connectionReset }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The ways in that it has found, by process.
+    func look(at processes: [Int32]) throws(Errno) -> [(pid: Int32, hole: String)] {
+        let seen = visible(processes)
+        if seen.isEmpty || isGone { return [] }
+        let request = seen.reduce("look") { $0 + " \($1.inside)" }
+        let answer: String
+        do throws(Errno) { answer = try Self.converse(socket.rawValue, request) } catch {
+            guard error == .connectionReset || error == .brokenPipe else { throw error }
+            isGone = true
+            return []
+        }
+        return answer.split(separator: "\n").compactMap { line in
+            let parts = line.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, let inside = Int32(parts[0]), let pid = seen.first(where: { $0.inside == inside })
+            else { return nil }
+            let hole = String(parts[1])
+            if mayTrace, Self.rights.contains(hole) { return nil }
+            // Of the host's own processes too everybody may read that who sees their numbers.
+            if level == 0, hole.hasPrefix("cmdline") { return nil }
+            return (pid.outside, hole)
+        }
+    }
+
+    private static let rights: Set<String> = [
+        "memory is readable", "mem opens", "environ opens", "descriptors can be taken",
+    ]
+
+    private func visible(_ processes: [Int32]) -> [(outside: Int32, inside: Int32)] {
+        processes.compactMap { pid in
+            let inside = names[pid] ?? find(pid)
+            names[pid] = inside
+            return inside == 0 ? nil : (pid, inside)
+        }
+    }
+
+    private func find(_ pid: Int32) -> Int32 {
+        let all = numbers(of: pid)
+        guard all.count > level else { return 0 }
+        if level == 0 { return all[0] }
+        return all.count == level + 1 && namespace("pid", of: pid) == pidNamespace ? all[level] : 0
+    }
+}
