@@ -18,9 +18,11 @@ final class Container {
     /// Where the container's checkpoint lies, when it is to be restored instead of created.
     var checkpoint: String?
 
+    /// Whether the first process has ended, told or not.
+    var isFirstGone = false
+
     /// Processes whose exit must be told before the first one's.
     private var livingExecs = 0
-    private var isFirstGone = false
     private var afterExecs: (() -> Void)?
     /// Between the runtime's `start` and the event that tells of it, the exit is held back.
     private var isStarting = false
@@ -63,9 +65,8 @@ final class Container {
         heldBackExit = nil
     }
 
-    /// The first process is gone; the body tells it when its turn has come.
+    /// The first process is gone and its output read; the body tells it when its turn has come.
     func firstExited(_ body: @escaping () -> Void) {
-        isFirstGone = true
         let inTurn = { [self] in
             if livingExecs == 0 { body() } else { afterExecs = body }
         }

@@ -15,6 +15,12 @@ final class Flow {
     var isSourceKnown = false
     var isDestinationKnown = false
 
+    /// How many bytes have been given to the destination.
+    private(set) var carried: UInt64 = 0
+    /// Whether the source had nothing more when it was last looked at.
+    private(set) var isSourceEmpty = false
+
+    private let isFIFO: Bool
     private var canSplice = true
     /// How often in a row splice(2) stood still although both sides were ready.
     private var stalls = 0
@@ -26,6 +32,7 @@ final class Flow {
         self.id = id
         self.source = source
         self.destination = destination
+        isFIFO = Shim.isFIFO(destination)
     }
 
     /// Closes both descriptors; the last thing that happens to a flow.
@@ -40,6 +47,7 @@ final class Flow {
 
     /// Carries what can be carried now, though not for ever: other flows want their turn.
     func carry(with buffer: UnsafeMutableRawBufferPointer) -> Next {
+        isSourceEmpty = false
         for _ in 0..<16 {
             let next = shouldSplice ? splice() : copy(with: buffer)
             if let next { return next }
@@ -66,6 +74,7 @@ final class Flow {
                 clinux_splice(source, destination, Flow.longestSplice, moveNonBlocking)
             }
             stalls = 0
+            carried += UInt64(moved)
             return moved == 0 ? .finish : nil
         } catch .wouldBlock {
             return whichBlocks()
@@ -85,7 +94,10 @@ final class Flow {
             pollfd(fd: destination, events: Int16(POLLOUT), revents: 0),
         ]
         poll(&sides, 2, 0)
-        if sides[0].revents == 0 { return .awaitSource }
+        if sides[0].revents == 0 {
+            isSourceEmpty = true
+            return .awaitSource
+        }
         if sides[1].revents == 0 { return .awaitDestination }
         // Something has changed meanwhile; or else the kernel cannot splice these after all.
         stalls += 1
@@ -99,10 +111,11 @@ final class Flow {
             let count = try checked { read(source, buffer.baseAddress, buffer.count) }
             if count == 0 { return .finish }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-            let written = try Self.write(bytes, to: destination)
+            let written = try write(bytes)
             rest = Array(bytes[written...])
             return nil
         } catch .wouldBlock {
+            isSourceEmpty = true
             return .awaitSource
         } catch {
             return .finish
@@ -112,7 +125,7 @@ final class Flow {
     private func writeRest() -> Next? {
         do throws(Errno) {
             let written = try rest.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
-                try Self.write(UnsafeRawBufferPointer(bytes), to: destination)
+                try write(UnsafeRawBufferPointer(bytes))
             }
             rest.removeFirst(written)
             return rest.isEmpty ? nil : .awaitDestination
@@ -122,11 +135,48 @@ final class Flow {
     }
 
     /// Writes as much as the destination takes now.
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) throws(Errno) -> Int {
+    private func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int {
         do throws(Errno) {
-            return try checked { Glibc.write(descriptor, bytes.baseAddress, bytes.count) }
+            let written = try checked { Glibc.write(destination, bytes.baseAddress, bytes.count) }
+            carried += UInt64(written)
+            return written
         } catch .wouldBlock {
             return 0
         }
     }
+
+    // MARK: the far end
+
+    /// What `carried` will be when everything has been carried that the source holds now.
+    var promised: UInt64 {
+        if isSourceEmpty { return carried }
+        // A terminal tells only of what its line discipline has taken from a buffer of this size. pty(7).
+        let terminalBuffer = Shim.isFIFO(source) ? 0 : 64 << 10
+        return carried + UInt64(rest.count + unreadBytes(source) + terminalBuffer)
+    }
+
+    /// How many bytes the destination's reader has still to read; only a FIFO can tell.
+    var unread: Int { isFIFO ? unreadBytes(destination) : 0 }
+
+    /// Whether anybody but us has the FIFO open for reading; readiness has to be asked for anew afterwards.
+    func hasReader() -> Bool { !isFIFO || fifoHasReader(besides: destination) }
+}
+
+/// What was still unread in a FIFO when its flow ended.
+///
+/// A reader of our own keeps it there, and leaves the client its end of input.
+final class Remainder {
+    private let reader: OwnedDescriptor
+
+    /// Nothing when the FIFO cannot be opened once more.
+    init?(of destination: Int32) {
+        guard let reader = try? OwnedDescriptor.open("/proc/self/fd/\(destination)", [.readOnly, .nonBlocking]) else {
+            return nil
+        }
+        self.reader = reader
+    }
+
+    var unread: Int { unreadBytes(reader.rawValue) }
+
+    func hasReader() -> Bool { fifoHasReader(besides: reader.rawValue) }
 }

@@ -11,9 +11,12 @@ final class Logger {
     private let process: pid_t
     private var hasExited = false
     private var afterExit: [() -> Void] = []
+    /// The pipes that it was given as its descriptors 3 and 4.
+    private let pipes: [FileStatus?]
 
-    private init(_ process: pid_t, loop: Loop, reaper: Reaper) {
+    private init(_ process: pid_t, pipes: [FileStatus?], loop: Loop, reaper: Reaper) {
         self.process = process
+        self.pipes = pipes
         self.loop = loop
         reaper.whenExited(process) { _ in self.exited() }
     }
@@ -59,7 +62,8 @@ final class Logger {
                     ready.writeEnd.rawValue,
                 ])
             let process = try during("start logger \(command.executable)") { () throws(Errno) in try program.start() }
-            let logger = Logger(process, loop: loop, reaper: reaper)
+            let pipes = [try? fileStatus(output.rawValue), try? fileStatus(error.rawValue)]
+            let logger = Logger(process, pipes: pipes, loop: loop, reaper: reaper)
             // Our copy of the writing end closes here, so that the logger's end is seen.
             logger.awaitReport(
                 on: ready.takeReadEnd(), mustReport: command.mustReport, name: command.executable, completion)
@@ -91,6 +95,30 @@ final class Logger {
         deadline = loop.after(Self.patience) {
             decide("no report within 30 seconds")
             reading.whenSuccess { $0.close(promise: nil) }
+        }
+    }
+
+    /// Runs a body when the logger has read what is in its pipes, or never will.
+    func whenRead(until deadline: NIODeadline, _ body: @escaping () -> Void) {
+        whenRead(until: deadline, pause: .milliseconds(1), body)
+    }
+
+    private func whenRead(until deadline: NIODeadline, pause: TimeAmount, _ body: @escaping () -> Void) {
+        if hasExited || unread == 0 || .now() > deadline { return body() }
+        loop.after(pause) { self.whenRead(until: deadline, pause: min(pause * 2, .milliseconds(16)), body) }
+    }
+
+    /// How much it has still to read.
+    ///
+    /// Looked up in the logger itself: a reading end of ours would keep the container from hearing that it is gone.
+    private var unread: Int {
+        pipes.enumerated().reduce(0) { sum, pipe in
+            let path = "/proc/\(process)/fd/\(pipe.offset + 3)"
+            guard let reader = try? OwnedDescriptor.open(path, [.readOnly, .nonBlocking]),
+                let found = try? fileStatus(reader.rawValue), let given = pipe.element,
+                found.inode == given.inode, found.device == given.device
+            else { return sum }
+            return sum + unreadBytes(reader.rawValue)
         }
     }
 

@@ -15,6 +15,7 @@ final class StreamSupport {
     let directory: String
     private var relay: Relay?
     private var endings: [Relay.FlowID: () -> Void] = [:]
+    private var arrivals: [Relay.FlowID: () -> Void] = [:]
     private var consoles = 0
 
     init(loop: Loop, reaper: Reaper, namespace: String, directory: String) {
@@ -40,13 +41,30 @@ final class StreamSupport {
 
     func stop(_ flow: Relay.FlowID) { relay?.stop(flow) }
 
+    /// Runs a body when what a stream's source holds now has been read at the far end.
+    func whenArrived(_ flow: Relay.FlowID, _ body: @escaping () -> Void) {
+        guard let relay else { return body() }
+        arrivals[flow] = body
+        relay.awaitArrival(flow)
+    }
+
+    func giveUpAwaiting(_ flow: Relay.FlowID) {
+        arrivals[flow] = nil
+        relay?.giveUpAwaiting(flow)
+    }
+
     private func theRelay() throws(ShimFailure) -> Relay {
         if let relay { return relay }
         let me = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
         let relay = try during("start the relay") { () throws(Errno) in
-            try Relay(ended: { flow in
-                eventLoop.execute { me.value.endings.removeValue(forKey: flow)?() }
+            try Relay(report: { report in
+                eventLoop.execute {
+                    switch report {
+                    case .arrived(let flow): me.value.arrivals.removeValue(forKey: flow)?()
+                    case .ended(let flow): me.value.endings.removeValue(forKey: flow)?()
+                    }
+                }
             })
         }
         self.relay = relay
@@ -79,6 +97,8 @@ final class ProcessStreams {
     private var master: OwnedDescriptor?
     private var flows: Set<Relay.FlowID> = []
     private var outputFlows: Set<Relay.FlowID> = []
+    /// Those that have ended, too: what they carried may still be unread.
+    private var allOutputFlows: [Relay.FlowID] = []
     private var afterDraining: [() -> Void] = []
     private var isClosed = false
 
@@ -117,7 +137,10 @@ final class ProcessStreams {
         var started: Relay.FlowID = 0
         started = try support.carry(from: source, to: destination) { [weak self] in self?.ended(started) }
         flows.insert(started)
-        if isOutput { outputFlows.insert(started) }
+        if isOutput {
+            outputFlows.insert(started)
+            allOutputFlows.append(started)
+        }
     }
 
     private func ended(_ flow: Relay.FlowID) {
@@ -148,6 +171,33 @@ final class ProcessStreams {
     }
 
     // MARK: the end
+
+    /// Runs a body when everything that the process has written has reached the client, or after a limit.
+    ///
+    /// Written to its FIFO is not enough: containerd's client lets go of a FIFO that it has not got to reading when it
+    /// hears of the exit.
+    func whenArrived(within limit: TimeAmount, _ body: @escaping () -> Void) {
+        if allOutputFlows.isEmpty, logger == nil { return body() }
+        var awaited = allOutputFlows.count + 1
+        var deadline: Scheduled<Void>?
+        let flows = allOutputFlows
+        let finish = {
+            deadline?.cancel()
+            deadline = nil
+            body()
+        }
+        let arrived = {
+            awaited -= 1
+            if awaited == 0 { finish() }
+        }
+        deadline = support.loop.after(limit) { [support] in
+            for flow in flows { support.giveUpAwaiting(flow) }
+            awaited = 0
+            finish()
+        }
+        for flow in flows { support.whenArrived(flow, arrived) }
+        if let logger { logger.whenRead(until: .now() + limit, arrived) } else { arrived() }
+    }
 
     /// Runs a body when all output has been carried, or after a limit.
     func whenDrained(within limit: TimeAmount, _ body: @escaping () -> Void) {
@@ -194,7 +244,7 @@ final class ProcessStreams {
         input = StreamPair()
         output = StreamPair()
         error = StreamPair()
-        for flow in flows { support.stop(flow) }
+        for flow in flows.union(allOutputFlows) { support.stop(flow) }
         logger?.terminate()
     }
 }

@@ -14,9 +14,19 @@ final class Relay: Sendable {
     /// Names a pair.
     typealias FlowID = UInt64
 
-    private enum Order: Sendable {
+    enum Order: Sendable {
         case add(FlowID, source: Int32, destination: Int32)
         case remove(FlowID)
+        case awaitArrival(FlowID)
+        case giveUpAwaiting(FlowID)
+    }
+
+    /// What a pair has come to.
+    enum Report: Sendable {
+        /// All that there was when it was asked for has been read at the far end, or never will be.
+        case arrived(FlowID)
+        /// The source has ended, and both descriptors are closed.
+        case ended(FlowID)
     }
 
     private struct Mailbox {
@@ -27,12 +37,12 @@ final class Relay: Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let alarm: Int32
-    private let ended: @Sendable (FlowID) -> Void
+    private let report: @Sendable (Report) -> Void
 
-    /// `ended` is called on the relay's thread when a pair has come to its end and is closed.
-    init(ended: @escaping @Sendable (FlowID) -> Void) throws(Errno) {
+    /// `report` is called on the relay's thread.
+    init(report: @escaping @Sendable (Report) -> Void) throws(Errno) {
         alarm = try checked { clinux_eventfd(0, OpenFlags([.nonBlocking, .closeOnExec]).rawValue) }
-        self.ended = ended
+        self.report = report
     }
 
     deinit { close(alarm) }
@@ -54,9 +64,17 @@ final class Relay: Sendable {
         return id
     }
 
-    /// Closes a pair that has not come to its end.
-    func stop(_ flow: FlowID) {
-        mailbox.withLock { $0.orders.append(.remove(flow)) }
+    /// Closes a pair, unless it has come to its end, and forgets what is left of it.
+    func stop(_ flow: FlowID) { send(.remove(flow)) }
+
+    /// Asks to be told once what can be read from a pair's source now has been read from its destination.
+    func awaitArrival(_ flow: FlowID) { send(.awaitArrival(flow)) }
+
+    /// Takes the question back.
+    func giveUpAwaiting(_ flow: FlowID) { send(.giveUpAwaiting(flow)) }
+
+    private func send(_ order: Order) {
+        mailbox.withLock { $0.orders.append(order) }
         wake()
     }
 
@@ -75,117 +93,25 @@ final class Relay: Sendable {
             &thread, &attributes,
             { argument in
                 guard let argument else { return nil }
-                Unmanaged<Relay>.fromOpaque(argument).takeRetainedValue().run()
+                Unmanaged<Relay>.fromOpaque(argument).takeRetainedValue().work()
                 return nil
             }, Unmanaged.passRetained(self).toOpaque())
         pthread_attr_destroy(&attributes)
     }
 
-    // MARK: on the thread
-
-    private func run() {
-        guard let poller = try? Poller(alarm: alarm) else { return }
-        var flows: [FlowID: Flow] = [:]
-        // Left as it comes, so that only what is used of it takes memory.
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Flow.chunk, alignment: 16)
-        while true {
-            for ready in poller.wait() {
-                guard let id = ready else {
-                    obey(&flows, poller, buffer)
-                    continue
-                }
-                guard let flow = flows[id] else { continue }
-                carryOn(flow, &flows, poller, buffer)
-            }
-        }
+    /// What the thread does, for ever.
+    private func work() {
+        guard let work = try? RelayWork(alarm: alarm, report: report) else { return }
+        while true { work.step { self.takeOrders() } }
     }
 
-    private func obey(
-        _ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer
-    ) {
+    private func takeOrders() -> [Order] {
         var count: UInt64 = 0
         read(alarm, &count, 8)
-        let orders = mailbox.withLock { mailbox in
+        return mailbox.withLock { mailbox in
             let orders = mailbox.orders
             mailbox.orders = []
             return orders
-        }
-        for order in orders {
-            switch order {
-            case .add(let id, let source, let destination):
-                let flow = Flow(id, from: source, to: destination)
-                flows[id] = flow
-                carryOn(flow, &flows, poller, buffer)
-            case .remove(let id):
-                if let flow = flows.removeValue(forKey: id) { finish(flow, poller) }
-            }
-        }
-    }
-
-    private func carryOn(
-        _ flow: Flow, _ flows: inout [FlowID: Flow], _ poller: borrowing Poller, _ buffer: UnsafeMutableRawBufferPointer
-    ) {
-        let next = flow.carry(with: buffer)
-        if next != .finish, poller.await(next, of: flow) { return }
-        flows[flow.id] = nil
-        finish(flow, poller)
-    }
-
-    private func finish(_ flow: Flow, _ poller: borrowing Poller) {
-        poller.forget(flow)
-        let id = flow.id
-        // The descriptors close here, before anybody hears of the end.
-        flow.close()
-        ended(id)
-    }
-}
-
-/// Readiness of the flows' descriptors, each awaited once.
-private struct Poller: ~Copyable {
-    private let descriptor: OwnedDescriptor
-    private static let capacity = 64
-
-    // epoll_ctl(2), which Swift's Glibc module hides.
-    private static let add: Int32 = 1
-    private static let remove: Int32 = 2
-    private static let modify: Int32 = 3
-    private static let readable: UInt32 = 1
-    private static let writable: UInt32 = 4
-    private static let oneShot: UInt32 = 1 << 30
-
-    /// The alarm is reported as an event without a flow.
-    init(alarm: Int32) throws(Errno) {
-        let closeOnExec = OpenFlags.closeOnExec.rawValue  // EPOLL_CLOEXEC
-        let poller = OwnedDescriptor(adopting: try checked { clinux_epoll_create1(closeOnExec) })
-        try checked { clinux_epoll_ctl(poller.rawValue, Self.add, alarm, Self.readable, 0) }
-        descriptor = poller
-    }
-
-    /// The flows that can go on; nothing stands for the alarm.
-    func wait() -> [Relay.FlowID?] {
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.capacity) { names in
-            let count = clinux_epoll_wait(descriptor.rawValue, names.baseAddress, Int32(Self.capacity), -1)
-            return (0..<max(0, Int(count))).map { names[$0] == 0 ? nil : names[$0] }
-        }
-    }
-
-    /// Asks to be told once when a flow can go on; false when the descriptor cannot be watched.
-    func await(_ next: Flow.Next, of flow: Flow) -> Bool {
-        let isSource = next == .awaitSource
-        let target = isSource ? flow.source : flow.destination
-        let events = (isSource ? Self.readable : Self.writable) | Self.oneShot
-        if isSource ? flow.isSourceKnown : flow.isDestinationKnown {
-            return clinux_epoll_ctl(descriptor.rawValue, Self.modify, target, events, flow.id) == 0
-        }
-        if isSource { flow.isSourceKnown = true } else { flow.isDestinationKnown = true }
-        return clinux_epoll_ctl(descriptor.rawValue, Self.add, target, events, flow.id) == 0
-    }
-
-    /// A closed descriptor stays watched as long as a copy of it is open, as terminals' are.
-    func forget(_ flow: Flow) {
-        if flow.isSourceKnown { clinux_epoll_ctl(descriptor.rawValue, Self.remove, flow.source, 0, 0) }
-        if flow.isDestinationKnown {
-            clinux_epoll_ctl(descriptor.rawValue, Self.remove, flow.destination, 0, 0)
         }
     }
 }

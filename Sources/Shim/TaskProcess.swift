@@ -13,6 +13,8 @@ final class TaskProcess {
     var state = ProcessState.created
     var pid: pid_t = 0
     private(set) var exit: Exit?
+    /// Whether it has been collected, so that its id may be another's; its exit is told later.
+    var isCollected = false
     var streams: ProcessStreams?
     /// Operations that change the process take turns.
     let queue = OperationQueue()
@@ -34,7 +36,8 @@ final class TaskProcess {
     var isFirst: Bool { execID.isEmpty }
 
     func refusal(of operation: ProcessState.Operation) -> Status? {
-        isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
+        if isCollected, operation == .kill, !isFirst { return Status(.notFound, "process already finished") }
+        return isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
     }
 
     /// Runs a body with the exit once it has happened; with nothing when the process could not even be started.

@@ -174,9 +174,21 @@ extension TaskService {
 
     // MARK: exits
 
+    /// How long a client may take to read what a process has written, before it is told of the process's exit.
+    private static let arrivalLimit: TimeAmount = .seconds(1)
+
     private func execExited(_ process: TaskProcess, in container: Container, _ exit: Exit) {
-        tellExit(of: process, in: container, exit)
-        container.execEnded()
+        process.isCollected = true
+        whenOutputArrived(process) { [self] in
+            tellExit(of: process, in: container, exit)
+            container.execEnded()
+        }
+    }
+
+    /// Runs a body when clients have got what a process has written: they stop reading when they hear of its exit.
+    private func whenOutputArrived(_ process: TaskProcess, _ body: @escaping () -> Void) {
+        guard let streams = process.streams else { return body() }
+        streams.whenArrived(within: Self.arrivalLimit, body)
     }
 
     func firstExited(_ container: Container, _ exit: Exit) {
@@ -191,10 +203,14 @@ extension TaskService {
                 }
             }
         }
-        container.firstExited { [self] in
-            container.memoryWatch?.end()
-            container.memoryWatch = nil
-            tellExit(of: container.first, in: container, exit)
+        container.isFirstGone = true
+        container.first.isCollected = true
+        whenOutputArrived(container.first) { [self] in
+            container.firstExited { [self] in
+                container.memoryWatch?.end()
+                container.memoryWatch = nil
+                tellExit(of: container.first, in: container, exit)
+            }
         }
     }
 

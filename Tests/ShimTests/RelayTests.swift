@@ -65,7 +65,7 @@ import Testing
 
     private func relay() throws -> Relay {
         signal(SIGPIPE, SIG_IGN)
-        return try Relay(ended: { [endings] in endings.add($0) })
+        return try Relay(report: { [endings] in endings.add($0) })
     }
 }
 
@@ -97,7 +97,9 @@ private func makePipe() throws -> (read: Int32, write: Int32) {
 private final class Endings: Sendable {
     private let flows = Mutex<Set<Relay.FlowID>>([])
 
-    func add(_ flow: Relay.FlowID) { _ = flows.withLock { $0.insert(flow) } }
+    func add(_ report: Relay.Report) {
+        if case .ended(let flow) = report { _ = flows.withLock { $0.insert(flow) } }
+    }
 
     func wait(for flow: Relay.FlowID) {
         while !flows.withLock({ $0.contains(flow) }) { usleep(1000) }

@@ -1,0 +1,116 @@
+// What the relay's thread does: it carries flows, and looks whether what it carried has been read.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// The flows of a relay; lives on the relay's thread.
+final class RelayWork {
+    private let poller: Poller
+    private let report: (Relay.Report) -> Void
+    private var flows: [Relay.FlowID: Flow] = [:]
+    /// What nobody had read when a flow ended.
+    private var remainders: [Relay.FlowID: Remainder] = [:]
+    /// Flows whose arrival is awaited, with the number of bytes that have to be read at the far end.
+    private var goals: [Relay.FlowID: UInt64] = [:]
+    private var pause: Int32 = 1
+    // Left as it comes, so that only what is used of it takes memory.
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Flow.chunk, alignment: 16)
+
+    init(alarm: Int32, report: @escaping (Relay.Report) -> Void) throws(Errno) {
+        poller = try Poller(alarm: alarm)
+        self.report = report
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// Waits for something to do, and does it; `orders` is asked for orders when the alarm has gone off.
+    func step(_ orders: () -> [Relay.Order]) {
+        // Nobody tells when a FIFO is read empty, so that has to be looked for, less and less often.
+        let time = goals.isEmpty ? -1 : pause
+        let ready = poller.wait(atMost: time)
+        for ready in ready {
+            guard let id = ready else {
+                for order in orders() { obey(order) }
+                continue
+            }
+            if let flow = flows[id] { carryOn(flow) }
+        }
+        if goals.isEmpty { return }
+        if ready.isEmpty {
+            if pause == Self.longestPause { findReaders() }
+            pause = min(pause * 2, Self.longestPause)
+        }
+        lookForArrivals()
+    }
+
+    private static let longestPause: Int32 = 16
+
+    private func obey(_ order: Relay.Order) {
+        switch order {
+        case .add(let id, let source, let destination):
+            let flow = Flow(id, from: source, to: destination)
+            flows[id] = flow
+            carryOn(flow)
+        case .remove(let id):
+            remainders[id] = nil
+            if let flow = flows.removeValue(forKey: id) { finish(flow, isStopped: true) }
+        case .awaitArrival(let id):
+            pause = 1
+            if let flow = flows[id] { carryOn(flow) }
+            // The flow may just have ended.
+            goals[id] = flows[id]?.promised ?? 0
+        case .giveUpAwaiting(let id):
+            goals[id] = nil
+            remainders[id] = nil
+        }
+    }
+
+    private func carryOn(_ flow: Flow) {
+        let next = flow.carry(with: buffer)
+        if flow.isSourceEmpty, let goal = goals[flow.id] { goals[flow.id] = min(goal, flow.carried) }
+        if next != .finish, poller.await(next, of: flow) { return }
+        flows[flow.id] = nil
+        finish(flow, isStopped: false)
+    }
+
+    private func finish(_ flow: Flow, isStopped: Bool) {
+        poller.forget(flow)
+        if !isStopped, flow.unread > 0 { remainders[flow.id] = Remainder(of: flow.destination) }
+        // The descriptors close here, before anybody hears of the end.
+        flow.close()
+        report(.ended(flow.id))
+    }
+
+    // MARK: arrivals
+
+    private func lookForArrivals() {
+        for (id, goal) in goals where hasArrived(id, goal) { arrived(id) }
+    }
+
+    private func arrived(_ id: Relay.FlowID) {
+        goals[id] = nil
+        remainders[id] = nil
+        report(.arrived(id))
+    }
+
+    private func hasArrived(_ id: Relay.FlowID, _ goal: UInt64) -> Bool {
+        if let flow = flows[id] { return flow.carried >= goal + UInt64(flow.unread) }
+        return remainders[id].map { $0.unread == 0 } ?? true
+    }
+
+    /// Gives up what nobody will read: a client that has gone away should not delay what is told of the process.
+    private func findReaders() {
+        for id in goals.keys {
+            if let flow = flows[id] {
+                guard flow.unread > 0 else { continue }
+                poller.forget(flow)
+                if !flow.hasReader() { arrived(id) }
+                carryOn(flow)
+            } else if let remainder = remainders[id], !remainder.hasReader() {
+                arrived(id)
+            }
+        }
+    }
+}
