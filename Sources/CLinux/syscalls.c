@@ -168,6 +168,13 @@ ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return syscall(SYS_fgetxattr, fd, name, value, size);
 }
 ssize_t clinux_flistxattr(int fd, char *list, size_t size) { return syscall(SYS_flistxattr, fd, list, size); }
+// As in <linux/fs.h>, which does not go together with <sys/mount.h>.
+#ifndef FS_IOC_GETFLAGS
+#define FS_IOC_GETFLAGS _IOR('f', 1, long)
+#define FS_IOC_SETFLAGS _IOW('f', 2, long)
+#endif
+int clinux_file_flags(int fd, int *flags) { return ioctl(fd, FS_IOC_GETFLAGS, flags); }
+int clinux_set_file_flags(int fd, int flags) { return ioctl(fd, FS_IOC_SETFLAGS, &flags); }
 int clinux_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
     return (int)syscall(SYS_fsetxattr, fd, name, value, size, flags);
 }

@@ -110,7 +110,7 @@ extension Runtime {
     // A container with a cgroup namespace and a writable view of it may make cgroups of its own. runtime-spec,
     // config-linux.md, "Cgroup ownership".
     private func delegation(_ spec: Spec) -> CgroupDelegation? {
-        guard let linux = spec.linux, linux.namespaces.contains(where: { $0.type == "cgroup" && $0.path == nil }),
+        guard let linux = spec.linux, linux.namespaces.contains(where: { $0.type == "cgroup" && ($0.path ?? "").isEmpty }),
             let mount = spec.mounts.last(where: { $0.destination == "/sys/fs/cgroup" }),
             mount.type == "cgroup" || mount.type == "cgroup2", !mount.options.contains("ro")
         else { return nil }

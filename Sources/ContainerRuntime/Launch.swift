@@ -14,7 +14,7 @@ extension Runtime {
         console: consuming EngineSocket?, inherited: InheritedDescriptors, startsAtOnce: Bool
     ) throws(Failure) -> CreatedContainer {
         var plan = plans.container
-        let joined = try openNamespaces(plan.namespaces)
+        let joined = try openNamespaces(plan)
         var control: ResourceControl?
         if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
         var undo = Undo()
@@ -195,10 +195,10 @@ extension Runtime {
 
     /// Opens the namespaces that are joined by path, and checks that each is what the config says.
     private func openNamespaces(
-        _ plan: NamespacePlan
+        _ plan: ContainerPlan
     ) throws(Failure) -> [Launch.Joined] {
         var result: [Launch.Joined] = []
-        for (index, namespace) in plan.joined.enumerated() {
+        for (index, namespace) in plan.namespaces.joined.enumerated() {
             let what = "\(namespace.key): open \(namespace.path)"
             let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
             let kind: NamespaceKind?
@@ -212,9 +212,22 @@ extension Runtime {
                     "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace"
                 )
             }
+            if try during(what, { () throws(Errno) in try isOwn(opened.rawValue, namespace.kind) }),
+                let harm = plan.harm(toOwn: namespace.kind)
+            {
+                throw Failure(
+                    .invalid,
+                    "\(namespace.key): \(namespace.path) is the runtime's own \(namespace.kind.rawValue) namespace: \(harm)"
+                )
+            }
             result.append(Launch.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }
         return result
+    }
+
+    private func isOwn(_ descriptor: Int32, _ kind: NamespaceKind) throws(Errno) -> Bool {
+        let (own, other) = (try fileStatus(at: "/proc/self/ns/\(kind.linkName)"), try fileStatus(descriptor))
+        return own.device == other.device && own.inode == other.inode
     }
 
     func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {

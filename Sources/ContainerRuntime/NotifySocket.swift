@@ -36,7 +36,9 @@ final class NotifySocket {
         var mount = MountStep(
             key: "NOTIFY_SOCKET", destination: place,
             object: .bind(source: "\(root)/\(plan.id)/\(directoryName)", recursive: false))
-        mount.attributes.merge(AttributeChange(set: [.noSuid, .noDev, .noExec]))
+        // The directory is the host's: read-only it is not the container's to fill, and its socket can be sent to all the
+        // same, for which the socket's own mode counts.
+        mount.attributes.merge(AttributeChange(set: [.readOnly, .noSuid, .noDev, .noExec]))
         plan.mounts.append(mount)
         plan.process.environment.removeAll { $0.hasPrefix("NOTIFY_SOCKET=") }
         plan.process.environment.append("NOTIFY_SOCKET=\(place)/\(socketName)")
@@ -47,31 +49,43 @@ final class NotifySocket {
         guard managerPath != nil else { return }
         let number = directory.descriptor.rawValue
         try during("make \(directory.path)/\(directoryName)") { () throws(Errno) in
+            let mask = umask(0o022)
+            defer { umask(mask) }
             try checked { mkdirat(number, directoryName, 0o755) }
-            try checked { fchmodat(number, directoryName, 0o755, 0) }
         }
     }
 
     /// Begins to listen; nil when nobody waits to be told, or the container was made without the directory.
     static func listen(in directory: borrowing ContainerDirectory) throws(Failure) -> NotifySocket? {
         guard let manager = managerPath, directory.has(directoryName) else { return nil }
-        let path = directory.socketPath(directoryName + "/" + socketName)
         let directoryNumber = directory.descriptor.rawValue
         let made = try during("make \(directory.path)/\(directoryName)/\(socketName)") { () throws(Errno) in
-            unlinkat(directoryNumber, directoryName + "/" + socketName, 0)
+            let place = try OwnedDescriptor.open(
+                directoryName, .readOnly | .directory | .noFollow, at: directoryNumber)
+            try removeContents(of: place.rawValue)
+            let path = "/proc/self/fd/\(place.rawValue)/\(socketName)"
             let socket = try datagramSocket()
             let number = socket.rawValue
+            // Whatever user the program is. Made so, and not changed later, when there could be a link in its place.
+            let mask = umask(0)
+            defer { umask(mask) }
             try checked { clinux_bind_unix(number, path, path.utf8.count) }
-            // Whatever user the program is.
-            try checked { fchmodat(directoryNumber, directoryName + "/" + socketName, 0o777, 0) }
             return socket
         }
         return NotifySocket(made, manager: manager)
     }
 
-    /// Takes the directory of a container that ends away.
-    static func remove(from directory: borrowing ContainerDirectory) {
-        unlinkat(directory.descriptor.rawValue, directoryName + "/" + socketName, 0)
+    /// Empties the directory of a container that ends: one that may do everything can have made it writable.
+    static func remove(from directory: borrowing ContainerDirectory) throws(Errno) {
+        let place: OwnedDescriptor
+        do throws(Errno) {
+            place = try OwnedDescriptor.open(
+                directoryName, .readOnly | .directory | .noFollow, at: directory.descriptor.rawValue)
+        } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw error
+        }
+        try removeContents(of: place.rawValue)
     }
 
     /// Waits until the container is ready, or has ended.

@@ -215,10 +215,14 @@ package struct ContainerDirectory: ~Copyable {
     /// Forgets the container. The record goes last: a command that is killed here can be run again.
     package borrowing func remove() throws(Failure) {
         let number = descriptor.rawValue
-        NotifySocket.remove(from: self)
         try during("remove \(path)") { () throws(Errno) in
+            try NotifySocket.remove(from: self)
             for entry in try directoryEntries(number) where entry.name != Self.recordName {
-                unlinkat(number, entry.name, entry.isDirectory ? AT_REMOVEDIR : 0)
+                do throws(Errno) {
+                    try checked { unlinkat(number, entry.name, entry.isDirectory ? AT_REMOVEDIR : 0) }
+                } catch {
+                    if error != .noSuchFileOrDirectory { throw error }
+                }
             }
         }
         unlinkat(number, Self.recordName, 0)

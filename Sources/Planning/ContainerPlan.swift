@@ -1,6 +1,6 @@
 // Everything about a container that follows from its config and the host, decided before anything is done.
 
-internal import enum Kernel.NamespaceKind
+package import enum Kernel.NamespaceKind
 package import OCISpec
 
 /// What is going to be done to make a container.
@@ -29,6 +29,19 @@ extension ContainerPlan {
     /// Whether the container's mounts are made in the runtime's own mount namespace, over the rootfs.
     package var mountsOnHost: Bool {
         !namespaces.has(.mount) && (!mounts.isEmpty || root.isReadOnly || process.hasTerminal || !devices.nodes.isEmpty)
+    }
+
+    /// What the plan would change for the host, were a namespace that it joins the runtime's own.
+    package func harm(toOwn kind: NamespaceKind) -> String? {
+        switch kind {
+        case .mount: return "the container's root would be the host's"
+        case .uts where hostname != nil: return "hostname would be the host's"
+        case .uts where domainname != nil: return "domainname would be the host's"
+        case .network where !networkDevices.isEmpty: return "linux.netDevices would have nowhere to go"
+        default: break
+        }
+        guard let parameter = kernelParameters.first(where: { $0.namespace == kind }) else { return nil }
+        return "sysctl \"\(parameter.name)\" would be the host's"
     }
 
     /// What the command line adds to the config.

@@ -1,6 +1,6 @@
 // `linux.sysctl`: which kernel parameters belong to the container's own namespaces.
 
-internal import enum Kernel.NamespaceKind
+package import enum Kernel.NamespaceKind
 internal import OCISpec
 
 /// A kernel parameter of one of the container's namespaces.
@@ -10,6 +10,8 @@ package struct KernelParameter: Equatable, Sendable {
     /// Below /proc/sys.
     package var path: String
     package var value: String
+    /// Whose it is.
+    package var namespace: NamespaceKind
 }
 
 extension KernelParameter {
@@ -19,11 +21,11 @@ extension KernelParameter {
         var result: [KernelParameter] = []
         for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
             let name = dotted(key)
-            try check(name, key, namespaces)
+            let kind = try check(name, key, namespaces)
             guard !result.contains(where: { $0.name == name }) else {
                 throw InvalidSpec(keyPath: "linux.sysctl.\(key)", problem: "\(name) is there twice")
             }
-            result.append(KernelParameter(name: name, path: slashed(name), value: value))
+            result.append(KernelParameter(name: name, path: slashed(name), value: value, namespace: kind))
         }
         return result
     }
@@ -33,7 +35,9 @@ extension KernelParameter {
         "kernel.shmmni", "kernel.shm_rmid_forced",
     ]
 
-    private static func check(_ name: String, _ key: String, _ namespaces: NamespacePlan) throws(InvalidSpec) {
+    private static func check(
+        _ name: String, _ key: String, _ namespaces: NamespacePlan
+    ) throws(InvalidSpec) -> NamespaceKind {
         let path = "linux.sysctl.\(key)"
         // A slash stands for a dot in a component: one of slashes alone would walk the tree, out of the namespace.
         guard
@@ -62,6 +66,7 @@ extension KernelParameter {
                 problem: "sysctl \"\(name)\" is not in a separate kernel namespace: "
                     + "it needs \(article) \(needed.rawValue) namespace")
         }
+        return needed
     }
 
     // sysctl(8): the first separator decides; in a name with slashes a dot is part of a component, such as `eth0.1`.

@@ -62,6 +62,9 @@ ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags);
 ssize_t clinux_copy_file_range(int from, int to, size_t length);
 ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t clinux_flistxattr(int fd, char *list, size_t size);
+// ioctl_iflags(2): FS_*_FL of an open file
+int clinux_file_flags(int fd, int *flags);
+int clinux_set_file_flags(int fd, int flags);
 int clinux_fsetxattr(int fd, const char *name, const void *value, size_t size, int flags);
 
 // Descriptors

@@ -1,0 +1,91 @@
+// Emptying a directory that somebody else could write to, whatever is in it.
+
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Removes everything in a directory, by descriptors and following nothing; the directory itself stays.
+///
+/// Trees of any depth: what a directory holds is moved up before it is removed, so no more than two are open at once.
+/// - Throws: the first refusal; an entry that goes by itself meanwhile is none.
+package func removeContents(of directory: Int32) throws(Errno) {
+    var moved = 0
+    while true {
+        try checked { lseek(directory, 0, SEEK_SET) }
+        let entries = try directoryEntries(directory)
+        if entries.isEmpty { return }
+        for entry in entries {
+            do throws(Errno) {
+                try remove(entry, from: directory, &moved)
+            } catch {
+                guard error == .notPermitted, makeMutable(directory, entry.name) else { throw error }
+                try remove(entry, from: directory, &moved)
+            }
+        }
+    }
+}
+
+private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: inout Int) throws(Errno) {
+    let name = entry.name
+    do throws(Errno) {
+        try checked { unlinkat(directory, name, 0) }
+        return
+    } catch {
+        if error == .noSuchFileOrDirectory { return }
+        guard error == .isDirectory || error == .notPermitted && entry.isDirectory else { throw error }
+    }
+    let child = try OwnedDescriptor.open(name, .readOnly | .directory | .noFollow, at: directory)
+    let number = child.rawValue
+    for inner in try directoryEntries(number) {
+        let below = inner.name
+        if inner.isDirectory {
+            try moveUp(below, from: number, to: directory, &moved)
+            continue
+        }
+        do throws(Errno) {
+            try checked { unlinkat(number, below, 0) }
+        } catch {
+            guard error == .notPermitted, makeMutable(number, below) else { throw error }
+            try checked { unlinkat(number, below, 0) }
+        }
+    }
+    try checked { unlinkat(directory, name, AT_REMOVEDIR) }
+}
+
+private func moveUp(_ name: String, from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
+    let noReplace: UInt32 = 1  // RENAME_NOREPLACE
+    while true {
+        moved += 1
+        do throws(Errno) {
+            try checked { clinux_renameat2(source, name, target, ".moved-\(moved)", noReplace) }
+            return
+        } catch {
+            if error == .fileExists { continue }
+            guard error == .notPermitted, makeMutable(source, name) else { throw error }
+        }
+    }
+}
+
+// A file that is immutable, or can only be appended to, cannot be removed, nor can anything in such a directory.
+// ioctl_iflags(2). Nothing is opened that could answer, or wait: regular files and directories alone have these flags.
+private func makeMutable(_ directory: Int32, _ name: String) -> Bool {
+    do throws(Errno) {
+        var changed = try clearFlags(directory)
+        let place = try OwnedDescriptor.open(name, .path | .noFollow, at: directory)
+        let status = try fileStatus(place.rawValue)
+        guard status.isRegular || status.isDirectory else { return changed }
+        let file = try OwnedDescriptor.open(name, .readOnly | .noFollow | .nonBlocking, at: directory)
+        if try clearFlags(file.rawValue) { changed = true }
+        return changed
+    } catch {
+        return false
+    }
+}
+
+private func clearFlags(_ file: Int32) throws(Errno) -> Bool {
+    var flags: Int32 = 0
+    let (immutable, appendOnly): (Int32, Int32) = (0x10, 0x20)  // FS_IMMUTABLE_FL, FS_APPEND_FL
+    guard clinux_file_flags(file, &flags) == 0, flags & (immutable | appendOnly) != 0 else { return false }
+    try checked { clinux_set_file_flags(file, flags & ~(immutable | appendOnly)) }
+    return true
+}
