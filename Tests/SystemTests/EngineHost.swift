@@ -108,6 +108,8 @@ final class EngineHost: @unchecked Sendable {
             done
             umount -R store/cgroup
         fi
+        # Other engines of the machine have their mounts too.
+        cp /proc/mounts mounts-before
         ip link set lo up
         mkdir -p /etc/docker /etc/containers
         cp daemon.json /etc/docker/daemon.json
@@ -225,7 +227,7 @@ final class EngineHost: @unchecked Sendable {
                     [ $process = /proc/1 ] || echo "process $(tr '\\0' ' ' <$process/cmdline)" ;;
                 esac
             done
-            grep -E '/merged |/rootfs |/var/run/docker/runtime' /proc/mounts
+            grep -E '/merged |/rootfs |/var/run/docker/runtime' /proc/mounts | grep -vxFf '\(directory)/mounts-before'
             find /sys/fs/cgroup -mindepth 3 -type d -path '/sys/fs/cgroup/*/\(cgroup)/*' -not -name conmon
             for root in /run/docker/runtime-runc/moby /run/swiftrun /run/runc; do
                 find $root -mindepth 1 -maxdepth 1 -not -name '.*' 2>/dev/null
