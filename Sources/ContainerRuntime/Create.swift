@@ -12,6 +12,8 @@ internal import SystemPackage
 package struct CreateOptions: Sendable {
     package var id: String
     package var bundle: String
+    /// Whether the id is the bundle's name, and nobody chose it.
+    package var isNamedAfterBundle = false
     package var configName: String?
     package var consoleSocket: String?
     package var pidfdSocket: String?
@@ -110,7 +112,8 @@ extension Runtime {
     // A container with a cgroup namespace and a writable view of it may make cgroups of its own. runtime-spec,
     // config-linux.md, "Cgroup ownership".
     private func delegation(_ spec: Spec) -> CgroupDelegation? {
-        guard let linux = spec.linux, linux.namespaces.contains(where: { $0.type == "cgroup" && ($0.path ?? "").isEmpty }),
+        guard let linux = spec.linux,
+            linux.namespaces.contains(where: { $0.type == "cgroup" && ($0.path ?? "").isEmpty }),
             let mount = spec.mounts.last(where: { $0.destination == "/sys/fs/cgroup" }),
             mount.type == "cgroup" || mount.type == "cgroup2", !mount.options.contains("ro")
         else { return nil }

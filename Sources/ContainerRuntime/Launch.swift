@@ -18,7 +18,7 @@ extension Runtime {
         var control: ResourceControl?
         if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
         var undo = Undo()
-        let directory = try store.make(id: plan.id)
+        let directory = try makeDirectory(plan, options)
         let location = plans.cgroup.location
         undo.add { [store, note, id = plan.id] in
             do throws(Failure) { try store.open(id: id).remove() } catch { note(.debug, error.message) }
@@ -98,6 +98,24 @@ extension Runtime {
         return CreatedContainer(
             directory: directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
             terminal: parent.takeTerminal(), notify: notify)
+    }
+
+    private func makeDirectory(
+        _ plan: ContainerPlan, _ options: CreateOptions
+    ) throws(Failure) -> ContainerDirectory {
+        do throws(Failure) { return try store.make(id: plan.id) } catch {
+            guard error.kind == .exists, options.isNamedAfterBundle, let other = bundle(ofContainer: plan.id),
+                other != plan.bundle
+            else { throw error }
+            throw Failure(
+                .exists,
+                "\(error.message), of bundle \(other): a second bundle of this name needs an id of its own,"
+                    + " as in: swiftrun run ID --bundle \(plan.bundle)")
+        }
+    }
+
+    private func bundle(ofContainer id: String) -> String? {
+        do throws(Failure) { return try store.open(id: id).record().bundle } catch { return nil }
     }
 
     private func finish(

@@ -10,7 +10,7 @@ package struct Runtime: Sendable {
     package typealias Note = @Sendable (_ level: NoteLevel, _ text: String) -> Void
     package enum NoteLevel: Sendable { case warning, debug }
 
-    package let store: StateStore
+    package private(set) var store: StateStore
     package var cgroupDriver: CgroupDriver
     /// Whether cgroups that cannot be changed are done without; nil leaves it to who the runtime is: `--rootless`.
     package var toleratesCgroupRefusals: Bool?
@@ -24,6 +24,13 @@ package struct Runtime: Sendable {
         self.cgroupDriver = cgroupDriver
         self.toleratesCgroupRefusals = toleratesCgroupRefusals
         self.note = note
+    }
+
+    /// The same runtime, for a container that is named by its bundle: it refuses one of another bundle.
+    package func expecting(_ bundle: BundlePath?) -> Runtime {
+        var runtime = self
+        runtime.store.bundle = bundle
+        return runtime
     }
 }
 

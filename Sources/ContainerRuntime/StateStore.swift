@@ -9,6 +9,8 @@ internal import SystemPackage
 /// The directory that holds one directory for each container.
 package struct StateStore: Sendable {
     package let root: String
+    /// The bundle that a container was named by; one of another bundle is then not what was meant.
+    package var bundle: BundlePath?
 
     package init(root: String) { self.root = root }
 
@@ -70,7 +72,7 @@ package struct StateStore: Sendable {
     /// The directory of a container that exists.
     package func open(id: String) throws(Failure) -> ContainerDirectory {
         try Self.check(id: id)
-        return try ContainerDirectory(path: root + "/" + id, id: id)
+        return try ContainerDirectory(path: root + "/" + id, id: id, bundle: bundle)
     }
 
     /// The ids of all containers, in order.
@@ -94,8 +96,10 @@ package struct ContainerDirectory: ~Copyable {
     package let path: String
     package let id: String
     package let descriptor: OwnedDescriptor
+    private let bundle: BundlePath?
 
-    init(path: String, id: String) throws(Failure) {
+    init(path: String, id: String, bundle: BundlePath? = nil) throws(Failure) {
+        self.bundle = bundle
         self.path = path
         self.id = id
         do throws(Errno) {
@@ -172,11 +176,16 @@ package struct ContainerDirectory: ~Copyable {
                 ? Failure(.notFound, "container does not exist: \(id)")
                 : Failure("read \(path)/\(Self.recordName)", error)
         }
+        let record: ContainerRecord
         do throws(InvalidSpec) {
-            return try ContainerRecord(json: bytes)
+            record = try ContainerRecord(json: bytes)
         } catch {
             throw Failure(.other, "\(path)/\(Self.recordName): \(error)")
         }
+        if let bundle, !bundle.isSame(as: record.bundle) {
+            throw Failure(.invalid, "container \(id) belongs to bundle \(record.bundle), not \(bundle.path)")
+        }
+        return record
     }
 
     /// The config the container was made from.

@@ -1,7 +1,6 @@
 // What a command is: its options, its arguments, and what it does.
 
 internal import ContainerRuntime
-internal import Glibc
 
 /// One command of the program.
 struct Command: Sendable {
@@ -34,9 +33,11 @@ struct Invocation {
     let hasExplicitRoot: Bool
 
     /// The container that an argument names: by id, or by its bundle's path.
-    func target(_ position: Int = 0) throws(CommandError) -> Target {
-        guard position < options.arguments.count else { return Target(id: "", bundle: nil) }
-        return Target(options.arguments[position])
+    ///
+    /// - Returns: its id, and the runtime that reaches it; one that was named by its bundle is reached by no other.
+    func target(_ position: Int = 0) -> (id: String, runtime: Runtime) {
+        let target = position < options.arguments.count ? Target(options.arguments[position]) : Target(id: "")
+        return (target.id, runtime.expecting(target.bundle))
     }
 
     /// Calls the runtime.
@@ -46,14 +47,16 @@ struct Invocation {
 
     /// Calls the runtime for the container that the first argument names, or for all whose ids it matches (--regex).
     /// - Throws: the first failure, after the others have had their turn.
-    func performOnTargets(_ body: (String) throws(Failure) -> Void) throws(CommandError) {
-        let target = try target()
-        guard options.has("regex") else { return try perform { () throws(Failure) in try body(target.id) } }
+    func performOnTargets(_ body: (String, Runtime) throws(Failure) -> Void) throws(CommandError) {
+        guard options.has("regex") else {
+            let target = target()
+            return try perform { () throws(Failure) in try body(target.id, target.runtime) }
+        }
         let expression = options.arguments[0]
         let ids = try perform { () throws(Failure) in try runtime.identifiers(matching: expression) }
         var first: Failure?
         for id in ids {
-            do throws(Failure) { try body(id) } catch { first = first ?? error.during(id) }
+            do throws(Failure) { try body(id, runtime) } catch { first = first ?? error.during(id) }
         }
         if let first { throw .failure(first) }
     }
@@ -67,24 +70,15 @@ struct Invocation {
 /// A container on the command line: an argument with a slash in it (or `.`) is its bundle, which gives it its name.
 struct Target {
     var id: String
-    var bundle: String?
+    var bundle: BundlePath?
 
-    init(id: String, bundle: String?) {
-        self.id = id
-        self.bundle = bundle
-    }
+    init(id: String) { self.id = id }
 
     init(_ argument: String) {
-        guard argument == "." || argument.contains("/") else {
-            self.init(id: argument, bundle: nil)
-            return
-        }
-        // A bundle that is gone still names its container.
-        let resolved = realpath(argument, nil).map { pointer in
-            defer { free(pointer) }
-            return String(cString: pointer)
-        }
-        let name = (resolved ?? argument).split(separator: "/").last.map(String.init) ?? ""
-        self.init(id: name, bundle: argument)
+        id = argument
+        guard argument == "." || argument == ".." || argument.contains("/") else { return }
+        let bundle = BundlePath(argument)
+        id = bundle.name
+        self.bundle = bundle
     }
 }

@@ -18,8 +18,8 @@ extension Command {
         name: "start", summary: "start the program of a created container", usage: containerArgument, options: [],
         arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
-        try call.perform { () throws(Failure) in try call.runtime.start(id: target.id) }
+        let target = call.target()
+        try call.perform { () throws(Failure) in try target.runtime.start(id: target.id) }
         return 0
     }
 
@@ -27,8 +27,8 @@ extension Command {
         name: "state", summary: "print the state of a container", usage: containerArgument, options: [],
         arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
-        let state = try call.perform { () throws(Failure) in try call.runtime.state(id: target.id) }
+        let target = call.target()
+        let state = try call.perform { () throws(Failure) in try target.runtime.state(id: target.id) }
         printBytes(state.json(indent: "  ") + [10])
         return 0
     }
@@ -37,8 +37,8 @@ extension Command {
         name: "delete", summary: "delete a container", usage: containerArgument,
         options: [.flag("force", "f", "kill the container if it still runs"), regex], arguments: 1...1
     ) { call throws(CommandError) in
-        try call.performOnTargets { (id) throws(Failure) in
-            try call.runtime.delete(id: id, force: call.options.has("force"))
+        try call.performOnTargets { (id, runtime) throws(Failure) in
+            try runtime.delete(id: id, force: call.options.has("force"))
         }
         return 0
     }
@@ -51,8 +51,8 @@ extension Command {
         guard let signal = Signal(name) else {
             throw .failure(Failure(.invalid, "unknown signal \"\(name)\""))
         }
-        try call.performOnTargets { (id) throws(Failure) in
-            try call.runtime.kill(id: id, signal, all: call.options.has("all"))
+        try call.performOnTargets { (id, runtime) throws(Failure) in
+            try runtime.kill(id: id, signal, all: call.options.has("all"))
         }
         return 0
     }
@@ -61,16 +61,16 @@ extension Command {
         name: "pause", summary: "freeze all processes of a container", usage: containerArgument, options: [],
         arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
-        try call.perform { () throws(Failure) in try call.runtime.pause(id: target.id) }
+        let target = call.target()
+        try call.perform { () throws(Failure) in try target.runtime.pause(id: target.id) }
         return 0
     }
 
     static let resume = Command(
         name: "resume", summary: "thaw a paused container", usage: containerArgument, options: [], arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
-        try call.perform { () throws(Failure) in try call.runtime.resume(id: target.id) }
+        let target = call.target()
+        try call.perform { () throws(Failure) in try target.runtime.resume(id: target.id) }
         return 0
     }
 

@@ -66,9 +66,12 @@ extension Command {
     private static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
         let given = call.options
         // With the bundle named already the argument can only be an id.
-        let target =
-            given.value("bundle").map { Target(id: given.arguments[0], bundle: $0) } ?? Target(given.arguments[0])
-        var options = CreateOptions(id: target.id, bundle: target.bundle ?? ".")
+        let bundle = given.value("bundle")
+        let target = bundle == nil ? Target(given.arguments[0]) : Target(id: given.arguments[0])
+        // As it was given: the path is only for people.
+        let directory = bundle ?? (target.bundle == nil ? "." : given.arguments[0])
+        var options = CreateOptions(id: target.id, bundle: directory)
+        options.isNamedAfterBundle = target.bundle != nil
         options.configName = try call.perform { () throws(Failure) in try given.value("config").map(absolute) }
         options.consoleSocket = try call.perform { () throws(Failure) in
             try given.value("console-socket").map(socketPath)
@@ -107,12 +110,12 @@ extension Command {
         ], arguments: 1...Int.max, isSealed: true, failureStatus: 255
     ) { call throws(CommandError) in
         let options = try joining(call)
-        return try call.perform { () throws(Failure) in try call.runtime.exec(options) }
+        return try call.perform { () throws(Failure) in try call.target().runtime.exec(options) }
     }
 
     private static func joining(_ call: Invocation) throws(CommandError) -> ExecOptions {
         let given = call.options
-        var options = ExecOptions(id: try call.target().id)
+        var options = ExecOptions(id: call.target().id)
         options.arguments = Array(given.arguments.dropFirst())
         options.processFile = given.value("process")
         guard options.processFile != nil || !options.arguments.isEmpty else {

@@ -54,12 +54,12 @@ extension Command {
         name: "ps", summary: "list the processes of a container", usage: "<container-id | bundle> [ps options]",
         options: [.value("format", "f", "FORMAT", "table or json (default table)")], arguments: 1...Int.max
     ) { call throws(CommandError) in
-        let target = try call.target()
+        let target = call.target()
         let format = call.options.value("format") ?? "table"
         guard format == "table" || format == "json" else {
             throw .failure(Failure(.invalid, "invalid format option: \(format)"))
         }
-        let pids = try call.perform { () throws(Failure) in try call.runtime.processes(id: target.id) }
+        let pids = try call.perform { () throws(Failure) in try target.runtime.processes(id: target.id) }
         let options = Array(call.options.arguments.dropFirst())
         if format == "json" {
             printBytes(pids.json() + [10])

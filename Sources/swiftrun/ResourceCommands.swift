@@ -31,7 +31,7 @@ extension Command {
             .hidden("kernel-memory-tcp", argument: "BYTES"),
         ], arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
+        let target = call.target()
         let resources: LinuxResources
         if let file = call.options.value("resources") {
             resources = try call.perform { () throws(Failure) in try Runtime.resources(file: file) }
@@ -41,7 +41,7 @@ extension Command {
         }
         let schemata = Schemata(
             cache: call.options.value("l3-cache-schema"), bandwidth: call.options.value("mem-bw-schema"))
-        try call.perform { () throws(Failure) in try call.runtime.update(id: target.id, resources, schemata) }
+        try call.perform { () throws(Failure) in try target.runtime.update(id: target.id, resources, schemata) }
         return 0
     }
 
@@ -54,13 +54,13 @@ extension Command {
         guard verb == "add" || verb == "remove" else {
             throw .usage(UsageError(message: "swiftrun: \"mounts\" can add and remove, not \"\(verb)\""))
         }
-        let target = try call.target(1)
+        let target = call.target(1)
         try call.perform { () throws(Failure) in
             let mounts = try Runtime.mounts(file: call.options.arguments[2])
             if verb == "add" {
-                try call.runtime.addMounts(id: target.id, mounts)
+                try target.runtime.addMounts(id: target.id, mounts)
             } else {
-                try call.runtime.removeMounts(id: target.id, mounts)
+                try target.runtime.removeMounts(id: target.id, mounts)
             }
         }
         return 0
@@ -74,15 +74,15 @@ extension Command {
             .flag("stats", nil, "print one record and end"),
         ], arguments: 1...1
     ) { call throws(CommandError) in
-        let target = try call.target()
+        let target = call.target()
         if call.options.has("stats") {
-            printBytes(try call.perform { () throws(Failure) in try call.runtime.statistics(id: target.id) })
+            printBytes(try call.perform { () throws(Failure) in try target.runtime.statistics(id: target.id) })
             return 0
         }
         let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s")
         }
         try call.perform { () throws(Failure) in
-            try call.runtime.followEvents(id: target.id, milliseconds: interval, printBytes)
+            try target.runtime.followEvents(id: target.id, milliseconds: interval, printBytes)
         }
         return 0
     }
