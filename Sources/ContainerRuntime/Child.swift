@@ -184,6 +184,7 @@ struct Child {
             _ = try root.openOrMake(plan.process.workingDirectory, .directory)
         }
         if plan.process.hasTerminal {
+            try steps.keepConsoleFromHost(root)
             try TerminalSteps(process: plan.process, channel: channel).run(in: root, isInit: true)
         } else {
             try reopenNullStreams(root)
@@ -229,6 +230,7 @@ struct Child {
             let steps = RootSteps(plan: plan)
             try steps.protectPaths(root)
             try steps.maskPaths(root)
+            try steps.setPropagation()
         }
         try process.prepare()
         process.completeEnvironment()

@@ -61,7 +61,12 @@ extension Runtime {
     func detachRoot(_ record: ContainerRecord) {
         guard let below = record.mountBelowRoot else { return }
         do throws(Errno) {
-            if try mountNumber(at: record.rootfs) != below { try detachMount(record.rootfs) }
+            guard try mountNumber(at: record.rootfs) != below else { return }
+            // What the host has mounted on the source of a volume that it shares stays there. mount_namespaces(7).
+            try changeMount(
+                OwnedDescriptor.currentDirectory, record.rootfs, AttributeChange(), propagation: .slave,
+                recursive: true)
+            try detachMount(record.rootfs)
         } catch {
             if error != .noSuchFileOrDirectory { note(.warning, "unmount \(record.rootfs): \(error.word)") }
         }

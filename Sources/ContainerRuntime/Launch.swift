@@ -34,6 +34,7 @@ extension Runtime {
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
         record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
         if plan.mountsOnHost {
+            try checkNoTwin(of: plan.root.path)
             record.mountBelowRoot = try during("root.path: find the mount of \(plan.root.path)") { () throws(Errno) in
                 try mountNumber(at: plan.root.path)
             }
@@ -243,9 +244,19 @@ extension Runtime {
         return result
     }
 
+    // Of mount namespaces the one that all others descend from too: pivot_root takes its root from whoever is in it.
     private func isOwn(_ descriptor: Int32, _ kind: NamespaceKind) throws(Errno) -> Bool {
-        let (own, other) = (try fileStatus(at: "/proc/self/ns/\(kind.linkName)"), try fileStatus(descriptor))
-        return own.device == other.device && own.inode == other.inode
+        let other = try fileStatus(descriptor)
+        let own = try fileStatus(at: "/proc/self/ns/\(kind.linkName)")
+        if own.device == other.device && own.inode == other.inode { return true }
+        guard kind == .mount else { return false }
+        do throws(Errno) {
+            let first = try fileStatus(at: "/proc/1/ns/\(kind.linkName)")
+            return first.device == other.device && first.inode == other.inode
+        } catch {
+            // Whoever may not ask may not join it either.
+            return false
+        }
     }
 
     func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {

@@ -49,7 +49,10 @@ final class AttachedMounts {
     }
 
     /// Detaches the mount whose root a descriptor is. umount2(2) takes no descriptor, but a link to one.
+    ///
+    /// What lies on a peer of a mount of the host's would be unmounted on the host too. mount_namespaces(7).
     func detach(_ number: Int32) throws(Errno) {
+        try changeMount(number, "", AttributeChange(), propagation: .slave, recursive: true)
         try checked { fchdir(directory) }
         try detachMount("\(number)")
     }

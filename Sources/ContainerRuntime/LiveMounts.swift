@@ -27,7 +27,7 @@ extension Runtime {
                 continue
             }
             // What the host mounts later must not appear, nor what the container mounts there at the host.
-            let kind = mount.propagation.isEmpty ? .private : plan.root.propagation?.kind ?? .slave
+            let kind = mount.propagation.isEmpty ? .private : plan.root.isolation.kind
             opened.append(try sources.openHere(mount, index, of: record.pid, kind, sentences).relinquish())
         }
         try carryOut(.add(plan, opened), container) { sentences.failure($0) }

@@ -134,6 +134,12 @@ struct MountSteps {
     private func attach(
         _ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor, _ mount: MountStep
     ) throws(ActionFailure) {
+        if plan.mountsOnHost {
+            // A peer of the host's would show there, and leave there, what is mounted on it next.
+            try part(.propagation) { () throws(Errno) in
+                try changeMount(tree, AttributeChange(), propagation: .slave, recursive: true)
+            }
+        }
         try part(.attach) { () throws(Errno) in
             guard let attached else { return try attachMount(tree, on: target) }
             let kept = try tree.duplicated()

@@ -23,7 +23,7 @@ struct ResourceControl {
                 mount = usual
                 return
             }
-            let entries = try readText("/proc/self/mountinfo").split(separator: "\n").compactMap(MountInfoEntry.init)
+            let entries = try listMounts()
             if let entry = entries.first(where: { $0.type == "resctrl" }) {
                 mount = entry.path
                 return

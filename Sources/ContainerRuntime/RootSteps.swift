@@ -10,23 +10,26 @@ internal import SystemPackage
 struct RootSteps {
     let plan: ContainerPlan
 
-    private var isShared: Bool {
-        guard let kind = plan.root.propagation?.kind else { return false }
-        return kind == .shared || kind == .unbindable
-    }
-
     /// Cuts the namespace's mounts off from the host's, and makes the rootfs a mount of its own.
     func open() throws(StepReport) -> RootDirectory {
-        let change = plan.root.propagation ?? MountStep.PropagationChange(kind: .slave, recursive: true)
+        // Before anything is changed: a namespace that is joined and does not have it is left as it is.
+        let place = try call(.rootfs) { () throws(Errno) in
+            try OwnedDescriptor.open(plan.root.path, .path | .directory)
+        }
+        let isolation = plan.root.isolation
         try call(.propagation) { () throws(Errno) in
             try changeMount(
-                OwnedDescriptor.currentDirectory, "/", AttributeChange(), propagation: change.kind,
-                recursive: change.recursive)
+                OwnedDescriptor.currentDirectory, "/", AttributeChange(), propagation: isolation.kind,
+                recursive: isolation.recursive)
+            // pivot_root refuses a shared parent, and what is mounted there would show on the host.
+            if plan.root.keepsPeers { try changeMount(around: place, propagation: .private) }
         }
-        if isShared { try call(.propagation) { () throws(Errno) in try makeParentPrivate() } }
         return try call(.rootfs) { () throws(Errno) in
-            let tree = try cloneMount(plan.root.path, recursive: true)
-            let place = try OwnedDescriptor.open(plan.root.path, .path | .directory)
+            let tree = try cloneMount("", recursive: true, at: place.rawValue)
+            if plan.root.keepsPeers {
+                // What lies in the rootfs is no volume.
+                try changeMount(tree, AttributeChange(), propagation: .slave, recursive: true)
+            }
             try attachMount(tree, on: place)
             return RootDirectory(tree)
         }
@@ -43,21 +46,6 @@ struct RootSteps {
         }
     }
 
-    // pivot_root refuses a shared parent, and mounts under it would show on the host. Which mount the rootfs lies on
-    // is found by asking: only the root of a mount can be changed.
-    private func makeParentPrivate() throws(Errno) {
-        var path = plan.root.path
-        while true {
-            do throws(Errno) {
-                return try changeMount(
-                    OwnedDescriptor.currentDirectory, path, AttributeChange(), propagation: .private)
-            } catch {
-                guard error == .invalidArgument, path != "/" else { throw error }
-            }
-            path = cleanPath(path + "/..")
-        }
-    }
-
     /// Makes the rootfs "/": of the namespace, or of this process only where there is no namespace to change.
     func enter(_ root: borrowing RootDirectory) throws(StepReport) {
         let number = root.descriptor.rawValue
@@ -66,16 +54,11 @@ struct RootSteps {
                 try checked { fchdir(number) }
                 try checked { chroot(".") }
             } else if plan.root.withoutPivot {
-                try moveOverRoot(number)
+                try moveOverRoot(root)
             } else {
                 try pivot(number)
             }
             try checked { chdir("/") }
-            if isShared, let change = plan.root.propagation {
-                try changeMount(
-                    OwnedDescriptor.currentDirectory, "/", AttributeChange(), propagation: change.kind,
-                    recursive: change.recursive)
-            }
         }
     }
 
@@ -86,35 +69,47 @@ struct RootSteps {
         try pivotRootToWorkingDirectory()
         let number = old.rawValue
         try checked { fchdir(number) }
-        if isShared {
+        if plan.root.keepsPeers {
             try changeMount(number, "", AttributeChange(), propagation: .slave, recursive: true)
         }
         try detachMount(".")
     }
 
     // The host's procfs and sysfs must go: with them in reach the masks of the container's own could be walked around.
-    private func moveOverRoot(_ root: Int32) throws(Errno) {
-        let mounts = try readText("/proc/self/mountinfo")
-        let under = plan.root.path + "/"
-        for line in mounts.split(separator: "\n") {
-            guard let entry = MountInfoEntry(line), entry.type == "proc" || entry.type == "sysfs",
-                !entry.path.hasPrefix(under)
-            else { continue }
+    private func moveOverRoot(_ root: borrowing RootDirectory) throws(Errno) {
+        let number = root.descriptor.rawValue
+        // Not as the config has it: links on the way are not in what the kernel tells of mounts.
+        let rootfs = try readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(number)")
+        let mounts = try listMounts()
+        let others = mounts.filter { $0.path != rootfs && !$0.path.hasPrefix(rootfs + "/") }
+        if plan.root.keepsPeers { for mount in others { try separate(mount) } }
+        for mount in others where mount.type == "proc" || mount.type == "sysfs" {
             do throws(Errno) {
                 try changeMount(
-                    OwnedDescriptor.currentDirectory, entry.path, AttributeChange(), propagation: .slave,
+                    OwnedDescriptor.currentDirectory, mount.path, AttributeChange(), propagation: .slave,
                     recursive: true)
-                try detachMount(entry.path)
+                try detachMount(mount.path)
             } catch {
                 guard error == .notPermitted || error == .invalidArgument else { continue }
                 // A mount that a parent user namespace has locked can be covered, if not removed.
-                try mount("tmpfs", on: entry.path, type: "tmpfs", flags: 0)
+                try Kernel.mount("tmpfs", on: mount.path, type: "tmpfs", flags: 0)
             }
         }
-        try checked { fchdir(root) }
-        let move: UInt = 8192  // MS_MOVE
-        try mount(plan.root.path, on: "/", flags: move)
+        try checked { fchdir(number) }
+        try attachMount(root.descriptor, on: try OwnedDescriptor.open("/", .path | .directory))
         try checked { chroot(".") }
+    }
+
+    // All but those of the container: what is unmounted, or moved over "/", would be so for the host.
+    private func separate(_ mount: MountInfoEntry) throws(Errno) {
+        do throws(Errno) {
+            try changeMount(
+                OwnedDescriptor.currentDirectory, mount.path, AttributeChange(), propagation: .slave)
+        } catch {
+            // Another mount lies over it or over a directory above it: nothing is unmounted there.
+            let hidden: [Errno] = [.invalidArgument, .noSuchFileOrDirectory, .notDirectory]
+            guard hidden.contains(error), mount.path != "/" else { throw error }
+        }
     }
 
     /// Makes read-only what had to be writable until now.
@@ -136,6 +131,7 @@ struct RootSteps {
         for (index, protected) in plan.root.readonlyPaths.enumerated() {
             try call(.readonlyPath, index) { () throws(Errno) in
                 guard let place = try existing(protected.path, root) else { return }
+                try keepFromHost(place, protected.path, root)
                 let tree = try cloneMount("", recursive: true, at: place.rawValue)
                 try changeMount(tree, AttributeChange(set: .readOnly))
                 try attachMount(tree, on: place)
@@ -154,6 +150,7 @@ struct RootSteps {
             try step(.maskedPath, index) { () throws(ActionFailure) in
                 let found = try part(.makeTarget) { () throws(Errno) in try existing(masked.path, root) }
                 guard let place = found else { return }
+                try part(.propagation) { () throws(Errno) in try keepFromHost(place, masked.path, root) }
                 let status = try part(.makeTarget) { () throws(Errno) in try fileStatus(place.rawValue) }
                 guard status.isDirectory else { return try cover(place, with: null) }
                 try coverDirectory(place, &empty)
@@ -192,7 +189,7 @@ struct RootSteps {
         empty = consume made
     }
 
-    private func existing(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor? {
+    func existing(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor? {
         do throws(Errno) {
             return try root.open(path)
         } catch {
@@ -211,35 +208,5 @@ struct RootSteps {
             guard status.isCharacterDevice(1, 3) else { throw ActionFailure(action: .nullDevice, code: .noSuchDevice) }
             return null
         }
-    }
-}
-
-/// A line of /proc/PID/mountinfo, as far as it is used. proc(5).
-struct MountInfoEntry {
-    var path: String
-    var type: String
-
-    init?(_ line: Substring) {
-        let fields = line.split(separator: " ")
-        guard fields.count > 6, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
-        path = Self.unescaped(fields[4])
-        type = String(fields[dash + 1])
-    }
-
-    // Blanks and the like stand as \ooo.
-    private static func unescaped(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\\"), rest.count >= 3,
-                let value = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
-            {
-                bytes.append(value)
-                rest.removeFirst(3)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

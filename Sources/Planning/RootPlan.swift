@@ -25,6 +25,28 @@ package struct ProtectedPath: Equatable, Sendable {
 }
 
 extension RootPlan {
+    /// Whether the mounts of the container's namespace stay peers of the host's while it is made, so that mounts that
+    /// are asked to be shared are shared with the host.
+    package var keepsPeers: Bool { propagation?.kind == .shared }
+
+    /// What is done to all mounts of the namespace before anything is mounted or unmounted in it.
+    ///
+    /// mount_namespaces(7): what is unmounted below a shared mount is unmounted below all of its peers, the host's too.
+    /// So, whatever the root's own propagation is to be, no mount stays a peer that need not.
+    package var isolation: MountStep.PropagationChange {
+        guard let propagation else { return MountStep.PropagationChange(kind: .slave, recursive: true) }
+        if propagation.kind == .shared { return propagation }
+        // What cannot be bound cannot be a volume: the container's mounts become that when they are made.
+        let isCut = propagation.recursive && propagation.kind != .slave
+        return MountStep.PropagationChange(kind: isCut ? .private : .slave, recursive: true)
+    }
+
+    /// What is done to "/" of the container when all of its mounts are made.
+    package var finalPropagation: MountStep.PropagationChange? {
+        guard let propagation, propagation.kind != .slave, propagation != isolation || keepsPeers else { return nil }
+        return propagation
+    }
+
     init(_ spec: Spec, linux: Linux, bundle: String, withoutPivot: Bool) throws(InvalidSpec) {
         guard let root = spec.root else { throw InvalidSpec(keyPath: "root", problem: "is required") }
         guard !root.path.isEmpty else { throw InvalidSpec(keyPath: "root.path", problem: "must not be empty") }

@@ -69,11 +69,10 @@ extension ContainerPlan {
         guard namespaces.has(.mount) || mountsOnHost else {
             return ["open rootfs \(root.path)"] + sessionLines + early + ["chroot into \(root.path)"]
         }
-        let propagation = root.propagation ?? MountStep.PropagationChange(kind: .slave, recursive: true)
         if mountsOnHost {
             lines.append("mount rootfs \(root.path) over itself, for the host too")
         } else {
-            lines.append("change the propagation of / to \(propagation.name)")
+            lines.append("change the propagation of / to \(root.isolation.name)")
             lines.append("open rootfs \(root.path)")
         }
         lines += sessionLines
@@ -117,6 +116,9 @@ extension ContainerPlan {
         if namespaces.has(.mount) {
             lines += root.readonlyPaths.map { "make \($0.path) read-only if it is there" }
             lines += root.maskedPaths.map { "mask \($0.path) if it is there" }
+            if let propagation = root.finalPropagation {
+                lines.append("change the propagation of the container's / to \(propagation.name)")
+            }
         }
         lines += process.scheduling.summary
         if process.noNewPrivileges { lines.append("set no_new_privs") }

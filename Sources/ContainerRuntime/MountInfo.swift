@@ -1,0 +1,85 @@
+// The mounts of a namespace, as the kernel lists them.
+
+internal import Kernel
+internal import SystemPackage
+
+/// A line of /proc/PID/mountinfo, as far as it is used. proc(5).
+struct MountInfoEntry {
+    var id: UInt64
+    var parent: UInt64
+    /// What of the filesystem is mounted.
+    var root: String
+    var path: String
+    var type: String
+    /// The peer group of a shared mount.
+    var group: String?
+
+    init?(_ line: Substring) {
+        let fields = line.split(separator: " ")
+        guard fields.count > 6, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
+        guard let id = UInt64(fields[0]), let parent = UInt64(fields[1]) else { return nil }
+        (self.id, self.parent) = (id, parent)
+        root = Self.unescaped(fields[3])
+        path = Self.unescaped(fields[4])
+        group = fields[6..<dash].first { $0.hasPrefix("shared:") }.map(String.init)
+        type = String(fields[dash + 1])
+    }
+
+    // Blanks and the like stand as \ooo.
+    private static func unescaped(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = Array(text.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), rest.count >= 3,
+                let value = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
+            {
+                bytes.append(value)
+                rest.removeFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// The mounts that this process sees.
+func listMounts() throws(Errno) -> [MountInfoEntry] {
+    try readText("/proc/self/mountinfo").split(separator: "\n").compactMap { MountInfoEntry($0) }
+}
+
+extension Runtime {
+    /// Whether a mount over a directory, and its end, would stay where they belong.
+    ///
+    /// What is mounted on a shared mount is mounted on its peers too, and unmounted there. After `mount --bind a a` on a
+    /// shared "/" the place among the peers is `a` itself: the end of a mount over it takes the bind mount along.
+    func checkNoTwin(of path: String) throws(Failure) {
+        let twin = try during("root.path: find the mount of \(path)") { () throws(Errno) in try findTwin(of: path) }
+        guard let twin else { return }
+        throw Failure(
+            .invalid,
+            "root.path: \(path) is on a shared mount whose peers have \(twin) in the same place:"
+                + " the container needs a mount namespace, or the mount to be private")
+    }
+
+    private func findTwin(of path: String) throws(Errno) -> String? {
+        let place = try OwnedDescriptor.open(path, .path | .directory)
+        let number = place.rawValue
+        let (mount, real) = (
+            try mountPlace(of: number).mount, try readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(number)")
+        )
+        let mounts = try listMounts()
+        guard let own = mounts.first(where: { $0.id == mount }), let group = own.group else { return nil }
+        let inside = own.directory(of: real)
+        return mounts.first { other in
+            mounts.contains { $0.id == other.parent && $0.group == group && $0.directory(of: other.path) == inside }
+        }?.path
+    }
+}
+
+extension MountInfoEntry {
+    // Where in the filesystem something below this mount lies.
+    fileprivate func directory(of path: String) -> String {
+        cleanPath(root + "/" + path.dropFirst(self.path == "/" ? 0 : self.path.count))
+    }
+}
