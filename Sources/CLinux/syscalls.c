@@ -235,9 +235,11 @@ int clinux_kill(pid_t pid, int signal) { return kill(pid, signal); }
 long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data) {
     return syscall(SYS_ptrace, request, pid, address, data);
 }
+// The C library refuses the signals that it keeps for itself, 32 and 33; they can be ignored all the same. The kernel's
+// structure has four words at most, and all zero means the default action.
 int clinux_set_signal_default(int signal) {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    return sigaction(signal, &action, NULL);
+    const unsigned long action[4] = {0};
+    return (int)syscall(SYS_rt_sigaction, signal, action, NULL, sizeof(uint64_t));
 }
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old) {
     return (int)syscall(SYS_rt_sigprocmask, how, &mask, old, sizeof mask);

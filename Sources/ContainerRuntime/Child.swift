@@ -82,8 +82,9 @@ struct Child {
 
     private func begin() throws(StepReport) {
         close(launch.parentEnd)
-        // The parent blocks them to hear of them in turn; the program is to have them as they come.
-        try call(.session) { () throws(Errno) in _ = try blockSignals(.none) }
+        try call(.session) { () throws(Errno) in try releaseSignals() }
+        // Directories that are made in the rootfs are the container's, whatever the caller hides.
+        umask(0o022)
         try dieWithParent()
     }
 

@@ -53,6 +53,7 @@ extension Runtime {
         let inherited = try InheritedDescriptors(
             sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
         try inherited.keepOthers()
+        noteIgnoredSignals()
         let bundle = try Bundle(directory: options.bundle, configName: options.configName)
         let plans = try plan(options, bundle)
         try checkTerminal(plans.container, options, isForeground: isForeground)

@@ -37,6 +37,7 @@ extension Runtime {
     /// - Returns: the exit status for the caller: the process's own in the foreground.
     package func exec(_ options: ExecOptions) throws(Failure) -> Int32 {
         try InheritedDescriptors(sockets: 0, preserved: options.preservedDescriptors).keepOthers()
+        noteIgnoredSignals()
         let directory = try store.open(id: options.id)
         let record = try directory.record()
         let initPidfd = try record.openInit()

@@ -58,6 +58,7 @@ private struct HookProcess {
     /// - Returns: what it printed on its stdout.
     @discardableResult
     func run() throws(Failure) -> [UInt8] {
+        noteIgnoredSignals()
         let input = try memoryFile()
         try during("write the state") { () throws(Errno) in
             try writeAll(state, to: input.rawValue)
@@ -116,7 +117,7 @@ private struct HookProcess {
         for (target, number) in streams.enumerated() { _ = clinux_dup3(number, Int32(target), 0) }
         // What was inherited without close-on-exec is for the container, not for its hooks.
         do throws(Errno) { try closeOnExec(from: 3) } catch {}
-        _ = clinux_sigprocmask(SIG_SETMASK, 0, nil)
+        do throws(Errno) { try releaseSignals() } catch {}
         _ = clinux_execveat(-100, hook.path, image.arguments, image.environment, 0)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).word)".utf8)
         write(2, complaint, complaint.count)

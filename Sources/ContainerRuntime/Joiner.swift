@@ -90,7 +90,7 @@ private struct Joiner {
     private func enterContainer() throws(StepReport) {
         if !launch.needsIntermediate { close(launch.parentEnd) }
         try call(.session) { () throws(Errno) in
-            try blockSignals(.none)
+            try releaseSignals()
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
             // CVE-2016-9962: what is in the container must not look into this process.
             try processControl(.setDumpable, 0)

@@ -70,7 +70,8 @@ struct ProcessSteps {
         if ownsLimits { try raiseLimits() }
         try changeDirectoryEarly()
         try reownStandardStreams()
-        try call(.capabilities) { () throws(Errno) in try processControl(.setKeepCapabilities, 1) }
+        // Root stays root. A caller may have locked the flag, which is then missed only where it is needed.
+        if plan.uid != 0 { try call(.capabilities) { () throws(Errno) in try processControl(.setKeepCapabilities, 1) } }
         try call(.groups) { () throws(Errno) in try applyGroups() }
         try call(.group) { () throws(Errno) in try setGroup(plan.gid) }
         try call(.user) { () throws(Errno) in try setUser(plan.uid) }
@@ -223,7 +224,8 @@ struct ProcessSteps {
             let sets = try finalSets()
             try setCapabilities(sets)
             let ambient = plan.capabilities.ambient.intersection(sets.inheritable).intersection(sets.permitted)
-            if !ambient.isEmpty { try setAmbient(ambient) }
+            // Of a caller's ambient set there is left what is inheritable now.
+            if !sets.inheritable.isEmpty { try setAmbient(ambient) }
         }
         if let pending, !keepsAdministration {
             try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }

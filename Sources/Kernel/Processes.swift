@@ -182,6 +182,7 @@ package enum ProcessControl: Int32, Sendable {
     case setNoNewPrivileges = 38  // PR_SET_NO_NEW_PRIVS
     case ambientCapability = 47  // PR_CAP_AMBIENT
     case setName = 15  // PR_SET_NAME
+    case setTimerSlack = 29  // PR_SET_TIMERSLACK
 }
 
 /// Lets the calling process run on certain CPUs only. sched_setaffinity(2).

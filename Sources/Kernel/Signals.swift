@@ -49,6 +49,7 @@ package struct SignalMask: Equatable, Sendable {
     package init(rawValue: UInt64) { self.rawValue = rawValue }
     package static let all = Self(rawValue: ~0)
     package static let none = Self(rawValue: 0)
+    package func adding(_ signal: Signal) -> Self { Self(rawValue: rawValue | 1 << UInt64(signal.rawValue - 1)) }
     package func removing(_ signal: Signal) -> Self { Self(rawValue: rawValue & ~(1 << UInt64(signal.rawValue - 1))) }
 }
 
@@ -71,9 +72,4 @@ package func nextSignal(_ descriptor: Int32) -> Signal? {
         guard read(descriptor, buffer.baseAddress, 128) == 128 else { return nil }
         return Signal(rawValue: Int32(buffer.load(as: UInt32.self)))
     }
-}
-
-/// Gives every signal its default action; ignored ones would stay ignored in the program that is executed.
-package func resetSignalActions() {
-    for signal in Int32(1)...64 where signal != SIGKILL && signal != SIGSTOP { _ = clinux_set_signal_default(signal) }
 }

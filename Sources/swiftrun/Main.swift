@@ -4,6 +4,7 @@ internal import CSealedStart
 internal import Cgroups
 internal import ContainerRuntime
 internal import Glibc
+internal import Kernel
 
 /// `swiftrun [global options] COMMAND [options] [arguments]`
 @main
@@ -29,6 +30,7 @@ struct Swiftrun {
     static func main() {
         // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
         guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
+        settleInheritance()
         let words = Array(CommandLine.arguments.dropFirst())
         exit(run(words))
     }

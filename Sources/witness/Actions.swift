@@ -9,6 +9,7 @@ let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "mknod": makeNode, "mount": mountFileSystem, "write": writeFile, "exit": exitWith, "sleep": sleepFor,
     "burn-file": fillFile, "send": send, "exchange": exchange, "spy": spy,
     "hostile": hostile,
+    "launch": launch,
 ]
 
 /// `hog-memory BYTES`: touches memory until it has them; the kernel may kill it first.

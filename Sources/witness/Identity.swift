@@ -76,6 +76,8 @@ func observeSecurity() -> [(String, JSON)] {
         ("noNewPrivileges", .bool(clinux_prctl(39, 0, 0, 0, 0) == 1)),  // PR_GET_NO_NEW_PRIVS
         ("dumpable", .int(clinux_prctl(3, 0, 0, 0, 0))),  // PR_GET_DUMPABLE
         ("parentDeathSignal", .int(parentDeathSignal())),
+        ("subreaper", .bool(subreaper() == 1)), ("securebits", .int(clinux_prctl(27, 0, 0, 0, 0))),  // PR_GET_SECUREBITS
+        ("timerSlack", .int(clinux_prctl(30, 0, 0, 0, 0))),  // PR_GET_TIMERSLACK
         (
             "seccomp",
             .object([
@@ -83,9 +85,19 @@ func observeSecurity() -> [(String, JSON)] {
                 ("filters", status["Seccomp_filters"].flatMap { Int64($0) }.map(JSON.integer) ?? .null),
             ])
         ),
-        ("signals", .object(["SigBlk", "SigIgn"].map { ($0, status[Substring($0)].map(JSON.string) ?? .null) })),
+        (
+            "signals",
+            .object(
+                ["SigBlk", "SigIgn", "SigPnd", "ShdPnd"].map { ($0, status[Substring($0)].map(JSON.string) ?? .null) })
+        ),
         ("threads", status["Threads"].flatMap { Int64($0) }.map(JSON.integer) ?? .null),
     ]
+}
+
+private func subreaper() -> Int32 {
+    var value: Int32 = 0
+    _ = withUnsafeMutablePointer(to: &value) { clinux_prctl(37, UInt(bitPattern: $0), 0, 0, 0) }  // PR_GET_CHILD_SUBREAPER
+    return value
 }
 
 private func parentDeathSignal() -> Int32 {
