@@ -19,11 +19,12 @@ package struct JSONCursor: ~Copyable {
 
     /// The property `key`, which must be there and not null.
     ///
-    /// Written with letters of the other case it is found too, as runc's JSON library finds every property.
+    /// Every property is found in letters of the other case too, as in Go's encoding/json, by which runc and the engines
+    /// read: one that was passed over would leave a container without what its config asks for.
     @inlinable
     package func required<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value {
-        if let member = try member(key) { return try Self.read(member, key) }
-        return try Self.read(try member(ignoringCaseOf: key), key)
+        guard let member = try member(key) else { throw Self.absence(of: key) }
+        return try Self.read(member, key)
     }
 
     /// The property `key`; `nil` when it is absent or null.
@@ -46,19 +47,14 @@ package struct JSONCursor: ~Copyable {
 
     @usableFromInline
     func member(_ key: StaticString) throws(InvalidSpec) -> JSONCursor? {
-        guard let member = node.member(key) else {
-            try expect(.object)
-            return nil
-        }
+        try expect(.object)
+        guard let member = try node.member(key) else { return nil }
         return JSONCursor(member)
     }
 
     @usableFromInline
-    func member(ignoringCaseOf key: StaticString) throws(InvalidSpec) -> JSONCursor {
-        guard let member = node.member(ignoringCaseOf: key) else {
-            throw InvalidSpec(keyPath: key.description, problem: "is required")
-        }
-        return JSONCursor(member)
+    static func absence(of key: StaticString) -> InvalidSpec {
+        InvalidSpec(keyPath: key.description, problem: "is required")
     }
 
     /// The string property `key`; `nil` when it is absent, null or empty.

@@ -16,12 +16,13 @@ struct JSONText {
         } catch {
             throw failure("expected UTF-8", at: error.byteOffsets.lowerBound)
         }
-        try checkForNUL()
+        try checkEscapes()
         if hasLongNumber { try checkIntegers() }
     }
 
     /// Refuses NUL in any form: the kernel's strings end there, and so do json-c's property names.
-    private func checkForNUL() throws(InvalidSpec) {
+    /// And half a surrogate pair, which stands for no character: json-c would put another one in its place.
+    private func checkEscapes() throws(InvalidSpec) {
         if let offset = firstIndex(of: 0, from: 0) { throw failure("a NUL byte is not allowed", at: offset) }
         var offset = 0
         while let escape = firstIndex(of: UInt8(ascii: "\\"), from: offset) {
@@ -29,7 +30,20 @@ struct JSONText {
                 throw failure(#"\u0000 is not allowed in a string"#, at: escape)
             }
             offset = min(escape + 2, bytes.count)
+            guard let unit = utf16Unit(at: escape), (0xd800..<0xe000).contains(unit) else { continue }
+            offset = escape + 6
+            guard unit < 0xdc00, let second = utf16Unit(at: offset), (0xdc00..<0xe000).contains(second) else {
+                throw failure("half a surrogate pair is no character", at: escape)
+            }
+            offset += 6
         }
+    }
+
+    /// The number of an escape such as `\u00e9`; nil where there is none.
+    private func utf16Unit(at offset: Int) -> UInt32? {
+        guard bytes.count - offset >= 6, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
+        else { return nil }
+        return UInt32(String(decoding: bytes[(offset + 2)..<(offset + 6)], as: UTF8.self), radix: 16)
     }
 
     /// Whether anything looks like an integer that may not fit into 64 bits.

@@ -1,0 +1,35 @@
+// When two names of properties are the same to Go's encoding/json.
+
+/// The comparison of a name in a document with the name of a property, both ended by a zero byte.
+enum JSONKey {
+    /// Whether a name is a key of ASCII letters but for case: Unicode's simple folding, by which the long s (U+017F) is
+    /// an s and the Kelvin sign (U+212A) a k as well. Go, encoding/json, `foldName`.
+    static func matches(_ name: UnsafePointer<UInt8>, _ key: UnsafePointer<UInt8>) -> Bool {
+        var (name, key) = (name, key)
+        while true {
+            let letter = key.pointee
+            if name.pointee == letter {
+                if letter == 0 { return true }
+                name += 1
+            } else {
+                let width = otherCase(name, lowercase(letter))
+                if width == 0 { return false }
+                name += width
+            }
+            key += 1
+        }
+    }
+
+    /// The bytes of the character at `name`, if it is another form of the letter; else 0.
+    private static func otherCase(_ name: UnsafePointer<UInt8>, _ letter: UInt8) -> Int {
+        guard letter >= UInt8(ascii: "a"), letter <= UInt8(ascii: "z") else { return 0 }
+        if lowercase(name[0]) == letter { return 1 }
+        if letter == UInt8(ascii: "s"), name[0] == 0xc5, name[1] == 0xbf { return 2 }
+        if letter == UInt8(ascii: "k"), name[0] == 0xe2, name[1] == 0x84, name[2] == 0xaa { return 3 }
+        return 0
+    }
+
+    private static func lowercase(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}
