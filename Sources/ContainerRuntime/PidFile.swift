@@ -1,21 +1,59 @@
 // The file in which an engine finds the pid.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
 /// Writes a pid, in decimal and without a newline, so that a reader never sees a part of it.
+///
+/// A file of the name is replaced, and so is a link to one: neither is written through. What is no file, such as a
+/// FIFO, is written to instead.
 func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { String(path[...$0]) } ?? ""
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    let temporary = directory + "." + name
-    do throws(Errno) {
-        let file = try OwnedDescriptor.open(temporary, .writeOnly | .create | .exclusive, mode: 0o644)
-        try writeAll(String(pid).utf8, to: file.rawValue)
-        try checked { rename(temporary, path) }
-    } catch {
-        if error != .fileExists { unlink(temporary) }
-        throw Failure("write pid file \(path)", error)
+    let text = String(pid)
+    if CallersFile.ownDescriptor(path) != nil { return try write(text, into: path) }
+    let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    let temporary = directory + "." + path.dropFirst(directory.count)
+    let what = "write pid file \(path)"
+    try during(what) { () throws(Errno) in
+        let file = try openTemporary(temporary)
+        do throws(Errno) { try writeAll(text.utf8, to: file.rawValue) } catch {
+            unlink(temporary)
+            throw error
+        }
     }
+    let here = OwnedDescriptor.currentDirectory
+    let onlyIfNew: UInt32 = 1  // RENAME_NOREPLACE
+    if clinux_renameat2(here, temporary, here, path, onlyIfNew) == 0 { return }
+    if CallersFile.isNoFile(path) {
+        unlink(temporary)
+        return try write(text, into: path)
+    }
+    try during(what) { () throws(Errno) in
+        do throws(Errno) { try checked { rename(temporary, path) } } catch {
+            unlink(temporary)
+            throw error
+        }
+    }
+}
+
+/// Removes a pid file that was written; what is no file is not the command's to remove.
+func removePidFile(_ path: String) {
+    guard CallersFile.ownDescriptor(path) == nil, !CallersFile.isNoFile(path) else { return }
+    unlink(path)
+}
+
+private func write(_ text: String, into path: String) throws(Failure) {
+    let file = try CallersFile.openToAppend(path, flag: "--pid-file")
+    try during("write pid file \(path)") { () throws(Errno) in try writeAll(text.utf8, to: file.rawValue) }
+}
+
+// A command that was killed has left its own, which nobody will finish.
+private func openTemporary(_ path: String) throws(Errno) -> OwnedDescriptor {
+    let flags: OpenFlags = .writeOnly | .create | .exclusive
+    do throws(Errno) { return try OwnedDescriptor.open(path, flags, mode: 0o644) } catch {
+        guard error == .fileExists else { throw error }
+    }
+    try checked { unlink(path) }
+    return try OwnedDescriptor.open(path, flags, mode: 0o644)
 }

@@ -22,9 +22,7 @@ enum LogSink: Sendable {
             self = .systemLog(try Self.connect("/dev/log", argument), identifier: Self.identifier(argument))
         } else {
             let path = argument.hasPrefix("file:") ? String(argument.dropFirst(5)) : argument
-            let number = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | 0o2000000, 0o644)
-            guard number >= 0 else { throw Failure("open --log \(path)", Errno(rawValue: errno)) }
-            self = .file(number)
+            self = .file(try CallersFile.openToAppend(path, flag: "--log").relinquish())
         }
     }
 

@@ -1,0 +1,113 @@
+// Files that the caller names for the runtime to write: the log, the pid file. Their directory may be one in which others
+// can put names, and what root writes through such a name would be theirs to choose.
+
+internal import CLinux
+internal import Glibc
+package import Kernel
+internal import SystemPackage
+
+package enum CallersFile {
+    /// The number in a path that stands for one of this process's own descriptors, whatever that is.
+    package static func ownDescriptor(_ path: String) -> Int32? {
+        switch path {
+        case "/dev/stdin": return 0
+        case "/dev/stdout": return 1
+        case "/dev/stderr": return 2
+        default:
+            for folder in ["/dev/fd/", "/proc/self/fd/"] where path.hasPrefix(folder) {
+                return Int32(path.dropFirst(folder.count)).flatMap { $0 >= 0 ? $0 : nil }
+            }
+            return nil
+        }
+    }
+
+    /// Opens a file to write at its end, and makes it where it is not there.
+    ///
+    /// A link to a file is not followed, and a second name of a file in a directory that is everybody's not taken: both
+    /// may stand for a file that another user wants root to write to. proc_sys_fs(5), `protected_hardlinks`,
+    /// `protected_symlinks`. What is no file, such as a pipe behind a link, has no content that could be lost.
+    package static func openToAppend(_ path: String, flag: String) throws(Failure) -> OwnedDescriptor {
+        let what = "open \(flag) \(path)"
+        if let number = ownDescriptor(path) {
+            return try during(what) { () throws(Errno) in try duplicate(number) }
+        }
+        // Without waiting for a FIFO's reader.
+        let flags: OpenFlags = .writeOnly | .append | .nonBlocking | .noControllingTerminal
+        guard let file = try open(path, flags, what) else { return try openBehindLink(path, flags, what) }
+        let status = try during(what) { () throws(Errno) in try fileStatus(file.rawValue) }
+        guard status.isRegular else {
+            try during(what) { () throws(Errno) in try setBlocking(file.rawValue) }
+            return file
+        }
+        if status.links > 1, isEverybodys(directory(of: path)) {
+            throw Failure(.other, "\(what): it is a second name of a file, in a directory where everybody can make one")
+        }
+        return file
+    }
+
+    /// - Returns: nil for a link.
+    private static func open(_ path: String, _ flags: OpenFlags, _ what: String) throws(Failure) -> OwnedDescriptor? {
+        do throws(Errno) {
+            return try OwnedDescriptor.open(path, flags | .create | .noFollow, mode: 0o644)
+        } catch {
+            if error == .tooManySymbolicLinkLevels { return nil }
+            throw refusal(what, error)
+        }
+    }
+
+    private static func openBehindLink(
+        _ path: String, _ flags: OpenFlags, _ what: String
+    ) throws(Failure) -> OwnedDescriptor {
+        let place = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path, .path) }
+        let status = try during(what) { () throws(Errno) in try fileStatus(place.rawValue) }
+        if status.isRegular || status.isDirectory {
+            // What the caller has open is the caller's to write to, by whatever name.
+            for number in Int32(0)...2 {
+                guard let own = try? fileStatus(number), own.device == status.device, own.inode == status.inode else {
+                    continue
+                }
+                return try during(what) { () throws(Errno) in try duplicate(number) }
+            }
+            throw Failure(.other, "\(what): it is a link, which is not followed to a file")
+        }
+        do throws(Errno) {
+            let file = try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)", flags)
+            try setBlocking(file.rawValue)
+            return file
+        } catch {
+            throw refusal(what, error)
+        }
+    }
+
+    private static func refusal(_ what: String, _ error: Errno) -> Failure {
+        error == .noSuchAddressOrDevice
+            ? Failure(.system(error), "\(what): \(error.word) (nobody reads from it)") : Failure(what, error)
+    }
+
+    // Records that a reader is slow to take are waited for.
+    private static func setBlocking(_ number: Int32) throws(Errno) {
+        let flags = try checked { clinux_fcntl(number, F_GETFL, 0) }
+        try checked { clinux_fcntl(number, F_SETFL, Int(flags & ~O_NONBLOCK)) }
+    }
+
+    private static func duplicate(_ number: Int32) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(adopting: try checked { clinux_fcntl(number, F_DUPFD_CLOEXEC, 3) })
+    }
+
+    private static func isEverybodys(_ directory: String) -> Bool {
+        guard let status = try? fileStatus(at: directory) else { return true }
+        return status.mode & 0o002 != 0
+    }
+
+    /// The directory part of a path, to be opened.
+    static func directory(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    }
+
+    /// Whether a path leads to something that is no file, and is to be written to as it is: a FIFO, a device, a socket's
+    /// place or a link to one of them.
+    static func isNoFile(_ path: String) -> Bool {
+        guard let status = try? fileStatus(at: path) else { return false }
+        return !status.isRegular && !status.isDirectory
+    }
+}
