@@ -34,6 +34,8 @@ package struct ContainerRecord: Equatable, Sendable {
     package var hasPoststartHooks = false
     package var hasPoststopHooks = false
     package var annotations: [String: String]
+    /// What processes that exec adds have too.
+    package var oomScoreAdj: Int?
 
     package init(
         id: String, ociVersion: String, bundle: String, rootfs: String, created: String, owner: UInt32,
@@ -76,6 +78,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
         hasPoststopHooks = try cursor.optional("hasPoststopHooks") ?? false
         annotations = try cursor.optional("annotations") ?? [:]
+        oomScoreAdj = try cursor.optional("oomScoreAdj")
     }
 
     package func write(to writer: inout JSONWriter) {
@@ -98,6 +101,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.flag("hasPoststartHooks", hasPoststartHooks)
             writer.flag("hasPoststopHooks", hasPoststopHooks)
             writer.map("annotations", annotations)
+            writer.field("oomScoreAdj", oomScoreAdj)
         }
     }
 }

@@ -48,6 +48,9 @@ extension Runtime {
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         try checkTerminal(plan, options)
+        if record.namespaces & NamespaceKind.user.cloneFlag != 0, !plan.hasTerminal {
+            StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
+        }
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
         var joined = try join(record, initPidfd, plan, filter, options, console, directory)
         note(.debug, "process \(joined.pid) has joined container \(record.id)")
@@ -103,6 +106,8 @@ extension Runtime {
             plan.landlock = try LandlockPlan(annotations: record.annotations)
             // What is left out was said when the container was made.
             try limitLandlock(&plan, .debug)
+            // Else it would have that of whoever calls, such as an engine that protects itself.
+            plan.oomScoreAdjustment = plan.oomScoreAdjustment ?? record.oomScoreAdj
             for text in plan.warnings { note(.warning, text) }
             return plan
         } catch {

@@ -88,7 +88,7 @@ extension Runtime {
         var parent = JoinParent(
             child: clone.process, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
             limits: plan.limits, setsLimits: namespaces.contains(.user), group: group, options: options,
-            answersAtBirth: isAnsweredAtBirth)
+            answersAtBirth: isAnsweredAtBirth, outOfMemoryScore: plan.oomScoreAdjustment)
         do throws(Failure) {
             if let newborn {
                 try parent.welcome(newborn)
@@ -187,14 +187,16 @@ struct JoinParent: ~Copyable {
     let options: ExecOptions
     let answersAtBirth: Bool
     private var terminal: KeptTerminal
+    let outOfMemoryScore: Int?
     private var hasPidFile = false
     private var isReady = false
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
         console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool, group: Cgroup,
-        options: ExecOptions, answersAtBirth: Bool
+        options: ExecOptions, answersAtBirth: Bool, outOfMemoryScore: Int?
     ) {
+        self.outOfMemoryScore = outOfMemoryScore
         self.group = group
         self.options = options
         self.answersAtBirth = answersAtBirth
@@ -286,6 +288,7 @@ struct JoinParent: ~Copyable {
     }
 
     private mutating func prepare() throws(Failure) {
+        try adjustOutOfMemoryScore(of: child.pid, outOfMemoryScore)
         if setsLimits { try setLimits(limits, of: child.pid) }
         if let path = options.pidFile {
             try writePidFile(path, child.pid)
@@ -306,7 +309,7 @@ struct JoinParent: ~Copyable {
 
     /// Takes away what tells of a process that never became the program.
     borrowing func takeBack() {
-        if hasPidFile, let path = options.pidFile { unlink(path) }
+        if hasPidFile, let path = options.pidFile { removePidFile(path) }
     }
 
     consuming func finished() throws(Failure) -> JoinedProcess {

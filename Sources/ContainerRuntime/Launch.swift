@@ -29,6 +29,7 @@ extension Runtime {
             annotations: plan.annotations)
         record.createdNamespaces = plan.namespaces.created.rawValue
         record.hasSeccomp = filter != nil
+        record.oomScoreAdj = plan.process.oomScoreAdjustment
         record.execNeedsConfig =
             plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
@@ -124,7 +125,8 @@ extension Runtime {
         _ options: CreateOptions, startsAtOnce: Bool
     ) throws(Failure) {
         let pid = parent.child.pid
-        try adjustOutOfMemoryScore(parent.plan.process, pid)
+        let process = parent.plan.process
+        try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment)
         guard let facts = try during("read /proc/\(pid)/stat", { () throws(Errno) in try processFacts(pid) }) else {
             throw Failure(.other, "the container's init has gone")
         }
@@ -133,7 +135,9 @@ extension Runtime {
         record.cgroup = parent.location
         // While the child mounts; a runtime that is killed from here on takes the child with it.
         try directory.write(record)
+        let handsOver = parent.plan.namespaces.has(.user) && !process.hasTerminal
         try parent.converse { (pid) throws(Failure) in
+            if handsOver { StandardStreams.handOver(to: process.uid, inNamespaceOf: pid) }
             if let path = options.pidFile { try writePidFile(path, pid) }
         }
         if record.cgroup != parent.location {
@@ -159,17 +163,6 @@ extension Runtime {
             else { throw error }
             throw Failure(
                 error.kind, "\(error.message) (limits, and a cgroupsPath, take a cgroup that is delegated to the user)")
-        }
-    }
-
-    // Written from here: in its own user namespace the child may have no right to.
-    private func adjustOutOfMemoryScore(_ process: ProcessPlan, _ pid: Int32) throws(Failure) {
-        guard let adjustment = process.oomScoreAdjustment else { return }
-        do throws(Errno) {
-            try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
-        } catch {
-            if error == .permissionDenied || error == .notPermitted, !isRootOfHost() { return }
-            throw Failure("process.oomScoreAdj: write \(adjustment)", error)
         }
     }
 

@@ -116,7 +116,9 @@ extension Command {
     private static func joining(_ call: Invocation) throws(CommandError) -> ExecOptions {
         let given = call.options
         var options = ExecOptions(id: call.target().id)
-        options.arguments = Array(given.arguments.dropFirst())
+        // A first "--" says that what follows is the command, as it does before the id.
+        let words = given.arguments.dropFirst()
+        options.arguments = Array(words.first == "--" ? words.dropFirst() : words)
         options.processFile = given.value("process")
         guard options.processFile != nil || !options.arguments.isEmpty else {
             throw .usage(UsageError(message: "process args cannot be empty"))

@@ -1,0 +1,44 @@
+// The streams that a container's process inherits, where it lives in a user namespace.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+enum StandardStreams {
+    /// Gives the pipes among this process's streams to a user of another process's user namespace, so that the user can
+    /// open /dev/stdout and the like again. In the namespace nobody has rights over them; what is no pipe stays the
+    /// host's.
+    static func handOver(to uid: UInt32, inNamespaceOf pid: Int32) {
+        for number in Int32(0)...2 {
+            guard let status = try? fileStatus(number), status.mode & S_IFMT == S_IFIFO,
+                let owner = hostID(of: uid, inNamespaceOf: pid), owner != status.uid
+            else { continue }
+            // One that may not be given away stays as useful as it is.
+            fchown(number, owner, ~0)
+        }
+    }
+
+    /// What a user id of a process's namespace is here. user_namespaces(7), /proc/PID/uid_map.
+    private static func hostID(of uid: UInt32, inNamespaceOf pid: Int32) -> UInt32? {
+        guard let text = try? readText("/proc/\(pid)/uid_map") else { return nil }
+        for line in text.split(separator: "\n") {
+            let numbers = line.split(separator: " ").compactMap { UInt32($0) }
+            if numbers.count == 3, uid >= numbers[0], uid - numbers[0] < numbers[2] {
+                return numbers[1] + (uid - numbers[0])
+            }
+        }
+        return nil
+    }
+}
+
+/// Sets how soon the kernel ends a process when memory runs out. Written from outside: in its own user namespace a
+/// process may have no right to.
+func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) {
+    guard let adjustment else { return }
+    do throws(Errno) {
+        try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
+    } catch {
+        if error == .permissionDenied || error == .notPermitted, !isRootOfHost() { return }
+        throw Failure("process.oomScoreAdj: write \(adjustment)", error)
+    }
+}
