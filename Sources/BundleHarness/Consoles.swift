@@ -14,7 +14,7 @@ package enum Worker {
         let received = clinux_receive_descriptors(connection, &name, name.count, &terminal, &count, 0)
         guard received >= 0, count == 1 else { throw CaseError("receive a terminal on \(path): \(word())") }
         try writeNew(path + ".name", String(decoding: name.prefix(max(0, received)), as: UTF8.self), mode: 0o644)
-        let file = clinux_openat(-100, output, O_WRONLY | O_CREAT | O_APPEND | 0o2000000, 0o644)
+        let file = clinux_openat(-100, output, O_WRONLY | O_CREAT | O_APPEND | CLINUX_O_CLOEXEC, 0o644)
         try check(file, "write \(output)")
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while true {
@@ -55,7 +55,9 @@ package enum Worker {
     private static func serve(_ listener: Int32, answer: Int) {
         while true {
             var notification = [UInt64](repeating: 0, count: 10)
-            let got = notification.withUnsafeMutableBytes { clinux_ioctl(listener, 0xc050_2100, $0.baseAddress) }
+            let got = notification.withUnsafeMutableBytes {
+                clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_RECV), $0.baseAddress)
+            }
             if got != 0 {
                 if errno == EINTR { continue }
                 close(listener)
@@ -64,12 +66,14 @@ package enum Worker {
             // The second half of the last word is the error, then come the flags: 1 lets the call continue.
             let error = UInt64(UInt32(bitPattern: Int32(-answer)))
             var response: [UInt64] = [notification[0], 0, error | (answer == 0 ? 1 << 32 : 0)]
-            _ = response.withUnsafeMutableBytes { clinux_ioctl(listener, 0xc018_2101, $0.baseAddress) }
+            _ = response.withUnsafeMutableBytes {
+                clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_SEND), $0.baseAddress)
+            }
         }
     }
 
     private static func listen(on path: String) throws(CaseError) -> Int32 {
-        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0)
+        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0)
         try check(server, "make a socket")
         // Under its name only when it listens: whoever waits for the name connects at once.
         let early = path + "~"

@@ -43,7 +43,7 @@ func makeDirectories(_ path: String) throws(CaseError) {
 }
 
 func writeNew(_ path: String, _ text: String, mode: mode_t) throws(CaseError) {
-    let fd = clinux_openat(-100, path, O_WRONLY | O_CREAT | O_TRUNC | 0o2000000, mode)
+    let fd = clinux_openat(-100, path, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
     try check(fd, "write \(path)")
     defer { close(fd) }
     let bytes = Array(text.utf8)
@@ -58,7 +58,7 @@ func writeNew(_ path: String, _ text: String, mode: mode_t) throws(CaseError) {
 
 /// The text of a file, or nil when it cannot be read.
 func readText(_ path: String) -> String? {
-    let fd = clinux_openat(-100, path, O_RDONLY | 0o2000000, 0)
+    let fd = clinux_openat(-100, path, O_RDONLY | CLINUX_O_CLOEXEC, 0)
     guard fd >= 0 else { return nil }
     defer { close(fd) }
     var bytes: [UInt8] = []
@@ -72,10 +72,10 @@ func readText(_ path: String) -> String? {
 }
 
 func copyFile(_ source: String, _ target: String, mode: mode_t) throws(CaseError) {
-    let from = clinux_openat(-100, source, O_RDONLY | 0o2000000, 0)
+    let from = clinux_openat(-100, source, O_RDONLY | CLINUX_O_CLOEXEC, 0)
     try check(from, "open \(source)")
     defer { close(from) }
-    let to = clinux_openat(-100, target, O_WRONLY | O_CREAT | O_TRUNC | 0o2000000, mode)
+    let to = clinux_openat(-100, target, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
     try check(to, "write \(target)")
     defer { close(to) }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)

@@ -57,7 +57,8 @@ struct DBusConnection: ~Copyable {
 
     private static func connected(to address: String) throws(Errno) -> OwnedDescriptor {
         // AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC
-        let socket = OwnedDescriptor(adopting: try checked { Glibc.socket(1, 0o2000001, 0) })
+        let socket = OwnedDescriptor(
+            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         let number = socket.rawValue
         let path = address.hasPrefix("@") ? "\0" + address.dropFirst() : address
         try checked { path.withCString { clinux_connect_unix(number, $0, path.utf8.count) } }

@@ -50,7 +50,7 @@ package struct OutOfMemoryEvents: ~Copyable {
         return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
     }
 
-    private static let nonBlocking: Int32 = 0o2004000  // O_CLOEXEC | O_NONBLOCK
+    private static let nonBlocking: Int32 = CLINUX_IN_CLOEXEC_NONBLOCK
 
     /// Reads what news there is.
     package mutating func next() -> News {

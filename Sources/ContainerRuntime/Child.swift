@@ -154,7 +154,7 @@ struct Child {
     // A program expects 127.0.0.1; nobody else brings it up in a namespace that is new.
     private func raiseLoopback() throws(Errno) {
         let socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+            adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         // struct ifreq: the name in 16 bytes, then the flags IFF_UP and IFF_RUNNING. netdevice(7).
         var request = [UInt8](repeating: 0, count: 40)
         request[0] = UInt8(ascii: "l")
@@ -255,7 +255,7 @@ struct Child {
         if launch.isRootless { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 1) } }
         // Nothing of the host stays open while the container waits, maybe for days.
         try call(.descriptors) { () throws(Errno) in
-            if gate != first { try checked { clinux_dup3(gate, first, 0o2000000) } }
+            if gate != first { try checked { clinux_dup3(gate, first, CLINUX_O_CLOEXEC) } }
             try checked { clinux_close_range(UInt32(first) + 1, ~0, 0) }
         }
         let starter = StartGate.waitForStart(first)

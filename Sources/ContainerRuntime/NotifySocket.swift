@@ -133,7 +133,7 @@ final class NotifySocket {
     }
 
     private static func datagramSocket() throws(Errno) -> OwnedDescriptor {
-        OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+        OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     }
     private func datagramSocket() throws(Errno) -> OwnedDescriptor { try Self.datagramSocket() }
 }

@@ -1,5 +1,7 @@
 // What the first bytes of a file say about how it is executed. execve(2), elf(5).
 
+internal import CLinux
+
 /// A program's file, as the kernel takes it.
 enum ProgramFormat: Equatable {
     case empty
@@ -72,13 +74,5 @@ enum ProgramFormat: Equatable {
     }
 
     /// The machine this program runs on.
-    static var ownMachine: UInt16 {
-        #if arch(x86_64)
-        62
-        #elseif arch(arm64)
-        183
-        #else
-        0
-        #endif
-    }
+    static var ownMachine: UInt16 { UInt16(CLINUX_ELF_MACHINE) }
 }

@@ -24,7 +24,7 @@ enum StartGate {
     static func waitForStart(_ listener: Int32) -> Int32 {
         exitOnTermination()
         while true {
-            let connection = clinux_accept4(listener, 0o2000000)
+            let connection = clinux_accept4(listener, CLINUX_SOCK_CLOEXEC)
             guard connection >= 0 else {
                 if errno == EINTR || errno == ECONNABORTED { continue }
                 _exit(1)

@@ -12,7 +12,7 @@ package func cloneMount(
     _ path: String, recursive: Bool, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> OwnedDescriptor {
     let clone: UInt32 = 0x1
-    let closeOnExec: UInt32 = 0o2000000
+    let closeOnExec = UInt32(CLINUX_OPEN_TREE_CLOEXEC)
     let flags =
         clone | closeOnExec | (recursive ? recursiveFlag : 0) | (path.isEmpty ? emptyPath : 0)
         | (followLinks ? 0 : 0x100)

@@ -60,6 +60,6 @@ package func isInInitialUserNamespace() -> Bool {
 
 /// The kind of the namespace behind an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.
 package func namespaceKind(of descriptor: Int32) throws(Errno) -> NamespaceKind? {
-    let flag = try checked { clinux_ioctl_value(descriptor, 0xb703, 0) }
+    let flag = try checked { clinux_ioctl_value(descriptor, UInt(CLINUX_NS_GET_NSTYPE), 0) }
     return NamespaceKind.allCases.first { $0.cloneFlag == UInt64(flag) }
 }

@@ -43,17 +43,17 @@ package struct OpenFlags: OptionSet, Hashable, Sendable {
     package static let readOnly = OpenFlags([])  // O_RDONLY
     package static let writeOnly = Self(rawValue: 0o1)  // O_WRONLY
     package static let readWrite = Self(rawValue: 0o2)  // O_RDWR
-    package static let create = Self(rawValue: 0o100)  // O_CREAT
-    package static let exclusive = Self(rawValue: 0o200)  // O_EXCL
-    package static let noControllingTerminal = Self(rawValue: 0o400)  // O_NOCTTY
-    package static let truncate = Self(rawValue: 0o1000)  // O_TRUNC
-    package static let append = Self(rawValue: 0o2000)  // O_APPEND
-    package static let nonBlocking = Self(rawValue: 0o4000)  // O_NONBLOCK
-    package static let directory = Self(rawValue: 0o200000)  // O_DIRECTORY
-    package static let noFollow = Self(rawValue: 0o400000)  // O_NOFOLLOW
-    package static let closeOnExec = Self(rawValue: 0o2000000)  // O_CLOEXEC
-    package static let path = Self(rawValue: 0o10000000)  // O_PATH
-    package static let temporary = Self(rawValue: 0o20200000)  // O_TMPFILE
+    package static let create = Self(rawValue: CLINUX_O_CREAT)
+    package static let exclusive = Self(rawValue: CLINUX_O_EXCL)
+    package static let noControllingTerminal = Self(rawValue: CLINUX_O_NOCTTY)
+    package static let truncate = Self(rawValue: CLINUX_O_TRUNC)
+    package static let append = Self(rawValue: CLINUX_O_APPEND)
+    package static let nonBlocking = Self(rawValue: CLINUX_O_NONBLOCK)
+    package static let directory = Self(rawValue: CLINUX_O_DIRECTORY)
+    package static let noFollow = Self(rawValue: CLINUX_O_NOFOLLOW)
+    package static let closeOnExec = Self(rawValue: CLINUX_O_CLOEXEC)
+    package static let path = Self(rawValue: CLINUX_O_PATH)
+    package static let temporary = Self(rawValue: CLINUX_O_TMPFILE_ALONE | CLINUX_O_DIRECTORY)
 }
 
 extension OwnedDescriptor {

@@ -25,7 +25,7 @@ package struct RouteSocket: ~Copyable {
     private let socket: OwnedDescriptor
 
     package init() throws(Errno) {
-        let raw = Int32(SOCK_RAW.rawValue) | 0o2000000
+        let raw = Int32(SOCK_RAW.rawValue) | CLINUX_SOCK_CLOEXEC
         socket = OwnedDescriptor(adopting: try checked { Glibc.socket(AF_NETLINK, raw, 0) })
     }
 

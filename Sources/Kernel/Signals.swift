@@ -9,19 +9,22 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
-    package static let hangup = Self(rawValue: 1)
-    package static let kill = Self(rawValue: 9)
-    package static let terminate = Self(rawValue: 15)
-    package static let child = Self(rawValue: 17)
-    package static let urgent = Self(rawValue: 23)
-    package static let windowChange = Self(rawValue: 28)
+    package static let hangup = Self(rawValue: SIGHUP)
+    package static let kill = Self(rawValue: SIGKILL)
+    package static let terminate = Self(rawValue: SIGTERM)
+    package static let child = Self(rawValue: SIGCHLD)
+    package static let urgent = Self(rawValue: SIGURG)
+    package static let windowChange = Self(rawValue: SIGWINCH)
 
     private static let names: [(String, Int32)] = [
-        ("HUP", 1), ("INT", 2), ("QUIT", 3), ("ILL", 4), ("TRAP", 5), ("ABRT", 6), ("IOT", 6), ("BUS", 7), ("FPE", 8),
-        ("KILL", 9), ("USR1", 10), ("SEGV", 11), ("USR2", 12), ("PIPE", 13), ("ALRM", 14), ("TERM", 15),
-        ("STKFLT", 16), ("CHLD", 17), ("CLD", 17), ("CONT", 18), ("STOP", 19), ("TSTP", 20), ("TTIN", 21),
-        ("TTOU", 22), ("URG", 23), ("XCPU", 24), ("XFSZ", 25), ("VTALRM", 26), ("PROF", 27), ("WINCH", 28),
-        ("IO", 29), ("POLL", 29), ("PWR", 30), ("SYS", 31), ("RTMIN", 34), ("RTMAX", 64),
+        ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),
+        ("IOT", SIGIOT), ("BUS", SIGBUS), ("FPE", SIGFPE), ("KILL", SIGKILL), ("USR1", SIGUSR1), ("SEGV", SIGSEGV),
+        ("USR2", SIGUSR2), ("PIPE", SIGPIPE), ("ALRM", SIGALRM), ("TERM", SIGTERM), ("STKFLT", SIGSTKFLT),
+        ("CHLD", SIGCHLD), ("CONT", SIGCONT), ("STOP", SIGSTOP), ("TSTP", SIGTSTP), ("TTIN", SIGTTIN),
+        ("TTOU", SIGTTOU), ("URG", SIGURG), ("XCPU", SIGXCPU), ("XFSZ", SIGXFSZ), ("VTALRM", SIGVTALRM),
+        ("PROF", SIGPROF), ("WINCH", SIGWINCH), ("IO", SIGIO), ("POLL", SIGPOLL), ("PWR", SIGPWR), ("SYS", SIGSYS),
+        ("CLD", SIGCHLD),
+        ("RTMIN", 34), ("RTMAX", 64),
     ]
 
     /// Reads a number, or a name in any case with or without `SIG`.
@@ -63,7 +66,7 @@ package func blockSignals(_ mask: SignalMask) throws(Errno) -> SignalMask {
 
 /// A descriptor from which blocked signals are read. signalfd(2).
 package func openSignals(_ mask: SignalMask) throws(Errno) -> OwnedDescriptor {
-    OwnedDescriptor(adopting: try checked { clinux_signalfd(-1, mask.rawValue, 0o2004000) })
+    OwnedDescriptor(adopting: try checked { clinux_signalfd(-1, mask.rawValue, CLINUX_SFD_CLOEXEC_NONBLOCK) })
 }
 
 /// The next signal of a descriptor of ``openSignals(_:)``; nil when none is waiting.

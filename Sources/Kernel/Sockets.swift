@@ -14,7 +14,7 @@ package struct SocketPair: ~Copyable {
         var numbers: (Int32, Int32) = (-1, -1)
         try withUnsafeMutableBytes(of: &numbers) { buffer throws(Errno) in
             let pair = buffer.assumingMemoryBound(to: Int32.self).baseAddress
-            try checked { clinux_socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | 0o2000000, pair) }
+            try checked { clinux_socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, pair) }
         }
         first = OwnedDescriptor(adopting: numbers.0)
         second = OwnedDescriptor(adopting: numbers.1)
@@ -27,7 +27,7 @@ package struct SocketPair: ~Copyable {
 /// Connects a stream socket to a path.
 package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0) })
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
@@ -36,7 +36,7 @@ package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
 /// A datagram socket that is connected to a path.
 package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | 0o2000000, 0) })
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
@@ -45,7 +45,7 @@ package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescri
 /// A stream socket that listens at a path, which must not exist yet.
 package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | 0o2000000, 0) })
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
     try checked { clinux_bind_unix(number, path, path.utf8.count) }
     try checked { listen(number, 8) }
@@ -54,7 +54,7 @@ package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
 
 /// Waits for a connection.
 package func acceptConnection(_ listener: Int32) throws(Errno) -> OwnedDescriptor {
-    OwnedDescriptor(adopting: try checked { clinux_accept4(listener, 0o2000000) })
+    OwnedDescriptor(adopting: try checked { clinux_accept4(listener, CLINUX_SOCK_CLOEXEC) })
 }
 
 /// Sends a message, with a descriptor where one is given.

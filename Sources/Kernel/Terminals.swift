@@ -33,16 +33,16 @@ package func setWindowSize(_ size: WindowSize, of terminal: Int32) throws(Errno)
 package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     let number = master.rawValue
     var locked: Int32 = 0
-    try checked { clinux_ioctl(number, 0x4004_5431, &locked) }  // TIOCSPTLCK
+    try checked { clinux_ioctl(number, UInt(CLINUX_TIOCSPTLCK), &locked) }
     let flags = UInt((OpenFlags.readWrite | .noControllingTerminal | .closeOnExec).rawValue)
-    return OwnedDescriptor(adopting: try checked { clinux_ioctl_value(number, 0x5441, flags) })
+    return OwnedDescriptor(adopting: try checked { clinux_ioctl_value(number, UInt(CLINUX_TIOCGPTPEER), flags) })
 }
 
 /// The number N of the slave `/dev/pts/N`. `TIOCGPTN`.
 package func terminalNumber(of master: borrowing OwnedDescriptor) throws(Errno) -> UInt32 {
     let number = master.rawValue
     var index: UInt32 = 0
-    try checked { clinux_ioctl(number, 0x8004_5430, &index) }
+    try checked { clinux_ioctl(number, UInt(CLINUX_TIOCGPTN), &index) }
     return index
 }
 

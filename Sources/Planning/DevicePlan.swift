@@ -6,7 +6,7 @@ internal import OCISpec
 /// One device node.
 package struct DeviceStep: Equatable, Sendable {
     /// `S_IFCHR`, `S_IFBLK` or `S_IFIFO`.
-    package enum Kind: UInt32, Sendable { case character = 0o020000, block = 0o060000, fifo = 0o010000 }
+    package enum Kind: UInt32, Sendable { case character = 0x2000, block = 0x6000, fifo = 0x1000 }
     /// Where the config asks for it; `default devices` for the specification's own.
     package var key: String
     package var path: String

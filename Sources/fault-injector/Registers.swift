@@ -69,5 +69,7 @@ struct Registers {
         }
         if failed { throw Errno(rawValue: errno) }
     }
+    #else
+    #error("the registers of this machine are not written down")
     #endif
 }

@@ -4,9 +4,9 @@ internal import CLinux
 internal import Glibc
 
 let currentDirectory: Int32 = -100  // AT_FDCWD
-let closeOnExec: Int32 = 0o2000000
-let nonBlocking: Int32 = 0o4000
-let noControllingTerminal: Int32 = 0o400
+let closeOnExec: Int32 = CLINUX_O_CLOEXEC
+let nonBlocking: Int32 = CLINUX_O_NONBLOCK
+let noControllingTerminal: Int32 = CLINUX_O_NOCTTY
 
 /// The symbol of an error, as `ENOENT`.
 func errorName(_ code: Int32) -> String {

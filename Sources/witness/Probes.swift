@@ -68,7 +68,7 @@ func probe(opening path: String, for mode: String) -> JSON {
 /// The request is `NAME` or a number, then `:ARGUMENT` up to six times.
 func probe(systemCall request: String) -> JSON {
     let parts = request.split(separator: ":").map(String.init)
-    guard let name = parts.first, let number = systemCallNumbers[name] ?? Int(name) else {
+    guard let name = parts.first, let number = Int(name) ?? systemCallNumber(name) else {
         return .string("unknown system call")
     }
     var arguments = [UInt](repeating: .max, count: 6)
@@ -78,30 +78,3 @@ func probe(systemCall request: String) -> JSON {
     let result = clinux_system_call(number, arguments)
     return .string(result == -1 ? errorName(errno) : "ok")
 }
-
-#if arch(x86_64)
-private let systemCallNumbers: [String: Int] = [
-    "read": 0, "write": 1, "open": 2, "close": 3, "mprotect": 10, "munmap": 11, "ioctl": 16, "access": 21, "dup": 32,
-    "getpid": 39, "socket": 41, "clone": 56, "kill": 62, "uname": 63, "getcwd": 79, "chdir": 80, "rename": 82,
-    "mkdir": 83, "rmdir": 84, "link": 86, "unlink": 87, "symlink": 88, "chmod": 90, "chown": 92, "umask": 95,
-    "getuid": 102, "syslog": 103, "getppid": 110, "setpgid": 109, "personality": 135, "getpriority": 140,
-    "sched_yield": 24, "sync": 162, "chroot": 161, "acct": 163, "settimeofday": 164, "mount": 165, "umount2": 166,
-    "swapon": 167, "reboot": 169, "sethostname": 170, "setdomainname": 171, "init_module": 175, "gettid": 186,
-    "pivot_root": 155, "ptrace": 101, "keyctl": 250, "add_key": 248, "mkdirat": 258, "mknod": 133, "mknodat": 259,
-    "unshare": 272, "utimensat": 280, "timerfd_create": 283, "setns": 308, "getcpu": 309, "finit_module": 313,
-    "getrandom": 318, "memfd_create": 319, "bpf": 321, "userfaultfd": 323, "statx": 332, "clone3": 435,
-    "openat2": 437, "faccessat2": 439, "mount_setattr": 442, "landlock_create_ruleset": 444, "getdents64": 217,
-]
-#elseif arch(arm64)
-private let systemCallNumbers: [String: Int] = [
-    "read": 63, "write": 64, "close": 57, "mprotect": 226, "munmap": 215, "ioctl": 29, "dup": 23, "getpid": 172,
-    "socket": 198, "clone": 220, "kill": 129, "uname": 160, "getcwd": 17, "chdir": 49, "umask": 166, "getuid": 174,
-    "syslog": 116, "getppid": 173, "setpgid": 154, "personality": 92, "getpriority": 141, "sched_yield": 124,
-    "sync": 81, "chroot": 51, "acct": 89, "settimeofday": 170, "mount": 40, "umount2": 39, "swapon": 224,
-    "reboot": 142, "sethostname": 161, "setdomainname": 162, "init_module": 105, "gettid": 178, "pivot_root": 41,
-    "ptrace": 117, "keyctl": 219, "add_key": 217, "mkdirat": 34, "mknodat": 33, "unshare": 97, "utimensat": 88,
-    "timerfd_create": 85, "setns": 268, "getcpu": 168, "finit_module": 273, "getrandom": 278, "memfd_create": 279,
-    "bpf": 280, "userfaultfd": 282, "statx": 291, "clone3": 435, "openat2": 437, "faccessat2": 439,
-    "mount_setattr": 442, "landlock_create_ruleset": 444, "getdents64": 61,
-]
-#endif

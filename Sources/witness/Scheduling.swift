@@ -3,15 +3,16 @@
 internal import CLinux
 internal import Glibc
 
-#if arch(x86_64)
-private let schedGetattr = 315
-private let ioprioGet = 252
-private let getMempolicy = 239
-#elseif arch(arm64)
-private let schedGetattr = 275
-private let ioprioGet = 31
-private let getMempolicy = 236
-#endif
+/// A system call's number on this machine; nil where it has none of the name.
+func systemCallNumber(_ name: String) -> Int? {
+    let number = clinux_call_number(name)
+    return number < 0 ? nil : number
+}
+
+/// Makes a system call by its name.
+private func systemCall(_ name: String, _ arguments: [UInt]) -> Int {
+    systemCall(systemCallNumber(name) ?? -1, arguments)
+}
 
 /// Makes a system call with up to six arguments; the missing ones are zero.
 func systemCall(_ number: Int, _ arguments: [UInt]) -> Int {
@@ -27,7 +28,7 @@ func observeScheduler() -> JSON {
     // struct sched_attr: size and policy, flags, nice and priority, then runtime, deadline and period
     var words = [UInt64](repeating: 0, count: 7)
     let result = words.withUnsafeMutableBytes { buffer in
-        systemCall(schedGetattr, [0, UInt(bitPattern: buffer.baseAddress), 56, 0])
+        systemCall("sched_getattr", [0, UInt(bitPattern: buffer.baseAddress), 56, 0])
     }
     guard result == 0 else { return .object([("error", .string(errorName(errno)))]) }
     let policy = Int(words[0] >> 32)
@@ -40,7 +41,7 @@ func observeScheduler() -> JSON {
 
 func observeIOPriority() -> JSON {
     let classes = ["IOPRIO_CLASS_NONE", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"]
-    let value = systemCall(ioprioGet, [1, 0])  // IOPRIO_WHO_PROCESS
+    let value = systemCall("ioprio_get", [1, 0])  // IOPRIO_WHO_PROCESS
     guard value >= 0 else { return .object([("error", .string(errorName(errno)))]) }
     let kind = value >> 13
     return .object([
@@ -80,7 +81,7 @@ func observeMemoryPolicy() -> JSON {
     let result = withUnsafeMutablePointer(to: &mode) { modePointer in
         nodes.withUnsafeMutableBytes { buffer in
             systemCall(
-                getMempolicy, [UInt(bitPattern: modePointer), UInt(bitPattern: buffer.baseAddress), 1024, 0, 0])
+                "get_mempolicy", [UInt(bitPattern: modePointer), UInt(bitPattern: buffer.baseAddress), 1024, 0, 0])
         }
     }
     guard result == 0 else { return .object([("error", .string(errorName(errno)))]) }

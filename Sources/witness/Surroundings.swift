@@ -110,7 +110,7 @@ func observeDescriptors() -> JSON {
 func observeTerminal() -> JSON {
     guard isatty(0) == 1 else { return .bool(false) }
     var size = winsize()
-    _ = withUnsafeMutablePointer(to: &size) { clinux_ioctl(0, 0x5413, $0) }  // TIOCGWINSZ
+    _ = withUnsafeMutablePointer(to: &size) { clinux_ioctl(0, UInt(CLINUX_TIOCGWINSZ), $0) }
     return .object([
         ("name", readLink("/proc/self/fd/0").map(JSON.string) ?? .null),
         ("rows", .int(size.ws_row)), ("columns", .int(size.ws_col)),

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "machine.h"
+
 // clone3(2); the child returns 0. cgroup_fd is used when flags hold CLONE_INTO_CGROUP.
 struct clinux_clone {
     uint64_t flags;
@@ -145,6 +147,8 @@ int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long max
 
 // Any system call by its number (syscall(2)), and the name of an error (strerrorname_np(3), null when it has none)
 long clinux_system_call(long number, const unsigned long arguments[6]);
+// The number of a system call that our tests ask about; -1 for another, or one that this machine does not have
+long clinux_call_number(const char *name);
 const char *clinux_errno_name(int code);
 
 // getopt(3): its globals and the long-only parser, read through functions because Swift 6 refuses C globals
