@@ -74,7 +74,7 @@ struct Child {
             try settle()
             try prepare(root)
             let program = try becomeProcess(in: root)
-            try waitForStart(program, root.descriptor.rawValue)
+            try waitForStart(program)
         } catch {
             channel.giveUp(error)
         }
@@ -241,37 +241,30 @@ struct Child {
         return try process.findProgram()
     }
 
-    private func waitForStart(_ program: String, _ root: Int32) throws(StepReport) -> Never {
-        try channel.ask(.ready)
-        try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
+    private func waitForStart(_ program: String) throws(StepReport) -> Never {
         let first = 3 + launch.preservedDescriptors
-        guard let gate = launch.gate else {
-            // Close-on-exec takes the channel away at the very moment the program is executed.
-            try exposePreserved(first)
-            try start(program)
+        // From the answer on other commands may bring processes into the container, which find nothing of the host here.
+        try call(.descriptors) { () throws(Errno) in
+            try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []))
         }
         // To join the namespaces of a process, as exec does, one must be allowed to look into it; what an ordinary
         // user's runtime holds in memory that user may see.
-        if launch.isRootless { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 1) } }
-        // Nothing of the host stays open while the container waits, maybe for days.
-        try call(.descriptors) { () throws(Errno) in
-            if gate != first { try checked { clinux_dup3(gate, first, CLINUX_O_CLOEXEC) } }
-            try checked { clinux_close_range(UInt32(first) + 1, ~0, 0) }
+        if launch.isRootless, launch.gate != nil {
+            try call(.session) { () throws(Errno) in try processControl(.setDumpable, 1) }
         }
-        let starter = StartGate.waitForStart(first)
+        try channel.ask(.ready)
+        try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
+        guard let gate = launch.gate else {
+            // Close-on-exec takes the channel away at the very moment the program is executed.
+            try start(program)
+        }
+        close(channel.socket)
+        let starter = StartGate.waitForStart(gate)
         let late = ChildChannel(socket: starter)
         do throws(StepReport) {
-            try exposePreserved(first)
             try start(program)
         } catch {
             late.giveUp(error)
-        }
-    }
-
-    // What is preserved was marked close-on-exec by nobody; everything else is, without exception.
-    private func exposePreserved(_ first: Int32) throws(StepReport) {
-        try call(.descriptors) { () throws(Errno) in
-            try closeOnExec(from: first)
         }
     }
 

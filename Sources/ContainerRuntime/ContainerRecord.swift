@@ -14,6 +14,9 @@ package struct ContainerRecord: Equatable, Sendable {
     package var pid: Int32 = 0
     /// With the pid, who it is: clock ticks after boot. proc(5).
     package var startTime: UInt64 = 0
+    /// Whether init is in its own root, holds nothing of the host, and waits to be started, all hooks that precede that
+    /// being done. Until then no command enters the container.
+    package var isReady = false
     /// RFC 3339 with nanoseconds.
     package var created: String
     /// Who made it.
@@ -57,7 +60,12 @@ package struct ContainerRecord: Equatable, Sendable {
 }
 
 extension ContainerRecord: JSONDecodable, JSONEncodable {
+    /// Where in the written record the digit of `isReady` stands.
+    static let readyOffset = #"{"ready":"#.utf8.count
+
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
+        let ready: Int32 = try cursor.required("ready")
+        isReady = ready == 1
         id = try cursor.required("id")
         ociVersion = try cursor.required("ociVersion")
         bundle = try cursor.required("bundle")
@@ -83,6 +91,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
 
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
+            // First, and one digit: it is overwritten in place. `readyOffset`
+            writer.field("ready", isReady ? 1 : 0)
             writer.field("id", id)
             writer.field("ociVersion", ociVersion)
             writer.field("bundle", bundle)

@@ -19,7 +19,7 @@ extension Runtime {
 
     private func deleteExisting(id: String, force: Bool) throws(Failure) {
         let directory = try store.open(id: id)
-        try directory.lock()
+        if force { try directory.lockByForce() } else { try directory.lock() }
         let record: ContainerRecord
         do throws(Failure) {
             record = try directory.record()
@@ -54,6 +54,8 @@ extension Runtime {
         removeResourceGroups(record.resourceGroups)
         detachRoot(record)
         try directory.remove()
+        // The hooks may take as long as they like.
+        directory.unlock()
         runPoststop(hooks, record)
     }
 

@@ -11,8 +11,10 @@ extension Runtime {
     package func statistics(id: String) throws(Failure) -> [UInt8] {
         let directory = try store.open(id: id)
         let record = try directory.record()
-        guard try directory.status(of: record) != .stopped else {
-            throw Failure(.wrongState, "container with id \(id) is not running")
+        switch try directory.status(of: record) {
+        case .stopped: throw Failure(.wrongState, "container with id \(id) is not running")
+        case .creating: throw .isBeingCreated(id)
+        case .created, .running, .paused: break
         }
         return try line(record)
     }
@@ -38,6 +40,7 @@ extension Runtime {
         guard let pidfd = try record.openInit() else {
             throw Failure(.wrongState, "container with id \(id) is not running")
         }
+        guard record.isReady else { throw .isBeingCreated(id) }
         guard !record.cgroup.directories.isEmpty else { throw withoutStatistics(record) }
         var news = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).outOfMemoryEvents() }
         var deadline = now() + Int64(milliseconds)

@@ -64,7 +64,7 @@ extension Runtime {
     private func checkStatus(_ status: Status, _ options: ExecOptions) throws(Failure) {
         switch status {
         case .stopped: throw Failure(.wrongState, "cannot exec in a stopped container")
-        case .creating: throw Failure(.wrongState, "cannot exec in a container that is being created")
+        case .creating: throw .isBeingCreated(options.id)
         case .paused where !options.ignoresPaused:
             throw Failure(.wrongState, "cannot exec in a paused container (use --ignore-paused to override)")
         case .created, .running, .paused: break

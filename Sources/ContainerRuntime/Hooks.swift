@@ -75,7 +75,7 @@ private struct HookProcess {
         let ended = try during("wait") { () throws(Errno) in
             try waitUntilReadable(child.pidfd.rawValue, milliseconds: hook.timeout.map { milliseconds($0) } ?? -1)
         }
-        if !ended { try? signalProcess(child.pidfd, SIGKILL) }
+        if !ended { kill(child) }
         let end = try during("wait") { () throws(Errno) in try waitForEnd(of: child.pid) }
         let printed = "stdout: \(text(of: output)), stderr: \(text(of: errors))"
         guard ended else {
@@ -87,6 +87,16 @@ private struct HookProcess {
         case .signalled(let signal):
             let word = strsignal(signal).map { String(cString: $0).lowercased() } ?? "unknown signal"
             throw Failure(.other, "\(Signal(rawValue: signal).name) (\(word)), \(printed)")
+        }
+    }
+
+    // With what it has begun itself, and waits for maybe.
+    private func kill(_ child: borrowing ChildProcess) {
+        do throws(Errno) {
+            guard let handle = try ProcessHandle(child.pid) else { return }
+            killWithDescendants(handle)
+        } catch {
+            do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
         }
     }
 
@@ -118,6 +128,8 @@ private struct HookProcess {
         // What was inherited without close-on-exec is for the container, not for its hooks.
         do throws(Errno) { try closeOnExec(from: 3) } catch {}
         do throws(Errno) { try releaseSignals() } catch {}
+        // Nobody would know of it when the runtime has been killed. prctl(2)
+        do throws(Errno) { try processControl(.setParentDeathSignal, UInt(SIGKILL)) } catch {}
         _ = clinux_execveat(-100, hook.path, image.arguments, image.environment, 0)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).word)".utf8)
         write(2, complaint, complaint.count)

@@ -16,6 +16,8 @@ struct JoinLaunch {
     let filter: SeccompFilter?
     let cgroupFiles: [Int32]
     let initPidfd: Int32
+    /// The init's root, for a container that has no mount namespace to bring it along.
+    let root: Int32?
     let namespaces: NamespaceSet
     let parentEnd: Int32
     let childEnd: Int32
@@ -76,10 +78,11 @@ extension Runtime {
             try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
+        let root = namespaces.contains(.mount) ? nil : try openRoot(of: record)
         let launch = JoinLaunch(
             id: record.id, process: plan,
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
-            cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, namespaces: namespaces,
+            cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, root: root, namespaces: namespaces,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
@@ -106,6 +109,18 @@ extension Runtime {
             throw error
         }
         return try parent.finished()
+    }
+
+    /// Open until this process ends, as its clone has it by its number.
+    private func openRoot(of record: ContainerRecord) throws(Failure) -> Int32 {
+        let root = try during("open the root of process \(record.pid)") { () throws(Errno) in
+            try OwnedDescriptor.open("/proc/\(record.pid)/root", .path | .directory)
+        }
+        // Its number may have been given to another meanwhile.
+        guard try record.openInit() != nil else {
+            throw Failure(.wrongState, "cannot exec in a stopped container")
+        }
+        return root.relinquish()
     }
 
     private func spawn(

@@ -61,23 +61,28 @@ private struct Joiner {
                 try processControl(.setDumpable, 0)
             }
             try enterCgroup()
-            try call(.descriptors) { () throws(Errno) in try closeDescriptors() }
+            // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's init.
+            try call(.descriptors) { () throws(Errno) in
+                try closeDescriptors(
+                    from: 3 + launch.preservedDescriptors,
+                    except: [launch.childEnd, launch.initPidfd] + (launch.root.map { [$0] } ?? []))
+            }
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, launch.namespaces) }
+            try enterRoot()
             try channel.bear([], birth: launch.birth) { run() }
         } catch {
             channel.giveUp(error)
         }
     }
 
-    // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's init.
-    private func closeDescriptors() throws(Errno) {
-        var first = UInt32(3 + launch.preservedDescriptors)
-        for kept in [launch.childEnd, launch.initPidfd].sorted() where kept >= first {
-            let end = UInt32(kept)
-            if end > first { try checked { clinux_close_range(first, end - 1, 0) } }
-            first = end + 1
+    // A mount namespace brings its root along; without one the process would stay in the host's.
+    private func enterRoot() throws(StepReport) {
+        guard let root = launch.root else { return }
+        try call(.rootfs) { () throws(Errno) in
+            try checked { fchdir(root) }
+            try checked { chroot(".") }
         }
-        try checked { clinux_close_range(first, ~0, 0) }
+        close(root)
     }
 
     private func enterCgroup() throws(StepReport) {
@@ -106,6 +111,7 @@ private struct Joiner {
         if !kinds.isEmpty, !launch.needsIntermediate {
             try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
         }
+        if !launch.needsIntermediate { try enterRoot() }
         if kinds.contains(.user) { try becomeRootOfUserNamespace() }
         // Of the container's init, where it made one; a container without has the caller's cut off all the same.
         try call(.keyring) { () throws(Errno) in

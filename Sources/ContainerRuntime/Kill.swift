@@ -11,6 +11,8 @@ extension Runtime {
     package func kill(id: String, _ signal: Signal, all: Bool = false) throws(Failure) {
         let directory = try store.open(id: id)
         let record = try directory.record()
+        // It has no effect on a container that is not created yet. runtime-spec, runtime.md, "Kill".
+        if try record.isBeingCreated() { throw .isBeingCreated(id) }
         let group = group(of: record)
         let pidfd = try record.openInit()
         // Only with the init of a pid namespace everything in it ends.

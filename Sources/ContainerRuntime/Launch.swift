@@ -18,11 +18,7 @@ extension Runtime {
         var control: ResourceControl?
         if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
         var undo = Undo()
-        let directory = try makeDirectory(plan, options)
         let location = plans.cgroup.location
-        undo.add { [store, note, id = plan.id] in
-            do throws(Failure) { try store.open(id: id).remove() } catch { note(.debug, error.message) }
-        }
         var record = ContainerRecord(
             id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
             created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
@@ -39,10 +35,14 @@ extension Runtime {
             record.mountBelowRoot = try during("root.path: find the mount of \(plan.root.path)") { () throws(Errno) in
                 try mountNumber(at: plan.root.path)
             }
-            undo.add { [self, record] in detachRoot(record) }
         }
+        let directory = try makeDirectory(plan, options)
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
-        try directory.write(record)
+        try directory.writeFirst(record)
+        undo.add { [store, note, id = plan.id] in
+            do throws(Failure) { try store.open(id: id).remove() } catch { note(.debug, error.message) }
+        }
+        undo.add { [self, record] in detachRoot(record) }
         try directory.write(ContainerDirectory.configName, bundle.config)
         try NotifySocket.prepare(in: directory)
         let notify = startsAtOnce ? try NotifySocket.listen(in: directory) : nil
@@ -134,11 +134,13 @@ extension Runtime {
         record.startTime = facts.startTime
         record.cgroup = parent.location
         // While the child mounts; a runtime that is killed from here on takes the child with it.
-        try directory.write(record)
+        let file = try directory.write(record)
+        record.isReady = true
         let handsOver = parent.plan.namespaces.has(.user) && !process.hasTerminal
         try parent.converse { (pid) throws(Failure) in
             if handsOver { StandardStreams.handOver(to: process.uid, inNamespaceOf: pid) }
             if let path = options.pidFile { try writePidFile(path, pid) }
+            try directory.markReady(file)
         }
         if record.cgroup != parent.location {
             // Known only now: systemd has made it.

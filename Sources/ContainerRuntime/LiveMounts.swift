@@ -135,7 +135,8 @@ extension ContainerDirectory {
     fileprivate borrowing func liveContainer() throws(Failure) -> LiveContainer {
         let record = try record()
         switch try status(of: record) {
-        case .stopped, .creating: throw Failure(.wrongState, "container not running")
+        case .stopped: throw Failure(.wrongState, "container not running")
+        case .creating: throw .isBeingCreated(id)
         case .created, .running, .paused: break
         }
         let namespaces = NamespaceSet(rawValue: record.namespaces)

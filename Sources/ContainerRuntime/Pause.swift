@@ -23,6 +23,8 @@ extension Runtime {
         let directory = try store.open(id: id)
         try directory.lock()
         let record = try directory.record()
-        try body(try directory.status(of: record), Cgroup(record.cgroup))
+        let status = try directory.status(of: record)
+        guard status != .creating else { throw .isBeingCreated(id) }
+        try body(status, Cgroup(record.cgroup))
     }
 }

@@ -25,6 +25,7 @@ extension Runtime {
     package func processes(id: String) throws(Failure) -> [Int32] {
         let directory = try store.open(id: id)
         let record = try directory.record()
+        if try record.isBeingCreated() { throw .isBeingCreated(id) }
         guard !record.cgroup.directories.isEmpty else {
             guard try record.openInit() != nil else { return [] }
             return try processesWithoutCgroup(init: record.pid, ownsPidNamespace: record.creates(.pid))

@@ -13,7 +13,7 @@ extension Runtime {
         switch try directory.status(of: record) {
         case .created: break
         case .stopped: throw Failure(.wrongState, "cannot start a container that has stopped")
-        case .creating: throw Failure(.wrongState, "cannot start a container that is being created")
+        case .creating: throw .isBeingCreated(id)
         case .paused where directory.has(ContainerDirectory.gateName):
             throw Failure(.wrongState, "cannot start a paused container")
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")

@@ -68,6 +68,8 @@ enum StartGate {
             try writeAll([go], to: connection.rawValue)
             // From here on the container is not one that waits, whatever becomes of the starter.
             directory.removeFile(ContainerDirectory.gateName)
+            // Its hooks, its filter's agent, its filesystem may take as long as they like.
+            directory.unlock()
             return try receiveAll(connection.rawValue)
         }
         if let report = StepReport(packet: message) { try refused(report) }

@@ -36,25 +36,45 @@ package struct StateStore: Sendable {
     package func make(id: String) throws(Failure) -> ContainerDirectory {
         try Self.check(id: id)
         let path = root + "/" + id
-        if mkdir(path, 0o711) != 0 {
-            var code = Errno(rawValue: errno)
-            if code == .noSuchFileOrDirectory {
-                try makeRoot()
-                code = mkdir(path, 0o711) == 0 ? Errno(rawValue: 0) : Errno(rawValue: errno)
+        for _ in 0..<10 {
+            try makeDirectory(path, id)
+            do throws(Failure) {
+                return try own(path, id)
+            } catch {
+                if error.kind == .exists { throw error }
+                // Somebody has deleted it before it was locked.
+                if error.kind == .notFound { continue }
+                rmdir(path)
+                throw error
             }
-            if code == .fileExists {
-                throw Failure(.exists, "container with given ID already exists: \(id)")
-            }
-            if code.rawValue != 0 { throw Failure("make directory \(path)", code) }
         }
-        do throws(Failure) {
-            let directory = try ContainerDirectory(path: path, id: id)
-            try directory.lock()
-            return directory
-        } catch {
-            rmdir(path)
-            throw error
+        throw Failure(.wrongState, "container \(id) is deleted by others as often as it is made")
+    }
+
+    private func makeDirectory(_ path: String, _ id: String) throws(Failure) {
+        if mkdir(path, 0o711) == 0 { return }
+        var code = Errno(rawValue: errno)
+        if code == .noSuchFileOrDirectory {
+            try makeRoot()
+            code = mkdir(path, 0o711) == 0 ? Errno(rawValue: 0) : Errno(rawValue: errno)
         }
+        if code == .fileExists { throw Self.isTaken(id) }
+        if code.rawValue != 0 { throw Failure("make directory \(path)", code) }
+    }
+
+    // Somebody may have deleted the directory by now, and somebody else made another in its place: whoever has the lock
+    // on one that is linked and has no record is its one owner.
+    private func own(_ path: String, _ id: String) throws(Failure) -> ContainerDirectory {
+        let directory = try ContainerDirectory(path: path, id: id)
+        for _ in 0..<200 {
+            if try directory.tryLock() { return directory }
+            usleep(5000)
+        }
+        throw Self.isTaken(id)
+    }
+
+    static func isTaken(_ id: String) -> Failure {
+        Failure(.exists, "container with given ID already exists: \(id)")
     }
 
     private func makeRoot() throws(Failure) {
@@ -110,59 +130,65 @@ package struct ContainerDirectory: ~Copyable {
         }
     }
 
-    /// Keeps other commands that change the container out until this one ends.
-    ///
-    /// The lock lies on the directory itself, so it leaves no file and goes with the process that holds it. flock(2).
-    /// - Throws: `wrongState` when another command does not finish in time; `notFound` when the one that held the
-    ///   lock has deleted the container.
-    package borrowing func lock(seconds: Int = 10) throws(Failure) {
-        let number = descriptor.rawValue
-        var waited = 0
-        while flock(number, LOCK_EX | LOCK_NB) != 0 {
-            guard errno == EWOULDBLOCK || errno == EINTR else {
-                throw Failure("lock \(path)", Errno(rawValue: errno))
-            }
-            guard waited < seconds * 200 else {
-                throw Failure(
-                    .wrongState,
-                    "container \(id) is busy: another command has been changing it for more than \(seconds) s")
-            }
-            usleep(5000)
-            waited += 1
-        }
-        let status = try during("lock \(path)") { () throws(Errno) in try fileStatus(number) }
-        guard status.links > 0 else { throw Failure(.notFound, "container does not exist: \(id)") }
-    }
-
-    /// Lets other commands in again before this one ends.
-    package borrowing func unlock() { flock(descriptor.rawValue, LOCK_UN) }
-
     package static let recordName = "state.json"
     package static let configName = "config.json"
     package static let gateName = "start.sock"
 
     /// Writes a file so that readers see the old content or the new one, never a part.
-    package borrowing func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
+    /// - Parameter isNew: whether it is an error (`EEXIST`) that there is one already.
+    /// - Returns: the file, for who writes on in it.
+    @discardableResult
+    package borrowing func write(
+        _ name: String, _ bytes: [UInt8], isNew: Bool = false
+    ) throws(Failure) -> OwnedDescriptor {
         let number = descriptor.rawValue
         let temporary = "." + name
-        try during("write \(path)/\(name)") { () throws(Errno) in
+        return try during("write \(path)/\(name)") { () throws(Errno) in
             let file = try OwnedDescriptor.open(
                 temporary, .writeOnly | .create | .truncate | .noFollow, mode: 0o600, at: number)
             try writeAll(bytes, to: file.rawValue)
             let (noReplace, exchange): (UInt32, UInt32) = (1, 2)  // RENAME_NOREPLACE, RENAME_EXCHANGE
-            if clinux_renameat2(number, temporary, number, name, noReplace) == 0 { return }
+            if clinux_renameat2(number, temporary, number, name, noReplace) == 0 { return file }
+            if isNew, errno == EEXIST { throw .fileExists }
             // ext4 writes a file to the disk at once when it replaces another, but not when two change places.
             if clinux_renameat2(number, temporary, number, name, exchange) == 0 {
                 unlinkat(number, temporary, 0)
             } else {
                 try checked { clinux_renameat2(number, temporary, number, name, 0) }
             }
+            return file
         }
     }
 
     /// Remembers the container.
-    package borrowing func write(_ record: ContainerRecord) throws(Failure) {
+    /// - Returns: the record's file, for ``markReady(_:)``.
+    @discardableResult
+    package borrowing func write(_ record: ContainerRecord) throws(Failure) -> OwnedDescriptor {
         try write(Self.recordName, record.json())
+    }
+
+    /// Remembers a new container; its directory is removed if that fails.
+    /// - Throws: `exists` when the directory has become another's, who has written a record already.
+    package borrowing func writeFirst(_ record: ContainerRecord) throws(Failure) {
+        do throws(Failure) {
+            try write(Self.recordName, record.json(), isNew: true)
+        } catch {
+            if error.kind == .system(.fileExists) {
+                removeFile("." + Self.recordName)
+                throw StateStore.isTaken(id)
+            }
+            do throws(Failure) { try remove() } catch {}
+            throw error
+        }
+    }
+
+    /// Remembers that the container is one that commands may enter; one byte in the record's file, whatever disk is full.
+    borrowing func markReady(_ file: borrowing OwnedDescriptor) throws(Failure) {
+        let number = file.rawValue
+        try during("write \(path)/\(Self.recordName)") { () throws(Errno) in
+            var digit = UInt8(ascii: "1")
+            try checked { pwrite(number, &digit, 1, off_t(ContainerRecord.readyOffset)) }
+        }
     }
 
     /// What is remembered of the container.

@@ -24,6 +24,12 @@ extension ContainerRecord {
         }
     }
 
+    /// Whether the container is not there yet, or its making was cut short before it had an init.
+    func isBeingCreated() throws(Failure) -> Bool {
+        if isReady { return false }
+        return try pid == 0 ? true : hasInit()
+    }
+
     /// Whether the init process is there; one look, for commands that send no signal.
     private func hasInit() throws(Failure) -> Bool {
         guard pid > 0 else { return false }
@@ -41,6 +47,7 @@ extension ContainerRecord {
     func status(isWaiting: Bool, hasInit known: Bool? = nil) throws(Failure) -> Status {
         let isThere = if let known { known } else { try hasInit() }
         guard isThere else { return pid == 0 ? .creating : .stopped }
+        guard isReady else { return .creating }
         if isFrozen() { return .paused }
         return isWaiting ? .created : .running
     }
@@ -61,6 +68,13 @@ extension ContainerDirectory {
     /// The status of the container that this directory remembers.
     borrowing func status(of record: ContainerRecord, hasInit: Bool? = nil) throws(Failure) -> Status {
         try record.status(isWaiting: has(Self.gateName), hasInit: hasInit)
+    }
+}
+
+extension Failure {
+    /// What a command says of a container that is not there yet.
+    static func isBeingCreated(_ id: String) -> Failure {
+        Failure(.wrongState, "container \(id) is still being created; if that was cut short, delete it")
     }
 }
 

@@ -24,7 +24,8 @@ extension Runtime {
         try directory.lock()
         var record = try directory.record()
         switch try directory.status(of: record) {
-        case .stopped, .creating: throw Failure(.wrongState, "container not running")
+        case .stopped: throw Failure(.wrongState, "container not running")
+        case .creating: throw .isBeingCreated(id)
         case .created, .running, .paused: break
         }
         // Whether there is resctrl at all is asked before anything is changed.

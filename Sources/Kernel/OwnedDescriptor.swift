@@ -81,6 +81,17 @@ package func closeOnExec(from first: Int32) throws(Errno) {
     try checked { clinux_close_range(UInt32(first), ~0, closeOnExec) }
 }
 
+/// Closes all descriptors from a number on but some. close_range(2).
+package func closeDescriptors(from first: Int32, except kept: [Int32]) throws(Errno) {
+    var first = UInt32(first)
+    for number in kept.sorted() where number >= first {
+        let end = UInt32(number)
+        if end > first { try checked { clinux_close_range(first, end - 1, 0) } }
+        first = end + 1
+    }
+    try checked { clinux_close_range(first, ~0, 0) }
+}
+
 /// The whole content of a file, read without asking for its size (files under /proc have none).
 /// - Parameter limit: more bytes than this throw `EFBIG`.
 package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {

@@ -26,6 +26,7 @@ extension ContainerRecord {
         record.createdNamespaces = NamespaceKind.pid.cloneFlag
         record.pid = 4_194_304
         record.startTime = .max
+        record.isReady = true
         record.mountBelowRoot = 27
         record.hasSeccomp = true
         record.execNeedsConfig = true
@@ -57,7 +58,7 @@ struct ContainerRecordTests {
     }
 
     @Test(arguments: [
-        ("{}", "id: is required"),
+        ("{}", "ready: is required"),
         ("[]", "expected an object, found an array"),
         ("", "expected a JSON document, found nothing"),
     ])
@@ -85,6 +86,9 @@ struct ContainerRecordTests {
         record.startTime = facts.startTime
         #expect(try record.status(isWaiting: true) == .created)
         #expect(try record.status(isWaiting: false) == .running)
+        record.isReady = false
+        #expect(try record.status(isWaiting: true) == .creating)
+        #expect(try record.status(isWaiting: false) == .creating)
         record.startTime += 1
         #expect(try record.status(isWaiting: true) == .stopped)
         #expect(try record.openInit()?.relinquish() == nil)
@@ -124,6 +128,33 @@ struct StateStoreTests {
         #expect(try store.open(id: "web").record() == .sample())
         #expect(try fileStatus(at: store.root).mode & 0o777 == 0o700)
         #expect(try fileStatus(at: directory.path + "/state.json").mode & 0o777 == 0o600)
+    }
+
+    @Test func `a container becomes ready in place`() throws {
+        let folder = try Folder()
+        let directory = try StateStore(root: folder.path).make(id: "web")
+        var record = ContainerRecord.sample()
+        record.isReady = false
+        try directory.writeFirst(record)
+        #expect(failure { try directory.writeFirst(record) }?.kind == .exists)
+        let file = try directory.write(record)
+        #expect(try directory.record() == record)
+        try directory.markReady(file)
+        #expect(try directory.record() == .sample())
+    }
+
+    @Test func `who waits for the lock of a container that is being made hears so at once`() throws {
+        let folder = try Folder()
+        let store = StateStore(root: folder.path)
+        let directory = try store.make(id: "web")
+        var record = ContainerRecord.sample()
+        record.isReady = false
+        try directory.writeFirst(record)
+        let other = try store.open(id: "web")
+        #expect(failure { try other.lock() } == .isBeingCreated("web"))
+        try directory.remove()
+        #expect(failure { try other.lock() }?.kind == .notFound)
+        #expect(failure { try other.lockByForce() }?.kind == .notFound)
     }
 
     @Test func `a directory without a record is no container`() throws {

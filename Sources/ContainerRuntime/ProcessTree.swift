@@ -1,0 +1,75 @@
+// Killing a process with all that descend from it, for commands and hooks that do not end by themselves.
+
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A process of anybody's, known by more than its number.
+final class ProcessHandle {
+    let pid: Int32
+    let pidfd: OwnedDescriptor
+
+    /// - Returns: nil when there is no such process.
+    init?(_ pid: Int32) throws(Errno) {
+        self.pid = pid
+        do throws(Errno) {
+            pidfd = try openProcess(pid)
+        } catch {
+            if error == .noSuchProcess || error == .invalidArgument { return nil }
+            throw error
+        }
+    }
+
+    func signal(_ number: Int32) {
+        // Who has ended meanwhile needs no signal.
+        do throws(Errno) { try signalProcess(pidfd, number) } catch {}
+    }
+}
+
+/// Kills a process and its descendants, and waits for a moment until they are gone.
+///
+/// They are stopped first, so that none makes another that is not seen. What a daemon has left behind descends from it no
+/// longer.
+func killWithDescendants(_ first: ProcessHandle) {
+    first.signal(SIGSTOP)
+    var family = [first]
+    var seen = 0
+    repeat {
+        seen = family.count
+        for child in children(of: family) {
+            child.signal(SIGSTOP)
+            family.append(child)
+        }
+    } while family.count > seen
+    for member in family { member.signal(SIGKILL) }
+    for member in family {
+        do throws(Errno) { _ = try waitUntilReadable(member.pidfd.rawValue, milliseconds: 200) } catch {}
+    }
+}
+
+/// The children of some processes that are not among these.
+private func children(of family: [ProcessHandle]) -> [ProcessHandle] {
+    let known = Set(family.map(\.pid))
+    let numbers: [DirectoryEntry]
+    do throws(Errno) {
+        let directory = try OwnedDescriptor.open("/proc", .directory)
+        numbers = try directoryEntries(directory.rawValue)
+    } catch {
+        return []
+    }
+    return numbers.compactMap { entry in
+        guard let pid = Int32(entry.name), !known.contains(pid) else { return nil }
+        do throws(Errno) {
+            // Looked at when it cannot be replaced by another of its number any more.
+            guard let handle = try isChild(pid, of: known) ? ProcessHandle(pid) : nil else { return nil }
+            return try isChild(pid, of: known) ? handle : nil
+        } catch {
+            return nil
+        }
+    }
+}
+
+private func isChild(_ pid: Int32, of known: Set<Int32>) throws(Errno) -> Bool {
+    guard let facts = try processFacts(pid), !facts.hasEnded else { return false }
+    return known.contains(facts.parent)
+}
