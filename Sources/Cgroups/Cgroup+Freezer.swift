@@ -34,6 +34,33 @@ extension Cgroup {
         }
     }
 
+    /// Lets the processes go on that the container itself has frozen, in cgroups below its own: frozen ones of cgroup v1
+    /// do not die. Those below that are other containers' stay as they are.
+    package func thawBelow() {
+        guard location.hierarchy != .unified, let directory = location.directory(of: "freezer"), !directory.isUnified
+        else { return }
+        let prefix = processDirectory.map { $0.fullPath.count } ?? 0
+        let others = Set(othersDirectories().map { $0.dropFirst(prefix) })
+        do throws(Errno) { try thawBelow(try open(directory), "", sparing: others) } catch {}
+    }
+
+    private func thawBelow(
+        _ directory: borrowing OwnedDescriptor, _ path: String, sparing others: Set<Substring>
+    ) throws(Errno) {
+        for name in try subdirectories(of: directory) where !others.contains("\(path)/\(name)"[...]) {
+            do throws(Errno) {
+                let child = try OwnedDescriptor.open(name, .directory | .noFollow, at: directory.rawValue)
+                if try readText("freezer.self_freezing", at: child.rawValue).first == "1" {
+                    try writeFile("freezer.state", "THAWED", at: child.rawValue)
+                }
+                try thawBelow(child, "\(path)/\(name)", sparing: others)
+            } catch {
+                // Removed meanwhile.
+                continue
+            }
+        }
+    }
+
     /// Whether this cgroup itself was frozen, and not only one above it; a cgroup that is gone is not.
     package func isFrozen() throws(CgroupFailure) -> Bool { try isFrozen(in: location.directories) }
 

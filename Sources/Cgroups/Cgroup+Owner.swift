@@ -60,6 +60,9 @@ extension CgroupDirectory {
 }
 
 extension Cgroup {
+    /// The mark of whoever has this cgroup.
+    package var mark: String? { processDirectory.flatMap { readMark($0.fullPath) } }
+
     /// Whether another container has been given this cgroup meanwhile.
     func isAnothers(_ others: Set<String>) -> Bool {
         guard let directory = processDirectory else { return false }

@@ -83,6 +83,7 @@ extension Cgroup {
         if !froze, !wasFrozen { return try signalRepeatedly(signal, directory, sparing: []) }
         let pids = try processes(in: directory, or: [])
         try send(signal, to: pids, directory, sparing: [])
+        if signal == SIGKILL { thawBelow() }
         return Set(pids)
     }
 

@@ -137,6 +137,7 @@ extension Runtime {
         if options.consoleSocket != nil, !plan.process.hasTerminal || isForeground {
             throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
         }
+        if plan.process.hasTerminal, isForeground { try checkOwnTerminal() }
     }
 
     private func filter(_ plan: ContainerPlan, _ spec: Spec) throws(Failure) -> SeccompFilter? {

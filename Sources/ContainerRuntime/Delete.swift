@@ -24,6 +24,7 @@ extension Runtime {
         do throws(Failure) {
             record = try directory.record()
         } catch {
+            if error.kind == .damaged, force { return try removeDamaged(directory, error) }
             // Its making was cut short before there was anything but the directory.
             guard error.kind == .notFound else { throw error }
             try directory.remove()
@@ -57,6 +58,31 @@ extension Runtime {
         // The hooks may take as long as they like.
         directory.unlock()
         runPoststop(hooks, record)
+    }
+
+    /// Takes away what can be found of a container whose record cannot be read: its directory and, if the copy of its
+    /// config tells where it is, the cgroup that bears the mark of that directory, with all that is in it.
+    private func removeDamaged(_ directory: borrowing ContainerDirectory, _ damage: Failure) throws(Failure) {
+        note(.warning, "\(damage.message); what can be found of it is removed")
+        do throws(Failure) {
+            let bundle = Bundle(path: "/", spec: try directory.config(), config: [])
+            let location = try plan(CreateOptions(id: directory.id, bundle: "/"), bundle).cgroup.location
+            if let mark = Cgroup(location).mark, let blank = mark.firstIndex(of: " "),
+                mark[blank...] == " \(store.root)/\(directory.id)"
+            {
+                let created = String(mark[..<blank])
+                let group = Cgroup(location, owner: owner(id: directory.id, created: created, location: location))
+                try cgroup { () throws(CgroupFailure) in
+                    try group.killAll()
+                    if try group.isFrozen() { try group.thaw() }
+                    group.thawBelow()
+                    try group.remove()
+                }
+            }
+        } catch {
+            note(.warning, error.message)
+        }
+        try directory.remove()
     }
 
     /// Takes away what a container without a mount namespace has over its rootfs: that alone, and only if it is there.
@@ -94,11 +120,13 @@ extension Runtime {
             note(.debug, error.description)
         }
         let seconds: Int32 = 10
-        let ended = try during("wait for container \(record.id)") { () throws(Errno) in
-            try waitUntilReadable(pidfd.rawValue, milliseconds: seconds * 1000)
+        for _ in 0..<(seconds * 10) {
+            let ended = try during("wait for container \(record.id)") { () throws(Errno) in
+                try waitUntilReadable(pidfd.rawValue, milliseconds: 100)
+            }
+            if ended { return }
+            group.thawBelow()
         }
-        guard ended else {
-            throw Failure(.wrongState, "container init still running \(seconds) s after it was killed")
-        }
+        throw Failure(.wrongState, "container init still running \(seconds) s after it was killed")
     }
 }

@@ -78,6 +78,7 @@ extension Runtime {
         if options.consoleSocket != nil, !plan.hasTerminal || !options.isDetached {
             throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
         }
+        if plan.hasTerminal, !options.isDetached { try checkOwnTerminal() }
     }
 
     private func processPlan(

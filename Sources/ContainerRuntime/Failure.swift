@@ -15,6 +15,8 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         case notFound
         /// The container's id is taken.
         case exists
+        /// What is remembered of the container cannot be read.
+        case damaged
         /// The container is in a state in which the operation is refused.
         case wrongState
         /// The kernel refused.
@@ -63,6 +65,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         switch kind {
         case .invalid: "invalid"
         case .notFound: "not-found"
+        case .damaged: "damaged"
         case .exists: "exists"
         case .wrongState: "wrong-state"
         case .system: "system"

@@ -76,6 +76,18 @@ struct Foreground: ~Copyable {
     }
 }
 
+/// In the foreground a terminal is copied to ours; where there is none its program would wait for input for ever.
+func checkOwnTerminal() throws(Failure) {
+    if (Int32(0)...2).contains(where: { isTerminal($0) }) { return }
+    do throws(Errno) {
+        _ = try OwnedDescriptor.open("/dev/tty", .readWrite | .noControllingTerminal)
+    } catch {
+        throw Failure(
+            .invalid,
+            "process.terminal: there is no terminal here to be copied to (--detach with --console-socket needs none)")
+    }
+}
+
 /// Leaves newlines of a terminal whose output we copy as they are, before anything is written to it: our own terminal, or
 /// whoever reads in its place, translates them, and twice would be once too often.
 func translateNoNewlines(_ master: Int32) {

@@ -49,5 +49,6 @@ extension Runtime {
         do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
             note(.debug, error.description)
         }
+        group.thawBelow()
     }
 }

@@ -196,22 +196,27 @@ package struct ContainerDirectory: ~Copyable {
     package borrowing func record() throws(Failure) -> ContainerRecord {
         let bytes: [UInt8]
         do throws(Errno) {
-            bytes = try readFile(Self.recordName, at: descriptor.rawValue)
+            bytes = try read(Self.recordName)
         } catch {
             throw error == .noSuchFileOrDirectory
                 ? Failure(.notFound, "container does not exist: \(id)")
-                : Failure("read \(path)/\(Self.recordName)", error)
+                : isDamaged("\(error.word)")
         }
         let record: ContainerRecord
-        do throws(InvalidSpec) {
-            record = try ContainerRecord(json: bytes)
-        } catch {
-            throw Failure(.other, "\(path)/\(Self.recordName): \(error)")
-        }
-        if let bundle, !bundle.isSame(as: record.bundle) {
-            throw Failure(.invalid, "container \(id) belongs to bundle \(record.bundle), not \(bundle.path)")
-        }
+        do throws(InvalidSpec) { record = try ContainerRecord(json: bytes) } catch { throw isDamaged("\(error)") }
+        guard record.id == id else { throw isDamaged("id: is another container's") }
         return record
+    }
+
+    private borrowing func isDamaged(_ how: String) -> Failure {
+        Failure(.damaged, "the state of container \(id) is damaged: \(path)/\(Self.recordName): \(how)")
+    }
+
+    // Whatever has come into its place: it is not followed, nor waited for.
+    private borrowing func read(_ name: String) throws(Errno) -> [UInt8] {
+        let flags: OpenFlags = .noFollow | .nonBlocking
+        let file = try OwnedDescriptor.open(name, flags, at: descriptor.rawValue)
+        return try readAll(file.rawValue)
     }
 
     /// The config the container was made from.
@@ -227,9 +232,7 @@ package struct ContainerDirectory: ~Copyable {
     private borrowing func readConfig<Value>(
         _ decode: ([UInt8]) throws(InvalidSpec) -> Value
     ) throws(Failure) -> Value {
-        let bytes = try during("read \(path)/\(Self.configName)") { [number = descriptor.rawValue] () throws(Errno) in
-            try readFile(Self.configName, at: number)
-        }
+        let bytes = try during("read \(path)/\(Self.configName)") { () throws(Errno) in try read(Self.configName) }
         do throws(InvalidSpec) {
             return try decode(bytes)
         } catch {
@@ -260,7 +263,7 @@ package struct ContainerDirectory: ~Copyable {
                 }
             }
         }
-        unlinkat(number, Self.recordName, 0)
+        if unlinkat(number, Self.recordName, 0) != 0 { unlinkat(number, Self.recordName, AT_REMOVEDIR) }
         if rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
     }
 }

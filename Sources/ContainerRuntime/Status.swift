@@ -101,7 +101,9 @@ extension Runtime {
                         owner: userName(of: record.owner)))
             } catch {
                 // A container that is being made or deleted at this moment is nobody's error.
-                if error.kind != .notFound { note(.warning, "load container \(id): \(error.message)") }
+                if error.kind == .notFound { continue }
+                note(.warning, "load container \(id): \(error.message)")
+                result.append(ContainerState(ociVersion: "", id: id, pid: 0, status: "broken", bundle: ""))
             }
         }
         return result
