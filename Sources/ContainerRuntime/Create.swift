@@ -152,6 +152,15 @@ extension Runtime {
         } catch {
             throw Failure("root.path: open rootfs \(plan.root.path)", error)
         }
+        if plan.namespaces.joinedPath(.mount) == nil {
+            for node in plan.devices.nodes where node.isBound {
+                guard let owner = node.foreignOwner(plan.namespaces) else { continue }
+                throw Failure(
+                    .invalid,
+                    "\(node.key): \(node.path) belongs to \(owner) on the host, not to \(node.uid):\(node.gid):"
+                        + " a user namespace can only have the host's device")
+            }
+        }
         if let profile = plan.process.apparmorProfile, !SecurityModules.hasAppArmor {
             throw Failure(
                 .invalid, "process.apparmorProfile: \"\(profile)\" cannot be used: AppArmor is not enabled on this host"

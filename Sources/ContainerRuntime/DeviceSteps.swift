@@ -3,6 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
@@ -53,17 +54,22 @@ struct DeviceSteps {
 
     // runtime-spec, config-linux.md, "Devices": an error unless what is there is the device that is asked for.
     private func keep(_ node: DeviceStep, _ name: String, in directory: Int32) throws(ActionFailure) {
-        let status = try part(.makeNode) { () throws(Errno) in
-            try fileStatus(at: name, in: directory, followLinks: false)
+        let there = try part(.makeNode) { () throws(Errno) in
+            try OwnedDescriptor.open(name, .path | .noFollow, at: directory)
         }
-        let sameKind = status.mode & S_IFMT == node.kind.rawValue
-        let sameNumbers =
-            node.kind == .fifo || (status.majorNumber == node.major && status.minorNumber == node.minor)
-        guard sameKind, sameNumbers else { throw ActionFailure(action: .differentNode, code: .fileExists) }
+        let status = try part(.makeNode) { () throws(Errno) in try fileStatus(there.rawValue) }
+        if node.isSameDevice(as: status) { return }
+        guard try isMounted(there) else { throw ActionFailure(action: .differentNode, code: .fileExists) }
+    }
+
+    // An image has no mounts: it is the config's, by a path through links, or a hook's.
+    private func isMounted(_ place: borrowing OwnedDescriptor) throws(ActionFailure) -> Bool {
+        let number = place.rawValue
+        return try part(.makeNode) { () throws(Errno) in try mountPlace(of: number).isRoot }
     }
 
     private func bind(_ node: DeviceStep, _ name: String, in directory: Int32) throws(ActionFailure) {
-        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(node.path, recursive: false) }
+        let tree = try hostDevice(node)
         let place = try part(.makeTarget) { () throws(Errno) in
             do throws(Errno) {
                 _ = try OwnedDescriptor.open(
@@ -73,7 +79,30 @@ struct DeviceSteps {
             }
             return try OwnedDescriptor.open(name, .path | .noFollow, at: directory)
         }
+        if try isMounted(place) { return }
         try part(.attach) { () throws(Errno) in try attachMount(tree, on: place) }
+    }
+
+    private func hostDevice(_ node: DeviceStep) throws(ActionFailure) -> OwnedDescriptor {
+        let places = node.hostPaths
+        do throws(ActionFailure) {
+            return try hostDevice(node, at: places.named)
+        } catch let first {
+            do throws(ActionFailure) { return try hostDevice(node, at: places.numbered) } catch { throw first }
+        }
+    }
+
+    private func hostDevice(_ node: DeviceStep, at path: String) throws(ActionFailure) -> OwnedDescriptor {
+        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(path, recursive: false) }
+        let status = try part(.openSource) { () throws(Errno) in try fileStatus(tree.rawValue) }
+        if !node.isSameDevice(as: status) {
+            throw ActionFailure(action: .otherDevice, code: .noSuchDevice, text: status.deviceText)
+        }
+        if node.asksForMode, status.mode & 0o7777 != node.mode {
+            throw ActionFailure(
+                action: .otherDevice, code: .notPermitted, text: "mode 0" + String(status.mode & 0o7777, radix: 8))
+        }
+        return tree
     }
 
     private func makeLink(_ link: DeviceLink, _ index: Int, in dev: borrowing OwnedDescriptor) throws(StepReport) {
@@ -88,5 +117,56 @@ struct DeviceSteps {
                 guard error == .fileExists else { throw error }
             }
         }
+    }
+}
+
+extension DeviceStep {
+    /// Where the host may have the device: what lies at the same path may be anything, and udev keeps a link to each
+    /// device under its numbers.
+    fileprivate var hostPaths: (named: String, numbered: String) {
+        (path, "/dev/\(kind == .block ? "block" : "char")/\(major):\(minor)")
+    }
+
+    /// What of the owner that is asked for the host's device does not have. Asked from outside: to the user namespace an
+    /// id that it does not map is like any other.
+    ///
+    /// Engines ask for what they see on the host; the specification means ids of the container. Both will do.
+    func foreignOwner(_ namespaces: NamespacePlan) -> String? {
+        guard asksForUser || asksForGroup else { return nil }
+        for path in [hostPaths.named, hostPaths.numbered] {
+            let status: FileStatus
+            do throws(Errno) { status = try fileStatus(at: path) } catch { continue }
+            guard isSameDevice(as: status) else { continue }
+            let user = !asksForUser || [uid, namespaces.uidMappings.hostID(of: uid)].contains(status.uid)
+            let group = !asksForGroup || [gid, namespaces.gidMappings.hostID(of: gid)].contains(status.gid)
+            return user && group ? nil : "\(status.uid):\(status.gid)"
+        }
+        return nil
+    }
+
+    /// Whether a file is this device.
+    func isSameDevice(as status: FileStatus) -> Bool {
+        guard status.mode & S_IFMT == kind.rawValue else { return false }
+        return kind == .fifo || (status.majorNumber == major && status.minorNumber == minor)
+    }
+}
+
+extension FileStatus {
+    /// `c 1:3`, or that it is none.
+    var deviceText: String {
+        switch mode & S_IFMT {
+        case S_IFCHR: "c \(majorNumber):\(minorNumber)"
+        case S_IFBLK: "b \(majorNumber):\(minorNumber)"
+        default: "no device"
+        }
+    }
+}
+
+extension [LinuxIDMapping] {
+    fileprivate func hostID(of id: UInt32) -> UInt32? {
+        for range in self where id >= range.containerID && id - range.containerID < range.size {
+            return range.hostID + (id - range.containerID)
+        }
+        return nil
     }
 }

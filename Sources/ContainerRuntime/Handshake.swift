@@ -65,7 +65,7 @@ enum Action: UInt8 {
     case whole = 0
     case openSource, makeTarget, coverProc, notDirectory, filesystemType, parameter, superblock, copyUp, attributes
     case attach, propagation, idMapping, differentNode, makeNode, owner, nullDevice, isDirectory, notExecutable
-    case notMounted, linkOnTheWay, sameMount, detach
+    case notMounted, linkOnTheWay, sameMount, detach, otherDevice
 }
 
 /// Why the child gave up: small, so that text is made where memory and language are cheap.

@@ -259,7 +259,7 @@ struct MountSteps {
     ) throws(ActionFailure) {
         var change = wanted
         let asksForRelatime = change.set.isDisjoint(with: .atimeField) && change.clear.isSuperset(of: .atimeField)
-        if asksForRelatime { change.clear.subtract(.atimeField) }
+        if asksForRelatime { change.clear.subtract([.atimeField, .noDirAtime]) }
         do throws(Errno) {
             guard asksForRelatime else { throw .notPermitted }
             try changeMount(tree, change)

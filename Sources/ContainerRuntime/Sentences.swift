@@ -209,6 +209,10 @@ struct Sentences {
         if report.action == .differentNode {
             return "\(what): another file is there already: \(report.code.word)"
         }
+        if report.action == .otherDevice {
+            // Which a user namespace can only take as it is.
+            return "\(what): what the host has there differs (\(report.text)): \(report.code.word)"
+        }
         return "\(what): \(report.code.word)"
     }
 

@@ -18,6 +18,10 @@ package struct DeviceStep: Equatable, Sendable {
     package var gid: UInt32
     /// Bound from the host instead of made: a user namespace may not make nodes. mknod(2).
     package var isBound: Bool
+    /// What of mode and owner the config asks for; a bound device has the host's.
+    package var asksForMode = false
+    package var asksForUser = false
+    package var asksForGroup = false
 }
 
 /// A symbolic link in /dev.
@@ -46,14 +50,17 @@ extension DevicePlan {
         let asked = try linux.devices.enumerated().map { entry throws(InvalidSpec) in
             try DeviceStep(entry.element, key: "linux.devices[\(entry.offset)]", isBound: inUserNamespace)
         }
-        for (name, major, minor) in Self.defaults where !asked.contains(where: { $0.path == "/dev/" + name }) {
+        // What a mount of the config has put in the place of a device stays there, as with the peers.
+        let covered = Set(mounts.map(\.destination).filter { $0.hasPrefix("/dev/") })
+        for (name, major, minor) in Self.defaults
+        where !covered.contains("/dev/" + name) && !asked.contains(where: { $0.path == "/dev/" + name }) {
             nodes.append(
                 DeviceStep(
                     key: "default devices", path: "/dev/" + name, kind: .character, major: major, minor: minor,
                     mode: 0o666, uid: 0, gid: 0, isBound: inUserNamespace))
         }
         // /dev/ptmx is always the container's own.
-        for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" {
+        for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" && !covered.contains(step.path) {
             if let earlier = asked[..<index].first(where: { $0.path == step.path }) {
                 try Self.check(step, against: earlier)
             } else {
@@ -103,6 +110,7 @@ extension DeviceStep {
         mode = (device.fileMode ?? 0o666) & 0o7777
         uid = try identity(device.uid ?? 0, "\(key).uid")
         gid = try identity(device.gid ?? 0, "\(key).gid")
+        (asksForMode, asksForUser, asksForGroup) = (device.fileMode != nil, device.uid != nil, device.gid != nil)
         self.isBound = isBound && kind != .fifo
     }
 

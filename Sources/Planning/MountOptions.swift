@@ -118,3 +118,16 @@ package func mountOption(named name: String) -> MountOption? {
     }
     return nil
 }
+
+extension AttributeChange {
+    /// How a bind mount takes options on access times, as by mount(8) and remount of mount(2): one that sets something
+    /// decides about all of them, what the source has of the others goes; those that only clear leave the source's.
+    mutating func keepAccessTimes() {
+        let all = MountAttributes.atimeField.union(.noDirAtime)
+        if self.set.isDisjoint(with: all), !clear.isSuperset(of: .atimeField) {
+            clear.subtract(all)
+        } else {
+            clear.formUnion(all.subtracting(self.set))
+        }
+    }
+}

@@ -101,7 +101,10 @@ extension MountStep {
         followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
-        if isBind { ignoredOptions = options.parameters.map(\.name) }
+        if isBind {
+            attributes.keepAccessTimes()
+            ignoredOptions = options.parameters.map(\.name)
+        }
         if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
             attributes.set.contains(.readOnly)
         {
