@@ -113,6 +113,7 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
     call(SYS_close, clone, 0, 0, 0, 0);
 }
 
+long *sealed_start_found_stack(void) { return sealed_start_stack; }
 int sealed_start_found_read_only(void) { return found_read_only; }
 
 // The registers that _start expects are as the kernel left them.

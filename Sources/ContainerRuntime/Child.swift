@@ -32,11 +32,20 @@ struct Launch {
     /// Descriptors 3 and up that the program is to inherit.
     let preservedDescriptors: Int32
     let makesKeyring: Bool
-    /// Whether the runtime is an ordinary user's.
-    let isRootless: Bool
+    /// Whether the runtime has hidden itself, and with that what it clones.
+    let isHidden: Bool
+    /// The runtime's environment, where hooks need it; the clone does not have it any more.
+    let environment: [String]
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
+
+    /// Sets the score of a process that hides itself, and must not be seen by the runtime then.
+    func scoreForMemory() {
+        guard !isHidden, let adjustment = plan.process.oomScoreAdjustment else { return }
+        // What is refused here is refused to the runtime too, which tells of it.
+        do throws(Errno) { try writeFile("/proc/self/oom_score_adj", String(adjustment)) } catch {}
+    }
 
     /// Takes the calling process, the first of the container, into the container's cgroup.
     func enterCgroup(_ channel: ChildChannel) throws(StepReport) {
@@ -69,12 +78,13 @@ struct Child {
         do throws(StepReport) {
             try begin()
             try enterNamespaces()
+            let own = try openNamespaces()
             // Before another user is become: a rootfs below a directory of the runtime's own can be reached only now.
             let root = try openRoot()
             try settle()
             try prepare(root)
             let program = try becomeProcess(in: root)
-            try waitForStart(program)
+            try waitForStart(program, own)
         } catch {
             channel.giveUp(error)
         }
@@ -86,6 +96,7 @@ struct Child {
         // Directories that are made in the rootfs are the container's, whatever the caller hides.
         umask(0o022)
         try dieWithParent()
+        launch.scoreForMemory()
     }
 
     // Until it is ready the child must not outlive a runtime that is killed. Changing ids clears it. prctl(2).
@@ -98,7 +109,9 @@ struct Child {
             channel.awaitProceed()
         } else {
             try launch.enterCgroup(channel)
+            // The runtime can write them as long as this process is not hidden, or the runtime is root.
             if plan.namespaces.creates(.user) { try channel.ask(.mapIDs) }
+            if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
             for namespace in launch.joined {
                 try call(.joinNamespace, namespace.index) { () throws(Errno) in
                     try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
@@ -109,6 +122,16 @@ struct Child {
         if plan.namespaces.creates(.cgroup) {
             // Only now: the namespace's root is the cgroup the process is in.
             try call(.cgroupNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.cgroup)) }
+        }
+    }
+
+    // The host's /proc is still there. What the runtime may look into needs to hand out nothing.
+    private func openNamespaces() throws(StepReport) -> [Int32] {
+        guard launch.gate != nil, !launch.isHidden else { return [] }
+        let kinds = plan.namespaces.entered
+        return try call(.gate) { () throws(Errno) in
+            // Out of the way of the program's descriptors, and of the gate.
+            try NamespacesOfInit.ofThisProcess(kinds, from: 3 + launch.preservedDescriptors + 1)
         }
     }
 
@@ -128,8 +151,6 @@ struct Child {
             try becomeRootOfUserNamespace()
             try dieWithParent()
         }
-        // CVE-2016-9962: what is in a joined pid namespace must not look into this process.
-        if !launch.joined.isEmpty { try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) } }
         try call(.session) { () throws(Errno) in try checked { setsid() } }
         if launch.makesKeyring { try makeKeyring() }
         if !plan.networkDevices.isEmpty { try channel.ask(.networkDue) }
@@ -178,7 +199,8 @@ struct Child {
             let number = root.descriptor.rawValue
             // The mounts they make are named by what is to be the root: hooks of engines count on starting there.
             try call(.rootfs) { () throws(Errno) in try checked { fchdir(number) } }
-            try runHooks("createContainer", plan.hooks.createContainer, status: "creating")
+            try runHooks(
+                "createContainer", plan.hooks.createContainer, status: "creating", environment: launch.environment)
         }
         try steps.enter(root)
         try call(.workingDirectory) { () throws(Errno) in
@@ -241,16 +263,11 @@ struct Child {
         return try process.findProgram()
     }
 
-    private func waitForStart(_ program: String) throws(StepReport) -> Never {
+    private func waitForStart(_ program: String, _ own: [Int32]) throws(StepReport) -> Never {
         let first = 3 + launch.preservedDescriptors
         // From the answer on other commands may bring processes into the container, which find nothing of the host here.
         try call(.descriptors) { () throws(Errno) in
-            try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []))
-        }
-        // To join the namespaces of a process, as exec does, one must be allowed to look into it; what an ordinary
-        // user's runtime holds in memory that user may see.
-        if launch.isRootless, launch.gate != nil {
-            try call(.session) { () throws(Errno) in try processControl(.setDumpable, 1) }
+            try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []) + own)
         }
         try channel.ask(.ready)
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
@@ -259,7 +276,7 @@ struct Child {
             try start(program)
         }
         close(channel.socket)
-        let starter = StartGate.waitForStart(gate)
+        let starter = StartGate.waitForStart(gate, handingOut: own)
         let late = ChildChannel(socket: starter)
         do throws(StepReport) {
             try start(program)
@@ -277,7 +294,7 @@ struct Child {
     }
 
     private func runHooks(
-        _ kind: String, _ hooks: [Hook], status: String, environment: [String]? = nil
+        _ kind: String, _ hooks: [Hook], status: String, environment: [String]
     ) throws(StepReport) {
         guard !hooks.isEmpty else { return }
         let state = ContainerState(

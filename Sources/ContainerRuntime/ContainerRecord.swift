@@ -17,6 +17,8 @@ package struct ContainerRecord: Equatable, Sendable {
     /// Whether init is in its own root, holds nothing of the host, and waits to be started, all hooks that precede that
     /// being done. Until then no command enters the container.
     package var isReady = false
+    /// Who it is by its pidfd, for a runtime that /proc may not show it to; 0 where the start time tells, or nothing can.
+    package var initIdentity: UInt64 = 0
     /// RFC 3339 with nanoseconds.
     package var created: String
     /// Who made it.
@@ -72,6 +74,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         rootfs = try cursor.required("rootfs")
         pid = try cursor.optional("pid") ?? 0
         startTime = try cursor.optional("startTime") ?? 0
+        initIdentity = try cursor.optional("initIdentity") ?? 0
         created = try cursor.required("created")
         owner = try cursor.required("owner")
         let place: StoredLocation = try cursor.required("cgroup")
@@ -99,6 +102,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("rootfs", rootfs)
             writer.field("pid", pid)
             writer.field("startTime", startTime)
+            if initIdentity != 0 { writer.field("initIdentity", initIdentity) }
             writer.field("created", created)
             writer.field("owner", owner)
             writer.field("cgroup", StoredLocation(location: cgroup))

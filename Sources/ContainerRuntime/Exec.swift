@@ -41,9 +41,12 @@ extension Runtime {
         let directory = try store.open(id: options.id)
         let record = try directory.record()
         let initPidfd = try record.openInit()
-        try checkStatus(try directory.status(of: record, hasInit: initPidfd != nil), options)
+        let status = try directory.status(of: record, hasInit: initPidfd != nil)
+        try checkStatus(status, options)
         guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
-        let plan = try processPlan(options, record, directory)
+        let isWaiting = status != .running && directory.has(ContainerDirectory.gateName)
+        var plan = try processPlan(options, record, directory)
+        if isWaiting { leaveInitAlone(&plan, record) }
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
@@ -52,13 +55,24 @@ extension Runtime {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
-        var joined = try join(record, initPidfd, plan, filter, options, console, directory)
+        let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
+        var joined = try join(record, namespaces, plan, filter, options, console, directory)
         note(.debug, "process \(joined.pid) has joined container \(record.id)")
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
         return try Foreground(
             pid: joined.pid, pidfd: joined.pidfd, signals: signals, terminal: joined.terminal.take()
         ).wait().shellStatus
+    }
+
+    // The init is without its seccomp filter and its limits until it is started. Where the user namespace is the runtime's
+    // own, being hidden does not keep it from those with CAP_SYS_PTRACE.
+    private func leaveInitAlone(_ plan: inout ProcessPlan, _ record: ContainerRecord) {
+        guard !NamespaceSet(rawValue: record.namespaces).contains(.user),
+            plan.capabilities.bounding.contains(.tracing) || plan.capabilities.permitted.contains(.tracing)
+        else { return }
+        note(.warning, "CAP_SYS_PTRACE is withheld until the container is started: its init could be traced")
+        plan.capabilities.remove(.tracing)
     }
 
     private func checkStatus(_ status: Status, _ options: ExecOptions) throws(Failure) {

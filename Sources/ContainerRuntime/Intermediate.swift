@@ -26,6 +26,7 @@ private struct Intermediate {
         do throws(StepReport) {
             close(launch.parentEnd)
             try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
+            launch.scoreForMemory()
             try launch.enterCgroup(channel)
             try enterNamespaces()
             try bearInit()
@@ -64,6 +65,8 @@ private struct Intermediate {
 
     private func enterUserNamespace() throws(StepReport) {
         if let user = launch.joined.first(where: { $0.kind == .user }) {
+            // Who has rights in it has them over this process then.
+            if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
             _ = try join(user, isLastTry: true)
             return
         }
@@ -83,8 +86,7 @@ private struct Intermediate {
     }
 
     private func bearInit() throws(StepReport) -> Never {
-        // CVE-2016-9962: what is in a joined pid namespace must not look into the init.
-        try call(.session) { () throws(Errno) in try processControl(.setDumpable, 0) }
+        if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
         let entered: [NamespaceKind] = [.user, .cgroup, .time]
         let flags = entered.reduce(namespaces.created) { $0.subtracting(NamespaceSet($1)) }
         try channel.bear(flags) { runChild(launch) }

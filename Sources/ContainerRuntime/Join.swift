@@ -15,7 +15,7 @@ struct JoinLaunch {
     let image: ExecImage
     let filter: SeccompFilter?
     let cgroupFiles: [Int32]
-    let initPidfd: Int32
+    let target: NamespacesOfInit
     /// The init's root, for a container that has no mount namespace to bring it along.
     let root: Int32?
     let namespaces: NamespaceSet
@@ -29,13 +29,15 @@ struct JoinLaunch {
     /// its descriptors, and those must be the container's by then (CVE-2016-9962). And an ordinary user may join a pid
     /// namespace only together with the user namespace that it belongs to, which cannot be left again.
     let needsIntermediate: Bool
+    /// Whether the runtime has hidden itself, and with that what it clones.
+    let isHidden: Bool
     /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
     var needsAdoption = false
 
     /// Whether the process between can do its work in the runtime's memory, which stands still meanwhile: it asks for
     /// nothing, and joins no time namespace, which the kernel grants only to who shares its memory with nobody. What it
     /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
-    var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && geteuid() == 0 }
+    var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
 
     /// In the runtime's memory: where the process between writes down whom it has borne.
     var birth: UnsafeMutablePointer<Int32>?
@@ -57,7 +59,7 @@ private struct JoiningClone: ~Copyable {
 
 extension Runtime {
     func join(
-        _ record: ContainerRecord, _ initPidfd: borrowing OwnedDescriptor, _ plan: ProcessPlan,
+        _ record: ContainerRecord, _ target: NamespacesOfInit, _ plan: ProcessPlan,
         _ filter: SeccompFilter?, _ options: ExecOptions, _ console: consuming EngineSocket?,
         _ directory: borrowing ContainerDirectory
     ) throws(Failure) -> JoinedProcess {
@@ -67,7 +69,7 @@ extension Runtime {
         if namespaces.contains(.pid), !needsIntermediate {
             // For the child alone: it is born there. No second process is needed in between.
             try during("join the container's pid namespace") { () throws(Errno) in
-                try joinNamespaces(initPidfd.rawValue, NamespaceSet(.pid))
+                try target.join(NamespaceSet(.pid))
             }
         }
         if let cpus = plan.scheduling.initialAffinity {
@@ -79,12 +81,15 @@ extension Runtime {
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let root = namespaces.contains(.mount) ? nil : try openRoot(of: record)
+        let isHidden = mayLookIntoHidden()
+        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
         let launch = JoinLaunch(
             id: record.id, process: plan,
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
-            cgroupFiles: entry.childWrites, initPidfd: initPidfd.rawValue, root: root, namespaces: namespaces,
+            cgroupFiles: entry.childWrites, target: target, root: root, namespaces: namespaces,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
-            preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate)
+            preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate,
+            isHidden: isHidden)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let newborn = clone.newborn.take()
         let isAnsweredAtBirth = clone.isAnsweredAtBirth
@@ -150,6 +155,10 @@ extension Runtime {
     }
 
     private func clone(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
+        try withHiddenWords { () throws(Errno) in try cloneHidden(launch, into: directory) }
+    }
+
+    private func cloneHidden(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
         if launch.livesInMemory {
             do throws(Errno) { return try cloneInMemory(launch, into: directory) } catch {
                 // Engines' seccomp profiles say that there is no clone3.

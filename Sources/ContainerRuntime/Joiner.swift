@@ -58,16 +58,16 @@ private struct Joiner {
             close(launch.parentEnd)
             try call(.session) { () throws(Errno) in
                 try processControl(.setParentDeathSignal, UInt(SIGKILL))
-                try processControl(.setDumpable, 0)
+                if !launch.isHidden { try hideProcess() }
             }
             try enterCgroup()
-            // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's init.
+            // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's.
             try call(.descriptors) { () throws(Errno) in
                 try closeDescriptors(
                     from: 3 + launch.preservedDescriptors,
-                    except: [launch.childEnd, launch.initPidfd] + (launch.root.map { [$0] } ?? []))
+                    except: [launch.childEnd] + launch.target.numbers + (launch.root.map { [$0] } ?? []))
             }
-            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, launch.namespaces) }
+            try call(.joinNamespace) { () throws(Errno) in try launch.target.join(launch.namespaces) }
             try enterRoot()
             try channel.bear([], birth: launch.birth) { run() }
         } catch {
@@ -97,8 +97,7 @@ private struct Joiner {
         try call(.session) { () throws(Errno) in
             try releaseSignals()
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
-            // CVE-2016-9962: what is in the container must not look into this process.
-            try processControl(.setDumpable, 0)
+            if !launch.isHidden { try hideProcess() }
             try checked { setsid() }
         }
         if !launch.needsIntermediate {
@@ -109,7 +108,7 @@ private struct Joiner {
         chooseProcessors(process.plan.scheduling)
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         if !kinds.isEmpty, !launch.needsIntermediate {
-            try call(.joinNamespace) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
+            try call(.joinNamespace) { () throws(Errno) in try launch.target.join(kinds) }
         }
         if !launch.needsIntermediate { try enterRoot() }
         if kinds.contains(.user) { try becomeRootOfUserNamespace() }

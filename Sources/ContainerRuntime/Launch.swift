@@ -71,13 +71,16 @@ extension Runtime {
             plan.show(HostFacts.CgroupView(entry.location))
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
+        let isHidden = mayLookIntoHidden()
+        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
         let launch = Launch(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
             preservedDescriptors: inherited.count,
-            makesKeyring: !options.withoutNewKeyring, isRootless: geteuid() != 0)
+            makesKeyring: !options.withoutNewKeyring, isHidden: isHidden,
+            environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment())
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(entry.location, owner: owner), child: child,
@@ -127,11 +130,15 @@ extension Runtime {
         let pid = parent.child.pid
         let process = parent.plan.process
         try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment)
-        guard let facts = try during("read /proc/\(pid)/stat", { () throws(Errno) in try processFacts(pid) }) else {
-            throw Failure(.other, "the container's init has gone")
-        }
+        let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processFacts(pid) }
         record.pid = pid
-        record.startTime = facts.startTime
+        record.startTime = facts?.startTime ?? 0
+        if facts == nil || !mayLookIntoHidden() {
+            let number = parent.child.pidfd.rawValue
+            try during("tell who the container's init is") { () throws(Errno) in
+                record.initIdentity = try identity(ofPidfd: number)
+            }
+        }
         record.cgroup = parent.location
         // While the child mounts; a runtime that is killed from here on takes the child with it.
         let file = try directory.write(record)
@@ -175,16 +182,20 @@ extension Runtime {
         let namespaces = launch.plan.namespaces
         if namespaces.needsIntermediate {
             let child = try during("clone a process between the runtime and the container's init") { () throws(Errno) in
-                try cloneProcess(namespaces: [], into: cgroup)
+                try withHiddenWords { () throws(Errno) in
+                    guard let child = try cloneProcess(namespaces: [], into: cgroup) else { runIntermediate(launch) }
+                    return child
+                }
             }
-            guard let child else { runIntermediate(launch) }
             return child
         }
         // A cgroup namespace is made once in the cgroup.
         let flags = namespaces.created.subtracting(NamespaceSet(.cgroup))
         do throws(Errno) {
-            guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runChild(launch) }
-            return child
+            return try withHiddenWords { () throws(Errno) in
+                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runChild(launch) }
+                return child
+            }
         } catch {
             throw Failure("clone the container's init" + hint(error, namespaces), error)
         }

@@ -16,7 +16,8 @@ struct LiveMountLaunch {
     }
 
     let work: Work
-    let initPidfd: Int32
+    let target: NamespacesOfInit
+    let isHidden: Bool
     let namespaces: NamespaceSet
     let parentEnd: Int32
     let childEnd: Int32
@@ -80,8 +81,8 @@ private struct LiveMounter {
     private func endWithParent() throws(StepReport) {
         try call(.session) { () throws(Errno) in
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
-            // CVE-2016-9962: a container that shares the host's pid namespace must not look into this process.
-            try processControl(.setDumpable, 0)
+            // A container that shares the host's pid namespace must not look into this process.
+            if !launch.isHidden { try hideProcess() }
         }
     }
 
@@ -89,7 +90,7 @@ private struct LiveMounter {
     private func enterContainer() throws(StepReport) {
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         let whichever = 0xffff
-        try call(.joinNamespace, whichever) { () throws(Errno) in try joinNamespaces(launch.initPidfd, kinds) }
+        try call(.joinNamespace, whichever) { () throws(Errno) in try launch.target.join(kinds) }
         umask(0o022)
         guard kinds.contains(.user) else { return }
         try becomeRootOfUserNamespace()

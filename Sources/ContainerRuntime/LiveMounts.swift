@@ -30,7 +30,7 @@ extension Runtime {
             let kind = mount.propagation.isEmpty ? .private : plan.root.isolation.kind
             opened.append(try sources.openHere(mount, index, of: record.pid, kind, sentences).relinquish())
         }
-        try carryOut(.add(plan, opened), container) { sentences.failure($0) }
+        try carryOut(.add(plan, opened), container, directory) { sentences.failure($0) }
     }
 
     /// Detaches what is mounted at the destinations of `mounts[]`, last first; nothing where one of them is no mount.
@@ -53,7 +53,7 @@ extension Runtime {
             }
             destinations.append(destination)
         }
-        try carryOut(.remove(destinations), container) { report in
+        try carryOut(.remove(destinations), container, directory) { report in
             removalFailure(report, destinations)
         }
     }
@@ -92,11 +92,16 @@ extension Runtime {
     }
 
     private func carryOut(
-        _ work: LiveMountLaunch.Work, _ container: borrowing LiveContainer, _ sentence: (StepReport) -> Failure
+        _ work: LiveMountLaunch.Work, _ container: borrowing LiveContainer, _ directory: borrowing ContainerDirectory,
+        _ sentence: (StepReport) -> Failure
     ) throws(Failure) {
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
+        let isHidden = mayLookIntoHidden()
+        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
+        let target = try directory.namespaces(
+            of: container.pidfd.rawValue, isWaiting: directory.has(ContainerDirectory.gateName))
         let launch = LiveMountLaunch(
-            work: work, initPidfd: container.pidfd.rawValue, namespaces: container.namespaces,
+            work: work, target: target, isHidden: isHidden, namespaces: container.namespaces,
             parentEnd: pair.first.rawValue,
             childEnd: pair.second.rawValue)
         let child = try during("clone a process to mount in the container") { () throws(Errno) in

@@ -38,7 +38,9 @@ func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) {
     do throws(Errno) {
         try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
     } catch {
-        if error == .permissionDenied || error == .notPermitted, !isRootOfHost() { return }
+        // Not found where /proc shows a user only what may be traced (hidepid): it has set the score itself.
+        let refusals: [Errno] = [.permissionDenied, .notPermitted, .noSuchFileOrDirectory]
+        if refusals.contains(error), !isRootOfHost() { return }
         throw Failure("process.oomScoreAdj: write \(adjustment)", error)
     }
 }

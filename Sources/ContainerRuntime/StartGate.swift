@@ -9,6 +9,7 @@ internal import SystemPackage
 /// on; the connection closes when the program is executed, or carries the report of why it was not.
 enum StartGate {
     private static let go: UInt8 = 0x67
+    private static let namespaces: UInt8 = 0x6e
 
     /// Makes the gate of a new container.
     static func make(in directory: borrowing ContainerDirectory) throws(Failure) -> OwnedDescriptor {
@@ -21,7 +22,8 @@ enum StartGate {
     }
 
     /// The init process waits here, for ever if need be. Returns the connection of whoever started it.
-    static func waitForStart(_ listener: Int32) -> Int32 {
+    /// - Parameter own: the init's namespaces, for a runtime that may not look into a process that hides itself.
+    static func waitForStart(_ listener: Int32, handingOut own: [Int32]) -> Int32 {
         exitOnTermination()
         while true {
             let connection = clinux_accept4(listener, CLINUX_SOCK_CLOEXEC)
@@ -31,8 +33,13 @@ enum StartGate {
             }
             var word: UInt8 = 0
             // A starter that is killed before it has said the word leaves the container as it was.
-            if read(connection, &word, 1) == 1, word == go {
+            let length = read(connection, &word, 1)
+            if length == 1, word == namespaces {
+                _ = clinux_send_descriptors(connection, &word, 1, own, Int32(own.count), 0)
+            }
+            if length == 1, word == go {
                 close(listener)
+                for number in own { close(number) }
                 restoreTermination()
                 return connection
             }
@@ -74,6 +81,21 @@ enum StartGate {
         }
         if let report = StepReport(packet: message) { try refused(report) }
         _ = consume connection
+    }
+
+    /// The namespaces of a container's init that waits and hands them out: in the order in which they can be joined.
+    static func askForNamespaces(in directory: borrowing ContainerDirectory) throws(Failure) -> [Int32] {
+        let path = directory.socketPath(ContainerDirectory.gateName)
+        return try during("ask the container's init for its namespaces") { () throws(Errno) in
+            let connection = try connectSocket(to: path)
+            try writeAll([namespaces], to: connection.rawValue)
+            var numbers = [Int32](repeating: -1, count: 16)
+            var (count, word): (Int32, UInt8) = (16, 0)
+            let number = connection.rawValue
+            guard try waitUntilReadable(number, milliseconds: 10_000) else { throw .timedOut }
+            try checked { clinux_receive_descriptors(number, &word, 1, &numbers, &count, 0) }
+            return Array(numbers.prefix(Int(count)))
+        }
     }
 
     private static func receiveAll(_ connection: Int32) throws(Errno) -> [UInt8] {

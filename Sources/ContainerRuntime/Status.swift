@@ -1,6 +1,7 @@
 // The status of a container, asked of the kernel; and the operations that each status allows.
 
 internal import Cgroups
+internal import Glibc
 internal import Kernel
 package import OCISpec
 internal import SystemPackage
@@ -16,7 +17,7 @@ extension ContainerRecord {
         guard pid > 0 else { return nil }
         do throws(Errno) {
             let pidfd = try openProcess(pid)
-            guard let facts = try processFacts(pid), facts.startTime == startTime, !facts.hasEnded else { return nil }
+            guard try isInit(pidfd, try processFacts(pid)) else { return nil }
             return pidfd
         } catch {
             if error == .noSuchProcess || error == .invalidArgument { return nil }
@@ -30,15 +31,30 @@ extension ContainerRecord {
         return try pid == 0 ? true : hasInit()
     }
 
+    private func isInit(_ pidfd: borrowing OwnedDescriptor, _ facts: ProcessFacts?) throws(Errno) -> Bool {
+        let hasEnded = try waitUntilReadable(pidfd.rawValue, milliseconds: 0)
+        if initIdentity != 0 {
+            guard !hasEnded else { return false }
+            return try identity(ofPidfd: pidfd.rawValue) == initIdentity
+        }
+        if let facts, startTime != 0 { return facts.startTime == startTime && !facts.hasEnded }
+        // On kernels that know no identity: a process that /proc hides from the user. If it is another's that has the
+        // number by now, the kernel lets nothing be done to it.
+        return geteuid() != 0 && !hasEnded
+    }
+
     /// Whether the init process is there; one look, for commands that send no signal.
     private func hasInit() throws(Failure) -> Bool {
         guard pid > 0 else { return false }
         do throws(Errno) {
-            guard let facts = try processFacts(pid) else { return false }
-            return facts.startTime == startTime && !facts.hasEnded
+            guard initIdentity != 0 || geteuid() != 0 else {
+                guard let facts = try processFacts(pid) else { return false }
+                return facts.startTime == startTime && !facts.hasEnded
+            }
         } catch {
             throw Failure("read /proc/\(pid)/stat", error)
         }
+        return try openInit() != nil
     }
 
     /// - Parameters:

@@ -38,6 +38,8 @@ func identityMaps(of namespace: Int32) throws(Failure) -> IdentityMaps {
     try withHelper(
         namespaces: [],
         { () throws(Errno) in
+            // Who has rights in it has them over this process then.
+            try hideProcess()
             try joinNamespaces(namespace, NamespaceSet(.user))
         }
     ) { pid throws(Failure) in
@@ -56,7 +58,8 @@ private func withHelper<Value: ~Copyable>(
 ) throws(Failure) -> Value {
     let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
     let child = try during("clone a process to stand in a user namespace") { () throws(Errno) in
-        try cloneProcess(namespaces: namespaces)
+        if mayLookIntoHidden() { try hideProcess() }
+        return try cloneProcess(namespaces: namespaces)
     }
     guard let child else { standInside(pair.second.rawValue, inside) }
     defer {

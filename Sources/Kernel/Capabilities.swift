@@ -15,6 +15,7 @@ package struct CapabilitySet: OptionSet, Hashable, Sendable {
         self.init(rawValue: 1 << UInt64(bit))
     }
 
+    package static let tracing = Self(rawValue: 1 << 19)  // CAP_SYS_PTRACE
     package static let systemAdministration = Self(rawValue: 1 << 21)  // CAP_SYS_ADMIN
 
     /// The names, in the order of the kernel's numbers.

@@ -22,10 +22,11 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     }
 
     /// Another descriptor of the same open file, close-on-exec. fcntl(2).
-    package borrowing func duplicated() throws(Errno) -> OwnedDescriptor {
+    /// - Parameter first: the least number that it may have.
+    package borrowing func duplicated(from first: Int32 = 0) throws(Errno) -> OwnedDescriptor {
         let duplicateCloseOnExec: Int32 = 1030  // F_DUPFD_CLOEXEC
         let number = rawValue
-        return OwnedDescriptor(adopting: try checked { clinux_fcntl(number, duplicateCloseOnExec, 0) })
+        return OwnedDescriptor(adopting: try checked { clinux_fcntl(number, duplicateCloseOnExec, Int(first)) })
     }
 }
 

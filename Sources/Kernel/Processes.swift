@@ -150,12 +150,20 @@ package struct ProcessFacts: Equatable, Sendable {
     }
 }
 
-/// The facts of a process, nil when there is no such process.
+/// What tells a process from all others as long as the system runs: the inode number of its pidfd, where pidfds have a
+/// file system of their own, from Linux 6.9 on; 0 before.
+package func identity(ofPidfd pidfd: Int32) throws(Errno) -> UInt64 {
+    let pidfs: Int64 = 0x5049_4446  // PID_FS_MAGIC
+    return try filesystem(of: pidfd).magic == pidfs ? try fileStatus(pidfd).inode : 0
+}
+
+/// The facts of a process, nil when there is no such process, or /proc does not show it to the caller (hidepid, proc(5)).
 package func processFacts(_ pid: Int32) throws(Errno) -> ProcessFacts? {
     do throws(Errno) {
         return ProcessFacts(stat: try readFile("/proc/\(pid)/stat"))
     } catch {
-        if error == .noSuchFileOrDirectory || error == .noSuchProcess { return nil }
+        let absences: [Errno] = [.noSuchFileOrDirectory, .noSuchProcess, .notPermitted, .permissionDenied]
+        if absences.contains(error) { return nil }
         throw error
     }
 }

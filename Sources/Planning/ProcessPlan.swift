@@ -22,6 +22,15 @@ package struct ProcessPlan: Equatable, Sendable {
         package var inheritable: CapabilitySet = []
         package var ambient: CapabilitySet = []
         package init() {}
+
+        /// Takes a capability out of all five.
+        package mutating func remove(_ capability: CapabilitySet) {
+            bounding.subtract(capability)
+            effective.subtract(capability)
+            permitted.subtract(capability)
+            inheritable.subtract(capability)
+            ambient.subtract(capability)
+        }
     }
 
     package var hasTerminal = false

@@ -1,5 +1,6 @@
 // The program: global options, then a command.
 
+internal import CLinux
 internal import CSealedStart
 internal import Cgroups
 internal import ContainerRuntime
@@ -31,6 +32,7 @@ struct Swiftrun {
         // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
         guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         settleInheritance()
+        if let stack = sealed_start_found_stack() { clinux_find_words(stack) }
         let words = Array(CommandLine.arguments.dropFirst())
         exit(run(words))
     }

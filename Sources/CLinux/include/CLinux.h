@@ -172,6 +172,13 @@ int clinux_malloc_trim(size_t keep);
 // The environment; the last entry is null
 char **clinux_environ(void);
 
+// What /proc/PID/cmdline and environ show, where the kernel put it: to be found once, from the stack as it was at the
+// start (argc, argv, a null, the environment). Hiding copies it to `kept` and leaves a title in its place.
+void clinux_find_words(long *stack);
+size_t clinux_words_size(void);
+void clinux_hide_words(void *kept, const char *title);
+void clinux_show_words(const void *kept);
+
 // The commit that the build was told of
 const char *clinux_build_commit(void);
 

@@ -6,6 +6,7 @@ void sealed_start(void);
 
 // The stack as the kernel made it: the number of arguments, the arguments, a null. Only where sealed_start was the entry.
 extern long *sealed_start_stack;
+long *sealed_start_found_stack(void);
 
 // Whether the program was seen to lie on a mount that cannot be written: nothing is left to be done then.
 int sealed_start_found_read_only(void);

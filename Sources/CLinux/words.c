@@ -1,0 +1,31 @@
+// The strings that a process was started with, which the kernel shows to others. proc(5).
+#include "CLinux.h"
+#include <string.h>
+
+static char *first, *end_of_arguments, *end;
+
+// The kernel lays them side by side, arguments first. Arguments that do not lie so are somebody's copy.
+void clinux_find_words(long *stack) {
+    char **word = (char **)(stack + 1);
+    char *next = *word;
+    for (int kind = 0; kind < 2; kind++, word++) {
+        for (; *word; word++) {
+            if (*word != next) return;
+            next += strlen(next) + 1;
+        }
+        if (kind == 0) end_of_arguments = next;
+    }
+    first = *(char **)(stack + 1);
+    end = next;
+}
+size_t clinux_words_size(void) { return first ? (size_t)(end - first) : 0; }
+void clinux_hide_words(void *kept, const char *title) {
+    if (!first) return;
+    memcpy(kept, first, (size_t)(end - first));
+    memset(first, 0, (size_t)(end - first));
+    size_t room = (size_t)(end_of_arguments - first) - 1, length = strlen(title);
+    memcpy(first, title, length < room ? length : room);
+}
+void clinux_show_words(const void *kept) {
+    if (first) memcpy(first, kept, (size_t)(end - first));
+}
