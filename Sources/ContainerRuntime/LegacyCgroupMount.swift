@@ -16,7 +16,7 @@ struct LegacyCgroupMount {
         let stage = try newFilesystem(
             type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")],
             attributes: attributes.subtracting(.readOnly))
-        try part(.attach) { [target] () throws(Errno) in try attachMount(stage, on: target) }
+        try part(.attach) { [target] () throws(Errno) in try attachLike(stage, on: target) }
         for hierarchy in hierarchies { try bind(hierarchy, in: stage) }
         if attributes.contains(.readOnly) {
             try part(.attributes) { () throws(Errno) in try changeMount(stage, AttributeChange(set: .readOnly)) }

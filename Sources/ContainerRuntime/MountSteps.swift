@@ -105,8 +105,8 @@ struct MountSteps {
             return try attach(try makeSysfs(mount, source, parameters), on: target, mount)
         }
         let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
-        let made = try newFilesystem(
-            type: type, source: source, parameters, attributes: mount.attributes.set.subtracting(late))
+        let made = try newInstance(
+            type: type, source: source, parameters, mount.attributes.set.subtracting(late), over: target)
         if mount.copiesUp {
             try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made, given: given) }
             if !late.isEmpty {
@@ -114,6 +114,20 @@ struct MountSteps {
             }
         }
         try attach(made, on: target, mount)
+    }
+
+    private func newInstance(
+        type: String, source: String, _ parameters: [MountStep.Parameter], _ attributes: MountAttributes,
+        over target: borrowing OwnedDescriptor
+    ) throws(ActionFailure) -> OwnedDescriptor {
+        do throws(ActionFailure) {
+            return try newFilesystem(type: type, source: source, parameters, attributes: attributes)
+        } catch {
+            // In a container that is there already, /proc is what the container has made of it.
+            let isTooLong = error.code == .invalidArgument && parameters.contains { $0.isLong }
+            guard isTooLong, opened == nil else { throw error }
+        }
+        return try LongParameters(type: type, source: source, parameters: parameters).mount(attributes, over: target)
     }
 
     // A user namespace may only mount a sysfs that shows a network namespace of its own; the host's shows the rest.
@@ -141,9 +155,9 @@ struct MountSteps {
             }
         }
         try part(.attach) { () throws(Errno) in
-            guard let attached else { return try attachMount(tree, on: target) }
+            guard let attached else { return try attachLike(tree, on: target) }
             let kept = try tree.duplicated()
-            try attachMount(tree, on: target)
+            try attachLike(tree, on: target)
             attached.add(kept)
         }
         try changeTree(tree, mount)
@@ -299,30 +313,5 @@ struct MountSteps {
                 throw ActionFailure(action: .propagation, code: error)
             }
         }
-    }
-}
-
-/// A detached mount of a new instance of a filesystem.
-func newFilesystem(
-    type: String, source: String, _ parameters: [MountStep.Parameter], attributes: MountAttributes
-) throws(ActionFailure) -> OwnedDescriptor {
-    let context = try part(.filesystemType) { () throws(Errno) in try FilesystemContext(type: type) }
-    try set("source", source, context, .parameter)
-    for parameter in parameters { try set(parameter.name, parameter.value, context, .parameter) }
-    do throws(Errno) {
-        return try context.mount(attributes)
-    } catch {
-        throw ActionFailure(action: .superblock, code: error, text: context.complaint() ?? "")
-    }
-}
-
-private func set(
-    _ name: String, _ value: String?, _ context: borrowing FilesystemContext, _ action: Action
-) throws(ActionFailure) {
-    do throws(Errno) {
-        try context.set(name, value)
-    } catch {
-        let text = value.map { "\(name)=\($0)" } ?? name
-        throw ActionFailure(action: action, code: error, text: context.complaint() ?? text)
     }
 }

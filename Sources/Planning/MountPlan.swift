@@ -91,7 +91,7 @@ extension MountStep {
             throw InvalidSpec(keyPath: "\(key).destination", problem: "the rootfs itself cannot be mounted over")
         }
         self.init(key: key, destination: destination, object: .remount)
-        let options = ParsedOptions(mount.options)
+        let options = ParsedOptions(mount.options, type: mount.type)
         attributes = options.attributes
         recursiveAttributes = options.recursiveAttributes
         propagation = options.propagation
@@ -101,6 +101,11 @@ extension MountStep {
         followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
+        if options.isBind, let other = options.parameters.first(where: { !ParsedOptions.isHarmless($0) }) {
+            throw InvalidSpec(
+                keyPath: "\(key).options",
+                problem: "\"\(other.text)\" is no option of a bind mount, which would go without what it asks for")
+        }
         if isBind {
             attributes.keepAccessTimes()
             ignoredOptions = options.parameters.map(\.name)
@@ -243,62 +248,6 @@ extension MountStep {
         case .none:
             object = .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
             attributes.merge(AttributeChange(set: .readOnly))
-        }
-    }
-}
-
-/// The options of one mount, sorted by what they ask for.
-struct ParsedOptions {
-    var attributes = AttributeChange()
-    var recursiveAttributes = AttributeChange()
-    var propagation: [MountStep.PropagationChange] = []
-    var bind: Bool?
-    var remount = false
-    var copiesUp = false
-    var copiesLink = false
-    var followsSource = true
-    var followsDestination = true
-    var idMapped: Bool?
-    var inlineMaps: String?
-    var superblock: [String] = []
-    var parameters: [MountStep.Parameter] = []
-
-    init(_ options: [String]) {
-        for text in options {
-            guard let option = mountOption(named: text) else {
-                addParameter(text)
-                continue
-            }
-            switch option {
-            case .nothing: break
-            case .attributes(let change): attributes.merge(change)
-            case .recursiveAttributes(let change): recursiveAttributes.merge(change)
-            case .propagation(let kind, let recursive):
-                propagation.append(MountStep.PropagationChange(kind: kind, recursive: recursive))
-            case .bind(let recursive): bind = (bind ?? false) || recursive
-            case .remount: remount = true
-            case .superblock(let name): superblock.append(name)
-            case .copyUp: copiesUp = true
-            case .copyLink: copiesLink = true
-            case .unfollowedSource: followsSource = false
-            case .unfollowedDestination: followsDestination = false
-            case .idMapped(let recursive): idMapped = recursive
-            }
-        }
-    }
-
-    private mutating func addParameter(_ text: String) {
-        guard !text.isEmpty else { return }
-        if let equals = text.firstIndex(of: "=") {
-            if case .idMapped(let recursive) = mountOption(named: String(text[..<equals])) {
-                idMapped = recursive
-                inlineMaps = String(text[text.index(after: equals)...])
-                return
-            }
-            parameters.append(
-                MountStep.Parameter(String(text[..<equals]), String(text[text.index(after: equals)...])))
-        } else {
-            parameters.append(MountStep.Parameter(text))
         }
     }
 }
