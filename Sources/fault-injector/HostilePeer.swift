@@ -71,6 +71,8 @@ final class HostilePeer {
 
     private static let rights: Set<String> = [
         "memory is readable", "mem opens", "environ opens", "descriptors can be taken",
+        // Until it has mounted its root an init has the host's; its pid namespace it is in from the first.
+        "root leads to files of the host", "cwd leads to files of the host",
     ]
 
     private func visible(_ processes: [Int32]) -> [(outside: Int32, inside: Int32)] {

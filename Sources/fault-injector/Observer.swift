@@ -53,6 +53,7 @@ final class Observer {
         let mounts = host.mounts.map { "\($0)" }.joined(separator: ",")
         var facts = "mounts \(mounts)\n"
         if let secret = text(request.secret) { facts += "text \(secret.prefix { $0 != "\n" })\n" }
+        facts += "file \(request.secret)\n"
         let directory = request.secret.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
         if !directory.isEmpty { facts += "text \(directory)\n" }
         for owner in ["self"] + request.followed.map(String.init) {
@@ -140,7 +141,13 @@ final class Observer {
     }
 
     func add(_ what: String, _ stop: Stop) {
-        let place = "\(stop.process):\(stop.call) \(stop.isEntry ? "before" : "after") \(stop.name)"
+        // One line for all descriptors of a kind.
+        var (what, detail) = (what, "")
+        if let slash = what.firstIndex(of: "/"), what[..<slash].hasSuffix("fd") {
+            detail = ": " + what[slash...]
+            what = String(what[...slash]) + "N is the host's"
+        }
+        let place = "\(stop.process):\(stop.call) \(stop.isEntry ? "before" : "after") \(stop.name)\(detail)"
         found[what, default: (place, found.count, 0)].count += 1
     }
 

@@ -3,6 +3,7 @@
 // A conversation is of packets. The first of the asker tells what to look for, a word a line:
 //   text WORDS     what must not be read anywhere; the rest of the line
 //   mounts N,N…    the mounts of the host
+//   file PATH      a file of the host that no container has
 //   stream DEV:INO a file of the host that may be open, as a standard stream
 // Each later one is `look PID…`, and is answered by one packet with a line `PID HOLE` for each way
 // in. That a tracer holds these processes says nothing: what is tried asks the kernel's same question as ptrace(2) does.
@@ -54,6 +55,7 @@ private struct Quarry {
     private var texts: [[UInt8]] = []
     private var mounts: Set<UInt64> = []
     private var streams: Set<String> = []
+    private var files: [String] = []
 
     init(_ request: String) {
         for line in request.split(separator: "\n") {
@@ -61,6 +63,7 @@ private struct Quarry {
             switch line.prefix(while: { $0 != " " }) {
             case "text": texts.append(Array(value.utf8))
             case "mounts": mounts.formUnion(value.split(separator: ",").compactMap { UInt64($0) })
+            case "file": files.append(String(value))
             case "stream": streams.insert(String(value))
             default: break
             }
@@ -73,6 +76,13 @@ private struct Quarry {
         guard access(place + "stat", F_OK) == 0 else { return [] }
         var found = traces(of: pid)
         for name in ["root", "cwd", "exe"] where leadsOut(place + name) { found.append("\(name) is the host's") }
+        // A new mount namespace has copies of the host's mounts, with other numbers.
+        let climb = String(repeating: "../", count: 16)
+        for name in ["root", "cwd"] {
+            for file in files where access("\(place)\(name)/\(climb)\(file)", F_OK) == 0 {
+                found.append("\(name) leads to files of the host")
+            }
+        }
         for name in ["cmdline", "environ", "maps", "comm"] {
             guard let bytes = content(place + name) else { continue }
             if name == "environ" { found.append("environ opens") }

@@ -10,11 +10,14 @@ enum Blow: Hashable, Sendable, CustomStringConvertible {
     /// The process that makes the call is killed, or the command's first process, or all its processes.
     case kill(String)
     case fail(Int32)
+    /// Another command is given meanwhile, and the call waits so many milliseconds for its answer.
+    case ask([String], Int)
 
     var arguments: [String] {
         switch self {
         case .kill(let whom): ["--kill", whom]
         case .fail(let code): ["--fail", "\(code)"]
+        case .ask(let words, let milliseconds): ["--ask", "\(milliseconds) \(words.joined(separator: " "))"]
         }
     }
     var description: String { arguments.joined(separator: " ") }
@@ -37,6 +40,9 @@ struct StruckCommand: Sendable {
     var call: String
     /// All calls, where they were asked for.
     var calls: [(place: CallPlace, name: String)]
+
+    /// What another command said that was given meanwhile: `STATUS MILLISECONDS prompt|late TEXT`.
+    var answer: [String] = []
 
     /// The records of level error.
     var errorRecords: [String] { errors.split(separator: "\n").map(String.init).filter { $0.contains("level=error") } }
@@ -78,7 +84,8 @@ struct FaultBench: Sendable {
         let verdict = report.last ?? ["none"]
         return StruckCommand(
             status: outcome.status, output: try text("out"), errors: try text("errors"), verdict: verdict[0],
-            call: verdict.count > 1 ? verdict[1] : "", calls: calls)
+            call: verdict.count > 1 ? verdict[1] : "", calls: calls,
+            answer: Array(report.first { $0.first == "answer" }?.dropFirst() ?? []))
     }
 
     private func text(_ name: String) throws -> String {
