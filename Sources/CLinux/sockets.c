@@ -10,7 +10,13 @@ int clinux_socketpair(int domain, int type, int fds[2]) { return socketpair(doma
 int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
 
 static int unix_address(struct sockaddr_un *address, const char *path, size_t length) {
+    struct clinux_path_room room;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    // The name of an abstract socket begins with a zero byte, and is taken as it is.
+    if (length > 0 && path[0] != 0) {
+        path = clinux_path(path, &room);
+        if (path == room.bytes) length = strlen(path);
+    }
     if (length >= sizeof address->sun_path) {
         errno = ENAMETOOLONG;
         return -1;

@@ -95,7 +95,8 @@ int clinux_unshare(uint64_t flags) { return (int)syscall(SYS_unshare, flags); }
 int clinux_setns(int fd, int kinds) { return setns(fd, kinds); }
 
 int clinux_open_tree(int dirfd, const char *path, unsigned int flags) {
-    return (int)syscall(SYS_open_tree, dirfd, path, flags);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_open_tree, dirfd, clinux_path(path, &room), flags);
 }
 int clinux_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
     return (int)syscall(SYS_move_mount, from_fd, from, to_fd, to, flags);
@@ -123,9 +124,13 @@ int clinux_umount2(const char *target, int flags) { return umount2(target, flags
 
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
-    return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_openat2, dirfd, clinux_path(path, &room), &how, sizeof how);
 }
-int clinux_openat(int dirfd, const char *path, int flags, mode_t mode) { return openat(dirfd, path, flags, mode); }
+int clinux_openat(int dirfd, const char *path, int flags, mode_t mode) {
+    struct clinux_path_room room;
+    return openat(dirfd, clinux_path(path, &room), flags, mode);
+}
 int clinux_fstatfs(int fd, int64_t *type, int64_t *flags) {
     struct statfs facts = {0};
     int result = fstatfs(fd, &facts);
@@ -134,8 +139,9 @@ int clinux_fstatfs(int fd, int64_t *type, int64_t *flags) {
     return result;
 }
 int clinux_statfs(const char *path, int64_t *type, int64_t *flags) {
+    struct clinux_path_room room;
     struct statfs facts = {0};
-    int result = statfs(path, &facts);
+    int result = statfs(clinux_path(path, &room), &facts);
     *type = facts.f_type;
     *flags = facts.f_flags;
     return result;
@@ -152,10 +158,12 @@ unsigned int clinux_major(uint64_t device) { return major(device); }
 unsigned int clinux_minor(uint64_t device) { return minor(device); }
 uint64_t clinux_makedev(unsigned int maj, unsigned int min) { return makedev(maj, min); }
 int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) {
-    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+    struct clinux_path_room first, second;
+    return (int)syscall(SYS_renameat2, from_fd, clinux_path(from, &first), to_fd, clinux_path(to, &second), flags);
 }
 int clinux_faccessat2(int dirfd, const char *path, int mode, int flags) {
-    return (int)syscall(SYS_faccessat2, dirfd, path, mode, flags);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_faccessat2, dirfd, clinux_path(path, &room), mode, flags);
 }
 ssize_t clinux_getcwd(char *buffer, size_t size) { return syscall(SYS_getcwd, buffer, size); }
 ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags) {
@@ -216,7 +224,8 @@ ssize_t clinux_process_vm_readv(pid_t pid, uintptr_t address, void *buffer, size
     return process_vm_readv(pid, &local, 1, &remote, 1, 0);
 }
 int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags) {
-    return (int)syscall(SYS_execveat, dirfd, path, argv, envp, flags);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_execveat, dirfd, clinux_path(path, &room), argv, envp, flags);
 }
 int clinux_wait_exited(int pid, int *status, int options) { return waitpid(pid, status, options | __WALL); }
 int clinux_wait_pidfd(int pidfd, int *code, int *status, int options) {

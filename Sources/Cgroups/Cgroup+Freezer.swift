@@ -47,13 +47,13 @@ extension Cgroup {
     private func thawBelow(
         _ directory: borrowing OwnedDescriptor, _ path: String, sparing others: Set<Substring>
     ) throws(Errno) {
-        for name in try subdirectories(of: directory) where !others.contains("\(path)/\(name)"[...]) {
+        for entry in try subdirectories(of: directory) where !others.contains("\(path)/\(entry.name)"[...]) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(name, .directory | .noFollow, at: directory.rawValue)
+                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
                 if try readText("freezer.self_freezing", at: child.rawValue).first == "1" {
                     try writeFile("freezer.state", "THAWED", at: child.rawValue)
                 }
-                try thawBelow(child, "\(path)/\(name)", sparing: others)
+                try thawBelow(child, "\(path)/\(entry.name)", sparing: others)
             } catch {
                 // Removed meanwhile.
                 continue

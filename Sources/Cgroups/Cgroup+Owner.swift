@@ -86,9 +86,9 @@ extension Cgroup {
     private func collectOthers(
         _ others: inout Set<String>, below directory: borrowing OwnedDescriptor, _ owner: CgroupOwner
     ) throws(Errno) {
-        for name in try subdirectories(of: directory) {
+        for entry in try subdirectories(of: directory) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(name, .directory | .noFollow, at: directory.rawValue)
+                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
                 if let mark = readMark(child) { others.formUnion(owner.directories(mark)) }
                 try collectOthers(&others, below: child, owner)
             } catch Errno.noSuchFileOrDirectory {

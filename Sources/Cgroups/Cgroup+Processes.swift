@@ -54,10 +54,10 @@ extension Cgroup {
         } catch Errno.operationNotSupportedByDevice {
             // Removed between opening and reading.
         }
-        for name in try subdirectories(of: directory) {
+        for entry in try subdirectories(of: directory) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(name, .directory | .noFollow, at: directory.rawValue)
-                try collect(&pids, child, "\(path)/\(name)", sparing: others)
+                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
+                try collect(&pids, child, "\(path)/\(entry.name)", sparing: others)
             } catch Errno.noSuchFileOrDirectory {
                 continue
             }

@@ -82,7 +82,7 @@ extension Cgroup {
     /// Removes a directory after all that are below it.
     /// - Parameter path: its whole path.
     private func removeTree(
-        _ name: String, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
+        _ name: UnsafePointer<CChar>, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
     ) throws(Errno) {
         if others.contains(path) { return }
         let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
@@ -92,10 +92,12 @@ extension Cgroup {
             adopting: try checked { clinux_openat2(number, name, UInt64(flags.rawValue), 0, confined) })
         for child in try subdirectories(of: own) {
             do throws(Errno) {
-                try removeTree(child, at: own, "\(path)/\(child)", sparing: others)
+                try removeTree(child.bytes, at: own, "\(path)/\(child.name)", sparing: others)
             } catch {
                 // What lies above another's stays.
-                if error == .resourceBusy, others.contains(where: { $0.hasPrefix("\(path)/\(child)/") }) { continue }
+                if error == .resourceBusy, others.contains(where: { $0.hasPrefix("\(path)/\(child.name)/") }) {
+                    continue
+                }
                 if error != .noSuchFileOrDirectory { throw error }
             }
         }

@@ -54,9 +54,9 @@ func trimmed(_ text: String) -> String {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// The names of the directories in a directory.
-func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [String] {
-    try directoryEntries(directory.rawValue).filter(\.isDirectory).map(\.name)
+/// The directories in a directory; a container may have named them, in bytes that are no UTF-8.
+func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [DirectoryEntry] {
+    try directoryEntries(directory.rawValue).filter(\.isDirectory)
 }
 
 /// Sleeps without caring about signals: the callers look at the clock of their own retries.

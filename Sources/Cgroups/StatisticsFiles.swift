@@ -77,7 +77,7 @@ struct StatisticsFiles {
     /// The sizes of huge pages that the kernel has, as the files name them: `2MB`.
     static func pageSizes(at path: String = "/sys/kernel/mm/hugepages") -> [String] {
         guard let directory = try? OwnedDescriptor.open(path, .directory),
-            let names = try? subdirectories(of: directory)
+            let names = try? subdirectories(of: directory).map(\.name)
         else { return [] }
         return names.compactMap { name in
             guard name.hasPrefix("hugepages-"), name.hasSuffix("kB") else { return nil }

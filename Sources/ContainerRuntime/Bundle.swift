@@ -1,5 +1,6 @@
 // A bundle on disk: its directory and its config.json. runtime-spec, bundle.md.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 package import OCISpec
@@ -20,7 +21,7 @@ extension Bundle {
     /// Makes a bundle's directory the working directory, and reads its config.
     package init(directory: String, configName: String? = nil) throws(Failure) {
         do throws(Errno) {
-            try checked { chdir(directory) }
+            try checked { clinux_chdir(directory) }
         } catch {
             throw Failure("open bundle \(directory)", error)
         }
@@ -50,6 +51,6 @@ extension Bundle {
             throw Failure("open bundle \(asked)", Errno(rawValue: errno))
         }
         defer { free(buffer) }
-        return String(cString: buffer)
+        return RawText.text(buffer)
     }
 }

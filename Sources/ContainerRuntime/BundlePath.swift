@@ -36,5 +36,5 @@ package struct BundlePath: Equatable, Sendable {
 private func resolvedPath(_ path: String) -> String? {
     guard let pointer = realpath(path, nil) else { return nil }
     defer { free(pointer) }
-    return String(cString: pointer)
+    return RawText.text(pointer)
 }

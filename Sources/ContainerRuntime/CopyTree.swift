@@ -16,11 +16,11 @@ func copyTree(
     let writable = try OwnedDescriptor.open(".", .readOnly | .directory, at: target.rawValue)
     try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue), given: given)
     for entry in try directoryEntries(readable.rawValue) {
-        try copyEntry(entry.name, from: readable.rawValue, to: writable.rawValue)
+        try copyEntry(entry.bytes, from: readable.rawValue, to: writable.rawValue)
     }
 }
 
-private func copyEntry(_ name: String, from source: Int32, to target: Int32) throws(Errno) {
+private func copyEntry(_ name: [CChar], from source: Int32, to target: Int32) throws(Errno) {
     let status = try fileStatus(at: name, in: source, followLinks: false)
     switch status.mode & S_IFMT {
     case S_IFDIR:
@@ -34,7 +34,7 @@ private func copyEntry(_ name: String, from source: Int32, to target: Int32) thr
         try copyContent(from: from.rawValue, to: to.rawValue)
         try copyFacts(from: from.rawValue, to: to.rawValue, status)
     case S_IFLNK:
-        let link = try readLink(source, name)
+        let link = try linkTarget(source, name)
         try checked { symlinkat(link, target, name) }
         try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
     default:
@@ -72,7 +72,7 @@ private func copyAttributes(from source: Int32, to target: Int32) throws(Errno) 
     guard length > 0 else { return }
     var value = [UInt8](repeating: 0, count: 64 << 10)
     for name in names[..<length].split(separator: 0) {
-        let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let text = Array(name) + [0]
         let size = value.withUnsafeMutableBytes { clinux_fgetxattr(source, text, $0.baseAddress, $0.count) }
         guard size >= 0 else { continue }
         _ = value.withUnsafeBytes { clinux_fsetxattr(target, text, $0.baseAddress, size, 0) }

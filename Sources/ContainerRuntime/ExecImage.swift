@@ -1,6 +1,7 @@
 // The argument and environment vectors of a program, made before the clone so that the child need not.
 
 internal import Glibc
+internal import Kernel
 
 /// Null-terminated vectors for execve(2). They live until the program is executed or the process ends.
 struct ExecImage {
@@ -17,7 +18,7 @@ struct ExecImage {
 
     private static func vector(_ strings: [String], extra: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> {
         let vector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: strings.count + extra + 1)
-        for (index, string) in strings.enumerated() { vector[index] = strdup(string) }
+        for (index, string) in strings.enumerated() { vector[index] = strdup(RawText.bytes(string)) }
         for index in strings.count...(strings.count + extra) { vector[index] = nil }
         return vector
     }
@@ -25,10 +26,10 @@ struct ExecImage {
     /// The environment as it is now.
     var entries: [String] {
         var result: [String] = []
-        while let entry = environment[result.count] { result.append(String(cString: entry)) }
+        while let entry = environment[result.count] { result.append(RawText.text(entry)) }
         return result
     }
 
     /// Adds the one entry that is known only inside the container.
-    func append(_ entry: String) { environment[spare] = strdup(entry) }
+    func append(_ entry: String) { environment[spare] = strdup(RawText.bytes(entry)) }
 }

@@ -142,7 +142,7 @@ func currentEnvironment() -> [String] {
     var entries: [String] = []
     var next = clinux_environ()
     while let entry = next?.pointee {
-        entries.append(String(cString: entry))
+        entries.append(RawText.text(entry))
         next = next?.successor()
     }
     return entries

@@ -1,5 +1,6 @@
 // The id maps of a new user namespace. user_namespaces(7).
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
@@ -58,6 +59,6 @@ struct IDMaps {
 
 /// The absolute path of a program of the host's.
 func findInPath(_ name: String) -> String? {
-    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
-    return path.split(separator: ":").map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
+    let path = getenv("PATH").map { RawText.text($0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+    return path.split(separator: ":").map { $0 + "/" + name }.first { clinux_access($0, X_OK) == 0 }
 }

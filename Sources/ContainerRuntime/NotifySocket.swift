@@ -27,7 +27,7 @@ final class NotifySocket {
 
     /// Whether a service manager waits to be told.
     static var managerPath: String? {
-        getenv("NOTIFY_SOCKET").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+        getenv("NOTIFY_SOCKET").map { RawText.text($0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// Adds to a plan what lets the container speak, if anybody listens.

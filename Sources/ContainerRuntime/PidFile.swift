@@ -18,7 +18,7 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     try during(what) { () throws(Errno) in
         let file = try openTemporary(temporary)
         do throws(Errno) { try writeAll(text.utf8, to: file.rawValue) } catch {
-            unlink(temporary)
+            clinux_unlink(temporary)
             throw error
         }
     }
@@ -26,12 +26,12 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     let onlyIfNew: UInt32 = 1  // RENAME_NOREPLACE
     if clinux_renameat2(here, temporary, here, path, onlyIfNew) == 0 { return }
     if CallersFile.isNoFile(path) {
-        unlink(temporary)
+        clinux_unlink(temporary)
         return try write(text, into: path)
     }
     try during(what) { () throws(Errno) in
-        do throws(Errno) { try checked { rename(temporary, path) } } catch {
-            unlink(temporary)
+        do throws(Errno) { try checked { clinux_renameat2(here, temporary, here, path, 0) } } catch {
+            clinux_unlink(temporary)
             throw error
         }
     }
@@ -40,7 +40,7 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
 /// Removes a pid file that was written; what is no file is not the command's to remove.
 func removePidFile(_ path: String) {
     guard CallersFile.ownDescriptor(path) == nil, !CallersFile.isNoFile(path) else { return }
-    unlink(path)
+    clinux_unlink(path)
 }
 
 private func write(_ text: String, into path: String) throws(Failure) {
@@ -54,6 +54,6 @@ private func openTemporary(_ path: String) throws(Errno) -> OwnedDescriptor {
     do throws(Errno) { return try OwnedDescriptor.open(path, flags, mode: 0o644) } catch {
         guard error == .fileExists else { throw error }
     }
-    try checked { unlink(path) }
+    try checked { clinux_unlink(path) }
     return try OwnedDescriptor.open(path, flags, mode: 0o644)
 }

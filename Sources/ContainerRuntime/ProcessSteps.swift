@@ -127,7 +127,7 @@ struct ProcessSteps {
     // First as root, who may enter what the user may not; what only the user may enter comes later.
     private func changeDirectoryEarly() throws(StepReport) {
         do throws(Errno) {
-            try checked { chdir(plan.workingDirectory) }
+            try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
             guard error == .permissionDenied || error == .notPermitted else {
                 throw StepReport(step: .changeDirectory, code: error)
@@ -137,7 +137,7 @@ struct ProcessSteps {
 
     private func enterDirectory() throws(StepReport) {
         do throws(Errno) {
-            try checked { chdir(plan.workingDirectory) }
+            try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
             // Whoever could enter only as root is there already.
             guard error == .permissionDenied || error == .notPermitted, isInside() else {

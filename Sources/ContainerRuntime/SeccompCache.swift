@@ -94,7 +94,7 @@ struct SeccompCache {
             let number = place.rawValue
             let others = try directoryEntries(number)
             if others.count >= Self.mostFilters {
-                for entry in others { unlinkat(number, entry.name, 0) }
+                for entry in others { unlinkat(number, entry.bytes, 0) }
             }
             let temporary = ".\(name).\(clinux_getpid())"
             let file = try OwnedDescriptor.open(

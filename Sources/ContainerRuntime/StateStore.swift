@@ -44,7 +44,7 @@ package struct StateStore: Sendable {
                 if error.kind == .exists { throw error }
                 // Somebody has deleted it before it was locked.
                 if error.kind == .notFound { continue }
-                rmdir(path)
+                clinux_rmdir(path)
                 throw error
             }
         }
@@ -52,11 +52,11 @@ package struct StateStore: Sendable {
     }
 
     private func makeDirectory(_ path: String, _ id: String) throws(Failure) {
-        if mkdir(path, 0o711) == 0 { return }
+        if clinux_mkdir(path, 0o711) == 0 { return }
         var code = Errno(rawValue: errno)
         if code == .noSuchFileOrDirectory {
             try makeRoot()
-            code = mkdir(path, 0o711) == 0 ? Errno(rawValue: 0) : Errno(rawValue: errno)
+            code = clinux_mkdir(path, 0o711) == 0 ? Errno(rawValue: 0) : Errno(rawValue: errno)
         }
         if code == .fileExists { throw Self.isTaken(id) }
         if code.rawValue != 0 { throw Failure("make directory \(path)", code) }
@@ -81,12 +81,12 @@ package struct StateStore: Sendable {
         var path = ""
         for part in root.split(separator: "/") {
             path += "/" + part
-            if mkdir(path, path == root ? 0o700 : 0o755) != 0, errno != EEXIST {
+            if clinux_mkdir(path, path == root ? 0o700 : 0o755) != 0, errno != EEXIST {
                 throw Failure("make directory \(path)", Errno(rawValue: errno))
             }
         }
         // What tidies up an ordinary user's runtime directory leaves alone what has the sticky bit. XDG Base Directory.
-        if !isRootOfHost() { chmod(root, 0o1700) }
+        if !isRootOfHost() { clinux_chmod(root, 0o1700) }
     }
 
     /// The directory of a container that exists.
@@ -257,13 +257,13 @@ package struct ContainerDirectory: ~Copyable {
             try NotifySocket.remove(from: self)
             for entry in try directoryEntries(number) where entry.name != Self.recordName {
                 do throws(Errno) {
-                    try checked { unlinkat(number, entry.name, entry.isDirectory ? AT_REMOVEDIR : 0) }
+                    try checked { unlinkat(number, entry.bytes, entry.isDirectory ? AT_REMOVEDIR : 0) }
                 } catch {
                     if error != .noSuchFileOrDirectory { throw error }
                 }
             }
         }
         if unlinkat(number, Self.recordName, 0) != 0 { unlinkat(number, Self.recordName, AT_REMOVEDIR) }
-        if rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
+        if clinux_rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
     }
 }

@@ -19,7 +19,7 @@ package func homeDirectory(of uid: UInt32, passwd bytes: [UInt8]) -> String? {
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
         let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         if fields.count >= 7, fields[2].elementsEqual(wanted), !fields[5].isEmpty {
-            return String(decoding: fields[5], as: UTF8.self)
+            return RawText.text(fields[5].map { CChar(bitPattern: $0) } + [0])
         }
     }
     return nil

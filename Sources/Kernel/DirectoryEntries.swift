@@ -5,7 +5,10 @@ package import SystemPackage
 
 /// One name in a directory.
 package struct DirectoryEntry: Equatable, Sendable {
-    package var name: String
+    /// The kernel's bytes, ended by a zero: a name need not be UTF-8, and text would be another name.
+    package var bytes: [CChar]
+    /// The name as text, for those that are ours or the kernel's, and for people.
+    package var name: String { String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
     /// `DT_*` of readdir(3).
     package var kind: UInt8
     package var isDirectory: Bool { kind == 4 }
@@ -27,8 +30,11 @@ package func directoryEntries(_ directory: Int32) throws(Errno) -> [DirectoryEnt
                 // struct linux_dirent64: inode 8, offset 8, record length 2, kind 1, name.
                 let record = Int(bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt16.self))
                 let name = bytes[(offset + 19)..<(offset + record)].prefix { $0 != 0 }
-                let text = String(decoding: name, as: UTF8.self)
-                if text != ".", text != ".." { entries.append(DirectoryEntry(name: text, kind: bytes[offset + 18])) }
+                let dot = UInt8(ascii: ".")
+                if !name.elementsEqual([dot]), !name.elementsEqual([dot, dot]) {
+                    entries.append(
+                        DirectoryEntry(bytes: name.map { CChar(bitPattern: $0) } + [0], kind: bytes[offset + 18]))
+                }
                 offset += record
             }
         }

@@ -59,8 +59,10 @@ package struct OpenFlags: OptionSet, Hashable, Sendable {
 
 extension OwnedDescriptor {
     /// Opens a path; always close-on-exec. open(2).
+    /// - Parameter path: text, or the bytes of a name that need not be UTF-8.
     package static func open(
-        _ path: String, _ flags: OpenFlags = .readOnly, mode: UInt32 = 0, at directory: Int32 = currentDirectory
+        _ path: UnsafePointer<CChar>, _ flags: OpenFlags = .readOnly, mode: UInt32 = 0,
+        at directory: Int32 = currentDirectory
     ) throws(Errno) -> OwnedDescriptor {
         let number = try checked { clinux_openat(directory, path, flags.union(.closeOnExec).rawValue, mode) }
         return OwnedDescriptor(adopting: number)

@@ -20,7 +20,7 @@ package func openRegular(behind place: borrowing OwnedDescriptor) throws(Errno) 
 /// What is swapped in between the look and the opening is closed again; of devices only what the process's cgroup
 /// allows is opened even then.
 package func openRegular(
-    _ path: String, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
+    _ path: UnsafePointer<CChar>, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> OwnedDescriptor {
     let links: OpenFlags = followLinks ? .readOnly : .noFollow
     let place = try openBelow(directory, path, .path | links, resolving: .noMagicLinks)

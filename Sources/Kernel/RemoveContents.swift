@@ -18,7 +18,7 @@ package func removeContents(of directory: Int32) throws(Errno) {
             do throws(Errno) {
                 try remove(entry, from: directory, &moved)
             } catch {
-                guard error == .notPermitted, makeMutable(directory, entry.name) else { throw error }
+                guard error == .notPermitted, makeMutable(directory, entry.bytes) else { throw error }
                 try remove(entry, from: directory, &moved)
             }
         }
@@ -26,7 +26,7 @@ package func removeContents(of directory: Int32) throws(Errno) {
 }
 
 private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: inout Int) throws(Errno) {
-    let name = entry.name
+    let name = entry.bytes
     do throws(Errno) {
         try checked { unlinkat(directory, name, 0) }
         return
@@ -37,7 +37,7 @@ private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: ino
     let child = try OwnedDescriptor.open(name, .readOnly | .directory | .noFollow, at: directory)
     let number = child.rawValue
     for inner in try directoryEntries(number) {
-        let below = inner.name
+        let below = inner.bytes
         if inner.isDirectory {
             try moveUp(below, from: number, to: directory, &moved)
             continue
@@ -52,7 +52,7 @@ private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: ino
     try checked { unlinkat(directory, name, AT_REMOVEDIR) }
 }
 
-private func moveUp(_ name: String, from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
+private func moveUp(_ name: [CChar], from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
     let noReplace: UInt32 = 1  // RENAME_NOREPLACE
     while true {
         moved += 1
@@ -68,7 +68,7 @@ private func moveUp(_ name: String, from source: Int32, to target: Int32, _ move
 
 // A file that is immutable, or can only be appended to, cannot be removed, nor can anything in such a directory.
 // ioctl_iflags(2). Nothing is opened that could answer, or wait: regular files and directories alone have these flags.
-private func makeMutable(_ directory: Int32, _ name: String) -> Bool {
+private func makeMutable(_ directory: Int32, _ name: [CChar]) -> Bool {
     do throws(Errno) {
         var changed = try clearFlags(directory)
         let place = try OwnedDescriptor.open(name, .path | .noFollow, at: directory)

@@ -20,7 +20,8 @@ package struct Resolution: OptionSet, Sendable {
 ///
 /// `EAGAIN` means that something was renamed meanwhile and the kernel could not vouch for the result: asked again.
 package func openBelow(
-    _ directory: Int32, _ path: String, _ flags: OpenFlags, resolving rules: Resolution, mode: UInt64 = 0
+    _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: OpenFlags, resolving rules: Resolution,
+    mode: UInt64 = 0
 ) throws(Errno) -> OwnedDescriptor {
     var attempts = 0
     while true {
@@ -150,14 +151,20 @@ package struct RootDirectory: ~Copyable {
 
 /// The text of a symbolic link; an empty path reads the link behind the descriptor itself.
 package func readLink(_ directory: Int32, _ path: String) throws(Errno) -> String {
+    let target = try linkTarget(directory, path)
+    return String(decoding: target.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// A link's target as it is, ended by a zero. readlink(2).
+package func linkTarget(_ directory: Int32, _ path: UnsafePointer<CChar>) throws(Errno) -> [CChar] {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let length = try checked {
         bytes.withUnsafeMutableBytes { buffer -> Int in
             guard let start = buffer.assumingMemoryBound(to: CChar.self).baseAddress else { return 0 }
-            return readlinkat(directory, path, start, buffer.count)
+            return clinux_readlinkat(directory, path, start, buffer.count)
         }
     }
-    return String(decoding: bytes[..<length], as: UTF8.self)
+    return bytes[..<length].map { CChar(bitPattern: $0) } + [0]
 }
 
 /// The facts of fstat(2) that are used here.
@@ -202,9 +209,9 @@ package func fileStatus(_ descriptor: Int32) throws(Errno) -> FileStatus {
 
 /// stat(2) or lstat(2) relative to a directory.
 package func fileStatus(
-    at path: String, in directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
+    at path: UnsafePointer<CChar>, in directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> FileStatus {
     var facts = stat()
-    try checked { fstatat(directory, path, &facts, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
+    try checked { clinux_fstatat(directory, path, &facts, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
     return FileStatus(facts)
 }

@@ -60,9 +60,10 @@ extension DevicePlan {
                     mode: 0o666, uid: 0, gid: 0, isBound: inUserNamespace))
         }
         // /dev/ptmx is always the container's own.
+        var paths = EarlierNames()
         for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" && !covered.contains(step.path) {
-            if let earlier = asked[..<index].first(where: { $0.path == step.path }) {
-                try Self.check(step, against: earlier)
+            if let earlier = paths.place(of: step.path, at: index) {
+                try Self.check(step, against: asked[earlier])
             } else {
                 nodes.append(step)
             }

@@ -19,10 +19,11 @@ extension KernelParameter {
     /// - Throws: a parameter that is not the container's own; writing it would change the host.
     static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [KernelParameter] {
         var result: [KernelParameter] = []
+        var names = EarlierNames()
         for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
             let name = dotted(key)
             let kind = try check(name, key, namespaces)
-            guard !result.contains(where: { $0.name == name }) else {
+            guard names.place(of: name, at: result.count) == nil else {
                 throw InvalidSpec(keyPath: "linux.sysctl.\(key)", problem: "\(name) is there twice")
             }
             result.append(KernelParameter(name: name, path: slashed(name), value: value, namespace: kind))

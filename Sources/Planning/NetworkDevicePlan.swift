@@ -24,6 +24,7 @@ extension NetworkDeviceStep {
             throw InvalidSpec(keyPath: "linux.netDevices", problem: "needs a network namespace in linux.namespaces")
         }
         var result: [NetworkDeviceStep] = []
+        var names = EarlierNames()
         for (name, device) in devices.sorted(by: { $0.key < $1.key }) {
             let key = "linux.netDevices.\(name)"
             guard isName(name) else {
@@ -33,9 +34,9 @@ extension NetworkDeviceStep {
             guard isName(inside) else {
                 throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is no name of a network device")
             }
-            if let other = result.first(where: { $0.nameInside == inside && !inside.utf8.contains(UInt8(ascii: "%")) })
-            {
-                throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is also the name of \(other.name)")
+            if !inside.utf8.contains(UInt8(ascii: "%")), let other = names.place(of: inside, at: result.count) {
+                throw InvalidSpec(
+                    keyPath: "\(key).name", problem: "\"\(inside)\" is also the name of \(result[other].name)")
             }
             result.append(NetworkDeviceStep(key: key, name: name, nameInside: inside))
         }

@@ -155,12 +155,13 @@ extension ProcessPlan {
     private mutating func setCapabilities(_ sets: LinuxCapabilities?) {
         guard let sets else { return }
         var unknown: [String] = []
+        var seen = EarlierNames()
         func set(_ names: [String]?) -> CapabilitySet {
             var result: CapabilitySet = []
             for name in names ?? [] {
                 if let capability = CapabilitySet(name: name) {
                     result.formUnion(capability)
-                } else if !unknown.contains(name) {
+                } else if seen.place(of: name, at: unknown.count) == nil {
                     unknown.append(name)
                 }
             }

@@ -2,6 +2,7 @@
 
 internal import ContainerRuntime
 internal import Glibc
+internal import Kernel
 internal import OCISpec
 
 private let creationOptions: [Option] = [
@@ -167,5 +168,5 @@ private func absolute(_ path: String) throws(Failure) -> String {
     if path.hasPrefix("/") { return path }
     guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "\(path): no working directory") }
     defer { free(directory) }
-    return String(cString: directory) + "/" + path
+    return RawText.text(directory) + "/" + path
 }

@@ -33,7 +33,9 @@ struct Swiftrun {
         guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         settleInheritance()
         if let stack = sealed_start_found_stack() { clinux_find_words(stack) }
-        let words = Array(CommandLine.arguments.dropFirst())
+        let words = (1..<max(1, Int(CommandLine.argc))).compactMap {
+            CommandLine.unsafeArgv[$0].map { RawText.text($0) }
+        }
         exit(run(words))
     }
 
@@ -199,7 +201,7 @@ struct Swiftrun {
         guard let directory = getenv("XDG_RUNTIME_DIR"), directory.pointee != 0 else { return nil }
         if isRootOfHost() { return nil }
         if geteuid() == 0, let user = getenv("USER"), strcmp(user, "root") == 0 { return nil }
-        return String(cString: directory)
+        return RawText.text(directory)
     }
 
     private static func root(_ options: ParsedOptions) throws(Failure) -> String {
@@ -212,7 +214,7 @@ struct Swiftrun {
                 throw Failure(.invalid, "--root \(given): no working directory")
             }
             defer { free(directory) }
-            path = String(cString: directory) + "/" + path
+            path = RawText.text(directory) + "/" + path
         }
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         guard path != "/" else { throw Failure(.invalid, "--root: \"/\" cannot hold containers") }

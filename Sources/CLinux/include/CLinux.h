@@ -46,6 +46,26 @@ int clinux_pivot_root(const char *new_root, const char *put_old);
 int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 int clinux_umount2(const char *target, int flags);
 
+// Text that stands for bytes: those that are no UTF-8 are U+10FF80 to U+10FFFF in it, one a byte. The calls here that
+// take one path of the host's take such text.
+struct clinux_path_room {
+    char bytes[4096];
+};
+const char *clinux_path(const char *text, struct clinux_path_room *room);
+// The bytes of a text, ended by a zero; their number, or -1 when there is no room
+size_t clinux_unescape(const char *text, char *bytes, size_t size);
+int clinux_holds_escape(const char *text);
+size_t clinux_length(const char *text);
+int clinux_chdir(const char *path);
+// fstatat(2) into a struct stat
+int clinux_fstatat(int dirfd, const char *path, void *facts, int flags);
+ssize_t clinux_readlinkat(int dirfd, const char *path, char *target, size_t size);
+int clinux_mkdir(const char *path, mode_t mode);
+int clinux_rmdir(const char *path);
+int clinux_unlink(const char *path);
+int clinux_chmod(const char *path, mode_t mode);
+int clinux_access(const char *path, int mode);
+
 // openat2(2), statx-free file facts, directory reading, device nodes
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int clinux_openat(int dirfd, const char *path, int flags, mode_t mode);

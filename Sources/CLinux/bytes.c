@@ -1,0 +1,60 @@
+// Names that are no UTF-8, in texts that must be: the encoding is told in CLinux.h.
+#include "CLinux.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+size_t clinux_unescape(const char *text, char *bytes, size_t size) {
+    const unsigned char *from = (const unsigned char *)text;
+    size_t length = 0;
+    while (*from != 0 && length + 1 < size) {
+        if (from[0] == 0xf4 && from[1] == 0x8f && (from[2] == 0xbe || from[2] == 0xbf) && from[3] >= 0x80) {
+            bytes[length++] = (char)(from[2] == 0xbe ? from[3] : from[3] + 0x40);
+            from += 4;
+        } else {
+            bytes[length++] = (char)*from++;
+        }
+    }
+    bytes[length] = 0;
+    return *from == 0 ? length : (size_t)-1;
+}
+int clinux_holds_escape(const char *text) { return strstr(text, "\xf4\x8f") != NULL; }
+size_t clinux_length(const char *text) { return strlen(text); }
+int clinux_fstatat(int dirfd, const char *path, void *facts, int flags) {
+    struct clinux_path_room room;
+    return fstatat(dirfd, clinux_path(path, &room), facts, flags);
+}
+ssize_t clinux_readlinkat(int dirfd, const char *path, char *target, size_t size) {
+    struct clinux_path_room room;
+    return readlinkat(dirfd, clinux_path(path, &room), target, size);
+}
+int clinux_mkdir(const char *path, mode_t mode) {
+    struct clinux_path_room room;
+    return mkdir(clinux_path(path, &room), mode);
+}
+int clinux_rmdir(const char *path) {
+    struct clinux_path_room room;
+    return rmdir(clinux_path(path, &room));
+}
+int clinux_unlink(const char *path) {
+    struct clinux_path_room room;
+    return unlink(clinux_path(path, &room));
+}
+int clinux_chmod(const char *path, mode_t mode) {
+    struct clinux_path_room room;
+    return chmod(clinux_path(path, &room), mode);
+}
+int clinux_access(const char *path, int mode) {
+    struct clinux_path_room room;
+    return access(clinux_path(path, &room), mode);
+}
+int clinux_chdir(const char *path) {
+    struct clinux_path_room room;
+    return chdir(clinux_path(path, &room));
+}
+const char *clinux_path(const char *text, struct clinux_path_room *room) {
+    if (text == NULL || strstr(text, "\xf4\x8f") == NULL) return text;
+    // What is too long for the kernel as it is gets the kernel's answer.
+    return clinux_unescape(text, room->bytes, sizeof room->bytes) == (size_t)-1 ? text : room->bytes;
+}
