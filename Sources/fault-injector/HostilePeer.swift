@@ -29,7 +29,16 @@ final class HostilePeer {
         socket = OwnedDescriptor(
             adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | 0o2000000, 0) })
         let (path, number) = (String(parts[1]), socket.rawValue)
-        try checked { clinux_connect_unix(number, path, path.utf8.count) }
+        // It may have its name already, and not listen yet.
+        for attempt in 0... {
+            do throws(Errno) {
+                try checked { clinux_connect_unix(number, path, path.utf8.count) }
+                break
+            } catch {
+                guard error == .connectionRefused, attempt < 1000 else { throw error }
+                usleep(2000)
+            }
+        }
         var peer: [Int32] = [0, 0, 0]
         var size = socklen_t(12)
         try checked { getsockopt(number, SOL_SOCKET, SO_PEERCRED, &peer, &size) }
