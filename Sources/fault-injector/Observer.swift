@@ -115,7 +115,8 @@ final class Observer {
         default: break
         }
         // A process that joined and was killed with its container has its own status, and no record.
-        let hasEntered = command == "exec" && (answer.output.contains("entered\n") || (129...254).contains(answer.status))
+        let hasEntered =
+            command == "exec" && (answer.output.contains("entered\n") || (129...254).contains(answer.status))
         if answer.isPrompt, answer.status != 0, !hasEntered, answer.errorRecords != 1 {
             add("\(command) has \(answer.errorRecords) error records for status \(answer.status)", stop)
         }
