@@ -227,6 +227,7 @@ int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const
     struct clinux_path_room room;
     return (int)syscall(SYS_execveat, dirfd, clinux_path(path, &room), argv, envp, flags);
 }
+int clinux_execve(const char *path, char *const argv[], char *const envp[]) { return execve(path, argv, envp); }
 int clinux_wait_exited(int pid, int *status, int options) { return waitpid(pid, status, options | __WALL); }
 int clinux_wait_pidfd(int pidfd, int *code, int *status, int options) {
     siginfo_t info = {0};

@@ -1,5 +1,6 @@
 // The one conversation between the runtime and the process it has cloned: numbers from the child, words in the parent.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -157,14 +158,13 @@ struct ChildChannel {
     /// Waits for the parent; without an answer the child has nothing left to live for.
     func awaitProceed() {
         var answer: UInt8 = 0
-        while true {
-            let length = read(socket, &answer, 1)
-            if length == 1, answer == proceed { return }
-            if length < 0, errno == EINTR { continue }
+        do throws(Errno) {
+            if try checked({ read(socket, &answer, 1) }) == 1, answer == proceed { return }
+        } catch {
             // To end without a word would pass for the program's own end.
-            if length < 0 { giveUp(StepReport(step: .conversation, code: Errno(rawValue: errno))) }
-            _exit(1)
+            giveUp(StepReport(step: .conversation, code: error))
         }
+        _exit(1)
     }
 
     func ask(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
@@ -182,10 +182,14 @@ struct ChildChannel {
 
     /// Reports why the child ends, and ends it.
     func giveUp(_ report: StepReport) -> Never {
-        do throws(Errno) { try sendMessage(socket, report.packet) } catch {}
-        if report.step == .lookup || report.step == .execute {
+        // Each call once, whatever becomes of it: under a seccomp filter none may do what it says, or any be interrupted
+        // for ever. Who cannot speak ends, and that is seen.
+        let packet = report.packet
+        let sent = packet.withUnsafeBytes {
+            clinux_send_descriptors(socket, $0.baseAddress, $0.count, nil, 0, 0)
+        }
+        if sent == packet.count, report.step == .lookup || report.step == .execute {
             // Until the runtime has looked, through this process, for what the program lacks.
-            shutdown(socket, Int32(SHUT_WR))
             var end: UInt8 = 0
             _ = read(socket, &end, 1)
         }

@@ -106,11 +106,21 @@ extension Runtime {
             try parent.converse { (number) throws(Failure) in
                 try self.sendListener(number, record, directory)
             }
+            if filter != nil {
+                let pid = parent.child.pid
+                try checkExecuted(pid, seccomp: { () throws(Failure) in try seccompPlan(directory) }) {
+                    () throws(Errno) in try waitForEnd(of: pid)
+                }
+            }
         } catch {
             // Also what was borne and not heard of yet ends then.
             shutdown(parent.socket.rawValue, Int32(SHUT_RDWR))
             endChild(parent.child)
             parent.takeBack()
+            // For the same reason as there, and said in the same way.
+            if filter != nil, parent.failedStep == .execute, let refusal = try seccompPlan(directory)?.refusal {
+                throw error.during(refusal)
+            }
             throw error
         }
         return try parent.finished()
@@ -214,6 +224,7 @@ struct JoinParent: ~Copyable {
     let outOfMemoryScore: Int?
     private var hasPidFile = false
     private var isReady = false
+    private(set) var failedStep: Step?
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
@@ -294,6 +305,7 @@ struct JoinParent: ~Copyable {
                 guard let report = StepReport(packet: message.bytes) else {
                     throw Failure(.other, "the process said what nobody understands")
                 }
+                failedStep = report.step
                 throw sentences.failure(report, of: child.pid)
             }
             try answer()

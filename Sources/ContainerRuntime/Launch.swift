@@ -159,6 +159,7 @@ extension Runtime {
                 parent.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
         try parent.waitForIndependence()
+        if startsAtOnce, record.hasSeccomp { try parent.checkExecuted() }
     }
 
     private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupEntry {

@@ -131,6 +131,14 @@ struct Parent: ~Copyable {
         if let report = StepReport(packet: message.bytes) { throw sentences.failure(report, of: child.pid) }
     }
 
+    /// After that, in a container that is started at once: under a filter the init may have ended without a word.
+    borrowing func checkExecuted() throws(Failure) {
+        let pid = child.pid
+        try ContainerRuntime.checkExecuted(pid, seccomp: { () throws(Failure) in plan.seccomp }) { () throws(Errno) in
+            try waitForEnd(of: pid)
+        }
+    }
+
     private borrowing func answer(_ descriptor: Int32? = nil) throws(Failure) {
         do throws(Errno) {
             try sendMessage(socket.rawValue, [proceed], descriptor: descriptor)

@@ -15,8 +15,14 @@ struct ProcessSteps {
     /// Outside a user namespace the child has the rights to set its own limits, as long as it is root.
     let ownsLimits: Bool
 
-    /// A filter without noNewPrivileges is installed with CAP_SYS_ADMIN, which is kept until then. seccomp(2).
-    private var keepsAdministration: Bool { filter != nil && !plan.noNewPrivileges }
+    /// A filter without no_new_privs is installed with CAP_SYS_ADMIN, which is kept until the program is executed: what it
+    /// then may is made anew of the bounding, inheritable and ambient sets. capabilities(7), seccomp(2).
+    ///
+    /// With no_new_privs, which a caller may have set too, it could keep what it has; but then needs nothing for a filter.
+    private func keepsAdministration() -> Bool {
+        guard let filter, !plan.noNewPrivileges, !filter.flags.contains(.newListener) else { return false }
+        do throws(Errno) { return try processControl(.hasNoNewPrivileges) == 0 } catch { return false }
+    }
 
     /// What the config grants, less what the runtime does not have itself: nobody can give that.
     private func finalSets() throws(Errno) -> CapabilitySets {
@@ -76,7 +82,7 @@ struct ProcessSteps {
         try call(.group) { () throws(Errno) in try setGroup(plan.gid) }
         try call(.user) { () throws(Errno) in try setUser(plan.uid) }
         try call(.capabilities) { () throws(Errno) in
-            try setCapabilities(try waitingSets())
+            try takeCapabilities()
             // Changing ids has cleared it: the child must not outlive a runtime that is killed before it is done.
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
         }
@@ -84,14 +90,17 @@ struct ProcessSteps {
         try enterDirectory()
     }
 
-    // Until the filter is in place the process keeps the one capability that installing it takes.
-    private func waitingSets() throws(Errno) -> CapabilitySets {
+    private func takeCapabilities() throws(Errno) {
         var sets = try finalSets()
-        if keepsAdministration {
+        let ambient = plan.capabilities.ambient.intersection(sets.inheritable).intersection(sets.permitted)
+        // Of a caller's ambient set there is left what is inheritable.
+        let hasAmbient = !sets.inheritable.isEmpty
+        if keepsAdministration() {
             sets.permitted.insert(.systemAdministration)
             sets.effective.insert(.systemAdministration)
         }
-        return sets
+        try setCapabilities(sets)
+        if hasAmbient { try setAmbient(ambient) }
     }
 
     private func applyGroups() throws(Errno) {
@@ -213,26 +222,19 @@ struct ProcessSteps {
         close(listener)
     }
 
-    /// Drops what is left of the rights, installs the filter, and becomes the program.
+    /// Installs the filter and becomes the program.
+    ///
+    /// Under the filter, which may refuse anything or end the process for it, the one call that is made is execve(2),
+    /// unless there are hooks: no program can do without that one. By execveat(2), which does the same, few are started.
     func execute(_ program: String, beforeProgram: () throws(StepReport) -> Void) throws(StepReport) -> Never {
         try applyLimits()
-        let pending = filter.flatMap { $0.flags.contains(.newListener) ? nil : $0 }
-        if let pending, keepsAdministration {
-            try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }
-        }
-        try call(.capabilities) { () throws(Errno) in
-            let sets = try finalSets()
-            try setCapabilities(sets)
-            let ambient = plan.capabilities.ambient.intersection(sets.inheritable).intersection(sets.permitted)
-            // Of a caller's ambient set there is left what is inheritable now.
-            if !sets.inheritable.isEmpty { try setAmbient(ambient) }
-        }
-        if let pending, !keepsAdministration {
-            try call(.seccomp) { () throws(Errno) in _ = try installFilter(pending) }
+        if let filter, !filter.flags.contains(.newListener) {
+            try call(.seccomp) { () throws(Errno) in _ = try installFilter(filter) }
         }
         try beforeProgram()
-        _ = clinux_execveat(-100, program, image.arguments, image.environment, 0)
-        throw StepReport(step: .execute, code: Errno(rawValue: errno), text: program)
+        let result = clinux_execve(program, image.arguments, image.environment)
+        // A filter can answer for a call that it does not let happen, and with success too.
+        throw StepReport(step: .execute, code: Errno(rawValue: result == 0 ? 0 : errno), text: program)
     }
 }
 

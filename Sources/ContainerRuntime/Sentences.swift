@@ -27,6 +27,7 @@ struct Sentences {
         let sentence = text(report)
         var failure = Failure(.system(report.code), sentence + (detail.map { " (\($0))" } ?? ""))
         failure.note(sentence.upTo(": \(report.code.word)"))
+        if report.step == .execute, let refusal = plan?.seccomp?.refusal { return failure.during(refusal) }
         return failure
     }
 

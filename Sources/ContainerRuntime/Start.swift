@@ -3,6 +3,7 @@
 internal import Glibc
 internal import Kernel
 internal import OCISpec
+internal import Planning
 internal import SystemPackage
 
 extension Runtime {
@@ -24,6 +25,7 @@ extension Runtime {
                 throw try sentences(directory).failure(report, of: record.pid)
                     .during("unable to start container process")
             }
+            if record.hasSeccomp { try checkExecuted(record, directory) }
         } catch {
             directory.removeFile(ContainerDirectory.gateName)
             throw error
@@ -33,6 +35,24 @@ extension Runtime {
             directory.unlock()
             try notify.waitUntilReady(record.pid, pidfd.rawValue)
         }
+    }
+
+    private func checkExecuted(
+        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        do throws(Failure) {
+            try ContainerRuntime.checkExecuted(
+                record.pid, startTime: record.startTime,
+                seccomp: { () throws(Failure) in try seccompPlan(directory) }, end: { () throws(Errno) in nil })
+        } catch {
+            throw error.during("unable to start container process")
+        }
+    }
+
+    /// The seccomp profile of a container.
+    func seccompPlan(_ directory: borrowing ContainerDirectory) throws(Failure) -> SeccompPlan? {
+        guard let profile = try directory.config().linux?.seccomp else { return nil }
+        do throws(InvalidSpec) { return try SeccompPlan(profile) } catch { return nil }
     }
 
     private func sentences(_ directory: borrowing ContainerDirectory) throws(Failure) -> Sentences {

@@ -25,10 +25,13 @@ enum StartGate {
     /// - Parameter own: the init's namespaces, for a runtime that may not look into a process that hides itself.
     static func waitForStart(_ listener: Int32, handingOut own: [Int32]) -> Int32 {
         exitOnTermination()
+        // More than a seccomp filter is allowed that says so for ever.
+        var interruptions = 1 << 16
         while true {
             let connection = clinux_accept4(listener, CLINUX_SOCK_CLOEXEC)
             guard connection >= 0 else {
-                if errno == EINTR || errno == ECONNABORTED { continue }
+                interruptions -= 1
+                if errno == EINTR || errno == ECONNABORTED, interruptions > 0 { continue }
                 _exit(1)
             }
             var word: UInt8 = 0
@@ -77,7 +80,7 @@ enum StartGate {
             directory.removeFile(ContainerDirectory.gateName)
             // Its hooks, its filter's agent, its filesystem may take as long as they like.
             directory.unlock()
-            return try receiveAll(connection.rawValue)
+            return try receive(connection.rawValue)
         }
         if let report = StepReport(packet: message) { try refused(report) }
         _ = consume connection
@@ -98,9 +101,11 @@ enum StartGate {
         }
     }
 
-    private static func receiveAll(_ connection: Int32) throws(Errno) -> [UInt8] {
+    // A report is sent in one call, and is shorter than what a socket takes at once; its sender may be unable to say
+    // that there is no more to come.
+    private static func receive(_ connection: Int32) throws(Errno) -> [UInt8] {
         do throws(Errno) {
-            return try readAll(connection, limit: 8192)
+            return try receiveMessage(connection).bytes
         } catch {
             // The init process was killed with the connection open.
             if error == .connectionReset { return [] }

@@ -134,6 +134,9 @@ package struct ProcessFacts: Equatable, Sendable {
     /// In clock ticks after boot: with the pid it identifies a process for ever.
     package var startTime: UInt64
 
+    /// Whether it has executed a program since it was forked.
+    package var hasExecuted: Bool
+
     package var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 
     /// Takes the content of /proc/PID/stat apart; the command may hold spaces and parentheses. proc(5).
@@ -147,6 +150,8 @@ package struct ProcessFacts: Equatable, Sendable {
         self.state = state
         self.parent = parent
         startTime = start
+        let forkedOnly: UInt64 = 0x40  // PF_FORKNOEXEC of the kernel's include/linux/sched.h, in the field "flags"
+        hasExecuted = (UInt64(String(decoding: fields[6], as: UTF8.self)) ?? 0) & forkedOnly == 0
     }
 }
 
@@ -188,6 +193,7 @@ package enum ProcessControl: Int32, Sendable {
     case dropFromBoundingSet = 24  // PR_CAPBSET_DROP
     case setSubreaper = 36  // PR_SET_CHILD_SUBREAPER
     case setNoNewPrivileges = 38  // PR_SET_NO_NEW_PRIVS
+    case hasNoNewPrivileges = 39  // PR_GET_NO_NEW_PRIVS
     case ambientCapability = 47  // PR_CAP_AMBIENT
     case setName = 15  // PR_SET_NAME
     case setTimerSlack = 29  // PR_SET_TIMERSLACK

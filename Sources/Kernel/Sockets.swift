@@ -59,7 +59,7 @@ package func acceptConnection(_ listener: Int32) throws(Errno) -> OwnedDescripto
 
 /// Sends a message, with a descriptor where one is given.
 package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? = nil) throws(Errno) {
-    try checked {
+    let sent = try checked {
         bytes.withUnsafeBytes { buffer in
             guard var descriptor else {
                 return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, nil, 0, 0)
@@ -67,6 +67,8 @@ package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? =
             return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, &descriptor, 1, 0)
         }
     }
+    // A seccomp filter can have the call succeed without being made.
+    guard sent == bytes.count else { throw .ioError }
 }
 
 /// A message and the descriptor that came with it.

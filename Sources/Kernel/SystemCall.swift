@@ -11,11 +11,14 @@ package import SystemPackage
 @discardableResult
 @inline(__always)
 package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno) -> Value {
+    // A seccomp filter may say so for ever.
+    var interruptions = 1 << 16
     while true {
         let value = call()
         if value != -1 { return value }
         let code = Errno(rawValue: errno)
-        if code != .interrupted { throw code }
+        interruptions -= 1
+        if code != .interrupted || interruptions == 0 { throw code }
     }
 }
 

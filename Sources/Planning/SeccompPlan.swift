@@ -59,6 +59,17 @@ package struct SeccompPlan: Equatable, Sendable {
 
     /// Whether any system call is left to an agent.
     package var notifies: Bool { rules.contains { $0.action == Self.notify } }
+
+    /// Of some system calls those that nobody may make, whatever the arguments.
+    package func refused(_ calls: [String]) -> [String] {
+        // What an agent answers may be allowed.
+        let allowing: [UInt32] = [0x7fff_0000, 0x7ffc_0000, Self.notify]
+        return calls.filter { name in
+            let own = rules.filter { $0.names.contains(name) }
+            if own.contains(where: { allowing.contains($0.action) }) { return false }
+            return own.contains { $0.comparisons.isEmpty } || !allowing.contains(defaultAction)
+        }
+    }
 }
 
 extension SeccompPlan {

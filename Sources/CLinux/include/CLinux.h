@@ -121,6 +121,7 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_pidfd_getfd(int pidfd, int fd);
 // process_vm_readv(2) of one stretch
 ssize_t clinux_process_vm_readv(pid_t pid, uintptr_t address, void *buffer, size_t size);
+int clinux_execve(const char *path, char *const argv[], char *const envp[]);
 int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
 int clinux_wait_exited(int pid, int *status, int options);
 int clinux_wait_pidfd(int pidfd, int *code, int *status, int options);

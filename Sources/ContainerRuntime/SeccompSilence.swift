@@ -1,0 +1,50 @@
+// A process that ended under its seccomp filter, which may keep it from its program and from saying so.
+
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+extension SeccompPlan {
+    /// Of what the runtime does under the filter, what the profile does not allow, for the beginning of a sentence; nil
+    /// when nothing of it is known to be refused.
+    var refusal: String? {
+        let refused = refused(["execve", "sendmsg"])
+        return refused.isEmpty
+            ? nil : "linux.seccomp: the profile does not allow \(refused.joined(separator: " and "))"
+    }
+}
+
+/// Makes sure that a process which has left the conversation did so by executing its program.
+///
+/// Its end closes the conversation too, and only the kernel can tell the two apart then: proc_pid_stat(5).
+/// - Parameters:
+///   - startTime: when it was started, where it may be another's child and its number another's by now.
+///   - seccomp: the profile, asked for only in the case.
+///   - end: how it ended, where that is to be known.
+func checkExecuted(
+    _ pid: Int32, startTime: UInt64? = nil, seccomp: () throws(Failure) -> SeccompPlan?,
+    end: () throws(Errno) -> ProcessEnd?
+) throws(Failure) {
+    do throws(Errno) {
+        guard let facts = try processFacts(pid), !facts.hasExecuted,
+            startTime == nil || facts.startTime == startTime
+        else { return }
+    } catch {
+        // On a host that hides processes nothing can be told.
+        return
+    }
+    var how = ""
+    do throws(Errno) {
+        switch try end() {
+        case .exited(let status): how = " (exit status \(status))"
+        case .signalled(let signal): how = " (killed by \(Signal(rawValue: signal).name))"
+        case nil: break
+        }
+    } catch {}
+    let sentence = "the process ended before its program began\(how)"
+    guard let refusal = try seccomp()?.refusal else {
+        throw Failure(.other, "\(sentence); linux.seccomp may refuse a call that it needs")
+    }
+    throw Failure(.other, "\(refusal): \(sentence)")
+}
