@@ -65,6 +65,8 @@ HERE int starts_a_process(char **words)
     return 0;
 }
 
+static int closed_streams;
+
 // Nothing that is opened later may take the place of a stream: a container is given its streams, whatever they are, and
 // a directory of the host's among them would be the way out. The null device, as in programs that set ids (glibc) and
 // in Go's; where there is none, a file in memory that is nobody's.
@@ -75,6 +77,7 @@ HERE void open_closed_streams(void)
     for (long number = 0; number <= 2; number++) {
         if (call(SYS_fcntl, number, F_GETFD, 0, 0, 0) >= 0)
             continue;
+        closed_streams |= 1 << number;
         // The lowest free number is the one that is looked at.
         if (call(SYS_openat, AT_FDCWD, (long)null, O_RDWR | O_NOCTTY, 0, 0) == number)
             continue;
@@ -114,6 +117,7 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
 }
 
 long *sealed_start_found_stack(void) { return sealed_start_stack; }
+int sealed_start_found_closed(int stream) { return closed_streams >> stream & 1; }
 int sealed_start_found_read_only(void) { return found_read_only; }
 
 // The registers that _start expects are as the kernel left them.

@@ -33,7 +33,7 @@ extension Runtime {
     /// Writes a record at every interval, and one whenever memory ran out, until the container ends.
     /// - Parameter milliseconds: the interval.
     package func followEvents(
-        id: String, milliseconds: Int32, _ write: ([UInt8]) -> Void
+        id: String, milliseconds: Int32, _ write: ([UInt8]) throws(Failure) -> Void
     ) throws(Failure) {
         let directory = try store.open(id: id)
         let record = try directory.record()
@@ -53,7 +53,7 @@ extension Runtime {
             try during("wait for events") { () throws(Errno) in try checked { poll(&entries, 2, rest) } }
             if entries[1].revents != 0 {
                 switch news.next() {
-                case .outOfMemory: write(Event(type: "oom", id: id, data: nil).json() + [10])
+                case .outOfMemory: try write(Event(type: "oom", id: id, data: nil).json() + [10])
                 case .nothing: break
                 case .gone: return
                 }
@@ -61,7 +61,7 @@ extension Runtime {
             if entries[0].revents != 0 { return }
             guard now() >= deadline else { continue }
             deadline += Int64(milliseconds)
-            write(try line(record))
+            try write(try line(record))
         }
     }
 

@@ -37,7 +37,8 @@ struct Foreground: ~Copyable {
         relay.resize()
         while true {
             if let end = reap() {
-                relay.drain()
+                relay.drain(signals.rawValue)
+                if let code = relay.failure { throw Failure("write the terminal's output to stdout", code) }
                 return end
             }
             try during("wait for the process") { () throws(Errno) in
@@ -69,6 +70,8 @@ struct Foreground: ~Copyable {
         while let signal = nextSignal(signals.rawValue) {
             switch signal {
             case .child, .urgent: break
+            // Our own, where nobody reads what the terminal shows; the program hears of it by its terminal.
+            case .brokenPipe where relay.failure != nil: break
             case .windowChange: relay.resize()
             default: do throws(Errno) { try signalProcess(pidfd, signal.rawValue) } catch {}
             }
@@ -100,6 +103,10 @@ private final class TerminalRelay {
     private var settings: RawTerminal?
     private var readsInput: Bool
     private var pending: [UInt8] = []
+    /// Output that stdout did not take yet.
+    private var shown: [UInt8] = []
+    /// Why stdout takes no more.
+    private(set) var failure: Errno?
     private var masterIsOpen: Bool
     private var isHungUp = false
     private var hasTerminal = false
@@ -148,20 +155,36 @@ private final class TerminalRelay {
         ]
         if let master {
             let wanted = POLLIN | (pending.isEmpty ? 0 : POLLOUT)
-            entries.append(pollfd(fd: masterIsOpen ? master : -1, events: Int16(wanted), revents: 0))
+            let reads = masterIsOpen && (shown.isEmpty || !pending.isEmpty)
+            entries.append(
+                pollfd(fd: reads ? master : -1, events: Int16(shown.isEmpty ? wanted : POLLOUT), revents: 0))
             entries.append(pollfd(fd: readsInput && pending.isEmpty ? 0 : -1, events: Int16(POLLIN), revents: 0))
+            entries.append(pollfd(fd: shown.isEmpty ? -1 : 1, events: Int16(POLLOUT), revents: 0))
         }
         try checked { Glibc.poll(&entries, UInt(entries.count), -1) }
         if entries.count > 3 {
-            if entries[3].revents & Int16(POLLIN | POLLHUP) != 0 { copyOutput() }
+            if entries[5].revents != 0 { showOutput() }
+            if shown.isEmpty, entries[3].revents & Int16(POLLIN | POLLHUP) != 0 { copyOutput() }
             if entries[4].revents != 0 { readInput() }
             if !pending.isEmpty { writeInput() }
         }
         return Ready(hasSignals: entries[1].revents != 0, hasNotification: entries[2].revents != 0)
     }
 
-    /// Copies what the terminal still holds; the last words of a program must not be lost.
-    func drain() { while copyOutput() {} }
+    /// Copies what the terminal still holds; the last words of a program must not be lost, unless we are told to end.
+    func drain(_ signals: Int32) {
+        while true {
+            if shown.isEmpty, !copyOutput() { return }
+            if shown.isEmpty { continue }
+            var entries = [
+                pollfd(fd: 1, events: Int16(POLLOUT), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            ]
+            do throws(Errno) { try checked { Glibc.poll(&entries, 2, -1) } } catch { return }
+            if entries[1].revents != 0, let signal = nextSignal(signals), signal.isRequestToEnd { return }
+            showOutput()
+        }
+    }
 
     @discardableResult
     private func copyOutput() -> Bool {
@@ -169,12 +192,34 @@ private final class TerminalRelay {
         var buffer = [UInt8](repeating: 0, count: 32 << 10)
         let length = buffer.withUnsafeMutableBytes { read(master, $0.baseAddress, $0.count) }
         if length > 0 {
-            do throws(Errno) { try writeAll(buffer[..<length], to: 1) } catch { return false }
+            shown = Array(buffer[..<length])
+            showOutput()
             return true
         }
         // EIO: no process has the terminal open any more; one may yet open it again while the init lives.
         if length == 0 || (errno != EAGAIN && errno != EINTR) { masterIsOpen = false }
         return false
+    }
+
+    // As much as goes without waiting: there are signals to be passed on too. A pipe that can be written to has room for
+    // PIPE_BUF bytes at least; pipe(7).
+    private func showOutput() {
+        while !shown.isEmpty, failure == nil {
+            var entry = pollfd(fd: 1, events: Int16(POLLOUT), revents: 0)
+            guard Glibc.poll(&entry, 1, 0) > 0 else { return }
+            let written = shown.withUnsafeBytes { write(1, $0.baseAddress, min($0.count, 4096)) }
+            if written > 0 {
+                shown.removeFirst(written)
+            } else if errno == EAGAIN || errno == EINTR {
+                return
+            } else {
+                // As when the window of a terminal is closed.
+                failure = Errno(rawValue: errno)
+                shown = []
+                readsInput = false
+                hangUp()
+            }
+        }
     }
 
     private func readInput() {

@@ -100,8 +100,10 @@ private struct HookProcess {
         }
     }
 
+    // More than poll(2) can count, three weeks, is as good as no end.
     private func milliseconds(_ seconds: Int) -> Int32 {
-        Int32(clamping: seconds.multipliedReportingOverflow(by: 1000).partialValue)
+        let (product, overflows) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflows ? -1 : Int32(exactly: product) ?? -1
     }
 
     private func memoryFile() throws(Failure) -> OwnedDescriptor {

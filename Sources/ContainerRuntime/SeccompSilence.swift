@@ -26,13 +26,13 @@ func checkExecuted(
     _ pid: Int32, startTime: UInt64? = nil, seccomp: () throws(Failure) -> SeccompPlan?,
     end: () throws(Errno) -> ProcessEnd?
 ) throws(Failure) {
-    do throws(Errno) {
-        guard let facts = try processFacts(pid), !facts.hasExecuted,
-            startTime == nil || facts.startTime == startTime
-        else { return }
-    } catch {
-        // On a host that hides processes nothing can be told.
-        return
+    var facts: ProcessFacts?
+    do throws(Errno) { facts = try processFacts(pid) } catch {}
+    if let facts, startTime == nil || facts.startTime == startTime {
+        if facts.hasExecuted { return }
+    } else {
+        // Reaped by its parent already, or hidden: what no profile allows has not happened.
+        guard let seccomp = try seccomp(), !seccomp.refused(["execve"]).isEmpty else { return }
     }
     var how = ""
     do throws(Errno) {

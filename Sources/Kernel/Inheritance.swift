@@ -10,6 +10,9 @@ package import SystemPackage
 package func settleInheritance() {
     // Children of a process that ignores SIGCHLD are reaped by the kernel, and how they ended is lost. wait(2).
     _ = clinux_set_signal_default(SIGCHLD)
+    // What is written to nobody, or beyond a limit, is an error that is told, and not an end without a word.
+    let silent = SignalMask.none.adding(.brokenPipe).adding(.fileSize)
+    do throws(Errno) { try checked { clinux_sigprocmask(SIG_BLOCK, silent.rawValue, nil) } } catch {}
     // Timers may be late by so much, and that is everybody's who is started from here. prctl(2), PR_SET_TIMERSLACK.
     let usualSlack: UInt = 50_000
     do throws(Errno) { try processControl(.setTimerSlack, usualSlack) } catch {}

@@ -149,6 +149,25 @@ private func writeBuffer(_ buffer: UnsafeRawBufferPointer, to descriptor: Int32)
     }
 }
 
+/// Writes all bytes, and waits where the descriptor does not let a write wait: its flags are shared with others, who may
+/// want it so.
+package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
+    var offset = 0
+    while offset < bytes.count {
+        do throws(Errno) {
+            offset += try checked {
+                bytes.withUnsafeBytes {
+                    Glibc.write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
+                }
+            }
+        } catch {
+            guard error == .resourceTemporarilyUnavailable else { throw error }
+            var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            try checked { poll(&entry, 1, -1) }
+        }
+    }
+}
+
 /// Writes a value to an existing file in one call, as the files under /proc and /sys/fs/cgroup want it.
 package func writeFile(
     _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory

@@ -11,10 +11,15 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
 
     package static let hangup = Self(rawValue: SIGHUP)
     package static let kill = Self(rawValue: SIGKILL)
+    package static let brokenPipe = Self(rawValue: 13)
+    package static let fileSize = Self(rawValue: 25)
     package static let terminate = Self(rawValue: SIGTERM)
     package static let child = Self(rawValue: SIGCHLD)
     package static let urgent = Self(rawValue: SIGURG)
     package static let windowChange = Self(rawValue: SIGWINCH)
+
+    /// Whether it is sent to have a program end, and not only because something happened.
+    package var isRequestToEnd: Bool { [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(rawValue) }
 
     private static let names: [(String, Int32)] = [
         ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),

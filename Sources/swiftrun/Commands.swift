@@ -29,7 +29,7 @@ extension Command {
     ) { call throws(CommandError) in
         let target = call.target()
         let state = try call.perform { () throws(Failure) in try target.runtime.state(id: target.id) }
-        printBytes(state.json(indent: "  ") + [10])
+        try printBytes(state.json(indent: "  ") + [10])
         return 0
     }
 
@@ -77,7 +77,7 @@ extension Command {
     static let features = Command(
         name: "features", summary: "print what this runtime can do", usage: "", options: [], arguments: 0...0
     ) { _ throws(CommandError) in
-        printBytes(Features.ofThisRuntime.json(indent: "    ") + [10])
+        try printBytes(Features.ofThisRuntime.json(indent: "    ") + [10])
         return 0
     }
 

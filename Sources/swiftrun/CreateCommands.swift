@@ -57,9 +57,9 @@ extension Command {
             try call.runtime.dryRun(options, startsAtOnce: startsAtOnce)
         }
         if format == "json" {
-            printBytes(dryRun.json(indent: "  ") + [10])
+            try printBytes(dryRun.json(indent: "  ") + [10])
         } else {
-            for step in dryRun.steps { printLine(step) }
+            for step in dryRun.steps { try printLine(step) }
         }
         return 0
     }

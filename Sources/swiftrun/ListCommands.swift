@@ -26,12 +26,12 @@ extension Command {
             }
         }
         if call.options.has("quiet") {
-            for state in states { printLine(state.id) }
+            for state in states { try printLine(state.id) }
         } else if format == "json" {
-            printBytes(states.isEmpty ? Array("null".utf8) : states.json())
+            try printBytes(states.isEmpty ? Array("null".utf8) : states.json())
         } else {
             let header = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
-            printTable(
+            try printTable(
                 [header]
                     + states.map { [$0.id, String($0.pid), $0.status, $0.bundle, $0.created ?? "", $0.owner ?? ""] })
         }
@@ -39,14 +39,14 @@ extension Command {
     }
 
     // Columns are at least twelve wide and three apart, as scripts that cut at columns expect.
-    private static func printTable(_ rows: [[String]]) {
+    private static func printTable(_ rows: [[String]]) throws(CommandError) {
         let count = rows[0].count
         let widths = (0..<count).map { column in max(9, rows.map { $0[column].count }.max() ?? 0) + 3 }
         for row in rows {
             let cells = row.enumerated().map {
                 $0.offset == count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset])
             }
-            printLine(cells.joined())
+            try printLine(cells.joined())
         }
     }
 
@@ -62,14 +62,14 @@ extension Command {
         let pids = try call.perform { () throws(Failure) in try target.runtime.processes(id: target.id) }
         let options = Array(call.options.arguments.dropFirst())
         if format == "json" {
-            printBytes(pids.json() + [10])
+            try printBytes(pids.json() + [10])
         } else if !options.isEmpty {
             let lines = try call.perform { () throws(Failure) in
                 try call.runtime.processTable(pids, options: options)
             }
-            for line in lines { printLine(line) }
+            for line in lines { try printLine(line) }
         } else {
-            ProcessTable(rows: call.runtime.processTable(pids)).print()
+            try ProcessTable(rows: call.runtime.processTable(pids)).print()
         }
         return 0
     }
@@ -79,7 +79,7 @@ extension Command {
 struct ProcessTable {
     let rows: [ProcessRow]
 
-    func print() {
+    func print() throws(CommandError) {
         var cells = [["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]]
         for row in rows {
             cells.append([
@@ -95,7 +95,7 @@ struct ProcessTable {
                 let blanks = String(repeating: " ", count: widths[column] - cell.count)
                 return leftAligned.contains(column) ? cell + blanks : blanks + cell
             }
-            printLine(text.joined(separator: " "))
+            try printLine(text.joined(separator: " "))
         }
     }
 

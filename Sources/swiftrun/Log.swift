@@ -1,8 +1,11 @@
 // What is told on stderr and in --log, in the forms that engines parse.
 
+internal import CSealedStart
 internal import ContainerRuntime
 internal import Glibc
+internal import Kernel
 internal import OCISpec
+internal import SystemPackage
 
 /// Where messages go. Exactly one record of level error is written for a command that fails.
 struct Log: Sendable {
@@ -84,18 +87,19 @@ struct Log: Sendable {
     }
 }
 
-/// Prints bytes on stdout, all of them.
-func printBytes(_ bytes: [UInt8]) {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let written = rest.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
-        if written < 0 {
-            if errno == EINTR { continue }
-            return
-        }
-        rest = rest.dropFirst(written)
+/// Writes bytes on stdout, all of them.
+func writeOutput(_ bytes: [UInt8]) throws(Failure) {
+    // A closed stdout has been given the null device, which takes everything.
+    let isClosed = sealed_start_found_closed(1) != 0
+    do throws(Errno) { if isClosed { throw .badFileDescriptor } else { try writeWaiting(bytes, to: 1) } } catch {
+        throw Failure("write to stdout", error)
     }
 }
 
+/// Prints bytes on stdout; a command whose output is lost has failed.
+func printBytes(_ bytes: [UInt8]) throws(CommandError) {
+    do throws(Failure) { try writeOutput(bytes) } catch { throw .failure(error) }
+}
+
 /// Prints a line on stdout.
-func printLine(_ text: String) { printBytes(Array((text + "\n").utf8)) }
+func printLine(_ text: String) throws(CommandError) { try printBytes(Array((text + "\n").utf8)) }

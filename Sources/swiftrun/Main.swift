@@ -45,34 +45,38 @@ struct Swiftrun {
             let options = try ParsedOptions(words, globalOptions)
             do throws(Failure) { log = try makeLog(options) } catch { return fail(Log(), error.message, 1) }
             guard let name = options.arguments.first, !options.has("help"), name != "help" else {
-                if options.has("version") {
-                    printLine(Help.version)
-                    return 0
-                }
-                return help(options)
+                if options.has("version") { return printed(Help.version, log) }
+                return help(options, log)
             }
-            if options.has("version") {
-                printLine(Help.version)
-                return 0
-            }
+            if options.has("version") { return printed(Help.version, log) }
             guard let command = Command.all.first(where: { $0.name == name }) else {
                 return fail(log, "No help topic for '\(name)'", 3)
             }
             return try run(command, Array(options.arguments.dropFirst()), options, log)
         } catch {
-            printLine("Incorrect Usage: \(error.message)\n\n\(Help.overview)")
+            explain("Incorrect Usage: \(error.message)\n\n\(Help.overview)")
             return fail(log, error.message, 1)
         }
     }
 
-    private static func help(_ options: ParsedOptions) -> Int32 {
+    private static func help(_ options: ParsedOptions, _ log: Log) -> Int32 {
         let topic = options.arguments.first { $0 != "help" }
-        if let command = Command.all.first(where: { $0.name == topic }) {
-            printLine(Help.text(command))
-        } else {
-            printLine(Help.overview)
+        return printed(Command.all.first { $0.name == topic }.map(Help.text) ?? Help.overview, log)
+    }
+
+    private static func printed(_ text: String, _ log: Log) -> Int32 {
+        do throws(Failure) {
+            try writeOutput(Array((text + "\n").utf8))
+            return 0
+        } catch {
+            log.fail(error.message, error)
+            return 1
         }
-        return 0
+    }
+
+    // Beside an error, which is told in any case.
+    private static func explain(_ text: String) {
+        do throws(Failure) { try writeOutput(Array((text + "\n").utf8)) } catch {}
     }
 
     private static func fail(_ log: Log, _ message: String, _ status: Int32) -> Int32 {
@@ -86,7 +90,7 @@ struct Swiftrun {
         do throws(CommandError) {
             let options = try parse(command, words)
             if options.has("help") {
-                printLine(Help.text(command))
+                try printLine(Help.text(command))
                 return 0
             }
             let count = options.arguments.count
@@ -104,7 +108,7 @@ struct Swiftrun {
                 log.fail(prefix(command) + failure.message, failure, command: command.name)
                 return command.failureStatus
             case .usage(let usage):
-                if usage.showsHelp { printLine("Incorrect Usage.\n\n\(Help.text(command))") }
+                if usage.showsHelp { explain("Incorrect Usage.\n\n\(Help.text(command))") }
                 return fail(log, usage.message, command.failureStatus)
             }
         }

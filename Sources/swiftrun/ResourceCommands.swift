@@ -76,13 +76,13 @@ extension Command {
     ) { call throws(CommandError) in
         let target = call.target()
         if call.options.has("stats") {
-            printBytes(try call.perform { () throws(Failure) in try target.runtime.statistics(id: target.id) })
+            try printBytes(try call.perform { () throws(Failure) in try target.runtime.statistics(id: target.id) })
             return 0
         }
         let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s")
         }
         try call.perform { () throws(Failure) in
-            try target.runtime.followEvents(id: target.id, milliseconds: interval, printBytes)
+            try target.runtime.followEvents(id: target.id, milliseconds: interval, writeOutput)
         }
         return 0
     }
