@@ -205,6 +205,9 @@ package struct ContainerDirectory: ~Copyable {
         let record: ContainerRecord
         do throws(InvalidSpec) { record = try ContainerRecord(json: bytes) } catch { throw isDamaged("\(error)") }
         guard record.id == id else { throw isDamaged("id: is another container's") }
+        if let bundle, !bundle.isSame(as: record.bundle) {
+            throw Failure(.invalid, "container \(id) belongs to bundle \(record.bundle), not \(bundle.path)")
+        }
         return record
     }
 
