@@ -12,7 +12,7 @@ import Testing
         ("sysctls", { $0.linux?.sysctl = .init(uniqueKeysWithValues: many.map { ("net.a.b\($0)", "1") }) }),
         (
             "devices",
-            { $0.linux?.devices = many.map { LinuxDevice(type: "c", path: "/dev/x\($0)", major: 1, minor: 3) } }
+            { $0.linux?.devices = many.map { LinuxDevice(path: "/dev/x\($0)", type: "c", major: 1, minor: 3) } }
         ),
         (
             "network devices",
