@@ -76,7 +76,8 @@ func observeSecurity() -> [(String, JSON)] {
         ("noNewPrivileges", .bool(clinux_prctl(39, 0, 0, 0, 0) == 1)),  // PR_GET_NO_NEW_PRIVS
         ("dumpable", .int(clinux_prctl(3, 0, 0, 0, 0))),  // PR_GET_DUMPABLE
         ("parentDeathSignal", .int(parentDeathSignal())),
-        ("subreaper", .bool(subreaper() == 1)), ("securebits", .int(clinux_prctl(27, 0, 0, 0, 0))),  // PR_GET_SECUREBITS
+        ("subreaper", .bool(subreaper() == 1)),
+        ("securebits", .int(clinux_prctl(27, 0, 0, 0, 0))),  // PR_GET_SECUREBITS
         ("timerSlack", .int(clinux_prctl(30, 0, 0, 0, 0))),  // PR_GET_TIMERSLACK
         (
             "seccomp",
@@ -96,7 +97,8 @@ func observeSecurity() -> [(String, JSON)] {
 
 private func subreaper() -> Int32 {
     var value: Int32 = 0
-    _ = withUnsafeMutablePointer(to: &value) { clinux_prctl(37, UInt(bitPattern: $0), 0, 0, 0) }  // PR_GET_CHILD_SUBREAPER
+    let getSubreaper: Int32 = 37  // PR_GET_CHILD_SUBREAPER
+    _ = withUnsafeMutablePointer(to: &value) { clinux_prctl(getSubreaper, UInt(bitPattern: $0), 0, 0, 0) }
     return value
 }
 
