@@ -32,6 +32,8 @@ struct Launch {
     /// Descriptors 3 and up that the program is to inherit.
     let preservedDescriptors: Int32
     let makesKeyring: Bool
+    /// Whether an init that waits for `start` has its seccomp filter already: where the profile allows what waiting takes.
+    let isFilteredWhileWaiting: Bool
     /// Whether the runtime has hidden itself, and with that what it clones.
     let isHidden: Bool
     /// The runtime's environment, where hooks need it; the clone does not have it any more.
@@ -269,6 +271,7 @@ struct Child {
         try call(.descriptors) { () throws(Errno) in
             try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []) + own)
         }
+        if launch.isFilteredWhileWaiting { try process.installFilterToWait() }
         try channel.ask(.ready)
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
         guard let gate = launch.gate else {
@@ -286,7 +289,7 @@ struct Child {
     }
 
     private func start(_ program: String) throws(StepReport) -> Never {
-        try process.execute(program) { () throws(StepReport) in
+        try process.execute(program, isFiltered: launch.isFilteredWhileWaiting) { () throws(StepReport) in
             guard !plan.hooks.startContainer.isEmpty else { return }
             try runHooks(
                 "startContainer", plan.hooks.startContainer, status: "created", environment: launch.image.entries)

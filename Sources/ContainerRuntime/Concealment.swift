@@ -27,3 +27,7 @@ func mayLookIntoHidden() -> Bool {
 /// below it, a container's, does not count (CVE-2016-9962). Nothing of it can be traced or read then, and what it clones
 /// is hidden from the first.
 func hideProcess() throws(Errno) { try processControl(.setDumpable, 0) }
+
+/// After a change of ids or of the user namespace, which shows a process again on a host whose fs.suid_dumpable is 1.
+/// proc_sys_fs(5).
+func hideAgain() throws(Errno) { try hideProcess() }

@@ -68,7 +68,7 @@ private struct Intermediate {
             // Who has rights in it has them over this process then.
             if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
             _ = try join(user, isLastTry: true)
-            return
+            return try call(.session) { () throws(Errno) in try hideAgain() }
         }
         try call(.userNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.user)) }
         try channel.ask(.mapIDs)

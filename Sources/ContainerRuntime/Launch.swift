@@ -79,7 +79,8 @@ extension Runtime {
             filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
             preservedDescriptors: inherited.count,
-            makesKeyring: !options.withoutNewKeyring, isHidden: isHidden,
+            makesKeyring: !options.withoutNewKeyring,
+            isFilteredWhileWaiting: !startsAtOnce && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
             environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment())
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
         var parent = Parent(
@@ -103,6 +104,12 @@ extension Runtime {
         return CreatedContainer(
             directory: directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
             terminal: parent.takeTerminal(), notify: notify)
+    }
+
+    // What the agent behind a listener has to answer waits for nothing else either.
+    private func isFilteredWhileWaiting(_ plan: ContainerPlan, _ filter: SeccompFilter?) -> Bool {
+        guard let filter, let seccomp = plan.seccomp, !filter.flags.contains(.newListener) else { return false }
+        return seccomp.allows(ProcessSteps.callsOfWaiting)
     }
 
     private func makeDirectory(

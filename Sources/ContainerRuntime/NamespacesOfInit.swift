@@ -21,13 +21,15 @@ enum NamespacesOfInit {
 
     func join(_ kinds: NamespaceSet) throws(Errno) {
         switch self {
-        case .process(let number): try joinNamespaces(number, kinds)
+        case .process(let number):
+            try joinNamespaces(number, kinds)
         case .handedOut(let numbers):
             for number in numbers {
                 guard let kind = try namespaceKind(of: number), kinds.contains(kind) else { continue }
                 try joinNamespaces(number, NamespaceSet(kind))
             }
         }
+        if kinds.contains(.user) { try hideAgain() }
     }
 
     /// The namespaces of this process, for it to hand out: the user namespace first, which gives the rights to the others.

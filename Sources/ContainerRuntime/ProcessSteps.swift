@@ -85,6 +85,7 @@ struct ProcessSteps {
             try takeCapabilities()
             // Changing ids has cleared it: the child must not outlive a runtime that is killed before it is done.
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
+            try hideAgain()
         }
         umask(plan.umask)
         try enterDirectory()
@@ -222,13 +223,30 @@ struct ProcessSteps {
         close(listener)
     }
 
-    /// Installs the filter and becomes the program.
+    /// What an init makes between its filter and its program, if it has the filter while it waits for `start`.
+    static let callsOfWaiting: Set<String> = [
+        "accept4", "brk", "capget", "capset", "close", "execve", "exit_group", "futex", "madvise", "mmap", "mremap",
+        "munmap", "prctl", "prlimit64", "read", "rt_sigaction", "rt_sigreturn", "sendmsg",
+    ]
+
+    /// Installs the filter of an init that is to wait, which others may trace meanwhile, such as a pod's process with
+    /// CAP_SYS_PTRACE: it has no more rights than its program then.
+    func installFilterToWait() throws(StepReport) {
+        guard let filter else { return }
+        let hasMore = keepsAdministration()
+        try call(.seccomp) { () throws(Errno) in _ = try installFilter(filter) }
+        if hasMore { try call(.capabilities) { () throws(Errno) in try setCapabilities(try finalSets()) } }
+    }
+
+    /// Installs the filter, if it is not there yet, and becomes the program.
     ///
     /// Under the filter, which may refuse anything or end the process for it, the one call that is made is execve(2),
     /// unless there are hooks: no program can do without that one. By execveat(2), which does the same, few are started.
-    func execute(_ program: String, beforeProgram: () throws(StepReport) -> Void) throws(StepReport) -> Never {
+    func execute(
+        _ program: String, isFiltered: Bool = false, beforeProgram: () throws(StepReport) -> Void
+    ) throws(StepReport) -> Never {
         try applyLimits()
-        if let filter, !filter.flags.contains(.newListener) {
+        if let filter, !isFiltered, !filter.flags.contains(.newListener) {
             try call(.seccomp) { () throws(Errno) in _ = try installFilter(filter) }
         }
         try beforeProgram()
@@ -250,6 +268,7 @@ func becomeRootOfUserNamespace() throws(StepReport) {
         } catch {
             guard error == .invalidArgument else { throw error }
         }
+        try hideAgain()
     }
 }
 

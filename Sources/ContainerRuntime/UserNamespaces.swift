@@ -41,6 +41,7 @@ func identityMaps(of namespace: Int32) throws(Failure) -> IdentityMaps {
             // Who has rights in it has them over this process then.
             try hideProcess()
             try joinNamespaces(namespace, NamespaceSet(.user))
+            try hideAgain()
         }
     ) { pid throws(Failure) in
         func read(_ name: String) throws(Failure) -> [LinuxIDMapping] {

@@ -60,6 +60,21 @@ package struct SeccompPlan: Equatable, Sendable {
     /// Whether any system call is left to an agent.
     package var notifies: Bool { rules.contains { $0.action == Self.notify } }
 
+    /// Whether all of some system calls are allowed, each with whatever arguments.
+    package func allows(_ calls: Set<String>) -> Bool {
+        let allowing: [UInt32] = [0x7fff_0000, 0x7ffc_0000]
+        var open = allowing.contains(defaultAction) ? [] : calls
+        for rule in rules {
+            let allows = allowing.contains(rule.action)
+            if allows, !rule.comparisons.isEmpty { continue }
+            for name in rule.names where calls.contains(name) {
+                guard allows else { return false }
+                open.remove(name)
+            }
+        }
+        return open.isEmpty
+    }
+
     /// Of some system calls those that nobody may make, whatever the arguments.
     package func refused(_ calls: [String]) -> [String] {
         // What an agent answers may be allowed.
