@@ -254,12 +254,6 @@ int clinux_set_signal_default(int signal) {
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old) {
     return (int)syscall(SYS_rt_sigprocmask, how, &mask, old, sizeof mask);
 }
-int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
-    return posix_spawn_file_actions_addclosefrom_np(actions, first);
-}
-int clinux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path) {
-    return posix_spawn_file_actions_addchdir_np(actions, path);
-}
 
 int clinux_setresuid(uid_t uid) { return (int)syscall(SYS_setresuid, uid, uid, uid); }
 int clinux_setresgid(gid_t gid) { return (int)syscall(SYS_setresgid, gid, gid, gid); }

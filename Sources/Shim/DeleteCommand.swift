@@ -70,11 +70,26 @@ enum RuntimeProcess {
         defer { if let errorFile { close(errorFile) } }
         let program = Program(
             executable: executable, arguments: arguments,
-            descriptors: [null.rawValue, output ?? null.rawValue, errorFile ?? null.rawValue])
+            descriptors: [null.rawValue, output ?? null.rawValue, errorFile ?? null.rawValue], diesWithParent: true)
         let process = try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
+        if !hasEnded(process) {
+            kill(process, SIGKILL)
+            _ = waitpid(process, nil, 0)
+            throw ShimFailure("\(executable): the runtime did not end within \(patience) seconds")
+        }
         var status: Int32 = 0
         try during("wait for \(executable)") { () throws(Errno) in try checked { waitpid(process, &status, 0) } }
         let signal = status & 0x7f
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
+    }
+
+    /// containerd kills us after five seconds, and nobody would hear why.
+    private static let patience: Int32 = 4
+
+    /// Whether a child ends in time; where the kernel has no pidfd, it is waited for as long as it takes.
+    private static func hasEnded(_ process: pid_t) -> Bool {
+        guard let descriptor = try? openProcess(process) else { return true }
+        var side = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+        return poll(&side, 1, patience * 1000) != 0
     }
 }

@@ -16,6 +16,8 @@ final class EventPublisher {
     private var queue: [Pending] = []
     private var isSending = false
     private var client: Client?
+    /// Whether the client has been connected for the event that is being sent.
+    private var isFresh = false
     private var afterFlush: [() -> Void] = []
 
     private struct Pending {
@@ -90,8 +92,8 @@ final class EventPublisher {
             isSending = false
             sendNext()
         case .failure(let status) where status.code == .unavailable:
-            // The connection was an old one; a new one shows whether containerd is there.
-            retry(after: .zero)
+            // An old connection may have broken unseen; a new one shows whether containerd is there.
+            retry(after: isFresh ? .seconds(1) : .zero)
         case .failure(let status):
             queue[0].refusals += 1
             if queue[0].refusals == Self.mostRefusals {
@@ -110,6 +112,7 @@ final class EventPublisher {
     }
 
     private func withClient(_ body: @escaping (Client?) -> Void) {
+        isFresh = client == nil
         if let client { return body(client) }
         guard let path else { return body(nil) }
         Client.connect(to: path, on: loop.eventLoop).assumeIsolated().whenComplete { [self] result in

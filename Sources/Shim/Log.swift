@@ -9,9 +9,25 @@ enum Log {
     static func error(_ message: String) { write("error", message) }
 
     private static func write(_ level: String, _ message: String) {
-        let quoted = message.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : $0.isNewline ? "\\n" : String($0) }.joined()
-        let line = "time=\"\(now)\" level=\(level) msg=\"\(quoted)\" runtime=swift-shim\n"
+        let line = "time=\"\(now)\" level=\(level) msg=\"\(quote(message))\" runtime=swift-shim\n"
         try? writeAll(line.utf8, to: STDERR_FILENO)
+    }
+
+    /// What comes from a container or an image must neither forge a record nor steer a terminal.
+    static func quote(_ text: String) -> String {
+        var quoted = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+                let digits = String(scalar.value, radix: 16)
+                quoted +=
+                    scalar == "\n" ? "\\n" : "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            default:
+                if scalar == "\"" || scalar == "\\" { quoted += "\\" }
+                quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted
     }
 
     private static var now: String {

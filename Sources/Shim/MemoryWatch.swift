@@ -10,16 +10,19 @@ internal import SystemPackage
 final class MemoryWatch {
     private var channel: (any Channel)?
     private var isOver = false
+    private let killed: () -> Void
+    /// Where the kernel counts the kills, and how many of them have been told.
+    private var file = ""
+    private var known: UInt64 = 0
 
     /// Watches, when there is something to watch; `killed` is called for every time that processes were killed.
     init?(_ cgroup: TaskCgroup, loop: Loop, killed: @escaping () -> Void) {
         guard let directory = cgroup.directory(of: "memory") else { return nil }
+        self.killed = killed
+        file = directory + (cgroup.isUnified ? "/memory.events" : "/memory.oom_control")
+        known = kills ?? 0
         do throws(Errno) {
-            if cgroup.isUnified {
-                try watchUnified(directory, loop, killed)
-            } else {
-                try watchLegacy(directory, loop, killed)
-            }
+            if cgroup.isUnified { try watchUnified(loop) } else { try watchLegacy(directory, loop) }
         } catch {
             return nil
         }
@@ -38,34 +41,45 @@ final class MemoryWatch {
         }
     }
 
-    private func watchLegacy(_ directory: String, _ loop: Loop, _ killed: @escaping () -> Void) throws(Errno) {
-        let control = try OwnedDescriptor.open(directory + "/memory.oom_control")
+    /// Tells of kills whose notice has not come yet: they may be why a process is gone.
+    func lookAgain() {
+        if !isOver, let kills, kills > known { tell(kills) }
+    }
+
+    private func tell(_ kills: UInt64) {
+        known = kills
+        killed()
+    }
+
+    private func watchLegacy(_ directory: String, _ loop: Loop) throws(Errno) {
+        let control = try OwnedDescriptor.open(file)
         let events = OwnedDescriptor(
             adopting: try checked { clinux_eventfd(0, OpenFlags([.nonBlocking, .closeOnExec]).rawValue) })
         try writeFile(directory + "/cgroup.event_control", "\(events.rawValue) \(control.rawValue)")
         keep(
             loop.read(adopting: events) { [weak self] _ in
+                guard let self else { return }
                 // The kernel also signals when the cgroup is removed.
-                if access(directory, F_OK) == 0 { killed() } else { self?.end() }
+                guard access(directory, F_OK) == 0 else { return end() }
+                // It signals before it kills, so the kill is counted later than it is told.
+                tell(known + 1)
             })
     }
 
-    private func watchUnified(_ directory: String, _ loop: Loop, _ killed: @escaping () -> Void) throws(Errno) {
-        let file = directory + "/memory.events"
+    private func watchUnified(_ loop: Loop) throws(Errno) {
         let flags = OpenFlags([.nonBlocking, .closeOnExec]).rawValue  // IN_NONBLOCK, IN_CLOEXEC
         let notices = OwnedDescriptor(adopting: try checked { clinux_inotify_init1(flags) })
         let modified: UInt32 = 2  // IN_MODIFY
         try checked { clinux_inotify_add_watch(notices.rawValue, file, modified) }
-        var known = Self.kills(file) ?? 0
         keep(
             loop.read(adopting: notices) { [weak self] _ in
-                guard let kills = Self.kills(file) else { return self?.end() ?? () }
-                if kills > known { killed() }
-                known = kills
+                guard let self else { return }
+                guard let kills else { return end() }
+                if kills > known { tell(kills) }
             })
     }
 
-    private static func kills(_ file: String) -> UInt64? {
+    private var kills: UInt64? {
         guard let text = try? readText(file) else { return nil }
         let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
         return line.flatMap { UInt64($0.dropFirst(9)) }

@@ -2,15 +2,20 @@
 
 internal import Glibc
 internal import Kernel
+internal import NIOCore
 internal import SystemPackage
 internal import TTRPC
 
 /// Calls an OCI runtime for the containers of one shim.
 final class RuntimeCalls {
     private let reaper: Reaper
+    private let loop: Loop
     private var calls = 0
 
-    init(_ reaper: Reaper) { self.reaper = reaper }
+    init(_ reaper: Reaper, loop: Loop) {
+        self.reaper = reaper
+        self.loop = loop
+    }
 
     /// Descriptors 0, 1 and 2 of a call, borrowed until it has started; nothing is /dev/null, and for standard error
     /// the log.
@@ -21,17 +26,33 @@ final class RuntimeCalls {
     }
 
     /// Starts a call; the completion gets the sentence of its failure, or nothing.
+    ///
+    /// A runtime that does not end in time is killed. Until it ends, whoever else wants something of the process can do
+    /// so before (`TaskProcess.breakCall`).
     func call(
         _ runtime: Runtime, _ operation: RuntimeOperation, container: String, bundle: Bundle,
-        streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
+        for owner: TaskProcess? = nil, streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
     ) {
         calls += 1
         let log = "\(bundle.path)/\(operation.name)-\(calls).log"
         do throws(ShimFailure) {
             let process = try Self.start(
                 runtime, operation, container: container, log: log, directory: bundle.path, streams: streams)
+            owner?.call = process
+            var isLate = false
+            let limit = operation.limit
+            let deadline = loop.after(limit) {
+                isLate = true
+                kill(process, SIGKILL)
+            }
             reaper.whenExited(process) { exit in
-                let failure = exit.status == 0 ? nil : Self.failure(exit, operation, log: log)
+                deadline.cancel()
+                owner?.call = nil
+                var failure = exit.status == 0 ? nil : Self.failure(exit, operation, log: log)
+                if isLate, failure != nil {
+                    failure = RuntimeFailure(operation, "the runtime did not end within \(limit.seconds) seconds")
+                    failure?.isLate = true
+                }
                 unlink(log)
                 completion(failure)
             }
@@ -59,7 +80,7 @@ final class RuntimeCalls {
             directory: directory,
             descriptors: [
                 streams.input ?? null.rawValue, streams.output ?? null.rawValue, streams.error ?? logFile.rawValue,
-            ])
+            ], diesWithParent: true)
         return try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
     }
 
@@ -74,6 +95,8 @@ final class RuntimeCalls {
 struct RuntimeFailure: Error {
     let operation: String
     let message: String
+    /// Whether the runtime was killed because it took too long.
+    var isLate = false
 
     init(_ operation: RuntimeOperation, _ message: String) {
         self.operation = operation.name
@@ -84,4 +107,19 @@ struct RuntimeFailure: Error {
     var status: Status { Status(.unknown, "OCI runtime \(operation) failed: \(message)") }
 
     var meansGone: Bool { RuntimeLog.meansGone(message) }
+}
+
+extension RuntimeOperation {
+    /// How long a runtime may take: for hooks and checkpoints, which are others' code, long, but not for ever.
+    var limit: TimeAmount {
+        switch self {
+        case .create, .start, .exec: .minutes(10)
+        case .restore, .checkpoint: .hours(1)
+        case .kill, .delete, .pause, .resume, .update: .seconds(30)
+        }
+    }
+}
+
+extension TimeAmount {
+    fileprivate var seconds: Int64 { nanoseconds / 1_000_000_000 }
 }

@@ -1,4 +1,4 @@
-// Starting programs. The shim has threads, so it never forks into Swift: posix_spawn only.
+// Starting programs. The shim has threads, so it never forks into Swift.
 
 internal import CLinux
 internal import Glibc
@@ -20,21 +20,27 @@ struct Program {
     /// Whether it leads a process group of its own.
     var leadsGroup = false
 
+    /// Whether it is killed when we die, so that nothing is still being made when we are cleaned up after.
+    var diesWithParent = false
+
     /// Starts it, with default signal handling.
     /// - Returns: the process id, a child of ours.
     func start() throws(Errno) -> pid_t {
         let shifted = try ShiftedDescriptors(descriptors)
-        let actions = try FileActions(shifted.numbers, directory: directory)
-        let attributes = try Attributes(leadsGroup: leadsGroup)
         let arguments = CStringArray(arguments)
         let inherited = clinux_environ()
         let own = CStringArray(environment ?? [])
-        var process: pid_t = 0
-        let code = posix_spawn(
-            &process, executable, actions.pointer, attributes.pointer, arguments.pointer,
-            environment == nil ? inherited : own.pointer)
-        if code != 0 { throw Errno(rawValue: code) }
-        return process
+        let path = CStringArray([executable] + (directory.map { [$0] } ?? []))
+        return try checked {
+            shifted.numbers.withUnsafeBufferPointer { numbers in
+                var program = clinux_program(
+                    path: path.pointer[0], arguments: arguments.pointer,
+                    environment: environment == nil ? inherited : own.pointer, directory: path.pointer[1],
+                    descriptors: numbers.baseAddress, descriptor_count: Int32(numbers.count),
+                    leads_group: leadsGroup ? 1 : 0, dies_with_parent: diesWithParent ? 1 : 0)
+                return clinux_spawn(&program)
+            }
+        }
     }
 }
 
@@ -58,47 +64,6 @@ private struct ShiftedDescriptors: ~Copyable {
     deinit { for copy in copies { close(copy) } }
 }
 
-private struct FileActions: ~Copyable {
-    let pointer: UnsafeMutablePointer<posix_spawn_file_actions_t>
-
-    init(_ sources: [Int32], directory: String?) throws(Errno) {
-        pointer = .allocate(capacity: 1)
-        posix_spawn_file_actions_init(pointer)
-        for (target, source) in sources.enumerated() {
-            try succeed(posix_spawn_file_actions_adddup2(pointer, source, Int32(target)))
-        }
-        try succeed(clinux_spawn_close_from(pointer, Int32(sources.count)))
-        if let directory { try succeed(clinux_spawn_change_directory(pointer, directory)) }
-    }
-
-    deinit {
-        posix_spawn_file_actions_destroy(pointer)
-        pointer.deallocate()
-    }
-}
-
-private struct Attributes: ~Copyable {
-    let pointer: UnsafeMutablePointer<posix_spawnattr_t>
-
-    init(leadsGroup: Bool) throws(Errno) {
-        pointer = .allocate(capacity: 1)
-        posix_spawnattr_init(pointer)
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        try succeed(posix_spawnattr_setsigmask(pointer, &signals))
-        sigfillset(&signals)
-        try succeed(posix_spawnattr_setsigdefault(pointer, &signals))
-        var flags = Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)
-        if leadsGroup { flags |= Int16(POSIX_SPAWN_SETPGROUP) }
-        try succeed(posix_spawnattr_setflags(pointer, flags))
-    }
-
-    deinit {
-        posix_spawnattr_destroy(pointer)
-        pointer.deallocate()
-    }
-}
-
 /// The null-terminated array that exec wants.
 private struct CStringArray: ~Copyable {
     let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -115,11 +80,6 @@ private struct CStringArray: ~Copyable {
         for index in 0..<count { free(pointer[index]) }
         pointer.deallocate()
     }
-}
-
-/// The posix_spawn family returns its error.
-private func succeed(_ code: Int32) throws(Errno) {
-    if code != 0 { throw Errno(rawValue: code) }
 }
 
 /// The executable that a name stands for: itself when it holds a slash, else the first in `PATH`, else the one

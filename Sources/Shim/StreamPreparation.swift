@@ -124,7 +124,8 @@ struct StreamPreparation {
 
     private func append(to path: String) throws(ShimFailure) -> OwnedDescriptor {
         try during("open \(path)") { () throws(Errno) in
-            try OwnedDescriptor.open(path, [.writeOnly, .create, .append], mode: 0o644)
+            // A FIFO that nobody reads must not hold the shim.
+            try OwnedDescriptor.open(path, [.writeOnly, .create, .append, .nonBlocking], mode: 0o644)
         }
     }
 

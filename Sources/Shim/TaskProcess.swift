@@ -21,6 +21,9 @@ final class TaskProcess {
     /// The process document of an exec'd process.
     var document: [UInt8] = []
 
+    /// The runtime that is at work on the process, a child of ours that has not been collected.
+    var call: pid_t?
+
     private var waiting: [Waiter] = []
 
     private struct Waiter {
@@ -38,6 +41,30 @@ final class TaskProcess {
     func refusal(of operation: ProcessState.Operation) -> Status? {
         if isCollected, operation == .kill, !isFirst { return Status(.notFound, "process already finished") }
         return isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
+    }
+
+    /// Ends a runtime's work on the process, so that what waits for it gets its turn.
+    func breakCall() {
+        if let call { Glibc.kill(call, SIGKILL) }
+    }
+
+    /// Runs an operation in its turn, which comes after a limit even if somebody else's code holds the process.
+    func urgently(_ loop: Loop, _ operation: @escaping OperationQueue.Operation) {
+        var hasBegun = false
+        queue.run { done in
+            hasBegun = true
+            operation(done)
+        }
+        if !hasBegun { breakCall(until: { hasBegun }, loop) }
+    }
+
+    private func breakCall(until hasBegun: @escaping () -> Bool, _ loop: Loop) {
+        loop.after(.seconds(2)) {
+            if hasBegun() { return }
+            self.breakCall()
+            // There may be others in the queue.
+            self.breakCall(until: hasBegun, loop)
+        }
     }
 
     /// Runs a body with the exit once it has happened; with nothing when the process could not even be started.

@@ -3,6 +3,7 @@
 internal import Glibc
 internal import CLinux
 internal import Kernel
+internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
 internal import SystemPackage
@@ -10,12 +11,13 @@ internal import TTRPC
 
 extension TaskService {
     func kill(_ request: TaskKillRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
+        abandonCreation(of: request.id)
         let container = try container(request.id)
         let process = try container.process(request.execID)
         guard (1...64).contains(request.signal) else {
             throw Status(.invalidArgument, "signal \(request.signal) does not exist")
         }
-        process.queue.run { [self] done in
+        process.urgently(loop) { [self] done in
             let finish = { (failure: Status?) in
                 if let failure { reply.fail(failure) } else { reply(Google_Protobuf_Empty()) }
                 done()
@@ -24,11 +26,23 @@ extension TaskService {
             if !process.isFirst { return finish(Self.signal(process, request.signal)) }
             let operation = RuntimeOperation.kill(signal: request.signal, all: request.all)
             calls.call(container.runtime, operation, container: container.id, bundle: container.bundle) { failure in
+                if let failure, failure.isLate, request.signal == UInt32(SIGKILL), !process.isCollected {
+                    // Without the runtime's help at least the first process can be killed: it is our child.
+                    return finish(Self.signal(process, request.signal))
+                }
                 if let failure, failure.meansGone {
                     return finish(Status(.notFound, "process already finished: \(failure.message)"))
                 }
                 finish(failure?.status)
             }
+        }
+    }
+
+    /// Ends a runtime that hangs while it creates a container which nobody wants any more.
+    func abandonCreation(of id: String) {
+        guard let container = beingCreated[id] else { return }
+        loop.after(.seconds(2)) { [self] in
+            if beingCreated[id] === container { container.first.breakCall() }
         }
     }
 
@@ -107,7 +121,8 @@ extension TaskService {
             prepare()
             let streams = RuntimeCalls.Streams(input: input?.rawValue)
             calls.call(
-                container.runtime, operation, container: container.id, bundle: container.bundle, streams: streams
+                container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first,
+                streams: streams
             ) { failure in
                 follow(failure == nil)
                 if let failure { reply.fail(failure.status) } else { reply(Google_Protobuf_Empty()) }

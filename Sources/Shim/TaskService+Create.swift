@@ -10,7 +10,7 @@ internal import TTRPC
 extension TaskService {
     func create(_ request: TaskCreateRequest, _ reply: Reply<TaskCreateResponse>) throws(Status) {
         if request.id.isEmpty { throw Status(.invalidArgument, "container id is empty") }
-        if containers[request.id] != nil || beingCreated.contains(request.id) {
+        if containers[request.id] != nil || beingCreated[request.id] != nil {
             throw Status(.alreadyExists, "container \(request.id) already exists")
         }
         let container: Container
@@ -19,9 +19,10 @@ extension TaskService {
         } catch {
             throw Status(error)
         }
-        beingCreated.insert(request.id)
+        beingCreated[request.id] = container
         let finish = { [self] (failure: Status?) in
-            beingCreated.remove(request.id)
+            beingCreated[request.id] = nil
+            defer { endIfUnused() }
             if let failure {
                 discard(container)
                 return reply.fail(failure)
@@ -93,7 +94,7 @@ extension TaskService {
         }
         reaper.expectChild()
         calls.call(
-            container.runtime, operation, container: container.id, bundle: container.bundle,
+            container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first,
             streams: streams.runtimeStreams
         ) { [self] failure in
             defer { reaper.stopExpecting() }

@@ -11,9 +11,10 @@ extension TaskService {
     private static let drainLimit: TimeAmount = .seconds(10)
 
     func delete(_ request: TaskProcessRequest, _ reply: Reply<TaskDeleteResponse>) throws(Status) {
+        abandonCreation(of: request.id)
         let container = try container(request.id)
         let process = try container.process(request.execID)
-        process.queue.run { [self] done in
+        process.urgently(loop) { [self] done in
             let finish = { (failure: Status?) in
                 if let failure { reply.fail(failure) } else { reply(Self.answer(process)) }
                 done()

@@ -48,7 +48,9 @@ extension TaskService {
         }
         // A restored container runs at once.
         if container.checkpoint != nil { return startFirst(container, started) }
-        calls.call(container.runtime, .start, container: container.id, bundle: container.bundle) { failure in
+        calls.call(
+            container.runtime, .start, container: container.id, bundle: container.bundle, for: container.first
+        ) { failure in
             started(failure?.status)
         }
     }
@@ -136,7 +138,7 @@ extension TaskService {
         calls.call(
             container.runtime,
             .exec(processFile: file, pidFile: pidFile, consoleSocket: streams.consoleSocket?.path),
-            container: container.id, bundle: container.bundle, streams: streams.runtimeStreams
+            container: container.id, bundle: container.bundle, for: process, streams: streams.runtimeStreams
         ) { [self] failure in
             // The exit of what was started is asked for before unknown ones are forgotten.
             defer { reaper.stopExpecting() }
@@ -207,6 +209,7 @@ extension TaskService {
         container.first.isCollected = true
         whenOutputArrived(container.first) { [self] in
             container.firstExited { [self] in
+                container.memoryWatch?.lookAgain()
                 container.memoryWatch?.end()
                 container.memoryWatch = nil
                 tellExit(of: container.first, in: container, exit)

@@ -17,8 +17,10 @@ final class TaskService {
     let events: EventPublisher
     let streams: StreamSupport
     var containers: [String: Container] = [:]
-    /// Ids of containers that are being created.
-    var beingCreated: Set<String> = []
+    /// Containers that are being created.
+    var beingCreated: [String: Container] = [:]
+    /// Whether the shim was told to end while nothing but creations was in its way.
+    private var isEndWanted = false
 
     /// How the host mounts its cgroups, asked once; nothing when it has none.
     private(set) lazy var cgroupHost = try? CgroupHost.probe(cgroupsPath: "/")
@@ -37,7 +39,7 @@ final class TaskService {
         self.reaper = reaper
         self.events = events
         self.exit = exit
-        calls = RuntimeCalls(reaper)
+        calls = RuntimeCalls(reaper, loop: loop)
         streams = StreamSupport(loop: loop, reaper: reaper, namespace: namespace, directory: socketDirectory)
     }
 
@@ -104,7 +106,14 @@ final class TaskService {
 
     private func shutdown(_ request: TaskShutdownRequest, _ reply: Reply<Google_Protobuf_Empty>) {
         reply(Google_Protobuf_Empty())
-        if containers.isEmpty, beingCreated.isEmpty { end() }
+        isEndWanted = true
+        endIfUnused()
+    }
+
+    /// Ends if that is wanted: also when the creation fails that was in the way.
+    func endIfUnused() {
+        if !containers.isEmpty { isEndWanted = false }
+        if isEndWanted, beingCreated.isEmpty { end() }
     }
 
     /// Ends the shim, after containerd has been told everything.

@@ -133,9 +133,18 @@ int clinux_set_signal_default(int signal);
 // ptrace(2) as the kernel has it: results come back through data
 long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data);
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old);
-// GNU's additions to posix_spawn(3); like all of that family they return the error
-int clinux_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
-int clinux_spawn_change_directory(posix_spawn_file_actions_t *actions, const char *path);
+// A program to be started, with default signal actions and no signal blocked
+struct clinux_program {
+    const char *path;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory;  // NULL keeps ours
+    const int *descriptors; // what becomes 0, 1, 2, …; none of the sources is below their number
+    int descriptor_count;   // everything from this number on is closed
+    int leads_group;
+    int dies_with_parent;
+};
+int clinux_spawn(const struct clinux_program *program);
 
 // Identity and limits
 int clinux_setresuid(uid_t uid);
