@@ -19,7 +19,7 @@ struct DeleteCommand {
         if let options = bundle.recordedOptions() {
             let runtime = Runtime(options, namespace: invocation.namespace)
             let failure = try forceDelete(runtime, bundle)
-            RootFilesystem(directory: bundle.rootfs, mounts: []).unmount()
+            RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
             if let failure, !RuntimeLog.meansGone(failure) {
                 throw ShimFailure("OCI runtime delete failed: \(failure)")
             }

@@ -97,11 +97,19 @@ struct MappedLayers: ~Copyable {
     }
 
     deinit {
+        for target in targets { Self.unmountLayer(target) }
+        rmdir(directory)
+    }
+
+    private static func unmountLayer(_ target: String) {
         let detach: Int32 = 2  // MNT_DETACH
-        for target in targets {
-            _ = clinux_umount2(target, detach)
-            rmdir(target)
-        }
+        _ = clinux_umount2(target, detach)
+        rmdir(target)
+    }
+
+    /// Unmounts what a shim that was killed has left in such a directory.
+    static func unmount(_ directory: String) {
+        for name in directoryEntries(directory) { unmountLayer(directory + "/" + name) }
         rmdir(directory)
     }
 }

@@ -1,5 +1,7 @@
 // Mount options as words, and what mount(2) makes of them.
 
+internal import Kernel
+
 /// What a list of mount options comes to.
 package struct MountOptions: Equatable, Sendable {
     package var flags: UInt = 0
@@ -44,6 +46,15 @@ package struct MountOptions: Equatable, Sendable {
 
     private static let recursive: UInt = 1 << 14  // MS_REC
 
+    /// The flags of mount(2) as mount_setattr(2) and fsmount(2) have them.
+    static func attributes(_ flags: UInt) -> MountAttributes {
+        let pairs: [(UInt, MountAttributes)] = [
+            (readOnly, .readOnly), (1 << 1, .noSuid), (1 << 2, .noDev), (1 << 3, .noExec), (1 << 8, .noSymlinkFollow),
+            (1 << 10, .noAtime), (1 << 11, .noDirAtime), (1 << 24, .strictAtime),
+        ]
+        return pairs.reduce([]) { flags & $1.0 == 0 ? $0 : $0.union($1.1) }
+    }
+
     private static let table: [String: Change] = [
         "async": .clear(1 << 4),  // MS_SYNCHRONOUS
         "atime": .clear(1 << 10),  // MS_NOATIME
@@ -62,6 +73,7 @@ package struct MountOptions: Equatable, Sendable {
         "norelatime": .clear(1 << 21),  // MS_RELATIME
         "nostrictatime": .clear(1 << 24),  // MS_STRICTATIME
         "nosuid": .set(1 << 1),  // MS_NOSUID
+        "nosymfollow": .set(1 << 8),  // MS_NOSYMFOLLOW
         "rbind": .set(bind | recursive),
         "relatime": .set(1 << 21),
         "remount": .set(remount),
@@ -69,6 +81,7 @@ package struct MountOptions: Equatable, Sendable {
         "rw": .clear(readOnly),
         "strictatime": .set(1 << 24),
         "suid": .clear(1 << 1),
+        "symfollow": .clear(1 << 8),
         "sync": .set(1 << 4),
     ]
 
@@ -86,6 +99,8 @@ package struct MountOptions: Equatable, Sendable {
 package struct CompactOverlay: Equatable, Sendable {
     package let workingDirectory: String
     package let options: [String]
+    /// Whether even these are more than one page holds.
+    package let isTooLong: Bool
 
     /// Nothing when the options are short enough, or have no common directory.
     package init?(_ options: [String], pageSize: Int = 4096) {
@@ -95,11 +110,20 @@ package struct CompactOverlay: Equatable, Sendable {
             return nil
         }
         let layers = options[index].dropFirst(prefix.count).split(separator: ":", omittingEmptySubsequences: false)
-        guard layers.allSatisfy({ $0.hasPrefix("/") }), let common = Self.commonDirectory(layers) else { return nil }
+        let common = layers.allSatisfy { $0.hasPrefix("/") } ? Self.commonDirectory(layers) : nil
+        guard let common else {
+            // As long as they fit, the kernel is given them as they are.
+            if length < pageSize { return nil }
+            workingDirectory = "/"
+            self.options = options
+            isTooLong = true
+            return
+        }
         workingDirectory = common
         var shorter = options
         shorter[index] = prefix + layers.map { $0.dropFirst(common.count + 1) }.joined(separator: ":")
         self.options = shorter
+        isTooLong = shorter.reduce(0) { $0 + $1.utf8.count + 1 } > pageSize
     }
 
     private static func commonDirectory(_ paths: [Substring]) -> String? {

@@ -1,4 +1,4 @@
-// Mounting and unmounting a container's root file system.
+// Mounting a container's root file system.
 
 internal import CLinux
 internal import Glibc
@@ -16,18 +16,64 @@ struct RootFilesystem {
         if mounts.isEmpty { return }
         try makeDirectories(directory, mode: 0o711)
         do throws(ShimFailure) {
-            for mount in mounts { try Self.mount(mount, below: directory) }
+            for mount in mounts {
+                let what = "mount \(mount.type) \(mount.source) on \(directory)"
+                if mount.target.isEmpty {
+                    try Self.mount(what, mount, on: directory, besides: directory)
+                } else {
+                    try mountInside(what + "/" + mount.target, mount)
+                }
+            }
         } catch {
             unmount()
             throw error
         }
     }
 
-    private static func mount(_ mount: TaskMount, below directory: String) throws(ShimFailure) {
-        let target = mount.target.isEmpty ? directory : directory + "/" + mount.target
+    /// Where a mount is made that is to lie inside the root file system.
+    private var workshop: String { directory + ".mount" }
+
+    /// Mounts on a place inside the root file system, whose links are the image's.
+    ///
+    /// mount(2) takes paths only, which would be followed out of it: the mount is made beside it, and a copy of that is
+    /// attached where the target leads when it is resolved inside.
+    private func mountInside(_ what: String, _ mount: TaskMount) throws(ShimFailure) {
+        let (place, isDirectory) = try during(what) { () throws(Errno) in
+            let root = RootDirectory(try OwnedDescriptor.open(directory, [.path, .directory, .noFollow]))
+            let place = try root.open(mount.target)
+            let isDirectory = try fileStatus(place.rawValue).isDirectory
+            return (DescriptorBox(place), isDirectory)
+        }
+        guard let target = place.take() else { return }
+        if isDirectory {
+            try makeDirectories(workshop, mode: 0o700)
+        } else {
+            try during(what) { () throws(Errno) in
+                _ = try OwnedDescriptor.open(workshop, [.writeOnly, .create, .noFollow], mode: 0o600)
+            }
+        }
+        defer { closeWorkshop() }
+        try Self.mount(what, mount, on: workshop, besides: directory)
+        try during(what) { () throws(Errno) in
+            try attachMount(try cloneMount(workshop, recursive: true), on: target)
+        }
+    }
+
+    private func closeWorkshop() {
+        let detach: Int32 = 2  // MNT_DETACH
+        while clinux_umount2(workshop, detach | Self.noFollow) == 0 {}
+        if rmdir(workshop) != 0 { unlink(workshop) }
+    }
+
+    private static func mount(
+        _ what: String, _ mount: TaskMount, on target: String, besides directory: String
+    ) throws(ShimFailure) {
         let options = MountOptions(mount.options)
-        let what = "mount \(mount.type) \(mount.source) on \(target)"
         if options.usesLoopDevice { throw ShimFailure("\(what): loop devices are not supported") }
+        // The kernel looks at no option of a bind mount that is not a flag: one that is meant to protect would be lost.
+        if options.flags & MountOptions.bind != 0, let word = options.data.first {
+            throw ShimFailure("\(what): unknown option \(word)")
+        }
         if let maps = try MountIDMaps(options) {
             let namespace = try maps.namespace()
             if mount.type == "overlay" {
@@ -41,22 +87,49 @@ struct RootFilesystem {
             try mountFilesystem(what, mount, options.flags, options.data, on: target)
         }
         if options.propagation != 0 { try call(what, "", target, "", options.propagation, []) }
-        // A bind mount takes its other flags only when it is mounted anew.
-        let readOnlyBind = MountOptions.bind | MountOptions.readOnly
-        if options.flags & readOnlyBind == readOnlyBind {
-            try call(what, "", target, "", options.flags | MountOptions.remount, [])
+        // mount(2) gives a bind mount none of its other flags. They are added to those that the source has.
+        let attributes = MountOptions.attributes(options.flags)
+        if options.flags & MountOptions.bind != 0, !attributes.isEmpty {
+            try during(what) { () throws(Errno) in
+                try changeMount(OwnedDescriptor.currentDirectory, target, AttributeChange(set: attributes))
+            }
         }
     }
 
     private static func mountFilesystem(
         _ what: String, _ mount: TaskMount, _ flags: UInt, _ data: [String], on target: String
     ) throws(ShimFailure) {
-        guard mount.type == "overlay", let compact = CompactOverlay(data) else {
+        guard mount.type == "overlay", let overlay = CompactOverlay(data) else {
             return try call(what, mount.source, target, mount.type, flags, data)
         }
-        try inDirectory(compact.workingDirectory) { () throws(ShimFailure) in
-            try call(what, mount.source, target, mount.type, flags, compact.options)
+        if overlay.isTooLong {
+            return try during(what) { () throws(Errno) in try mountByLayers(mount.source, data, flags, on: target) }
         }
+        try inDirectory(overlay.workingDirectory) { () throws(ShimFailure) in
+            try call(what, mount.source, target, mount.type, flags, overlay.options)
+        }
+    }
+
+    /// Mounts an overlay whose options no page holds; for kernels from 6.7 on, which take one layer at a time.
+    private static func mountByLayers(
+        _ source: String, _ data: [String], _ flags: UInt, on target: String
+    ) throws(Errno) {
+        let overlay = try FilesystemContext(type: "overlay")
+        if !source.isEmpty { try overlay.set("source", source) }
+        let layersKey = "lowerdir="
+        for word in data {
+            if word.hasPrefix(layersKey) {
+                for layer in word.dropFirst(layersKey.count).split(separator: ":") {
+                    try overlay.set("lowerdir+", String(layer))
+                }
+                continue
+            }
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            try overlay.set(parts[0], parts.count > 1 ? parts[1] : nil)
+        }
+        if flags & MountOptions.readOnly != 0 { try overlay.set("ro", nil) }
+        try attachMount(
+            try overlay.mount(MountOptions.attributes(flags)), on: try OwnedDescriptor.open(target, [.path, .noFollow]))
     }
 
     private static func call(
@@ -82,47 +155,25 @@ struct RootFilesystem {
 
     // MARK: the end
 
+    static let noFollow: Int32 = 8  // UMOUNT_NOFOLLOW
+
     /// Unmounts everything at and below the directory; what is busy is detached.
     func unmount() {
-        // Usually that many mounts lie on the directory itself, and nothing below.
-        for _ in 0...max(1, mounts.count) {
-            if clinux_umount2(directory, Self.noFollow) == 0 { continue }
-            if errno == EINVAL || errno == ENOENT { return }
-            break
-        }
-        let detach: Int32 = 2  // MNT_DETACH
-        for target in Self.mountPoints(below: directory) {
-            if clinux_umount2(target, Self.noFollow) == 0 || errno == EINVAL { continue }
-            if clinux_umount2(target, Self.noFollow | detach) != 0 {
-                Log.warning("unmount \(target): \(Errno(rawValue: errno).word)")
+        if mounts.allSatisfy({ $0.target.isEmpty }) {
+            // Usually that many mounts lie on the directory itself, and nothing below.
+            for _ in 0...max(1, mounts.count) {
+                if clinux_umount2(directory, Self.noFollow) == 0 { continue }
+                if errno == EINVAL || errno == ENOENT { return }
+                break
             }
         }
+        unmountAll()
     }
 
-    private static let noFollow: Int32 = 8  // UMOUNT_NOFOLLOW
-
-    /// Mount points at and below a directory, the last mounted first.
-    private static func mountPoints(below directory: String) -> [String] {
-        let table = (try? readText("/proc/self/mountinfo")) ?? ""
-        let points = table.split(separator: "\n").compactMap { line -> String? in
-            let fields = line.split(separator: " ", maxSplits: 5)
-            return fields.count > 4 ? unescape(fields[4]) : nil
-        }
-        return points.reversed().filter { $0 == directory || $0.hasPrefix(directory + "/") }
-    }
-
-    /// Undoes the octal escapes of mountinfo.
-    private static func unescape(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\\"), let code = UInt8(String(rest.prefix(3)) ?? "", radix: 8) {
-                bytes.append(code)
-                rest.removeFirst(3)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
+    /// The same when it is not known what was mounted, or whether all of it was.
+    func unmountAll() {
+        closeWorkshop()
+        MappedLayers.unmount(directory + ".lower")
+        MountsBelow(directory)?.unmount()
     }
 }

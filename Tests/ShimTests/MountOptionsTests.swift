@@ -58,8 +58,16 @@ import Testing
         #expect(compact.options == ["upperdir=/u", "lowerdir=" + shorter, "workdir=/w"])
     }
 
-    @Test func `layers without a common directory stay as they are`() {
-        let layers = (1...200).map { "/directory-number-\($0)/fs" }
-        #expect(CompactOverlay(["lowerdir=" + layers.joined(separator: ":")]) == nil)
+    @Test(arguments: [(30, 3600), (200, 5000)])
+    func `layers without a common directory stay as they are`(_ count: Int, _ length: Int) {
+        let layers = (1...count).map { "/directory-number-\($0)/".padding(to: length / count) }
+        let overlay = CompactOverlay(["lowerdir=" + layers.joined(separator: ":")])
+        #expect(overlay?.isTooLong == (length > 4096 ? true : nil))
+    }
+}
+
+extension String {
+    fileprivate func padding(to length: Int) -> String {
+        self + String(repeating: "x", count: max(0, length - utf8.count))
     }
 }

@@ -1,0 +1,92 @@
+// Unmounting what lies at and below a directory.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// The mounts at and below a directory that a container may have had its hands on.
+struct MountsBelow {
+    /// The directory above, and the name in it; that far, paths are containerd's.
+    private let parent: String
+    private let name: String
+
+    /// Nothing when the directory is not there.
+    init?(_ directory: String) {
+        guard let slash = directory.lastIndex(of: "/"),
+            let above = try? OwnedDescriptor.open(String(directory[..<slash]) + "/", [.path, .directory]),
+            // mountinfo knows no links, as /var/run is one.
+            let path = try? readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(above.rawValue)")
+        else { return nil }
+        parent = path
+        name = String(directory[directory.index(after: slash)...])
+    }
+
+    /// Detaches all, the last mounted first.
+    func unmount() {
+        var left = listed
+        // What another covers comes in a later turn, and many go with one above them.
+        while !left.isEmpty {
+            var failures: [String] = []
+            for mount in left.reversed() {
+                do throws(Errno) {
+                    try Self.unmount(try open(mount), mount)
+                } catch {
+                    failures.append("unmount \(mount.point): \(error.word)")
+                }
+            }
+            if failures.count == left.count { return failures.forEach(Log.warning) }
+            left = listed
+        }
+    }
+
+    private struct Mount {
+        var number: UInt64
+        var point: String
+    }
+
+    private var listed: [Mount] {
+        let directory = parent + "/" + name
+        let table = (try? readText("/proc/self/mountinfo")) ?? ""
+        return table.split(separator: "\n").compactMap { line -> Mount? in
+            let fields = line.split(separator: " ", maxSplits: 5)
+            guard fields.count > 4, let number = UInt64(fields[0]) else { return nil }
+            let point = Self.unescape(fields[4])
+            guard point == directory || point.hasPrefix(directory + "/") else { return nil }
+            return Mount(number: number, point: point)
+        }
+    }
+
+    /// What lies at a mount's place now.
+    ///
+    /// Names below the directory may have been swapped for links since the table was read: none is followed.
+    private func open(_ mount: Mount) throws(Errno) -> OwnedDescriptor {
+        let bundle = try OwnedDescriptor.open(parent, [.path, .directory])
+        let path = String(Substring(mount.point.utf8.dropFirst(parent.utf8.count + 1)))
+        return try openBelow(bundle.rawValue, path, .path, resolving: [.beneath, .noSymlinks, .noMagicLinks])
+    }
+
+    private static func unmount(_ place: borrowing OwnedDescriptor, _ mount: Mount) throws(Errno) {
+        let found = try mountPlace(of: place.rawValue)
+        guard found.isRoot, found.mount == mount.number else { throw .invalidArgument }
+        // By descriptor: the path may lead elsewhere by now. Our descriptor keeps it busy, so it is detached.
+        let detach: Int32 = 2  // MNT_DETACH
+        let path = "/proc/self/fd/\(place.rawValue)"
+        try checked { clinux_umount2(path, detach) }
+    }
+
+    /// Undoes the octal escapes of mountinfo.
+    private static func unescape(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\\"), let code = UInt8(String(rest.prefix(3)) ?? "", radix: 8) {
+                bytes.append(code)
+                rest.removeFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,186 @@
+// Mounts inside a root file system whose links are an image's, and what is left of them.
+
+import Foundation
+import Glibc
+import ShimAPI
+import SwiftProtobuf
+import TTRPC
+import Testing
+
+extension ShimCallTests {
+    /// A mount's target, and where in the root file system it comes to lie: nowhere when it is refused.
+    struct TargetCase: Sendable, CustomTestStringConvertible {
+        var target: String
+        var place: String?
+        var testDescription: String { target }
+
+        static let all = [
+            TargetCase(target: "data", place: "data"),
+            TargetCase(target: "/data/../data/", place: "data"),
+            TargetCase(target: "absolute", place: "data"),
+            TargetCase(target: "../../data", place: "data"),
+            TargetCase(target: "up", place: "data"),
+            TargetCase(target: "outside"), TargetCase(target: "outside/deeper"), TargetCase(target: "nothing"),
+        ]
+    }
+
+    @Test(arguments: TargetCase.all, ["plain", "bind"])
+    func `a mount's target is resolved inside the root file system`(_ target: TargetCase, base: String) async throws {
+        try await withShim("c1", "true") { host, shim in
+            try makeImage(host, base: base)
+            var request = create("c1", host)
+            if base == "bind" { request.rootfs.append(bind(host.directory + "/image", ["rbind"])) }
+            request.rootfs.append(tmpfs(on: target.target))
+            let before = mounts(host).filter { $0.contains(host.directory) }
+            #expect(before == [])
+            if let place = target.place {
+                let _: TaskCreateResponse = try await shim.ask("Create", request)
+                #expect(mounts(host).contains { $0.contains(" \(host.directory)/c1/rootfs/\(place) ") })
+                #expect(!mounts(host).contains { $0.contains("/outside") || $0.contains("/rootfs.mount") })
+                let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
+                let _: TaskWaitResponse = try await shim.ask("Wait", process("c1"))
+                let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            } else {
+                #expect(
+                    try await shim.refusal("Create", request)?.message.contains("no such file or directory") == true)
+            }
+            #expect(mounts(host) == [])
+            #expect(access(host.directory + "/c1/rootfs.mount", F_OK) != 0)
+        }
+    }
+
+    @Test func `mounts are cleaned up after a shim that was killed`() async throws {
+        let host = try ShimHost()
+        try await host.listen()
+        let result = try await host.start("c1", in: host.makeBundle("c1", "sleep 1000"))
+        let shim = try await host.connect(result.address)
+        try makeImage(host, base: "bind")
+        var request = create("c1", host)
+        request.rootfs = [bind(host.directory + "/image", ["rbind"]), tmpfs(on: "absolute"), tmpfs(on: "data")]
+        let created: TaskCreateResponse = try await shim.ask("Create", request)
+        #expect(mounts(host).count == 3)
+        let connected: TaskConnectResponse = try await shim.ask("Connect", container("c1"))
+        Glibc.kill(pid_t(connected.shimPid), SIGKILL)
+        // What a shim leaves that was killed while it mounted.
+        mkdir(host.directory + "/c1/rootfs.mount", 0o700)
+        #expect(mount("none", host.directory + "/c1/rootfs.mount", "tmpfs", 0, nil) == 0)
+        let output = try await host.run(
+            ContainerdHost.checkout + "/.build/dist/swift-shim",
+            ["-namespace", "tests", "-id", "c1", "-bundle", host.directory + "/c1", "delete"],
+            in: host.directory + "/c1")
+        #expect(try TaskDeleteResponse(serializedBytes: output).pid == created.pid)
+        #expect(mounts(host) == [])
+        try await host.end()
+    }
+
+    /// What is asked of a bind mount, and what it comes to: nothing when it is refused.
+    struct BindCase: Sendable, CustomTestStringConvertible {
+        var options: [String]
+        var flags: [String]?
+        var testDescription: String { options.joined(separator: " ") }
+
+        static let all = [
+            BindCase(options: ["rbind"], flags: ["rw"]),
+            BindCase(options: ["rbind", "ro"], flags: ["ro"]),
+            BindCase(options: ["bind", "nosuid", "nodev", "noatime"], flags: ["rw", "nosuid", "nodev", "noatime"]),
+            BindCase(options: ["bind", "nosymfollow", "rw"], flags: ["rw", "nosymfollow"]),
+            BindCase(options: ["rbind", "ro", "X-containerd.custom=1"], flags: ["ro"]),
+            BindCase(options: ["rbind", "ro,nosuid"]), BindCase(options: ["rbind,ro"]),
+            BindCase(options: ["rbind", "rro"]), BindCase(options: ["rbind", "read-only"]),
+        ]
+    }
+
+    @Test(arguments: BindCase.all)
+    func `a bind mount has all that protects, or is refused`(_ options: BindCase) async throws {
+        try await withShim("c1", "true") { host, shim in
+            try makeImage(host, base: "bind")
+            var request = create("c1", host)
+            request.rootfs = [bind(host.directory + "/image", options.options)]
+            if let flags = options.flags {
+                let _: TaskCreateResponse = try await shim.ask("Create", request)
+                let words = mounts(host).first?.split(separator: " ")[5].split(separator: ",").map(String.init) ?? []
+                #expect(Set(flags).isSubset(of: words), "\(words)")
+                let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            } else {
+                #expect(try await shim.refusal("Create", request) != nil)
+            }
+            #expect(mounts(host) == [])
+        }
+    }
+
+    @Test func `an overlay of layers that no page holds is mounted`() async throws {
+        try await withShim("c1", "cat /layer-126 && test -e /layer-0 && exit 5") { host, shim in
+            let name = String(repeating: "x", count: 70)
+            let other = "/var" + host.directory
+            defer { try? FileManager.default.removeItem(atPath: other) }
+            let layers = (0..<127).map { ($0 % 2 == 0 ? host.directory : other) + "/\(name)/\($0)" }
+            for (number, layer) in layers.enumerated() {
+                try FileManager.default.createDirectory(atPath: layer, withIntermediateDirectories: true)
+                try "\(number)".write(toFile: layer + "/layer-\(number)", atomically: false, encoding: .utf8)
+            }
+            symlinkApplets(["cat", "test"], host)
+            for entry in ["bin", "proc", "sys", "dev"] {
+                rename(host.directory + "/c1/rootfs/" + entry, layers[0] + "/" + entry)
+            }
+            var request = create("c1", host)
+            request.rootfs = [
+                TaskMount.with {
+                    $0.type = "overlay"
+                    $0.source = "overlay"
+                    $0.options = ["lowerdir=" + layers.joined(separator: ":"), "index=off", "nosuid"]
+                }
+            ]
+            let _: TaskCreateResponse = try await shim.ask("Create", request)
+            #expect(mounts(host).first?.contains("nosuid") == true)
+            let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
+            let waited: TaskWaitResponse = try await shim.ask("Wait", process("c1"))
+            #expect(waited.exitStatus == 5)
+            let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            #expect(mounts(host) == [])
+        }
+    }
+
+    // MARK: bundles
+
+    /// Puts links into the root file system that lead out of it, unless they are resolved inside; `bind` moves it to
+    /// where it can be mounted from.
+    private func makeImage(_ host: ShimHost, base: String) throws {
+        let rootfs = host.directory + "/c1/rootfs"
+        for name in ["/outside", "/outside/deeper", "/data"] { mkdir(host.directory + name, 0o755) }
+        mkdir(rootfs + "/data", 0o755)
+        symlink("/data", rootfs + "/absolute")
+        symlink("../../data", rootfs + "/up")
+        symlink(host.directory + "/outside", rootfs + "/outside")
+        symlinkApplets(["sleep", "true"], host)
+        if base == "bind" { rename(rootfs, host.directory + "/image") }
+    }
+
+    private func bind(_ source: String, _ options: [String]) -> TaskMount {
+        .with { mount in
+            mount.type = "bind"
+            mount.source = source
+            mount.options = options
+        }
+    }
+
+    private func tmpfs(on target: String) -> TaskMount {
+        .with { mount in
+            mount.type = "tmpfs"
+            mount.source = "tmpfs"
+            mount.target = target
+            mount.options = ["nosuid", "size=64k"]
+        }
+    }
+
+    /// The host's mounts that have to do with a test.
+    private func mounts(_ host: ShimHost) -> [String] {
+        // Foundation takes a short read for the end of the file.
+        let file = open("/proc/self/mountinfo", O_RDONLY)
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = read(file, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
+        let table = String(decoding: bytes, as: UTF8.self)
+        return table.split(separator: "\n").map(String.init).filter { $0.contains(host.directory) }
+    }
+}
