@@ -19,7 +19,8 @@ extension ContainerRecord {
                 driver: .systemd, hierarchy: .hybrid,
                 directories: [
                     CgroupDirectory(controllers: ["cpu", "cpuacct"], mount: "/sys/fs/cgroup/cpu", path: "/web"),
-                    CgroupDirectory(controllers: ["unified"], mount: "/sys/fs/cgroup/unified", path: "/a/web", inode: .max),
+                    CgroupDirectory(
+                        controllers: ["unified"], mount: "/sys/fs/cgroup/unified", path: "/a/web", inode: .max),
                 ], unit: "web.scope", isUserUnit: true),
             namespaces: NamespaceKind.pid.cloneFlag | NamespaceKind.time.cloneFlag,
             annotations: ["a\"b": "c\nd", "": ""])
