@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 int clinux_socketpair(int domain, int type, int fds[2]) { return socketpair(domain, type, 0, fds); }
@@ -85,4 +86,10 @@ ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *
         *count += here;
     }
     return received;
+}
+
+int clinux_limit_receiving(int socket, int milliseconds)
+{
+    struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+    return setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 }

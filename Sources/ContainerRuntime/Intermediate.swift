@@ -123,14 +123,16 @@ extension ReceivedMessage {
 }
 
 /// Waits for a word of the process between. What it has borne keeps the conversation open, so its end is watched too.
-func awaitWord(_ socket: Int32, of between: borrowing ChildProcess) throws(Failure) {
+/// - Parameter check: asked once a second whether to go on waiting.
+func awaitWord(
+    _ socket: Int32, of between: borrowing ChildProcess, check: () throws(Failure) -> Void = {}
+) throws(Failure) {
     var entries = [
         pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
         pollfd(fd: between.pidfd.rawValue, events: Int16(POLLIN), revents: 0),
     ]
-    try during("wait for the process between the runtime and the container") { () throws(Errno) in
-        try checked { poll(&entries, 2, -1) }
-    }
+    let what = "wait for the process between the runtime and the container"
+    while try during(what, { () throws(Errno) in try checked { poll(&entries, 2, 1000) } }) == 0 { try check() }
     if entries[0].revents != 0 { return }
     // What it has borne waits for an answer: it hears that there is none, and goes.
     shutdown(socket, Int32(SHUT_RDWR))

@@ -98,6 +98,9 @@ extension Runtime {
             limits: plan.limits, setsLimits: namespaces.contains(.user), group: group, options: options,
             answersAtBirth: isAnsweredAtBirth, outOfMemoryScore: plan.oomScoreAdjustment)
         do throws(Failure) {
+            try during("limit the wait for the process") { [number = parent.socket.rawValue] () throws(Errno) in
+                try limitReceiving(number, milliseconds: 1000)
+            }
             if let newborn {
                 try parent.welcome(newborn)
             } else if launch.needsIntermediate {
@@ -246,7 +249,7 @@ struct JoinParent: ~Copyable {
     /// Hears from the process between that the one that joins is born.
     mutating func awaitProcess() throws(Failure) {
         while true {
-            try awaitWord(socket.rawValue, of: child)
+            try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
             var message = try hear()
             if message.bytes.first == ChildMessage.adoptMe.rawValue {
                 try adopt()
@@ -280,7 +283,18 @@ struct JoinParent: ~Copyable {
     }
 
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
-        try during("hear from the process") { () throws(Errno) in try receiveMessage(socket.rawValue) }
+        while true {
+            do throws(Errno) { return try receiveMessage(socket.rawValue) } catch {
+                guard error == .resourceTemporarilyUnavailable else { throw Failure("hear from the process", error) }
+                try checkNotFrozen()
+            }
+        }
+    }
+
+    // A pause that comes while the process joins the container freezes it too: it says nothing until it is thawed.
+    private borrowing func checkNotFrozen() throws(Failure) {
+        guard !options.ignoresPaused, isFrozen(group) else { return }
+        throw Failure(.wrongState, "the container was paused while the process joined it")
     }
 
     /// Sees the process through until it is its program.

@@ -217,9 +217,14 @@ extension Runtime {
     }
 
     /// Kills and reaps a half-made init, and waits until its namespaces' processes are gone with it.
+    ///
+    /// A process in a frozen cgroup of v1 dies only when it is thawed; it is not waited for then.
     func endChild(_ child: borrowing ChildProcess) {
         do throws(Errno) {
             try signalProcess(child.pidfd, SIGKILL)
+            guard try waitUntilReadable(child.pidfd.rawValue, milliseconds: 5000) else {
+                return note(.warning, "process \(child.pid) has not ended 5 s after it was killed")
+            }
             _ = try waitForEnd(of: child.pid)
         } catch {
             // It was reaped while it was asked how it ended.

@@ -1,5 +1,6 @@
 // `start`: lets a created container's init go on to its program.
 
+internal import Cgroups
 internal import Glibc
 internal import Kernel
 internal import OCISpec
@@ -21,7 +22,8 @@ extension Runtime {
         }
         let notify = try NotifySocket.listen(in: directory)
         do throws(Failure) {
-            try StartGate.open(in: directory) { (report) throws(Failure) in
+            try StartGate.open(in: directory, isPaused: { isFrozen(Cgroup(record.cgroup)) }) {
+                (report) throws(Failure) in
                 throw try sentences(directory).failure(report, of: record.pid)
                     .during("unable to start container process")
             }

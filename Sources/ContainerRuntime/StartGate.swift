@@ -64,7 +64,7 @@ enum StartGate {
     /// - Parameter refused: told why the program was not executed, while the init still waits to end.
     /// - Throws: the container's init is gone, or what `refused` makes of the report.
     static func open(
-        in directory: borrowing ContainerDirectory, refused: (StepReport) throws(Failure) -> Void
+        in directory: borrowing ContainerDirectory, isPaused: () -> Bool, refused: (StepReport) throws(Failure) -> Void
     ) throws(Failure) {
         let path = directory.socketPath(ContainerDirectory.gateName)
         let connection = try mapping({ () throws(Errno) in try connectSocket(to: path) }) { (code: Errno) in
@@ -80,7 +80,7 @@ enum StartGate {
             directory.removeFile(ContainerDirectory.gateName)
             // Its hooks, its filter's agent, its filesystem may take as long as they like.
             directory.unlock()
-            return try receive(connection.rawValue)
+            return try receive(connection.rawValue, isPaused)
         }
         if let report = StepReport(packet: message) { try refused(report) }
         _ = consume connection
@@ -103,8 +103,10 @@ enum StartGate {
 
     // A report is sent in one call, and is shorter than what a socket takes at once; its sender may be unable to say
     // that there is no more to come.
-    private static func receive(_ connection: Int32) throws(Errno) -> [UInt8] {
+    private static func receive(_ connection: Int32, _ isPaused: () -> Bool) throws(Errno) -> [UInt8] {
         do throws(Errno) {
+            // A container that is paused now begins when it is resumed: start has done its part.
+            while try !waitUntilReadable(connection, milliseconds: 1000) { if isPaused() { return [] } }
             return try receiveMessage(connection).bytes
         } catch {
             // The init process was killed with the connection open.

@@ -68,9 +68,7 @@ extension ContainerRecord {
         return isWaiting ? .created : .running
     }
 
-    private func isFrozen() -> Bool {
-        do throws(CgroupFailure) { return try Cgroup(cgroup).isFrozen() } catch { return false }
-    }
+    private func isFrozen() -> Bool { ContainerRuntime.isFrozen(Cgroup(cgroup)) }
 
     /// The state as engines and hooks read it.
     package func state(status: String, pid: Int32, owner: String? = nil) -> ContainerState {
@@ -78,6 +76,11 @@ extension ContainerRecord {
             ociVersion: ociVersion, id: id, pid: pid, status: status, bundle: bundle, rootfs: rootfs,
             created: created, annotations: annotations, owner: owner)
     }
+}
+
+/// Whether a container's cgroup is frozen, as far as can be told.
+func isFrozen(_ group: Cgroup) -> Bool {
+    do throws(CgroupFailure) { return try group.isFrozen() } catch { return false }
 }
 
 extension ContainerDirectory {

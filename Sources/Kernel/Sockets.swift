@@ -71,6 +71,11 @@ package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? =
     guard sent == bytes.count else { throw .ioError }
 }
 
+/// Has ``receiveMessage(_:limit:)`` fail with `EAGAIN` when nothing comes within the time. socket(7), `SO_RCVTIMEO`.
+package func limitReceiving(_ socket: Int32, milliseconds: Int32) throws(Errno) {
+    try checked { clinux_limit_receiving(socket, milliseconds) }
+}
+
 /// A message and the descriptor that came with it.
 package struct ReceivedMessage: ~Copyable {
     package var bytes: [UInt8]

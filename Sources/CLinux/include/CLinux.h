@@ -114,6 +114,8 @@ int clinux_peer_uid(int fd);
 // Control messages: a few payload bytes with descriptors (SCM_RIGHTS, received close-on-exec)
 ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t length, const int *fds, int count, int flags);
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *fds, int *count, int flags);
+// Has a receive on the socket fail with EAGAIN when nothing comes within the time. socket(7), SO_RCVTIMEO.
+int clinux_limit_receiving(int socket, int milliseconds);
 
 // Processes
 int clinux_pidfd_open(pid_t pid, unsigned int flags);
