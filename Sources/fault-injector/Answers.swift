@@ -49,7 +49,7 @@ final class Question {
     init(_ words: [String]) throws(Errno) {
         self.words = words
         var ends: [Int32] = [-1, -1]
-        try checked { clinux_pipe2(&ends, 0o2004000) }  // O_CLOEXEC | O_NONBLOCK
+        try checked { clinux_pipe2(&ends, CLINUX_O_CLOEXEC | CLINUX_O_NONBLOCK) }
         output = OwnedDescriptor(adopting: ends[0])
         let other = OwnedDescriptor(adopting: ends[1])
         guard let child = try cloneProcess(namespaces: []) else { Self.become(words, other.rawValue) }

@@ -27,7 +27,7 @@ final class HostilePeer {
         name = String(parts[0])
         mayTrace = name.hasSuffix("+")
         socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | 0o2000000, 0) })
+            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         let (path, number) = (String(parts[1]), socket.rawValue)
         // It may have its name already, and not listen yet.
         for attempt in 0... {

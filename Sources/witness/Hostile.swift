@@ -123,8 +123,7 @@ private struct Quarry {
 
     // A path through /proc, followed: whether it ends on a mount of the host's.
     private func leadsOut(_ path: String) -> Bool {
-        let onlyPath: Int32 = 0o10000000  // O_PATH
-        let fd = clinux_openat(currentDirectory, path, onlyPath | closeOnExec, 0)
+        let fd = clinux_openat(currentDirectory, path, CLINUX_O_PATH | closeOnExec, 0)
         guard fd >= 0 else { return false }
         defer { close(fd) }
         var attributes: UInt64 = 0
