@@ -153,6 +153,17 @@ int clinux_statx_mount(int fd, uint64_t *attributes, uint64_t *mount) {
     *mount = facts.stx_mnt_id;
     return result;
 }
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U
+#endif
+int clinux_statx_mount_unique(int fd, uint64_t *attributes, uint64_t *mount) {
+    struct statx facts = {0};
+    int result = statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID_UNIQUE, &facts);
+    if (result == 0 && !(facts.stx_mask & STATX_MNT_ID_UNIQUE)) return clinux_statx_mount(fd, attributes, mount);
+    *attributes = facts.stx_attributes;
+    *mount = facts.stx_mnt_id;
+    return result;
+}
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 unsigned int clinux_major(uint64_t device) { return major(device); }
 unsigned int clinux_minor(uint64_t device) { return minor(device); }

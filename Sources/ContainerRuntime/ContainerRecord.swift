@@ -30,8 +30,12 @@ package struct ContainerRecord: Equatable, Sendable {
     package var createdNamespaces: UInt64 = 0
     /// Groups of resctrl that go with the container, innermost first.
     package var resourceGroups: [String] = []
+    /// The inodes of these, in the same order.
+    package var resourceGroupInodes: [UInt64] = []
     /// The number of the mount that the rootfs lay on before the container's own was put over it among the host's.
     package var mountBelowRoot: Int?
+    /// The number of the container's own mount there, once it is made: what lies there later may be another's.
+    package var mountOfRoot: UInt64?
     package var hasSeccomp = false
     /// Whether a process that exec adds inherits something that only the config says.
     package var execNeedsConfig = false
@@ -83,7 +87,9 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         // A record that does not say was written by a version that did not tell the two apart: then none is taken for own.
         createdNamespaces = try cursor.optional("createdNamespaces") ?? 0
         resourceGroups = try cursor.optional("resourceGroups") ?? []
+        resourceGroupInodes = try cursor.optional("resourceGroupInodes") ?? []
         mountBelowRoot = try cursor.optional("mountBelowRoot")
+        mountOfRoot = try cursor.optional("mountOfRoot")
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
@@ -109,7 +115,9 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("namespaces", namespaces)
             writer.field("createdNamespaces", createdNamespaces)
             if !resourceGroups.isEmpty { writer.field("resourceGroups", resourceGroups) }
+            if !resourceGroupInodes.isEmpty { writer.field("resourceGroupInodes", resourceGroupInodes) }
             writer.field("mountBelowRoot", mountBelowRoot)
+            writer.field("mountOfRoot", mountOfRoot)
             writer.flag("hasSeccomp", hasSeccomp)
             writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)

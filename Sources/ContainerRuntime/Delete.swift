@@ -52,7 +52,7 @@ extension Runtime {
         // recorded the cgroup may be somebody else's, which is why there is none.
         if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
         try cgroup { () throws(CgroupFailure) in try group.remove() }
-        removeResourceGroups(record.resourceGroups)
+        removeResourceGroups(record.resourceGroups, inodes: record.resourceGroupInodes)
         detachRoot(record)
         try directory.remove()
         // The hooks may take as long as they like.
@@ -89,12 +89,21 @@ extension Runtime {
     func detachRoot(_ record: ContainerRecord) {
         guard let below = record.mountBelowRoot else { return }
         do throws(Errno) {
-            guard try mountNumber(at: record.rootfs) != below else { return }
+            let top = try OwnedDescriptor.open(record.rootfs, .path)
+            let place = try uniqueMountPlace(of: top.rawValue)
+            guard place.isRoot else { return }
+            if let own = record.mountOfRoot {
+                guard place.mount == own else { return }
+            } else {
+                // Its making was cut short: the container's own is the one that lies on what was there before.
+                let number = try mountPlace(of: top.rawValue).mount
+                let entries = try readText("/proc/self/mountinfo").split(separator: "\n")
+                    .compactMap(MountInfoEntry.init)
+                guard entries.contains(where: { $0.id == number && $0.parent == UInt64(below) }) else { return }
+            }
             // What the host has mounted on the source of a volume that it shares stays there. mount_namespaces(7).
-            try changeMount(
-                OwnedDescriptor.currentDirectory, record.rootfs, AttributeChange(), propagation: .slave,
-                recursive: true)
-            try detachMount(record.rootfs)
+            try changeMount(top, AttributeChange(), propagation: .slave, recursive: true)
+            try detachMount(top)
         } catch {
             if error != .noSuchFileOrDirectory { note(.warning, "unmount \(record.rootfs): \(error.word)") }
         }

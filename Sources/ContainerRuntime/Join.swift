@@ -359,7 +359,7 @@ struct JoinParent: ~Copyable {
 
     /// Takes away what tells of a process that never became the program.
     borrowing func takeBack() {
-        if hasPidFile, let path = options.pidFile { removePidFile(path) }
+        if hasPidFile, let path = options.pidFile { removePidFile(path, child.pid) }
     }
 
     consuming func finished() throws(Failure) -> JoinedProcess {

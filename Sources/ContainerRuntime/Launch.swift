@@ -19,17 +19,7 @@ extension Runtime {
         if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
         var undo = Undo()
         let location = plans.cgroup.location
-        var record = ContainerRecord(
-            id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
-            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
-            annotations: plan.annotations)
-        record.createdNamespaces = plan.namespaces.created.rawValue
-        record.hasSeccomp = filter != nil
-        record.oomScoreAdj = plan.process.oomScoreAdjustment
-        record.execNeedsConfig =
-            plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
-        record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
-        record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
+        var record = newRecord(plan, location, hasSeccomp: filter != nil)
         if plan.mountsOnHost {
             try checkNoTwin(of: plan.root.path)
             record.mountBelowRoot = try during("root.path: find the mount of \(plan.root.path)") { () throws(Errno) in
@@ -39,8 +29,13 @@ extension Runtime {
         let directory = try makeDirectory(plan, options)
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
         try directory.writeFirst(record)
+        let made = try directory.identity()
         undo.add { [store, note, id = plan.id] in
-            do throws(Failure) { try store.open(id: id).remove() } catch { note(.debug, error.message) }
+            do throws(Failure) {
+                let directory = try store.open(id: id)
+                // Another container's, where ours has been deleted meanwhile.
+                if try directory.identity() == made { try directory.remove() }
+            } catch { note(.debug, error.message) }
         }
         undo.add { [self, record] in detachRoot(record) }
         try directory.write(ContainerDirectory.configName, bundle.config)
@@ -87,14 +82,19 @@ extension Runtime {
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(entry.location, owner: owner), child: child,
             socket: pair.takeFirst(), console: console)
         let pidfd: Int32
+        var hasPidFile = false
         do throws(Failure) {
             if plan.namespaces.needsIntermediate { try parent.awaitInit() }
             pidfd = try parent.duplicatePidfd().relinquish()
-            if let control { try control.admit(parent.child.pid) }
-            try finish(&parent, &record, directory, options, startsAtOnce: startsAtOnce)
+            if let control {
+                try control.admit(parent.child.pid)
+                record.resourceGroupInodes = groupInodes(record.resourceGroups)
+            }
+            try finish(&parent, &record, directory, options, &hasPidFile)
         } catch {
             parent.hangUp()
             endChild(parent.child)
+            if hasPidFile, let path = options.pidFile { removePidFile(path, parent.child.pid) }
             _ = consume undo
             runPoststop(plan, record)
             throw error.during("unable to start container process")
@@ -110,6 +110,23 @@ extension Runtime {
     private func isFilteredWhileWaiting(_ plan: ContainerPlan, _ filter: SeccompFilter?) -> Bool {
         guard let filter, let seccomp = plan.seccomp, !filter.flags.contains(.newListener) else { return false }
         return seccomp.allows(ProcessSteps.callsOfWaiting)
+    }
+
+    private func newRecord(
+        _ plan: ContainerPlan, _ location: CgroupLocation, hasSeccomp: Bool
+    ) -> ContainerRecord {
+        var record = ContainerRecord(
+            id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
+            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
+            annotations: plan.annotations)
+        record.createdNamespaces = plan.namespaces.created.rawValue
+        record.hasSeccomp = hasSeccomp
+        record.oomScoreAdj = plan.process.oomScoreAdjustment
+        record.execNeedsConfig =
+            plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
+        record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
+        record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
+        return record
     }
 
     private func makeDirectory(
@@ -132,7 +149,7 @@ extension Runtime {
 
     private func finish(
         _ parent: inout Parent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
-        _ options: CreateOptions, startsAtOnce: Bool
+        _ options: CreateOptions, _ hasPidFile: inout Bool
     ) throws(Failure) {
         let pid = parent.child.pid
         let process = parent.plan.process
@@ -151,10 +168,21 @@ extension Runtime {
         let file = try directory.write(record)
         record.isReady = true
         let handsOver = parent.plan.namespaces.has(.user) && !process.hasTerminal
+        let rootPath = parent.plan.mountsOnHost ? parent.plan.root.path : nil
         try parent.converse { (pid) throws(Failure) in
             if handsOver { StandardStreams.handOver(to: process.uid, inNamespaceOf: pid) }
-            if let path = options.pidFile { try writePidFile(path, pid) }
+            if let path = options.pidFile {
+                try writePidFile(path, pid)
+                hasPidFile = true
+            }
             try directory.markReady(file)
+            if let rootPath {
+                record.mountOfRoot = try during("root.path: find the mount of \(rootPath)") { () throws(Errno) in
+                    let top = try OwnedDescriptor.open(rootPath, .path)
+                    return try uniqueMountPlace(of: top.rawValue).mount
+                }
+                _ = try directory.write(record)
+            }
         }
         if record.cgroup != parent.location {
             // Known only now: systemd has made it.

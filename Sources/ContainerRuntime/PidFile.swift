@@ -37,10 +37,19 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     }
 }
 
-/// Removes a pid file that was written; what is no file is not the command's to remove.
-func removePidFile(_ path: String) {
-    guard CallersFile.ownDescriptor(path) == nil, !CallersFile.isNoFile(path) else { return }
-    clinux_unlink(path)
+/// Removes a pid file that was written, unless somebody has written another in its place; what is no file is not the
+/// command's to remove.
+func removePidFile(_ path: String, _ pid: Int32) {
+    guard CallersFile.ownDescriptor(path) == nil else { return }
+    do throws(Errno) {
+        let file = try OwnedDescriptor.open(path, .readOnly | .noFollow | .nonBlocking | .noControllingTerminal)
+        guard try fileStatus(file.rawValue).isRegular,
+            try readAll(file.rawValue, limit: 64) == Array(String(pid).utf8)
+        else { return }
+        try checked { clinux_unlink(path) }
+    } catch {
+        // It is gone, or another's.
+    }
 }
 
 private func write(_ text: String, into path: String) throws(Failure) {

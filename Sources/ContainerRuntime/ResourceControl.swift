@@ -111,9 +111,20 @@ struct ResourceControl {
 
 extension Runtime {
     /// Removes groups that are the container's own.
-    func removeResourceGroups(_ paths: [String]) {
-        for path in paths where rmdir(path) != 0 && errno != ENOENT {
-            note(.warning, "remove \(path): \(Errno(rawValue: errno).word)")
+    /// - Parameter inodes: what they are known by, in the same order, where that was kept.
+    func removeResourceGroups(_ paths: [String], inodes: [UInt64] = []) {
+        for (index, path) in paths.enumerated() {
+            if index < inodes.count, inodes[index] != groupInode(path) { continue }
+            if rmdir(path) != 0, errno != ENOENT {
+                note(.warning, "remove \(path): \(Errno(rawValue: errno).word)")
+            }
         }
+    }
+
+    /// What groups are known by: the path of one may be another's later.
+    func groupInodes(_ paths: [String]) -> [UInt64] { paths.map(groupInode) }
+
+    private func groupInode(_ path: String) -> UInt64 {
+        do throws(Errno) { return try fileStatus(at: path).inode } catch { return 0 }
     }
 }

@@ -251,6 +251,21 @@ package struct ContainerDirectory: ~Copyable {
         clinux_faccessat2(descriptor.rawValue, name, F_OK, 0) == 0
     }
 
+    /// What tells this directory from a later one of the same name.
+    borrowing func identity() throws(Failure) -> FileIdentity {
+        let number = descriptor.rawValue
+        return FileIdentity(try during("look at \(path)") { () throws(Errno) in try fileStatus(number) })
+    }
+
+    private borrowing func isAtPath(_ status: FileStatus) throws(Failure) -> Bool {
+        do throws(Errno) {
+            return FileIdentity(try fileStatus(at: path)) == FileIdentity(status)
+        } catch {
+            if error == .noSuchFileOrDirectory { return false }
+            throw Failure("look at \(path)", error)
+        }
+    }
+
     package borrowing func removeFile(_ name: String) { unlinkat(descriptor.rawValue, name, 0) }
 
     /// Forgets the container. The record goes last: a command that is killed here can be run again.
@@ -267,6 +282,9 @@ package struct ContainerDirectory: ~Copyable {
             }
         }
         if unlinkat(number, Self.recordName, 0) != 0 { unlinkat(number, Self.recordName, AT_REMOVEDIR) }
+        let status = try during("look at \(path)") { () throws(Errno) in try fileStatus(number) }
+        // Somebody else has removed it; what is at the path is another container's.
+        guard status.links > 0, try isAtPath(status) else { return }
         if clinux_rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
     }
 }

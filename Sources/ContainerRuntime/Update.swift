@@ -36,6 +36,9 @@ extension Runtime {
         guard let control else { return }
         let made = try control.change(admitting: record.pid)
         guard !made.isEmpty else { return }
+        if record.resourceGroupInodes.count == record.resourceGroups.count {
+            record.resourceGroupInodes = groupInodes(made) + record.resourceGroupInodes
+        }
         record.resourceGroups = made + record.resourceGroups
         try directory.write(record)
     }

@@ -122,6 +122,20 @@ package func mountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, i
     return (mount, attributes & mountRoot != 0)
 }
 
+/// The same with a number that no other mount gets until the host is started anew, where the kernel has such.
+package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
+    let mountRoot: UInt64 = 0x2000  // STATX_ATTR_MOUNT_ROOT
+    var attributes: UInt64 = 0
+    var mount: UInt64 = 0
+    try checked { clinux_statx_mount_unique(descriptor, &attributes, &mount) }
+    return (mount, attributes & mountRoot != 0)
+}
+
+/// Detaches the mount whose root a descriptor is: umount2(2) takes no descriptor, but the link to one.
+package func detachMount(_ root: borrowing OwnedDescriptor) throws(Errno) {
+    try detachMount("/proc/self/fd/\(root.rawValue)")
+}
+
 /// Makes the working directory the root of the mount namespace; the old root lies under it afterwards. pivot_root(2).
 package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
 

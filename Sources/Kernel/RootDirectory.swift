@@ -215,3 +215,14 @@ package func fileStatus(
     try checked { clinux_fstatat(directory, path, &facts, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
     return FileStatus(facts)
 }
+
+/// What tells a file from another that has its path later.
+package struct FileIdentity: Equatable, Sendable {
+    package var device: UInt64
+    package var inode: UInt64
+
+    package init(_ status: FileStatus) {
+        device = status.device
+        inode = status.inode
+    }
+}

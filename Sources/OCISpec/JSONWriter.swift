@@ -131,19 +131,47 @@ package struct JSONWriter {
 
     fileprivate mutating func append(string: String) {
         bytes.append(UInt8(ascii: "\""))
+        let start = bytes.count
         for byte in string.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\n"): append(literal: #"\n"#)
-            case UInt8(ascii: "\r"): append(literal: #"\r"#)
-            case UInt8(ascii: "\t"): append(literal: #"\t"#)
-            case 0..<0x20:
-                append(literal: byte < 0x10 ? #"\u000"# : #"\u001"#)
-                append(ascii: String(byte & 0xf, radix: 16))
-            default: bytes.append(byte)
+            if byte >= 0x7f {
+                bytes.removeLast(bytes.count - start)
+                appendScalars(of: string)
+                break
             }
+            append(character: byte)
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(character byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+        case UInt8(ascii: "\n"): append(literal: #"\n"#)
+        case UInt8(ascii: "\r"): append(literal: #"\r"#)
+        case UInt8(ascii: "\t"): append(literal: #"\t"#)
+        case 0..<0x20: append(escape: UInt16(byte))
+        default: bytes.append(byte)
+        }
+    }
+
+    // Of what is not ASCII all that does not show is escaped: the text may be read on a terminal.
+    private mutating func appendScalars(of string: String) {
+        for scalar in string.unicodeScalars {
+            if scalar.value < 0x7f {
+                append(character: UInt8(scalar.value))
+            } else if scalar.isPrintable {
+                append(ascii: String(scalar))
+            } else {
+                for unit in UTF16.encode(scalar).map(Array.init) ?? [] { append(escape: unit) }
+            }
+        }
+    }
+
+    private mutating func append(escape unit: UInt16) {
+        let digits = String(unit, radix: 16)
+        append(literal: #"\u"#)
+        for _ in digits.utf8.count..<4 { bytes.append(UInt8(ascii: "0")) }
+        append(ascii: digits)
     }
 }
 

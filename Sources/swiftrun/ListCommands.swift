@@ -39,7 +39,8 @@ extension Command {
     }
 
     // Columns are at least twelve wide and three apart, as scripts that cut at columns expect.
-    private static func printTable(_ rows: [[String]]) throws(CommandError) {
+    private static func printTable(_ texts: [[String]]) throws(CommandError) {
+        let rows = texts.map { $0.map(\.printable) }
         let count = rows[0].count
         let widths = (0..<count).map { column in max(9, rows.map { $0[column].count }.max() ?? 0) + 3 }
         for row in rows {
@@ -82,10 +83,11 @@ struct ProcessTable {
     func print() throws(CommandError) {
         var cells = [["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]]
         for row in rows {
-            cells.append([
-                row.user, String(row.pid), String(row.parent), String(row.cpuPercent), start(row.startTime),
-                row.terminal, duration(row.cpuSeconds), row.command,
-            ])
+            cells.append(
+                [
+                    row.user, String(row.pid), String(row.parent), String(row.cpuPercent), start(row.startTime),
+                    row.terminal, duration(row.cpuSeconds), row.command,
+                ].map(\.printable))
         }
         let widths = (0..<8).map { column in cells.map { $0[column].count }.max() ?? 0 }
         let leftAligned = [0, 4, 5, 7]

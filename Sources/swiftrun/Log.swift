@@ -54,13 +54,13 @@ struct Log: Sendable {
     ///   - command: the command that failed.
     func fail(_ message: String, _ failure: Failure? = nil, command: String? = nil) {
         write(.error, message, failure, command: command)
-        if !sink.isStandardError { LogSink.write(Array((message + "\n").utf8), to: 2) }
+        if !sink.isStandardError { LogSink.write(Array((message.printable + "\n").utf8), to: 2) }
     }
 
     private func write(_ level: Level, _ message: String, _ failure: Failure?, command: String?) {
         guard level <= self.level else { return }
         let line = format == .json ? json(level, message, failure, command) : text(level, message)
-        sink.write(line, message: message, priority: level.priority)
+        sink.write(line, message: message.printable, priority: level.priority)
     }
 
     // Engines read the first three properties; the others say the same in parts.
@@ -101,5 +101,8 @@ func printBytes(_ bytes: [UInt8]) throws(CommandError) {
     do throws(Failure) { try writeOutput(bytes) } catch { throw .failure(error) }
 }
 
-/// Prints a line on stdout.
-func printLine(_ text: String) throws(CommandError) { try printBytes(Array((text + "\n").utf8)) }
+/// Prints a line on stdout, whatever is in it: what was taken from a container, an image or a config cannot add another.
+func printLine(_ text: String) throws(CommandError) { try printBytes(Array((text.printable + "\n").utf8)) }
+
+/// Prints a text of our own on stdout, of several lines.
+func printText(_ text: String) throws(CommandError) { try printBytes(Array((text + "\n").utf8)) }

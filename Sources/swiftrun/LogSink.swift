@@ -3,6 +3,7 @@
 internal import ContainerRuntime
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 internal import SystemPackage
 
 /// What --log names: a path or `file:PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; nothing is stderr.
@@ -28,7 +29,7 @@ enum LogSink: Sendable {
 
     private static func identifier(_ argument: String) -> String {
         let name = argument.drop { $0 != ":" }.dropFirst()
-        return name.isEmpty ? "swiftrun" : String(name)
+        return name.isEmpty ? "swiftrun" : String(name).printable
     }
 
     private static func connect(_ path: String, _ argument: String) throws(Failure) -> Int32 {

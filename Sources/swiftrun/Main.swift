@@ -5,6 +5,7 @@ internal import CSealedStart
 internal import Cgroups
 internal import ContainerRuntime
 internal import Glibc
+internal import OCISpec
 internal import Kernel
 
 /// `swiftrun [global options] COMMAND [options] [arguments]`
@@ -54,7 +55,7 @@ struct Swiftrun {
             }
             return try run(command, Array(options.arguments.dropFirst()), options, log)
         } catch {
-            explain("Incorrect Usage: \(error.message)\n\n\(Help.overview)")
+            explain("Incorrect Usage: \(error.message.printable)\n\n\(Help.overview)")
             return fail(log, error.message, 1)
         }
     }
@@ -90,7 +91,7 @@ struct Swiftrun {
         do throws(CommandError) {
             let options = try parse(command, words)
             if options.has("help") {
-                try printLine(Help.text(command))
+                try printText(Help.text(command))
                 return 0
             }
             let count = options.arguments.count

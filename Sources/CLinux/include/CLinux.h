@@ -73,6 +73,8 @@ int clinux_fstatfs(int fd, int64_t *type, int64_t *flags);
 int clinux_statfs(const char *path, int64_t *type, int64_t *flags);
 // statx(2) of what is behind a descriptor: STATX_ATTR_*, and the number of its mount
 int clinux_statx_mount(int fd, uint64_t *attributes, uint64_t *mount);
+// The same with the mount's number that is never used again, where the kernel (6.8) has one
+int clinux_statx_mount_unique(int fd, uint64_t *attributes, uint64_t *mount);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
 unsigned int clinux_major(uint64_t device);
 unsigned int clinux_minor(uint64_t device);

@@ -1,0 +1,44 @@
+// Text of others, as it may be shown: what comes from a container, an image or a config can hold anything.
+
+extension Unicode.Scalar {
+    /// Whether it is shown as a sign or a blank of its own, and changes nothing else that is shown.
+    ///
+    /// Not: control characters (with DEL and C1, of which 9B begins a sequence as ESC does), what orders text anew (bidi),
+    /// breaks lines, or takes no room. Unicode's categories Cc, Cf, Zl and Zp, and Default_Ignorable_Code_Point.
+    package var isPrintable: Bool {
+        if value < 0x7f { return value >= 0x20 }
+        if value < 0xa0 { return false }
+        return !Self.hidden.contains { $0.contains(value) }
+    }
+
+    private static let hidden: [ClosedRange<UInt32>] = [
+        0xad...0xad, 0x34f...0x34f, 0x600...0x605, 0x61c...0x61c, 0x6dd...0x6dd, 0x70f...0x70f, 0x890...0x891,
+        0x8e2...0x8e2, 0x115f...0x1160, 0x17b4...0x17b5, 0x180b...0x180f, 0x200b...0x200f, 0x2028...0x202e,
+        0x2060...0x206f, 0x3164...0x3164, 0xfe00...0xfe0f, 0xfeff...0xfeff, 0xffa0...0xffa0, 0xfff0...0xfffb,
+        0x110bd...0x110bd, 0x110cd...0x110cd, 0x13430...0x1343f, 0x1bca0...0x1bca3, 0x1d173...0x1d17a,
+        0xe0000...0xe0fff, rawBytes,
+    ]
+
+    /// What stands in our texts for bytes that are no UTF-8, one each. CLinux.h.
+    fileprivate static let rawBytes: ClosedRange<UInt32> = 0x10ff80...0x10ffff
+}
+
+extension String {
+    /// The text on one line, with escapes such as `\n` and `\u{1b}` for what would not show, or do more than show.
+    package var printable: String {
+        if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
+        var result = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where Unicode.Scalar.rawBytes.contains(scalar.value):
+                result += "\\x" + String(scalar.value & 0xff, radix: 16)
+            case _ where scalar.isPrintable: result.unicodeScalars.append(scalar)
+            default: result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,42 @@
+// What is printed of others' text: nothing that moves the cursor, orders text anew or passes for a line of ours.
+
+import OCISpec
+import Testing
+
+struct PrintableTextTests {
+    static let hidden: [(String, String, String)] = [
+        ("\u{1b}[31m", #"\u{1b}[31m"#, #""\u001b[31m""#),
+        ("a\nb\tc\rd", #"a\nb\tc\rd"#, #""a\nb\tc\rd""#),
+        ("\u{0}\u{7}\u{8}", #"\u{0}\u{7}\u{8}"#, #""\u0000\u0007\u0008""#),
+        ("\u{7f}", #"\u{7f}"#, #""\u007f""#),
+        ("\u{80}\u{85}\u{9b}2J\u{9f}", #"\u{80}\u{85}\u{9b}2J\u{9f}"#, #""\u0080\u0085\u009b2J\u009f""#),
+        ("\u{ad}\u{61c}\u{180e}", #"\u{ad}\u{61c}\u{180e}"#, #""\u00ad\u061c\u180e""#),
+        ("\u{200b}\u{200e}\u{200f}", #"\u{200b}\u{200e}\u{200f}"#, #""\u200b\u200e\u200f""#),
+        ("\u{2028}\u{2029}", #"\u{2028}\u{2029}"#, #""\u2028\u2029""#),
+        ("\u{202a}\u{202e}x\u{202c}", #"\u{202a}\u{202e}x\u{202c}"#, #""\u202a\u202ex\u202c""#),
+        ("\u{2060}\u{2066}\u{2069}", #"\u{2060}\u{2066}\u{2069}"#, #""\u2060\u2066\u2069""#),
+        ("\u{feff}\u{fff9}", #"\u{feff}\u{fff9}"#, #""\ufeff\ufff9""#),
+        ("\u{10ffe9}", #"\xe9"#, #""\udbff\udfe9""#),
+        ("\u{e0041}\u{1d173}", #"\u{e0041}\u{1d173}"#, #""\udb40\udc41\ud834\udd73""#),
+    ]
+
+    @Test("is escaped, for people and in JSON", arguments: hidden)
+    func escaped(text: String, forPeople: String, inJSON: String) {
+        #expect(text.printable == forPeople)
+        #expect(String(decoding: text.json(), as: UTF8.self) == inJSON)
+        #expect("é\(text)".printable == "é" + forPeople)
+    }
+
+    @Test("stays as it is", arguments: ["", "plain", "a\\b \"c\"", "grüße", "日本語", "→ ✓", "𝄞 🙂"])
+    func kept(text: String) { #expect(text.printable == text) }
+
+    @Test func `no scalar of a category that does not show is left`() {
+        for value in UInt32(0)...0x10ffff {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            let hides: [Unicode.GeneralCategory] = [.control, .format, .lineSeparator, .paragraphSeparator]
+            if hides.contains(scalar.properties.generalCategory) || scalar.properties.isDefaultIgnorableCodePoint {
+                #expect(!scalar.isPrintable, "U+\(String(value, radix: 16))")
+            }
+        }
+    }
+}
