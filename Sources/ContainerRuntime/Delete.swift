@@ -19,6 +19,8 @@ extension Runtime {
 
     private func deleteExisting(id: String, force: Bool) throws(Failure) {
         let directory = try store.open(id: id)
+        // Before anybody is made to let go of it: one that was named by its bundle has to be known for that bundle's.
+        if store.bundle != nil { _ = try directory.record() }
         if force { try directory.lockByForce() } else { try directory.lock() }
         let record: ContainerRecord
         do throws(Failure) {

@@ -90,7 +90,7 @@ extension Runtime {
                 try control.admit(parent.child.pid)
                 record.resourceGroupInodes = groupInodes(record.resourceGroups)
             }
-            try finish(&parent, &record, directory, options, &hasPidFile)
+            try finish(&parent, &record, directory, options, &hasPidFile, startsAtOnce: startsAtOnce)
         } catch {
             parent.hangUp()
             endChild(parent.child)
@@ -149,7 +149,7 @@ extension Runtime {
 
     private func finish(
         _ parent: inout Parent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
-        _ options: CreateOptions, _ hasPidFile: inout Bool
+        _ options: CreateOptions, _ hasPidFile: inout Bool, startsAtOnce: Bool
     ) throws(Failure) {
         let pid = parent.child.pid
         let process = parent.plan.process
