@@ -39,6 +39,21 @@ struct JoinLaunch {
     /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
     var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
 
+    /// Whether others in the pid namespace may have CAP_SYS_PTRACE, from which the kernel hides nothing: by the container's
+    /// config, or because they are of another container.
+    let meetsTracers: Bool
+
+    /// Whether the process between gives its rights up before it clones: what is seen in the container never has more than
+    /// its program then, and to trace it gains nothing. Only where it may be traced, as the runtime stands still meanwhile.
+    ///
+    /// What is of one process only, or not inherited in every case, has to be done by the one that joins: terminals, labels,
+    /// realtime policies, listeners. An ordinary user's rights are the container's own.
+    var dropsRightsFirst: Bool {
+        meetsTracers && needsIntermediate && isHidden && !namespaces.contains(.user) && !process.hasTerminal
+            && process.apparmorProfile == nil && process.selinuxLabel == nil && process.scheduling.attributes == nil
+            && filter?.flags.contains(.newListener) != true
+    }
+
     /// In the runtime's memory: where the process between writes down whom it has borne.
     var birth: UnsafeMutablePointer<Int32>?
 
@@ -89,7 +104,9 @@ extension Runtime {
             cgroupFiles: entry.childWrites, target: target, root: root, namespaces: namespaces,
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate,
-            isHidden: isHidden)
+            isHidden: isHidden,
+            meetsTracers: plan.capabilities.bounding.union(plan.capabilities.permitted).contains(.tracing)
+                || !NamespaceSet(rawValue: record.createdNamespaces).contains(.pid))
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let newborn = clone.newborn.take()
         let isAnsweredAtBirth = clone.isAnsweredAtBirth

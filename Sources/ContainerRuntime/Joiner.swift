@@ -34,12 +34,15 @@ private struct Joiner {
                 }
                 try TerminalSteps(process: process.plan, channel: channel).run(in: root, isInit: false)
             }
-            try writeLabels(process.plan)
-            try process.prepare()
-            process.completeEnvironment()
-            try process.restrictFiles()
-            try process.installFilterWithListener()
-            try process.becomeUser()
+            if !launch.dropsRightsFirst {
+                try writeLabels(process.plan)
+                try process.prepare()
+                process.completeEnvironment()
+                try process.restrictFiles()
+                try process.installFilterWithListener()
+                try process.takeIdentity()
+            }
+            try process.enterDirectory()
             let program = try process.findProgram()
             try channel.ask(.ready)
             try call(.descriptors) { () throws(Errno) in
@@ -69,10 +72,19 @@ private struct Joiner {
             }
             try call(.joinNamespace) { () throws(Errno) in try launch.target.join(launch.namespaces) }
             try enterRoot()
+            if launch.dropsRightsFirst { try dropRights() }
             try channel.bear([], birth: launch.birth) { run() }
         } catch {
             channel.giveUp(error)
         }
+    }
+
+    private func dropRights() throws(StepReport) {
+        try joinKeyring()
+        try process.prepare()
+        process.completeEnvironment()
+        try process.restrictFiles()
+        try process.takeIdentity()
     }
 
     // A mount namespace brings its root along; without one the process would stay in the host's.
@@ -112,7 +124,11 @@ private struct Joiner {
         }
         if !launch.needsIntermediate { try enterRoot() }
         if kinds.contains(.user) { try becomeRootOfUserNamespace() }
-        // Of the container's init, where it made one; a container without has the caller's cut off all the same.
+        if !launch.dropsRightsFirst { try joinKeyring() }
+    }
+
+    // Of the container's init, where it made one; a container without has the caller's cut off all the same.
+    private func joinKeyring() throws(StepReport) {
         try call(.keyring) { () throws(Errno) in
             do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {
                 guard refusesKeyrings(error) else { throw error }

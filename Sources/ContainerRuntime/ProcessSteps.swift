@@ -72,6 +72,12 @@ struct ProcessSteps {
 
     /// Takes on the identity; afterwards only ``execute(gate:)`` is left.
     func becomeUser() throws(StepReport) {
+        try takeIdentity()
+        try enterDirectory()
+    }
+
+    /// All of the identity but the directory, which may lie in a procfs that does not know a process between.
+    func takeIdentity() throws(StepReport) {
         try call(.boundingSet) { () throws(Errno) in try limitBoundingSet(to: plan.capabilities.bounding) }
         if ownsLimits { try raiseLimits() }
         try changeDirectoryEarly()
@@ -88,7 +94,6 @@ struct ProcessSteps {
             try hideAgain()
         }
         umask(plan.umask)
-        try enterDirectory()
     }
 
     private func takeCapabilities() throws(Errno) {
@@ -139,13 +144,12 @@ struct ProcessSteps {
         do throws(Errno) {
             try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
-            guard error == .permissionDenied || error == .notPermitted else {
-                throw StepReport(step: .changeDirectory, code: error)
-            }
+            let later: [Errno] = [.permissionDenied, .notPermitted, .noSuchFileOrDirectory]
+            guard later.contains(error) else { throw StepReport(step: .changeDirectory, code: error) }
         }
     }
 
-    private func enterDirectory() throws(StepReport) {
+    func enterDirectory() throws(StepReport) {
         do throws(Errno) {
             try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
