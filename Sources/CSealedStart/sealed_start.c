@@ -9,6 +9,7 @@
 
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdint.h>
@@ -75,7 +76,7 @@ HERE void open_closed_streams(void)
     const char null[] = {'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0};
     const char complaint[] = {'n', 'o', ' ', 's', 't', 'r', 'e', 'a', 'm', 's', '\n'};
     for (long number = 0; number <= 2; number++) {
-        if (call(SYS_fcntl, number, F_GETFD, 0, 0, 0) >= 0)
+        if (call(SYS_fcntl, number, F_GETFD, 0, 0, 0) != -EBADF)
             continue;
         closed_streams |= 1 << number;
         // The lowest free number is the one that is looked at.
