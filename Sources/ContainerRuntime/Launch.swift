@@ -27,9 +27,13 @@ extension Runtime {
             }
         }
         let directory = try makeDirectory(plan, options)
+        let made: FileIdentity
+        do throws(Failure) { made = try directory.identity() } catch {
+            clinux_rmdir(directory.path)
+            throw error
+        }
         // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
         try directory.writeFirst(record)
-        let made = try directory.identity()
         undo.add { [store, note, id = plan.id] in
             do throws(Failure) {
                 let directory = try store.open(id: id)

@@ -105,14 +105,14 @@ struct InheritanceTests {
         var seen: [String: [String: String]] = [:]
         let topics = Self.topics.split(separator: " ").map(String.init)
         try prepare(sandbox, ["/bin/witness"] + topics, hooks: false)
-        let run = try await call(sandbox, attribute, "run", sandbox.id)
+        let run = try await call(sandbox, attribute, "run", "--bundle", sandbox.bundle, sandbox.id)
         #expect(run.status == 0 && run.errors == "", "run: \(run)")
         seen["run"] = facts(run.output)
 
         try prepare(sandbox, ["sh", "-c", "witness \(Self.topics) > /tmp/started; exec sleep 100"], hooks: true)
         let launch =
             "'\(Self.witness)' launch \(attribute ?? "") -- '\(sandbox.runtime.path)' --root '\(sandbox.state)'"
-        for command in ["create", "start"] {
+        for command in ["create --bundle '\(sandbox.bundle)'", "start"] {
             let outcome = try await shell(
                 "\(launch) \(command) \(sandbox.id) </dev/null >/dev/null 2>'\(sandbox.directory)/errors'",
                 in: sandbox.bundle)
