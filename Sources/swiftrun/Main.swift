@@ -34,10 +34,16 @@ struct Swiftrun {
         guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         settleInheritance()
         if let stack = sealed_start_found_stack() { clinux_find_words(stack) }
-        let words = (1..<max(1, Int(CommandLine.argc))).compactMap {
-            CommandLine.unsafeArgv[$0].map { RawText.text($0) }
+        exit(run(words()))
+    }
+
+    // Isolated to no actor: a closure of main's asks for its executor, and brings in all that concurrency needs.
+    private nonisolated static func words() -> [String] {
+        var words: [String] = []
+        for index in 1..<max(1, Int(CommandLine.argc)) {
+            if let word = CommandLine.unsafeArgv[index] { words.append(RawText.text(word)) }
         }
-        exit(run(words))
+        return words
     }
 
     static func run(_ words: [String]) -> Int32 {
