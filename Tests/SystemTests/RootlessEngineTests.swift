@@ -97,6 +97,7 @@ struct RootlessEngineTests {
                 podman import ../image.tar busy >/dev/null
                 \(steps.joined(separator: "\n"))
                 podman rm -fa >/dev/null; podman unshare rm -rf .local
+                kill $(cat "$XDG_RUNTIME_DIR/libpod/tmp/pause.pid")
                 """)
             var found: [[String]] = []
             for line in outcome.lines {
