@@ -137,6 +137,9 @@ enum SubCgroup {
             )
         }
         let below = cleanPath(path)
-        if below != "/" { directory.path += below }
+        guard below != "/" else { return }
+        directory.path += below
+        // What it is known by is the container's own.
+        directory.inode = nil
     }
 }

@@ -29,6 +29,10 @@ extension Cgroup {
             let own = try open(directory)
             var pids: [Int32] = []
             try collect(&pids, own, directory.fullPath, sparing: others)
+            if directory.isUnified, !others.isEmpty {
+                let threaded = threadedProcesses(of: others)
+                pids.removeAll { threaded.contains($0) }
+            }
             pids.sort()
             // A process that moved while the directories were read may have been seen in two.
             for index in pids.indices.dropFirst().reversed() where pids[index] == pids[index - 1] {
@@ -39,6 +43,16 @@ extension Cgroup {
             if let absent, error == .noSuchFileOrDirectory { return absent }
             throw CgroupFailure("list the processes of cgroup \(directory.fullPath)", error)
         }
+    }
+
+    // A cgroup below one that has processes is threaded: the domain above it lists its processes as its own. cgroups(7).
+    private func threadedProcesses(of others: Set<String>) -> Set<Int32> {
+        var found: Set<Int32> = []
+        for path in others {
+            let text = (try? readText("\(path)/cgroup.threads")) ?? ""
+            found.formUnion(text.split(separator: "\n").compactMap { Int32($0) })
+        }
+        return found
     }
 
     private func collect(

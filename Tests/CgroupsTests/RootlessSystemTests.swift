@@ -18,7 +18,7 @@ import Testing
         let cgroup = Cgroup(plan.location)
         defer { try? cgroup.remove() }
         let made = try cgroup.prepare(plan).location
-        #expect(made == plan.location)
+        #expect(made.directories.map(\.fullPath) == plan.location.directories.map(\.fullPath))
         let child = try SpawnedProcess()
         try cgroup.adopt(child.pid, plan: plan)
         #expect(try cgroup.processes() == [child.pid])
