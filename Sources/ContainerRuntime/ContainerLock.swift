@@ -80,7 +80,9 @@ extension ContainerDirectory {
             do throws(Errno) {
                 let status = try fileStatus(at: "/proc/\(pid)/fd/\(entry.name)")
                 guard status.device == own.device, status.inode == own.inode else { continue }
-                if try readText("/proc/\(pid)/fdinfo/\(entry.name)").split(separator: " ").contains("FLOCK") { return handle }
+                if try readText("/proc/\(pid)/fdinfo/\(entry.name)").split(separator: " ").contains("FLOCK") {
+                    return handle
+                }
             } catch {
                 // It was closed meanwhile.
                 continue
