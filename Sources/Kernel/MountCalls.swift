@@ -115,19 +115,21 @@ package func mountNumber(at path: String) throws(Errno) -> Int {
 
 /// The number of the mount that a descriptor lies on, and whether it is the mount's root. statx(2).
 package func mountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
-    let mountRoot: UInt64 = 0x2000  // STATX_ATTR_MOUNT_ROOT
-    var attributes: UInt64 = 0
-    var mount: UInt64 = 0
-    try checked { clinux_statx_mount(descriptor, &attributes, &mount) }
-    return (mount, attributes & mountRoot != 0)
+    try mountPlace(of: descriptor, by: clinux_statx_mount)
 }
 
 /// The same with a number that no other mount gets until the host is started anew, where the kernel has such.
 package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
+    try mountPlace(of: descriptor, by: clinux_statx_mount_unique)
+}
+
+private func mountPlace(
+    of descriptor: Int32, by look: (Int32, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Int32
+) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
     let mountRoot: UInt64 = 0x2000  // STATX_ATTR_MOUNT_ROOT
     var attributes: UInt64 = 0
     var mount: UInt64 = 0
-    try checked { clinux_statx_mount_unique(descriptor, &attributes, &mount) }
+    try checked { look(descriptor, &attributes, &mount) }
     return (mount, attributes & mountRoot != 0)
 }
 
