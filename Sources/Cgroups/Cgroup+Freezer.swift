@@ -39,9 +39,12 @@ extension Cgroup {
     package func thawBelow() {
         guard location.hierarchy != .unified, let directory = location.directory(of: "freezer"), !directory.isUnified
         else { return }
-        let prefix = processDirectory.map { $0.fullPath.count } ?? 0
-        let others = Set(othersDirectories().map { $0.dropFirst(prefix) })
-        do throws(Errno) { try thawBelow(try open(directory), "", sparing: others) } catch {}
+        do throws(Errno) {
+            let own = try open(directory)
+            if try subdirectories(of: own).isEmpty { return }
+            let prefix = processDirectory.map { $0.fullPath.count } ?? 0
+            try thawBelow(own, "", sparing: Set(othersDirectories().map { $0.dropFirst(prefix) }))
+        } catch {}
     }
 
     private func thawBelow(

@@ -56,7 +56,9 @@ func trimmed(_ text: String) -> String {
 
 /// The directories in a directory; a container may have named them, in bytes that are no UTF-8.
 func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [DirectoryEntry] {
-    try directoryEntries(directory.rawValue).filter(\.isDirectory)
+    // The kernel counts a cgroup's directories as its links, and nearly always there are none. kernfs_refresh_inode()
+    if try fileStatus(directory.rawValue).links == 2 { return [] }
+    return try directoryEntries(directory.rawValue).filter(\.isDirectory)
 }
 
 /// Sleeps without caring about signals: the callers look at the clock of their own retries.

@@ -61,7 +61,7 @@ private func markedRecord(_ path: String) -> ContainerRecord? {
             ContainerDirectory.recordName, .readOnly | .nonBlocking | .noFollow, at: directory.rawValue)
         guard try fileStatus(file.rawValue).isRegular else { return nil }
         let bytes = try readAll(file.rawValue, limit: 16 << 20)
-        do throws(InvalidSpec) { return try ContainerRecord(json: bytes) } catch { return nil }
+        do throws(InvalidSpec) { return try ContainerRecord(record: bytes) } catch { return nil }
     } catch {
         return nil
     }

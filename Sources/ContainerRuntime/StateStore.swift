@@ -203,7 +203,7 @@ package struct ContainerDirectory: ~Copyable {
                 : isDamaged("\(error.word)")
         }
         let record: ContainerRecord
-        do throws(InvalidSpec) { record = try ContainerRecord(json: bytes) } catch { throw isDamaged("\(error)") }
+        do throws(InvalidSpec) { record = try ContainerRecord(record: bytes) } catch { throw isDamaged("\(error)") }
         guard record.id == id else { throw isDamaged("id: is another container's") }
         if let bundle, !bundle.isSame(as: record.bundle) {
             throw Failure(.invalid, "container \(id) belongs to bundle \(record.bundle), not \(bundle.path)")

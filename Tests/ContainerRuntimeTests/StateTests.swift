@@ -52,6 +52,52 @@ struct ContainerRecordTests {
         #expect(!record.creates(.pid))
     }
 
+    /// Records in which each key is there, absent, or unusual.
+    static let samples: [ContainerRecord] = {
+        var plain = ContainerRecord.sample()
+        plain.cgroup = .none(.unified)
+        plain.annotations = [:]
+        plain.mountBelowRoot = nil
+        plain.isReady = false
+        plain.hasSeccomp = false
+        var full = ContainerRecord.sample()
+        full.initIdentity = 77
+        full.resourceGroups = ["a", "a/mon_groups/b"]
+        full.resourceGroupInodes = [1, .max]
+        full.mountOfRoot = 1 << 40
+        full.oomScoreAdj = -1000
+        full.annotations["k"] = #"{"json": "\\"}"#
+        var odd = full
+        odd.bundle = "/ä\u{202e}\u{10ff80}"
+        odd.annotations = ["t": "\t", "é": "\u{7f}"]
+        return [.sample(), plain, full, odd]
+    }()
+
+    @Test(arguments: samples)
+    func `the short way of reading a record finds what the long one does`(record: ContainerRecord) throws {
+        #expect(try ContainerRecord(record: record.json()) == record)
+        if record.bundle == "/bundle" { #expect(ContainerRecord.usual(record.json()) == record) }
+    }
+
+    @Test(arguments: samples)
+    func `what is no whole record is left to the long way, byte for byte`(record: ContainerRecord) throws {
+        let json = record.json()
+        var variants = json.indices.map { Array(json[..<$0]) } + [json + [0x20], json + json]
+        for index in json.indices {
+            for byte in Array("\"\\,:{}[]-0129eE. x\n".utf8) + [0, 0x7f, 0xc3, 0xff] where byte != json[index] {
+                var changed = json
+                changed[index] = byte
+                variants.append(changed)
+            }
+            variants.append(Array(json[..<index] + json[(index + 1)...]))
+        }
+        for variant in variants {
+            guard let read = ContainerRecord.usual(variant) else { continue }
+            let text = String(decoding: variant, as: UTF8.self)
+            #expect((try? ContainerRecord(json: variant)) == read, "\(text)")
+        }
+    }
+
     @Test func `a namespace that was joined is not the container's own`() {
         let record = ContainerRecord.sample()
         #expect(record.creates(.pid))
