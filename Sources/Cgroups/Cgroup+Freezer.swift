@@ -40,8 +40,9 @@ extension Cgroup {
         guard location.hierarchy != .unified, let directory = location.directory(of: "freezer"), !directory.isUnified
         else { return }
         do throws(Errno) {
+            // By its whole path, in one call: nearly always there is none, and one of another's is told apart below.
+            if try fileStatus(at: directory.fullPath).links == 2 { return }
             let own = try open(directory)
-            if try subdirectories(of: own).isEmpty { return }
             let prefix = processDirectory.map { $0.fullPath.count } ?? 0
             try thawBelow(own, "", sparing: Set(othersDirectories().map { $0.dropFirst(prefix) }))
         } catch {}
