@@ -87,6 +87,13 @@ private struct Intermediate {
 
     private func bearInit() throws(StepReport) -> Never {
         if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
+        // A joined pid namespace shows the init from its first instruction on, and to CAP_SYS_PTRACE there also what it
+        // has open: the cgroup's files, which were needed up to here, and the state directory.
+        try call(.descriptors) { () throws(Errno) in
+            try closeDescriptors(
+                from: 3 + launch.preservedDescriptors,
+                except: [launch.childEnd] + (launch.gate.map { [$0] } ?? []))
+        }
         let entered: [NamespaceKind] = [.user, .cgroup, .time]
         let flags = entered.reduce(namespaces.created) { $0.subtracting(NamespaceSet($1)) }
         try channel.bear(flags) { runChild(launch) }

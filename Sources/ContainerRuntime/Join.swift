@@ -79,8 +79,12 @@ extension Runtime {
         _ directory: borrowing ContainerDirectory
     ) throws(Failure) -> JoinedProcess {
         let namespaces = NamespaceSet(rawValue: record.namespaces)
-        // Root of a user namespace has no such rights over a process that comes from outside.
-        let needsIntermediate = namespaces.contains(.user) ? geteuid() != 0 : namespaces.contains(.pid)
+        // Root of a user namespace has no such rights over a process that comes from outside; others in a pid namespace
+        // that was joined may have them.
+        let sharesPids =
+            namespaces.contains(.pid) && !record.creates(.pid)
+        let needsIntermediate =
+            sharesPids || (namespaces.contains(.user) ? geteuid() != 0 : namespaces.contains(.pid))
         if namespaces.contains(.pid), !needsIntermediate {
             // For the child alone: it is born there. No second process is needed in between.
             try during("join the container's pid namespace") { () throws(Errno) in
