@@ -60,12 +60,13 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CCapability", providers: [.apt(["libcap-dev"])]),
         .target(name: "OCISpec", dependencies: ["CJSON"], swiftSettings: strict),
-        .target(name: "Planning", dependencies: ["OCISpec", "Kernel", system], swiftSettings: strict),
+        .target(name: "Planning", dependencies: ["OCISpec", "Criu", "Kernel", system], swiftSettings: strict),
         .target(name: "Cgroups", dependencies: ["OCISpec", "Kernel", "CLinux", system], swiftSettings: strict),
+        .target(name: "Criu", dependencies: ["Kernel", "CLinux", system], swiftSettings: strict),
         .target(
             name: "ContainerRuntime",
             dependencies: [
-                "OCISpec", "Planning", "Cgroups", "Kernel", "CLinux", "CSeccomp", "CCapability", system,
+                "OCISpec", "Planning", "Cgroups", "Criu", "Kernel", "CLinux", "CSeccomp", "CCapability", system,
             ],
             swiftSettings: strict
         ),
@@ -155,6 +156,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),
+        .testTarget(name: "CriuTests", dependencies: ["Criu", "Kernel", system], swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
             dependencies: ["ContainerRuntime", "Planning", "Cgroups", "OCISpec", "Kernel", "CSeccomp", system],

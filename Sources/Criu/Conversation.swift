@@ -1,0 +1,62 @@
+// The conversation with `criu swrk`: requests and answers, one packet each, on a socket that CRIU inherits.
+
+internal import CLinux
+package import Kernel
+package import SystemPackage
+
+/// Why there is no answer.
+package enum ConversationError: Error, Equatable {
+    /// CRIU ended without one.
+    case ended
+    case unreadable(WireError)
+    case system(Errno)
+}
+
+/// Our end of the socket.
+package struct Conversation: ~Copyable {
+    /// The largest packet that is expected; a page of text is the most that an answer holds.
+    private static let largest = 64 << 10
+
+    private let socket: OwnedDescriptor
+
+    package init(_ socket: consuming OwnedDescriptor) { self.socket = socket }
+
+    package borrowing func send(_ request: Request) throws(ConversationError) {
+        do throws(Errno) { try sendMessage(socket.rawValue, request.bytes) } catch {
+            throw error == .brokenPipe || error == .connectionReset ? .ended : .system(error)
+        }
+    }
+
+    private borrowing func receive() throws(ConversationError) -> (Response, Int32?) {
+        var message: ReceivedMessage
+        do throws(Errno) { message = try receiveMessage(socket.rawValue, limit: Self.largest) } catch {
+            throw error == .connectionReset ? .ended : .system(error)
+        }
+        guard !message.bytes.isEmpty else { throw .ended }
+        guard message.bytes.count < Self.largest else {
+            throw .unreadable(WireError(problem: "a message of \(Self.largest) bytes or more"))
+        }
+        let response: Response
+        do throws(WireError) { response = try Response(message.bytes) } catch { throw .unreadable(error) }
+        return (response, message.descriptor.take()?.relinquish())
+    }
+
+    /// Asks, and hears the answer.
+    /// - Parameter notified: is told of each moment, with the descriptor that comes with it, and says whether CRIU may go
+    ///   on; the descriptor is closed unless it takes it.
+    package borrowing func ask(
+        _ request: Request, notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
+    ) throws(ConversationError) -> Response {
+        try send(request)
+        while true {
+            let (response, number) = try receive()
+            var descriptor = number.map { OwnedDescriptor(adopting: $0) }
+            guard response.isAnswer(to: .notify), let notification = response.notification else { return response }
+            let goesOn = notified(notification, &descriptor)
+            try send(.answer(goesOn))
+        }
+    }
+
+    /// Says that nothing more is asked: a worker that waits for requests ends.
+    package consuming func end() {}
+}

@@ -1,0 +1,98 @@
+// What is asked of CRIU: `criu_req` and `criu_opts` of its images/rpc.proto, with the numbers of their fields.
+
+/// A request.
+package struct Request: Equatable, Sendable {
+    /// `criu_req_type`.
+    package enum Kind: Int32, Sendable {
+        case empty = 0
+        case dump, restore, check, preDump, pageServer, notify, cpuInfoDump, cpuInfoCheck, featureCheck, version
+        case waitPid, pageServerChild, singlePreDump
+    }
+
+    package var kind: Kind
+    package var options: RequestOptions?
+    /// Of an answer to a notification: whether CRIU may go on.
+    package var notifySucceeded: Bool?
+    /// Whether further requests follow on the same socket.
+    package var keepsOpen = false
+    /// What is asked of the kernel, for ``Kind/featureCheck``.
+    package var features: KernelFeatures?
+
+    package init(_ kind: Kind, options: RequestOptions? = nil) {
+        self.kind = kind
+        self.options = options
+    }
+
+    /// The answer to a notification.
+    package static func answer(_ succeeded: Bool) -> Request {
+        var request = Request(.notify)
+        request.notifySucceeded = succeeded
+        return request
+    }
+
+    package var bytes: [UInt8] {
+        var writer = WireWriter()
+        writer.signed(1, kind.rawValue)
+        if let options { writer.message(2, options.write) }
+        writer.flag(3, notifySucceeded)
+        writer.setFlag(4, keepsOpen)
+        if let features {
+            writer.message(5) { writer in
+                writer.setFlag(1, features.tracksMemory)
+                writer.setFlag(2, features.hasLazyPages)
+            }
+        }
+        return writer.bytes
+    }
+}
+
+/// What a kernel can do, or is asked whether it can.
+package struct KernelFeatures: Equatable, Sendable {
+    /// Which pages were written to since the last look (CONFIG_MEM_SOFT_DIRTY).
+    package var tracksMemory: Bool
+    /// Pages that are fetched when they are touched (userfaultfd).
+    package var hasLazyPages: Bool
+    package init(tracksMemory: Bool = false, hasLazyPages: Bool = false) {
+        self.tracksMemory = tracksMemory
+        self.hasLazyPages = hasLazyPages
+    }
+}
+
+/// `criu_cg_mode`.
+package enum CgroupsMode: Int32, Sendable {
+    case ignore = 0
+    case none, properties, soft, full, strict, standard
+}
+
+/// `criu_network_lock_method`.
+package enum NetworkLock: Int32, Sendable { case iptables = 1, nftables, skip }
+
+/// A key of the images, and what it stands for now.
+package struct KeyedPath: Equatable, Sendable {
+    package var key: String
+    package var value: String
+    package init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// A key of the images, and a descriptor in CRIU's own table.
+package struct KeyedDescriptor: Equatable, Sendable {
+    package var key: String
+    package var number: Int32
+    package init(key: String, number: Int32) {
+        self.key = key
+        self.number = number
+    }
+}
+
+/// Where a page server is; each part only if it is known.
+package struct PageServer: Equatable, Sendable {
+    package var address: String?
+    package var port: Int32
+    package init(address: String?, port: Int32) {
+        self.address = address
+        self.port = port
+    }
+}
