@@ -18,7 +18,15 @@ extension Runtime {
     }
 
     private func deleteExisting(id: String, force: Bool) throws(Failure) {
-        let directory = try store.open(id: id)
+        let directory: ContainerDirectory
+        do throws(Failure) {
+            directory = try store.open(id: id)
+        } catch {
+            // No directory at all, with which nothing of a container is known.
+            guard error.kind == .damaged, force else { throw error }
+            note(.warning, error.message)
+            return try store.removeStranger(id: id)
+        }
         // Before anybody is made to let go of it: one that was named by its bundle has to be known for that bundle's.
         if store.bundle != nil { _ = try directory.record() }
         if force { try directory.lockByForce() } else { try directory.lock() }

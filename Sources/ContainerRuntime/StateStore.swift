@@ -17,6 +17,13 @@ package struct StateStore: Sendable {
     /// Refuses what is no container id: it becomes a directory's name, a cgroup's name and a unit's name.
     package static func check(id: String) throws(Failure) {
         guard !id.isEmpty else { throw Failure(.invalid, "container ID cannot be empty") }
+        guard isID(id) else {
+            throw Failure(
+                .invalid, "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)")
+        }
+    }
+
+    private static func isID(_ id: String) -> Bool {
         let allowed = id.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -26,10 +33,7 @@ package struct StateStore: Sendable {
             default: false
             }
         }
-        guard allowed, id != ".", id != "..", id != SeccompCache.directoryName, id.utf8.count <= 255 else {
-            throw Failure(
-                .invalid, "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)")
-        }
+        return allowed && id != "." && id != ".." && id != SeccompCache.directoryName && id.utf8.count <= 255
     }
 
     /// Makes the directory of a new container, locked for the caller.
@@ -107,7 +111,16 @@ package struct StateStore: Sendable {
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)
         }
-        return entries.filter { $0.isDirectory && $0.name != SeccompCache.directoryName }.map(\.name).sorted()
+        // What is no directory, and could not be a container's either, is none of ours.
+        return entries.filter { $0.name != SeccompCache.directoryName && ($0.isDirectory || Self.isID($0.name)) }
+            .map(\.name).sorted()
+    }
+
+    /// Removes what stands in the place of a container's directory: itself, wherever it leads, and never a directory.
+    func removeStranger(id: String) throws(Failure) {
+        try Self.check(id: id)
+        let path = root + "/" + id
+        if clinux_unlink(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
     }
 }
 
@@ -125,8 +138,22 @@ package struct ContainerDirectory: ~Copyable {
         do throws(Errno) {
             descriptor = try OwnedDescriptor.open(path, .readOnly | .directory | .noFollow)
         } catch {
-            throw error == .noSuchFileOrDirectory
-                ? Failure(.notFound, "container does not exist: \(id)") : Failure("open \(path)", error)
+            if error == .noSuchFileOrDirectory { throw Failure(.notFound, "container does not exist: \(id)") }
+            throw Self.stranger(path, id) ?? Failure("open \(path)", error)
+        }
+    }
+
+    // Something else than a directory, in its place.
+    private static func stranger(_ path: String, _ id: String) -> Failure? {
+        do throws(Errno) {
+            let status = try fileStatus(at: path, followLinks: false)
+            guard let kind = status.otherKind else { return nil }
+            return Failure(
+                .damaged,
+                "the state of container \(id) is damaged: \(path) is \(kind), not a directory;"
+                    + " delete --force removes it")
+        } catch {
+            return nil
         }
     }
 

@@ -182,6 +182,18 @@ package struct FileStatus: Sendable, Equatable {
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
     package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
 
+    /// What it is in a sentence, if it is no directory.
+    package var otherKind: StaticString? {
+        switch mode & S_IFMT {
+        case S_IFDIR: nil
+        case S_IFREG: "a file"
+        case S_IFLNK: "a symbolic link"
+        case S_IFIFO: "a fifo"
+        case S_IFSOCK: "a socket"
+        default: "a device"
+        }
+    }
+
     /// Whether it is the character device with these numbers.
     package func isCharacterDevice(_ major: UInt32, _ minor: UInt32) -> Bool {
         mode & S_IFMT == S_IFCHR && special == clinux_makedev(major, minor)
