@@ -34,6 +34,8 @@ internal import SystemPackage
 enum ChildMessage: UInt8 {
     case mapIDs = 1
     case adoptMe, hooksDue, terminal, listener, ready, failed, born, networkDue, mountSource
+    /// Of `mounts add` and `mounts remove`: the identity of a mount that is about to be attached, or was detached.
+    case attaching, detached
 }
 
 /// What the parent answers; any other byte, and the end of the conversation, ends the child.
@@ -66,7 +68,7 @@ enum Action: UInt8 {
     case whole = 0
     case openSource, makeTarget, coverProc, notDirectory, filesystemType, parameter, superblock, copyUp, attributes
     case attach, propagation, idMapping, differentNode, makeNode, owner, nullDevice, isDirectory, notExecutable
-    case notMounted, linkOnTheWay, sameMount, detach, otherDevice
+    case notMounted, linkOnTheWay, sameMount, detach, otherDevice, notAdded, comesBack
 }
 
 /// Why the child gave up: small, so that text is made where memory and language are cheap.

@@ -11,8 +11,8 @@ struct LiveMountLaunch {
     enum Work {
         /// The mounts of the plan, and for each what the runtime has opened for it.
         case add(ContainerPlan, [Int32?])
-        /// Paths as seen inside, absolute and without dots.
-        case remove([String])
+        /// Paths as seen inside, absolute and without dots, and the mounts that `mounts add` has made.
+        case remove([String], Set<MountIdentity>)
     }
 
     let work: Work
@@ -44,6 +44,14 @@ final class AttachedMounts {
 
     func add(_ mount: consuming OwnedDescriptor) { numbers.append(mount.relinquish()) }
 
+    /// Has the runtime write down who a mount is before it is attached: only what is known can be removed later.
+    func announce(_ mount: borrowing OwnedDescriptor, on channel: ChildChannel) throws(Errno) {
+        let identity = try MountIdentity(of: mount.rawValue)
+        try sendMessage(channel.socket, [ChildMessage.attaching.rawValue] + identity.bytes)
+        // Where it cannot, what is attached already has to go.
+        guard try receiveMessage(channel.socket).bytes == [proceed] else { throw .canceled }
+    }
+
     /// Detaches all, last first.
     func detachAll() throws(Errno) {
         while let number = numbers.popLast() { try detach(number) }
@@ -55,7 +63,31 @@ final class AttachedMounts {
     func detach(_ number: Int32) throws(Errno) {
         try changeMount(number, "", AttributeChange(), propagation: .slave, recursive: true)
         try checked { fchdir(directory) }
-        try detachMount("\(number)")
+        // What the container has mounted on it in this moment goes in its place, and it has to be done again.
+        for _ in 0..<16 {
+            try detachMount("\(number)")
+            if try !isAttached(number) { return }
+        }
+        throw .resourceBusy
+    }
+
+    private func isAttached(_ number: Int32) throws(Errno) -> Bool {
+        let mount = try mountPlace(of: number).mount
+        return try listMounts("../mountinfo", at: directory).contains { $0.id == mount }
+    }
+}
+
+extension MountIdentity {
+    /// As it stands in a message.
+    var bytes: [UInt8] {
+        [number, device, inode].flatMap { part in (0..<8).map { UInt8(truncatingIfNeeded: part >> (8 * $0)) } }
+    }
+
+    init?(bytes: ArraySlice<UInt8>) {
+        guard bytes.count == 24 else { return nil }
+        let bytes = Array(bytes)
+        let parts = (0..<3).map { part in (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[part * 8 + $1]) << (8 * $1) } }
+        self.init(number: parts[0], device: parts[1], inode: parts[2])
     }
 }
 
@@ -74,7 +106,7 @@ private struct LiveMounter {
         }
         switch launch.work {
         case .add(let plan, let opened): try add(plan, opened, in: root, attached)
-        case .remove(let destinations): try remove(destinations, in: root, attached)
+        case .remove(let destinations, let known): try remove(destinations, known, in: root, attached)
         }
     }
 
@@ -117,9 +149,10 @@ private struct LiveMounter {
     }
 
     private func remove(
-        _ destinations: [String], in root: borrowing RootDirectory, _ mounts: AttachedMounts
+        _ destinations: [String], _ known: Set<MountIdentity>, in root: borrowing RootDirectory,
+        _ mounts: AttachedMounts
     ) throws(StepReport) {
-        var found: [(number: Int32, mount: UInt64)] = []
+        var found: [(number: Int32, mount: MountIdentity)] = []
         let top = try call(.rootfs) { [number = root.descriptor.rawValue] () throws(Errno) in
             try mountPlace(of: number).mount
         }
@@ -127,12 +160,14 @@ private struct LiveMounter {
             let place = try step(.mount, index) { () throws(ActionFailure) in try open(destination, in: root) }
             let number = place.relinquish()
             let (mount, isRoot) = try call(.mount, index) { () throws(Errno) in try mountPlace(of: number) }
+            let identity = try call(.mount, index) { () throws(Errno) in try MountIdentity(of: number) }
             var problem = isRoot && mount != top ? nil : Action.notMounted
-            if problem == nil, found.contains(where: { $0.mount == mount }) { problem = .sameMount }
+            if problem == nil, !known.contains(identity) { problem = .notAdded }
+            if problem == nil, found.contains(where: { $0.mount == identity }) { problem = .sameMount }
             if let problem {
                 throw StepReport(step: .mount, index: index, action: problem, code: .invalidArgument)
             }
-            found.append((number, mount))
+            found.append((number, identity))
         }
         for (index, entry) in found.enumerated().reversed() {
             do throws(Errno) {
@@ -140,9 +175,11 @@ private struct LiveMounter {
             } catch {
                 // It has gone with one that it lay on.
                 guard error == .invalidArgument, !isThere(destinations[index], entry.mount, in: root) else {
-                    throw StepReport(step: .mount, index: index, action: .detach, code: error)
+                    let action: Action = error == .resourceBusy ? .comesBack : .detach
+                    throw StepReport(step: .mount, index: index, action: action, code: error)
                 }
             }
+            try channel.send(.detached, bytes: entry.mount.bytes)
         }
     }
 
@@ -162,10 +199,10 @@ private struct LiveMounter {
         }
     }
 
-    private func isThere(_ destination: String, _ mount: UInt64, in root: borrowing RootDirectory) -> Bool {
+    private func isThere(_ destination: String, _ mount: MountIdentity, in root: borrowing RootDirectory) -> Bool {
         do throws(Errno) {
             let place = try root.open(destination, .path, resolving: .noSymlinks)
-            return try mountPlace(of: place.rawValue).mount == mount
+            return try MountIdentity(of: place.rawValue) == mount
         } catch {
             return false
         }

@@ -33,7 +33,8 @@ extension Runtime {
         try carryOut(.add(plan, opened), container, directory) { sentences.failure($0) }
     }
 
-    /// Detaches what is mounted at the destinations of `mounts[]`, last first; nothing where one of them is no mount.
+    /// Detaches what `mounts add` has mounted at the destinations of `mounts[]`, last first; nothing where one of them is
+    /// no mount, or one of another's.
     package func removeMounts(id: String, _ mounts: [Mount]) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
@@ -53,7 +54,8 @@ extension Runtime {
             }
             destinations.append(destination)
         }
-        try carryOut(.remove(destinations), container, directory) { report in
+        let known = try directory.addedMounts()
+        try carryOut(.remove(destinations, Set(known)), container, directory) { report in
             removalFailure(report, destinations)
         }
     }
@@ -109,23 +111,61 @@ extension Runtime {
         }
         guard let child else { runLiveMounts(launch) }
         let socket = pair.takeFirst()
-        var reports: [StepReport] = []
-        do throws(Errno) {
-            try sendMessage(socket.rawValue, [proceed])
-            while let report = StepReport(packet: try receiveMessage(socket.rawValue).bytes) {
-                reports.append(report)
-            }
-        } catch {
-            // It ended without a word, or shall now, where it has not begun; how, is asked next.
-            shutdown(socket.rawValue, Int32(SHUT_RDWR))
-        }
+        let answers = converse(socket.rawValue, directory)
         let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
+        if !answers.gone.isEmpty {
+            do throws(Failure) { try directory.forgetMounts(answers.gone) } catch { note(.warning, error.message) }
+        }
         // After the first it can only be that something of what was mounted stays.
-        for report in reports.dropFirst() { note(.warning, sentence(report).message) }
-        if let report = reports.first { throw sentence(report) }
+        for report in answers.reports.dropFirst() { note(.warning, sentence(report).message) }
+        if let failure = answers.failure { throw failure }
+        if let report = answers.reports.first { throw sentence(report) }
         if end != .exited(0) {
             throw Failure(.other, "the process that mounts in the container ended before it was done (\(end))")
         }
+    }
+
+    // Until the process has ended.
+    private func converse(_ socket: Int32, _ directory: borrowing ContainerDirectory) -> LiveMountAnswers {
+        var answers = LiveMountAnswers()
+        do throws(Errno) {
+            try sendMessage(socket, [proceed])
+            while true {
+                let packet = try receiveMessage(socket).bytes
+                if let report = StepReport(packet: packet) {
+                    answers.reports.append(report)
+                    continue
+                }
+                guard let mount = MountIdentity(bytes: packet.dropFirst()) else { break }
+                if packet[0] == ChildMessage.detached.rawValue {
+                    answers.detached.insert(mount)
+                    continue
+                }
+                answers.announced.insert(mount)
+                do throws(Failure) { try directory.rememberMount(mount) } catch { answers.failure = error }
+                // Anything else makes it take back what it has mounted.
+                try sendMessage(socket, [answers.failure == nil ? proceed : 0])
+            }
+        } catch {
+            // It ended without a word, or shall now, where it has not begun; how, is asked next.
+            shutdown(socket, Int32(SHUT_RDWR))
+        }
+        return answers
+    }
+}
+
+/// What the process that mounts has said.
+private struct LiveMountAnswers {
+    var reports: [StepReport] = []
+    var announced: Set<MountIdentity> = []
+    var detached: Set<MountIdentity> = []
+    /// Why a mount could not be written down.
+    var failure: Failure?
+
+    /// What is mounted no longer: of a failed `mounts add` everything, unless a second report says that something stays.
+    var gone: Set<MountIdentity> {
+        let isTakenBack = reports.count == 1 || (failure != nil && reports.isEmpty)
+        return isTakenBack ? detached.union(announced) : detached
     }
 }
 
@@ -161,6 +201,10 @@ private func removalFailure(_ report: StepReport, _ destinations: [String]) -> F
     let (key, place) = ("mounts[\(report.index)].destination", destinations[report.index])
     switch report.action {
     case .notMounted: return Failure(.invalid, "\(key): nothing is mounted on \(place)")
+    case .notAdded:
+        return Failure(.invalid, "\(key): what is mounted on \(place) was not mounted by `mounts add`, and stays")
+    case .comesBack:
+        return Failure(.other, "\(key): unmount \(place): the container covers it as often as it is unmounted")
     case .sameMount: return Failure(.invalid, "\(key): \(place) was named before")
     case .linkOnTheWay:
         return Failure(

@@ -44,8 +44,10 @@ struct MountInfoEntry {
 }
 
 /// The mounts that this process sees.
-func listMounts() throws(Errno) -> [MountInfoEntry] {
-    try readText("/proc/self/mountinfo").split(separator: "\n").compactMap { MountInfoEntry($0) }
+func listMounts(
+    _ path: String = "/proc/self/mountinfo", at directory: Int32 = OwnedDescriptor.currentDirectory
+) throws(Errno) -> [MountInfoEntry] {
+    try readText(path, at: directory).split(separator: "\n").compactMap { MountInfoEntry($0) }
 }
 
 extension Runtime {

@@ -157,6 +157,7 @@ struct MountSteps {
         try part(.attach) { () throws(Errno) in
             guard let attached else { return try attachLike(tree, on: target) }
             let kept = try tree.duplicated()
+            try attached.announce(kept, on: channel)
             try attachLike(tree, on: target)
             attached.add(kept)
         }

@@ -96,7 +96,7 @@ struct Parent: ~Copyable {
         case .listener: try sendListener(message)
         case .networkDue: try moveNetworkDevices(plan.networkDevices, to: child.pid)
         case .ready: break
-        case .failed, .born, nil:
+        case .failed, .born, .attaching, .detached, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try silence() }
             throw sentences.failure(report, of: child.pid)
         }

@@ -123,6 +123,36 @@ package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UIn
     try mountPlace(of: descriptor, by: clinux_statx_mount_unique)
 }
 
+/// What tells a mount from another that has its place later, or its number.
+package struct MountIdentity: Hashable, Sendable {
+    package let number: UInt64
+    package let device: UInt64
+    package let inode: UInt64
+
+    package init(number: UInt64, device: UInt64, inode: UInt64) {
+        self.number = number
+        self.device = device
+        self.inode = inode
+    }
+
+    /// The mount that a descriptor lies on.
+    package init(of descriptor: Int32) throws(Errno) {
+        let status = try fileStatus(descriptor)
+        self.init(number: try uniqueMountPlace(of: descriptor).mount, device: status.device, inode: status.inode)
+    }
+
+    // Numbers that no other mount gets begin where the old ones, of type int, end. statx(2).
+    private var isUnique: Bool { number > UInt64(Int32.max) }
+
+    // What a mount shows of a file that is its root may change: an overlay gives a file that was written to another inode.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.number == right.number
+            && (left.isUnique || (left.device == right.device && left.inode == right.inode))
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(number) }
+}
+
 private func mountPlace(
     of descriptor: Int32, by look: (Int32, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Int32
 ) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
