@@ -1,4 +1,4 @@
-// Names that are no UTF-8, in texts that must be: the encoding is told in CLinux.h.
+// Names that are not UTF-8, in strings that must be: CLinux.h describes the encoding.
 #include "CLinux.h"
 #include <errno.h>
 #include <string.h>
@@ -55,6 +55,6 @@ int clinux_chdir(const char *path) {
 }
 const char *clinux_path(const char *text, struct clinux_path_room *room) {
     if (text == NULL || strstr(text, "\xf4\x8f") == NULL) return text;
-    // What is too long for the kernel as it is gets the kernel's answer.
+    // A path that is too long is passed on unchanged, so that the kernel reports ENAMETOOLONG.
     return clinux_unescape(text, room->bytes, sizeof room->bytes) == (size_t)-1 ? text : room->bytes;
 }

@@ -1,4 +1,4 @@
-// The machine's numbers beside those of its headers: a difference is an error of compilation.
+// Compares the numbers of machine.h with this machine's headers: a difference is a compile error.
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <elf.h>
@@ -60,7 +60,7 @@ static const struct call calls[] = {
     CALL(statx), CALL(clone3), CALL(openat2), CALL(faccessat2), CALL(mount_setattr), CALL(landlock_create_ruleset),
     CALL(getdents64), CALL(sched_getattr), CALL(ioprio_get), CALL(get_mempolicy),
 #if defined(__x86_64__)
-    // What newer machines have in the forms that end in "at".
+    // aarch64 has only the variants of these whose names end in "at".
     CALL(open), CALL(access), CALL(rename), CALL(mkdir), CALL(rmdir), CALL(link), CALL(unlink), CALL(symlink),
     CALL(chmod), CALL(chown), CALL(mknod),
 #endif

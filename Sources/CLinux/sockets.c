@@ -1,4 +1,4 @@
-// Sockets with addresses and control messages, whose macros Swift cannot call.
+// Sockets with addresses and control messages: Swift cannot call the macros that these need.
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
@@ -13,7 +13,7 @@ int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
 static int unix_address(struct sockaddr_un *address, const char *path, size_t length) {
     struct clinux_path_room room;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    // The name of an abstract socket begins with a zero byte, and is taken as it is.
+    // The name of an abstract socket begins with a zero byte and is used unchanged.
     if (length > 0 && path[0] != 0) {
         path = clinux_path(path, &room);
         if (path == room.bytes) length = strlen(path);
@@ -23,7 +23,7 @@ static int unix_address(struct sockaddr_un *address, const char *path, size_t le
         return -1;
     }
     memcpy(address->sun_path, path, length);
-    // The name of an abstract socket, which begins with a zero byte, ends without one. unix(7).
+    // The name of an abstract socket has no zero byte at its end. unix(7).
     return (int)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] != 0));
 }
 int clinux_connect_unix(int fd, const char *path, size_t length) {
@@ -35,12 +35,6 @@ int clinux_bind_unix(int fd, const char *path, size_t length) {
     struct sockaddr_un address;
     int size = unix_address(&address, path, length);
     return size < 0 ? -1 : bind(fd, (struct sockaddr *)&address, (socklen_t)size);
-}
-int clinux_peer_uid(int fd) {
-    struct ucred peer = {0};
-    socklen_t size = sizeof peer;
-    int result = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-    return result < 0 ? -1 : (int)peer.uid;
 }
 
 enum { most_descriptors = 16 };

@@ -1,5 +1,5 @@
-// Starting a program from a process with threads, without what posix_spawn(3) leaves behind: it has glibc's two
-// internal signals, 32 and 33, ignored in the program, and cannot tie the program's life to ours.
+// Starts a program from a process that has threads. posix_spawn(3) cannot be used: it leaves glibc's two internal
+// signals, 32 and 33, ignored in the program, and cannot kill the program when the parent ends.
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <errno.h>
@@ -17,16 +17,16 @@ struct spawning {
     volatile int error;
 };
 
-// Runs in our memory while we stand still, as after vfork(2): system calls only.
+// Runs in the caller's memory while the caller is suspended, as after vfork(2): only system calls are allowed.
 static int start(void *argument) {
     struct spawning *spawning = argument;
     const struct clinux_program *program = spawning->program;
-    // The kernel's struct sigaction, whose layout differs between machines: zeros are SIG_DFL in all of them.
+    // The layout of the kernel's struct sigaction differs between machines, but zeros mean SIG_DFL in all of them.
     unsigned long default_action[8] = {0};
     for (int signal = 1; signal <= 64; signal++) syscall(SYS_rt_sigaction, signal, default_action, NULL, 8);
     if (program->dies_with_parent) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) goto failed;
-        // The parent may have died before.
+        // The parent may have ended before the call above.
         if (getppid() != spawning->parent) _exit(127);
     }
     if (program->leads_group && setpgid(0, 0) != 0) goto failed;
@@ -45,7 +45,7 @@ failed:
 int clinux_spawn(const struct clinux_program *program) {
     char stack[32768] __attribute__((aligned(16)));
     struct spawning spawning = {.program = program, .parent = getpid(), .error = 0};
-    // No handler of ours may run in the child.
+    // The caller's signal handlers must not run in the child.
     uint64_t all = ~0ULL, before = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
     int pid = clone(start, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &spawning);

@@ -37,9 +37,10 @@ int clinux_clone3(const struct clinux_clone *a) {
     struct clone_args args = kernels(a);
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
-// The child finds what it has to call in registers that the kernel keeps: it may touch nothing of its caller's stack.
+// The child takes the function and its argument from registers, which the kernel preserves: it must not use the
+// caller's stack frame.
 int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), void *context) {
-    // Well below this function's frame and what the compiler may have put below that.
+    // The distance leaves room for this function's frame and for data that the compiler may have put below it.
     enum { distance = 4096, size = 65536 };
     uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - distance) & ~(uintptr_t)15;
     struct clone_args args = kernels(a);
@@ -111,9 +112,6 @@ int clinux_fsconfig(int fd, unsigned int command, const char *key, const void *v
 int clinux_fsmount(int fd, unsigned int flags, unsigned int attributes) {
     return (int)syscall(SYS_fsmount, fd, flags, attributes);
 }
-int clinux_fspick(int dirfd, const char *path, unsigned int flags) {
-    return (int)syscall(SYS_fspick, dirfd, path, flags);
-}
 int clinux_pivot_root(const char *new_root, const char *put_old) {
     return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
@@ -180,14 +178,11 @@ ssize_t clinux_getcwd(char *buffer, size_t size) { return syscall(SYS_getcwd, bu
 ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags) {
     return splice(from, NULL, to, NULL, length, flags);
 }
-ssize_t clinux_copy_file_range(int from, int to, size_t length) {
-    return copy_file_range(from, NULL, to, NULL, length, 0);
-}
 ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size) {
     return syscall(SYS_fgetxattr, fd, name, value, size);
 }
 ssize_t clinux_flistxattr(int fd, char *list, size_t size) { return syscall(SYS_flistxattr, fd, list, size); }
-// As in <linux/fs.h>, which does not go together with <sys/mount.h>.
+// The values of <linux/fs.h>, which conflicts with <sys/mount.h>.
 #ifndef FS_IOC_GETFLAGS
 #define FS_IOC_GETFLAGS _IOR('f', 1, long)
 #define FS_IOC_SETFLAGS _IOW('f', 2, long)
@@ -240,13 +235,6 @@ int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const
 }
 int clinux_execve(const char *path, char *const argv[], char *const envp[]) { return execve(path, argv, envp); }
 int clinux_wait_exited(int pid, int *status, int options) { return waitpid(pid, status, options | __WALL); }
-int clinux_wait_pidfd(int pidfd, int *code, int *status, int options) {
-    siginfo_t info = {0};
-    int result = (int)syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | __WALL | options, NULL);
-    *code = info.si_code;
-    *status = info.si_status;
-    return result < 0 ? result : info.si_pid;
-}
 int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     return prctl(option, a, b, c, d);
 }
@@ -256,8 +244,8 @@ int clinux_kill(pid_t pid, int signal) { return kill(pid, signal); }
 long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data) {
     return syscall(SYS_ptrace, request, pid, address, data);
 }
-// The C library refuses the signals that it keeps for itself, 32 and 33; they can be ignored all the same. The kernel's
-// structure has four words at most, and all zero means the default action.
+// The C library refuses signals 32 and 33, which it uses itself, but a caller can have set them to be ignored. The
+// kernel's structure has at most four words; zeros mean the default action.
 int clinux_set_signal_default(int signal) {
     const unsigned long action[4] = {0};
     return (int)syscall(SYS_rt_sigaction, signal, action, NULL, sizeof(uint64_t));

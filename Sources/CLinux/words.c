@@ -1,10 +1,10 @@
-// The strings that a process was started with, which the kernel shows to others. proc(5).
+// The arguments and environment of the process, which other processes can read in /proc. proc(5).
 #include "CLinux.h"
 #include <string.h>
 
 static char *first, *end_of_arguments, *end;
 
-// The kernel lays them side by side, arguments first. Arguments that do not lie so are somebody's copy.
+// The kernel stores them one after another, arguments first. If they are not stored so, they are a copy.
 void clinux_find_words(long *stack) {
     char **word = (char **)(stack + 1);
     char *next = *word;

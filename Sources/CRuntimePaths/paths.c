@@ -1,5 +1,6 @@
-// The Swift runtime looks for its backtracer before main, and ends the process when /proc is not mounted. A program
-// that must run where nothing is mounted links these answers instead: there are no files of the runtime.
+// The Swift runtime searches for its backtracer before main, and ends the process if /proc is not mounted. These
+// functions replace the search: they say that the runtime has no files. CSealedStart/runtime_parts.c does the same
+// for swiftrun by other symbols, which remove the whole crash handler from the program.
 #include "CRuntimePaths.h"
 #include <stddef.h>
 
@@ -12,7 +13,7 @@ char *swift_copyAuxiliaryExecutablePath(const char *type, const char *name) {
 
 static char **arguments;
 
-// glibc calls constructors with what it calls main with.
+// glibc passes main's arguments to constructors as well.
 __attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
     (void)argc;
     arguments = argv;

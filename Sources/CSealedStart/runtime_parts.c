@@ -1,18 +1,19 @@
-// Stands in for parts of Swift's runtime and of the C library that are at work before main; by these names the linker
-// takes ours.
+// Replaces parts of Swift's runtime and of the C library that run before main. The linker prefers these definitions
+// because it takes a library's member only for symbols that are still undefined.
 #include "CSealedStart.h"
 
 #ifdef STANDS_IN_FOR_RUNTIME
 
-// The arguments. The runtime looks for them on the stack, which it looks for in /proc/self/maps.
+// The arguments. The runtime's own function reads /proc/self/maps to find the stack.
 char **_swift_stdlib_getUnsafeArgvArgc(int *count)
 {
     *count = (int)*sealed_start_stack;
     return (char **)(sealed_start_stack + 1);
 }
 
-// Who asks for one of these gets the whole crash handler: it looks for a program called swift-backtrace in eight places
-// of the host, and would start it on a crash, in a container too. All zero, its settings are off; they need less room.
+// A reference to any of these symbols links in Swift's crash handler, which searches the host for swift-backtrace at
+// the start and would run it on a crash, even in a container. Zeros in all settings keep it off; the array is larger
+// than the settings.
 long _swift_backtraceSettings[64];
 int _swift_backtrace_isThunkFunction(const char *name)
 {
@@ -20,7 +21,8 @@ int _swift_backtrace_isThunkFunction(const char *name)
     return 0;
 }
 
-// Where the program lies, for shared objects beside it, of which there are none. Minus one is "not known".
+// The directory of the program, which is needed only for shared objects beside it; there are none. -1 means "not
+// known".
 const char *_dl_get_origin(void) { return (const char *)-1; }
 
 #endif

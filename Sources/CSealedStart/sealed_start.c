@@ -1,9 +1,10 @@
-// Where swiftrun begins, before the C library and Swift's runtime: a command that starts a process executes the
-// program again from a detached, read-only clone of the mount it lies on (CVE-2019-5736). Here that costs four
-// system calls; after main it would cost everything that runs before main a second time.
+// The entry point of swiftrun, before the C library and Swift's runtime: a command that starts a process executes the
+// program again from a detached, read-only clone of its mount (CVE-2019-5736). Here this costs four system calls;
+// after main it would cost everything that runs before main a second time.
 //
-// Nothing is reported from here: whatever fails is tried again, and explained, by sealExecutable in Swift.
-// There is no libc yet, no thread-local storage and no stack protector; only what is written here runs.
+// This code reports no errors: sealExecutable in Swift repeats what failed here, and explains the failure.
+// The libc is not initialised yet, so there is no thread-local storage and no stack protector; only the code of this
+// file runs.
 #define _GNU_SOURCE 1
 #include "CSealedStart.h"
 
@@ -19,7 +20,7 @@
 #define HERE __attribute__((no_stack_protector, always_inline)) static inline
 #define READ_ONLY_MOUNT 1 // ST_RDONLY, as statfs(2) shows it
 
-// What open_tree(2) and mount_setattr(2) are asked; older headers lack the structure.
+// The argument of mount_setattr(2); older headers lack the structure.
 struct attributes {
     uint64_t set, clear, propagation, userns_fd;
 };
@@ -56,8 +57,9 @@ HERE int same(const char *a, const char *b)
     return *a == *b;
 }
 
-// Whether a command that starts a process may be meant. An option's value or an id of the same name only costs
-// an execution that was not needed; the commands themselves are always spelled out.
+// Whether the arguments may contain a command that starts a process. The list is only a fast path: the table of
+// commands in Swift decides, and main seals the commands that this list lacks. An option's value or an id of the same
+// name costs one unnecessary execution. Commands cannot be abbreviated.
 HERE int starts_a_process(char **words)
 {
     for (char **word = words; *word; word++)
@@ -68,9 +70,9 @@ HERE int starts_a_process(char **words)
 
 static int closed_streams;
 
-// Nothing that is opened later may take the place of a stream: a container is given its streams, whatever they are, and
-// a directory of the host's among them would be the way out. The null device, as in programs that set ids (glibc) and
-// in Go's; where there is none, a file in memory that is nobody's.
+// A file that is opened later must not take the number of a closed stream: a container gets its streams as they are,
+// so a directory of the host among them would be a way out. The null device takes their place, as glibc does for
+// programs that set ids, and as Go does; if it is missing, an empty file in memory.
 HERE void open_closed_streams(void)
 {
     const char null[] = {'/', 'd', 'e', 'v', '/', 'n', 'u', 'l', 'l', 0};
@@ -79,7 +81,7 @@ HERE void open_closed_streams(void)
         if (call(SYS_fcntl, number, F_GETFD, 0, 0, 0) != -EBADF)
             continue;
         closed_streams |= 1 << number;
-        // The lowest free number is the one that is looked at.
+        // open(2) returns the lowest free number, which is this one.
         if (call(SYS_openat, AT_FDCWD, (long)null, O_RDWR | O_NOCTTY, 0, 0) == number)
             continue;
         if (call(SYS_memfd_create, (long)null + 5, 0, 0, 0, 0) == number)
@@ -89,7 +91,8 @@ HERE void open_closed_streams(void)
     }
 }
 
-// The initial stack: argc, argv, a null, the environment. The kernel's interface, man 8 ld.so and the psABI.
+// The initial stack: argc, argv, a null, the environment. It is part of the kernel's interface: man 8 ld.so and the
+// psABI.
 long *sealed_start_stack;
 static int found_read_only;
 
@@ -121,7 +124,7 @@ long *sealed_start_found_stack(void) { return sealed_start_stack; }
 int sealed_start_found_closed(int stream) { return closed_streams >> stream & 1; }
 int sealed_start_found_read_only(void) { return found_read_only; }
 
-// The registers that _start expects are as the kernel left them.
+// _start finds its registers as the kernel left them.
 #ifdef __x86_64__
 __asm__(".text\n.globl sealed_start\n.type sealed_start,@function\nsealed_start:\n"
         "    mov %rdx, %r12\n    mov %rsp, %rdi\n    call sealed_start_on\n    mov %r12, %rdx\n    jmp _start\n");

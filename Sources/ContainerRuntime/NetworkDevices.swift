@@ -45,7 +45,7 @@ private func move(
             try there.add(address, to: inside)
         }
     }
-    try during("\(device.key): bring up \(device.nameInside)") { () throws(Errno) in try there.raise(inside) }
+    try during("\(device.key): bring up \(device.nameInside)") { () throws(Errno) in try there.bringUp(inside) }
 }
 
 private func isThere(_ name: String, _ socket: borrowing RouteSocket) -> Bool {

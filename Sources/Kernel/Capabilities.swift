@@ -65,7 +65,8 @@ package func setCapabilities(_ sets: CapabilitySets) throws(Errno) {
     }
 }
 
-/// Drops from the bounding set whatever is not in the set given. The first number that the kernel does not know ends it.
+/// Drops every capability from the bounding set that is not in the given set. The first number that the kernel does
+/// not know ends the loop.
 package func limitBoundingSet(to kept: CapabilitySet) throws(Errno) {
     var bit: UInt = 0
     while bit < 64 {
@@ -81,7 +82,7 @@ package func limitBoundingSet(to kept: CapabilitySet) throws(Errno) {
     }
 }
 
-/// Makes the ambient set exactly this one; each member must be permitted and inheritable.
+/// Replaces the ambient set; each member must be permitted and inheritable.
 package func setAmbient(_ set: CapabilitySet) throws(Errno) {
     let clearAll: UInt = 4  // PR_CAP_AMBIENT_CLEAR_ALL
     let raise: UInt = 2  // PR_CAP_AMBIENT_RAISE

@@ -1,4 +1,4 @@
-// Who a process is: user and group ids.
+// The user and group ids of a process.
 
 internal import CLinux
 internal import Glibc
@@ -13,7 +13,8 @@ package func setGroup(_ gid: UInt32) throws(Errno) { try checked { clinux_setres
 /// Sets real, effective and saved user id. setresuid(2).
 package func setUser(_ uid: UInt32) throws(Errno) { try checked { clinux_setresuid(uid) } }
 
-/// The home directory that an /etc/passwd gives to a user id; nil when the user is not in it. passwd(5).
+/// The home directory of a user id according to the content of an /etc/passwd; nil if the user is not listed.
+/// passwd(5).
 package func homeDirectory(of uid: UInt32, passwd bytes: [UInt8]) -> String? {
     let wanted = Array(String(uid).utf8)
     for line in bytes.split(separator: UInt8(ascii: "\n")) {

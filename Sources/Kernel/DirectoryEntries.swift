@@ -5,16 +5,16 @@ package import SystemPackage
 
 /// One name in a directory.
 package struct DirectoryEntry: Equatable, Sendable {
-    /// The kernel's bytes, ended by a zero: a name need not be UTF-8, and text would be another name.
+    /// The kernel's bytes, ended by a zero. A name need not be UTF-8, and converted text would be another name.
     package var bytes: [CChar]
-    /// The name as text, for those that are ours or the kernel's, and for people.
+    /// The name as text, for names that the kernel or swiftrun chose, and for messages.
     package var name: String { String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
     /// `DT_*` of readdir(3).
     package var kind: UInt8
     package var isDirectory: Bool { kind == 4 }
 }
 
-/// Everything in a directory but "." and "..". getdents64(2).
+/// All entries of a directory except "." and "..". getdents64(2).
 package func directoryEntries(_ directory: Int32) throws(Errno) -> [DirectoryEntry] {
     var entries: [DirectoryEntry] = []
     var buffer = [UInt8](repeating: 0, count: 8192)

@@ -1,36 +1,39 @@
-// What a process has from its caller and keeps over execve(2), where that would break the runtime or what it starts.
+// Attributes that a process inherits over execve(2), where they would break the runtime or the program that it
+// starts.
 
 internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// Makes the runtime independent of what its caller has set. To be called once, at the start.
+/// Makes the runtime independent of its caller's settings. Called once, at the start.
 ///
-/// What only slows it down or takes something away, such as limits, priorities and CPUs, stays the caller's choice.
+/// Settings that only slow it down or take something away, such as limits, priorities and CPUs, remain the caller's
+/// choice.
 package func settleInheritance() {
-    // Children of a process that ignores SIGCHLD are reaped by the kernel, and how they ended is lost. wait(2).
+    // If a process ignores SIGCHLD, the kernel reaps its children and their exit status is lost. wait(2).
     _ = clinux_set_signal_default(SIGCHLD)
-    // What is written to nobody, or beyond a limit, is an error that is told, and not an end without a word.
+    // A write to a closed pipe or beyond a size limit must return an error, not end the process without a message.
     let silent = SignalMask.none.adding(.brokenPipe).adding(.fileSize)
     do throws(Errno) { try checked { clinux_sigprocmask(SIG_BLOCK, silent.rawValue, nil) } } catch {}
-    // Timers may be late by so much, and that is everybody's who is started from here. prctl(2), PR_SET_TIMERSLACK.
+    // The timer slack is inherited by every process that is started from here. prctl(2), PR_SET_TIMERSLACK.
     let usualSlack: UInt = 50_000
     do throws(Errno) { try processControl(.setTimerSlack, usualSlack) } catch {}
-    // Who makes a file can use it, and only its owner can change it; the caller may hide it from others.
+    // The owner of a new file must be able to use it, and only the owner may change it. The caller may restrict
+    // reading.
     let found = umask(0o022)
     let wanted = found & 0o055 | 0o022
     if wanted != 0o022 { umask(wanted) }
 }
 
-/// The signals that the runtime's caller ignores; read once, before anything is cloned.
+/// The signals that the runtime's caller ignores; read once, before the first clone.
 private let ignoredSignals = readIgnoredSignals()
 
-/// Learns which signals the program that is to be started must not find ignored. To be called in the runtime, whose
+/// Reads which signals are ignored and must be reset before a program starts. Called in the runtime, because its
 /// /proc is the host's.
 package func noteIgnoredSignals() { _ = ignoredSignals }
 
-/// Gives every signal its default action and blocks none, as a program expects that is started by nobody in particular.
-/// What is ignored or blocked stays so over execve(2).
+/// Gives every signal its default action and unblocks all, as programs expect. Ignored and blocked signals stay so
+/// over execve(2).
 package func releaseSignals() throws(Errno) {
     var rest = ignoredSignals.rawValue
     while rest != 0 {
@@ -41,7 +44,7 @@ package func releaseSignals() throws(Errno) {
     try blockSignals(.none)
 }
 
-// A few calls where asking for each of the 64 takes as many; without /proc all of them may be ignored.
+// One read of /proc replaces 64 calls of sigaction(2). Without /proc any signal may be ignored.
 private func readIgnoredSignals() -> SignalMask {
     let unchangeable = SignalMask.none.adding(Signal(rawValue: SIGKILL)).adding(Signal(rawValue: SIGSTOP))
     let unknown = SignalMask(rawValue: ~unchangeable.rawValue)
@@ -52,7 +55,7 @@ private func readIgnoredSignals() -> SignalMask {
     }
 }
 
-/// The mask behind `SigIgn:`; nil when there is none. proc_pid_status(5).
+/// The mask of the line `SigIgn:`; nil if there is none. proc_pid_status(5).
 package func ignoredSignals(inStatus bytes: [UInt8]) -> SignalMask? {
     for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: "SigIgn:".utf8) {
         let digits = line.dropFirst(7).drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") }

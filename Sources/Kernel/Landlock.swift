@@ -2,7 +2,7 @@
 
 internal import CLinux
 
-/// The version of Landlock; 0 where the kernel has none, or has it switched off.
+/// The version of Landlock; 0 if the kernel lacks it or has it disabled.
 package func landlockVersion() -> Int {
     let askForVersion: UInt32 = 1  // LANDLOCK_CREATE_RULESET_VERSION
     return max(0, Int(clinux_landlock_create_ruleset(nil, 0, askForVersion)))

@@ -1,4 +1,4 @@
-// The mount calls that work on descriptors: no path under a container's rootfs is ever given as a string from "/".
+// The mount calls that work on descriptors: no path in a container's rootfs is ever resolved as a string from "/".
 
 internal import CLinux
 internal import Glibc
@@ -19,7 +19,7 @@ package func cloneMount(
     return OwnedDescriptor(adopting: try checked { clinux_open_tree(directory, path, flags) })
 }
 
-/// Attaches a detached mount on an open file or directory, wherever that is now. move_mount(2).
+/// Attaches a detached mount to an open file or directory. move_mount(2).
 package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor) throws(Errno) {
     let fromEmpty: UInt32 = 0x4
     let toEmpty: UInt32 = 0x40
@@ -28,7 +28,7 @@ package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowin
     try checked { clinux_move_mount(from, "", to, "", fromEmpty | toEmpty) }
 }
 
-/// Changes attributes, and propagation where one is given, of the mount behind a descriptor. mount_setattr(2).
+/// Changes the attributes of the mount of a descriptor, and its propagation if given. mount_setattr(2).
 package func changeMount(
     _ mount: borrowing OwnedDescriptor, _ change: AttributeChange, propagation: Propagation? = nil,
     userNamespace: Int32 = 0, recursive: Bool = false
@@ -46,7 +46,7 @@ package func changeMount(
     var attributes = clinux_mount_attr(
         attr_set: change.set.rawValue, attr_clr: change.clear.rawValue, propagation: propagation?.rawValue ?? 0,
         userns_fd: UInt64(userNamespace))
-    // The access-time bits are one field: it has to be cleared as a whole to be set.
+    // The access-time bits are one field, which must be cleared as a whole before it is set.
     if !change.set.isDisjoint(with: .atimeField) || !change.clear.isDisjoint(with: .atimeField) {
         attributes.attr_clr |= MountAttributes.atimeField.rawValue
     }
@@ -54,7 +54,7 @@ package func changeMount(
     try checked { clinux_mount_setattr(directory, path, flags, &attributes) }
 }
 
-/// A filesystem that is being configured: fsopen(2), fsconfig(2), fsmount(2).
+/// A filesystem during its configuration: fsopen(2), fsconfig(2), fsmount(2).
 package struct FilesystemContext: ~Copyable {
     private let descriptor: OwnedDescriptor
 
@@ -62,7 +62,7 @@ package struct FilesystemContext: ~Copyable {
         descriptor = OwnedDescriptor(adopting: try checked { clinux_fsopen(type, 1) })
     }
 
-    /// Gives a parameter; one without a value is a flag.
+    /// Sets a parameter; a parameter without a value is a flag.
     package borrowing func set(_ key: String, _ value: String?) throws(Errno) {
         let number = descriptor.rawValue
         if let value {
@@ -72,7 +72,7 @@ package struct FilesystemContext: ~Copyable {
         }
     }
 
-    /// Makes the superblock and a detached mount of it.
+    /// Creates the superblock and a detached mount of it.
     package borrowing func mount(_ attributes: MountAttributes) throws(Errno) -> OwnedDescriptor {
         let number = descriptor.rawValue
         try checked { clinux_fsconfig(number, 6, nil, nil, 0) }
@@ -80,7 +80,7 @@ package struct FilesystemContext: ~Copyable {
             adopting: try checked { clinux_fsmount(number, 1, UInt32(truncatingIfNeeded: attributes.rawValue)) })
     }
 
-    /// What the filesystem said about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.
+    /// The filesystem's message about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.
     package borrowing func complaint() -> String? {
         let number = descriptor.rawValue
         let text = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer -> String? in
@@ -94,17 +94,18 @@ package struct FilesystemContext: ~Copyable {
     }
 }
 
-/// mount(2) by path, for what the descriptor calls cannot say: propagation of the whole namespace, `MS_MOVE`.
+/// mount(2) by path, for changes that the descriptor calls do not offer: propagation of the whole namespace,
+/// `MS_MOVE`.
 package func mount(_ source: String?, on target: String, type: String? = nil, flags: UInt, data: String? = nil)
     throws(Errno)
 {
     try checked { clinux_mount(source, target, type, flags, data) }
 }
 
-/// Detaches the mount at a path, with everything under it. umount2(2) with `MNT_DETACH`.
+/// Detaches the mount at a path together with all mounts below it. umount2(2) with `MNT_DETACH`.
 package func detachMount(_ path: String) throws(Errno) { try checked { clinux_umount2(path, 2) } }
 
-/// The number of the mount on which a path lies. proc(5), /proc/PID/fdinfo.
+/// The id of the mount that holds a path. proc(5), /proc/PID/fdinfo.
 package func mountNumber(at path: String) throws(Errno) -> Int {
     let place = try OwnedDescriptor.open(path, .path)
     let number = place.rawValue
@@ -113,12 +114,12 @@ package func mountNumber(at path: String) throws(Errno) -> Int {
     return mount
 }
 
-/// The number of the mount that a descriptor lies on, and whether it is the mount's root. statx(2).
+/// The id of the mount that holds a descriptor, and whether the descriptor is the mount's root. statx(2).
 package func mountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
     try mountPlace(of: descriptor, by: clinux_statx_mount)
 }
 
-/// The same with a number that no other mount gets until the host is started anew, where the kernel has such.
+/// The same with a mount id that is never used again until the host restarts, if the kernel offers one.
 package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
     try mountPlace(of: descriptor, by: clinux_statx_mount_unique)
 }
@@ -163,15 +164,16 @@ private func mountPlace(
     return (mount, attributes & mountRoot != 0)
 }
 
-/// Detaches the mount whose root a descriptor is: umount2(2) takes no descriptor, but the link to one.
+/// Detaches the mount whose root is the descriptor. umount2(2) takes no descriptor, but follows the link to one.
 package func detachMount(_ root: borrowing OwnedDescriptor) throws(Errno) {
     try detachMount("/proc/self/fd/\(root.rawValue)")
 }
 
-/// Makes the working directory the root of the mount namespace; the old root lies under it afterwards. pivot_root(2).
+/// Makes the working directory the root of the mount namespace; the old root is mounted below it afterwards.
+/// pivot_root(2).
 package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
 
-/// The filesystem magic and the mount flags (`ST_*`) behind a descriptor. fstatfs(2).
+/// The filesystem magic and the mount flags (`ST_*`) of a descriptor. fstatfs(2).
 package func filesystem(of descriptor: Int32) throws(Errno) -> (magic: Int64, flags: Int64) {
     var magic: Int64 = 0
     var flags: Int64 = 0

@@ -18,7 +18,7 @@ package struct MountAttributes: OptionSet, Hashable, Sendable {
     package static let noSymlinkFollow = Self(rawValue: 0x20_0000)  // MOUNT_ATTR_NOSYMFOLLOW
 }
 
-/// How mount events travel between a mount and its peers: `MS_*` propagation of mount(2), also taken by mount_setattr(2).
+/// How mount events propagate between a mount and its peers: `MS_*` of mount(2), also accepted by mount_setattr(2).
 package enum Propagation: UInt64, Sendable, Equatable {
     case unbindable = 0x2_0000  // MS_UNBINDABLE
     case `private` = 0x4_0000  // MS_PRIVATE
@@ -26,7 +26,7 @@ package enum Propagation: UInt64, Sendable, Equatable {
     case shared = 0x10_0000  // MS_SHARED
 }
 
-/// What is set and what is cleared on a mount; a bit in neither keeps its value.
+/// The attributes to set and to clear on a mount; an attribute in neither set keeps its value.
 package struct AttributeChange: Equatable, Sendable {
     package var set: MountAttributes = []
     package var clear: MountAttributes = []
@@ -36,9 +36,9 @@ package struct AttributeChange: Equatable, Sendable {
     }
     package var isEmpty: Bool { self.set.isEmpty && clear.isEmpty }
 
-    /// Takes a later option into account; of two that contradict each other the later one wins.
+    /// Applies a later option; if two options contradict each other, the later one wins.
     package mutating func merge(_ later: AttributeChange) {
-        // The access-time bits are one field with one value: two of them at once would be none that the kernel knows.
+        // The access-time bits are one field with one value: the kernel refuses a combination of two values.
         if !later.set.isDisjoint(with: .atimeField) { self.set.subtract(.atimeField) }
         self.set.subtract(later.clear)
         clear.subtract(later.set)
@@ -47,7 +47,7 @@ package struct AttributeChange: Equatable, Sendable {
     }
 }
 
-/// What statfs(2) calls a filesystem, for the few whose identity must be checked.
+/// The magic numbers of statfs(2), for the filesystems whose type is checked.
 package enum FilesystemMagic {
     package static let proc: Int64 = 0x9fa0
     package static let sysfs: Int64 = 0x6265_6572

@@ -1,4 +1,4 @@
-// The kinds of namespaces, and the calls that make and join them.
+// The kinds of namespaces, and the calls that create and join them.
 
 internal import CLinux
 package import SystemPackage
@@ -20,7 +20,7 @@ package enum NamespaceKind: String, CaseIterable, Sendable {
         }
     }
 
-    /// The name of its link under /proc/PID/ns.
+    /// The name of the link under /proc/PID/ns.
     package var linkName: String {
         switch self {
         case .mount: "mnt"
@@ -41,24 +41,25 @@ package struct NamespaceSet: OptionSet, Hashable, Sendable {
     package var kinds: [NamespaceKind] { NamespaceKind.allCases.filter { contains($0) } }
 }
 
-/// Moves the caller into namespaces: one by its nsfs descriptor, or several of a process by its pidfd. setns(2).
+/// Moves the caller into namespaces: into one by its nsfs descriptor, or into several of a process by its pidfd.
+/// setns(2).
 package func joinNamespaces(_ descriptor: Int32, _ kinds: NamespaceSet) throws(Errno) {
     try checked { clinux_setns(descriptor, Int32(truncatingIfNeeded: kinds.rawValue)) }
 }
 
-/// Gives the caller (for `pid` and `time`: its children) new namespaces. unshare(2).
+/// Moves the caller (for `pid` and `time`: its children) into new namespaces. unshare(2).
 package func unshareNamespaces(_ kinds: NamespaceSet) throws(Errno) { try checked { clinux_unshare(kinds.rawValue) } }
 
-/// Whether the caller is in the first user namespace, the only one whose root has rights over the host.
+/// Whether the caller is in the initial user namespace, the only one whose root has rights over the host.
 ///
-/// Its inode number is fixed: `PROC_USER_INIT_INO` of include/linux/proc_ns.h. Without a procfs the answer is yes, as the
-/// engines that start a runtime in a user namespace mount one.
+/// Its inode number is fixed: `PROC_USER_INIT_INO` of include/linux/proc_ns.h. Without a procfs the answer is true,
+/// because engines that start a runtime in a user namespace mount one.
 package func isInInitialUserNamespace() -> Bool {
     let initialInode: UInt64 = 0xefff_fffd
     do throws(Errno) { return try fileStatus(at: "/proc/self/ns/user").inode == initialInode } catch { return true }
 }
 
-/// The kind of the namespace behind an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.
+/// The kind of the namespace of an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.
 package func namespaceKind(of descriptor: Int32) throws(Errno) -> NamespaceKind? {
     let flag = try checked { clinux_ioctl_value(descriptor, UInt(CLINUX_NS_GET_NSTYPE), 0) }
     return NamespaceKind.allCases.first { $0.cloneFlag == UInt64(flag) }

@@ -4,17 +4,17 @@ internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// A file descriptor that is closed when its owner goes away.
+/// A file descriptor that is closed at the end of its owner's life.
 package struct OwnedDescriptor: ~Copyable, Sendable {
-    /// The number, to be borrowed for a system call.
+    /// The number, borrowed for a system call.
     package let rawValue: Int32
 
-    /// Takes over a descriptor that nobody else will close.
+    /// Takes over a descriptor; nothing else may close it.
     package init(adopting rawValue: Int32) { self.rawValue = rawValue }
 
     deinit { _ = Glibc.close(rawValue) }
 
-    /// Hands the number over to somebody who will close it.
+    /// Passes the number on; the receiver closes it.
     package consuming func relinquish() -> Int32 {
         let number = rawValue
         discard self
@@ -22,7 +22,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     }
 
     /// Another descriptor of the same open file, close-on-exec. fcntl(2).
-    /// - Parameter first: the least number that it may have.
+    /// - Parameter first: the lowest number that the new descriptor may have.
     package borrowing func duplicated(from first: Int32 = 0) throws(Errno) -> OwnedDescriptor {
         let duplicateCloseOnExec: Int32 = 1030  // F_DUPFD_CLOEXEC
         let number = rawValue
@@ -30,15 +30,15 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     }
 }
 
-/// Flags of open(2) that Swift's Glibc module hides, and those that always go with them.
+/// Flags of open(2) that Swift's Glibc module hides, and the flags that are always used with them.
 package struct OpenFlags: OptionSet, Hashable, Sendable {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }
-    // Here and in the other sets of flags: the standard library's initialiser is looked up through witness tables at
-    // run time, which every start would pay for.
+    // This initialiser, here and in the other sets of flags, replaces the standard library's, which is found through
+    // witness tables at run time; every start would pay for that.
     package init(arrayLiteral elements: Self...) { self.init(rawValue: elements.reduce(0) { $0 | $1.rawValue }) }
 
-    /// Both; no array is made for it, as it is for a literal.
+    /// The union of both; unlike a literal it allocates no array.
     package static func | (left: Self, right: Self) -> Self { Self(rawValue: left.rawValue | right.rawValue) }
 
     package static let readOnly = OpenFlags([])  // O_RDONLY
@@ -72,19 +72,20 @@ extension OwnedDescriptor {
     package static let currentDirectory: Int32 = -100
 }
 
-/// Opens the null device for streams that the caller has closed: nothing that is opened later may take their place.
+/// Opens the null device for streams that the caller has closed: a file that is opened later must not take their
+/// numbers.
 package func openClosedStreams() {
-    // The lowest free number is the one that is looked at.
+    // open(2) returns the lowest free number, which is this one.
     for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 { _ = Glibc.open("/dev/null", O_RDWR) }
 }
 
-/// Marks all descriptors from a number on close-on-exec. close_range(2).
+/// Marks all descriptors from a number on as close-on-exec. close_range(2).
 package func closeOnExec(from first: Int32) throws(Errno) {
     let closeOnExec: UInt32 = 4  // CLOSE_RANGE_CLOEXEC
     try checked { clinux_close_range(UInt32(first), ~0, closeOnExec) }
 }
 
-/// Closes all descriptors from a number on but some. close_range(2).
+/// Closes all descriptors from a number on, except some. close_range(2).
 package func closeDescriptors(from first: Int32, except kept: [Int32]) throws(Errno) {
     var first = UInt32(first)
     for number in kept.sorted() where number >= first {
@@ -95,7 +96,7 @@ package func closeDescriptors(from first: Int32, except kept: [Int32]) throws(Er
     try checked { clinux_close_range(first, ~0, 0) }
 }
 
-/// The whole content of a file, read without asking for its size (files under /proc have none).
+/// The whole content of a file. The size is not queried, because files under /proc have none.
 /// - Parameter limit: more bytes than this throw `EFBIG`.
 package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
@@ -127,7 +128,7 @@ package func readText(_ path: String, at directory: Int32 = OwnedDescriptor.curr
     String(decoding: try readFile(path, at: directory), as: UTF8.self)
 }
 
-/// Writes all bytes, in as many calls as it takes.
+/// Writes all bytes, in as many calls as necessary.
 package func writeAll(_ bytes: some Collection<UInt8>, to descriptor: Int32) throws(Errno) {
     var failure: Errno?
     let contiguous: Void? = bytes.withContiguousStorageIfAvailable { buffer in
@@ -149,8 +150,8 @@ private func writeBuffer(_ buffer: UnsafeRawBufferPointer, to descriptor: Int32)
     }
 }
 
-/// Writes all bytes, and waits where the descriptor does not let a write wait: its flags are shared with others, who may
-/// want it so.
+/// Writes all bytes, and polls if the descriptor is non-blocking: the open file's flags are shared with other
+/// processes, which may rely on them.
 package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
     var offset = 0
     while offset < bytes.count {
@@ -168,7 +169,7 @@ package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) 
     }
 }
 
-/// Writes a value to an existing file in one call, as the files under /proc and /sys/fs/cgroup want it.
+/// Writes a value to an existing file in one call, as files under /proc and /sys/fs/cgroup require.
 package func writeFile(
     _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory
 ) throws(Errno) {

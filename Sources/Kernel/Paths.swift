@@ -1,4 +1,4 @@
-// Paths as texts, without a look at any file.
+// Paths as text; no file is accessed.
 
 /// A path without `.`, `..`, doubled or trailing slashes; `..` stops at "/". Links are not followed.
 package func cleanPath(_ path: String) -> String {
@@ -11,7 +11,7 @@ package func cleanPath(_ path: String) -> String {
         }
         parts.append(part)
     }
-    // Fifty times for every container: joined(separator:) costs more than all the rest of this.
+    // Runs about fifty times for every container; joined(separator:) would cost more than the rest of this function.
     var result = ""
     for part in parts {
         result += "/"

@@ -1,4 +1,4 @@
-// Processes: making, waiting, signalling, and telling one from another that has its number.
+// Processes: creating, waiting, signalling, and identifying one although its number can be reused.
 
 internal import CLinux
 internal import Glibc
@@ -9,7 +9,7 @@ package struct ChildProcess: ~Copyable {
     package let pid: Int32
     package let pidfd: OwnedDescriptor
 
-    /// Takes over a child that another process made for the caller.
+    /// Takes over a child that another process created for the caller.
     package init(pid: Int32, pidfd: consuming OwnedDescriptor) {
         self.pid = pid
         self.pidfd = pidfd
@@ -19,11 +19,12 @@ package struct ChildProcess: ~Copyable {
 private let returnPidfd: UInt64 = 0x1000  // CLONE_PIDFD
 private let intoCgroup: UInt64 = 0x2_0000_0000  // CLONE_INTO_CGROUP
 
-/// Makes a child that goes on in Swift; nil is returned in the child. clone3(2), or clone(2) where that is refused.
+/// Creates a child that continues in Swift; returns nil in the child. clone3(2), or clone(2) if clone3 is refused.
 ///
-/// Only allowed while the caller has one thread: locks that other threads hold would stay locked in the child for ever.
+/// Allowed only while the caller has one thread: locks that other threads hold would stay locked in the child for
+/// ever.
 /// - Parameters:
-///   - cgroup: a cgroup v2 directory that the child is born into.
+///   - cgroup: the cgroup v2 directory in which the child starts.
 ///   - asSibling: the new process becomes a child of the caller's parent.
 package func cloneProcess(
     namespaces: NamespaceSet, into cgroup: Int32? = nil, asSibling: Bool = false
@@ -39,7 +40,7 @@ package func cloneProcess(
         do throws(Errno) {
             return try checked { clinux_clone3(&arguments) }
         } catch {
-            // Engines' seccomp profiles, which cannot look into its arguments, say that there is no clone3.
+            // Seccomp profiles of engines cannot inspect clone3's arguments, so they answer ENOSYS.
             guard error == .noFunction, cgroup == nil, !namespaces.contains(.time) else { throw error }
             let flags = arguments.flags | UInt64(arguments.exit_signal)
             return try checked { clinux_clone(flags, pointer) }
@@ -49,11 +50,11 @@ package func cloneProcess(
     return ChildProcess(pid: pid, pidfd: OwnedDescriptor(adopting: number))
 }
 
-/// Makes a child that lives in the caller's memory, as after vfork(2): the caller stands still until it has ended.
+/// Creates a child that shares the caller's memory, as after vfork(2): the caller is suspended until the child ends.
 ///
-/// Neither is the caller's memory copied nor are its pages written anew. The kernel takes such a child for no victim when
-/// memory is short, and a seccomp profile without clone3 has it refused.
-/// - Parameter life: what the child does, to its end; what it changes in memory is changed for the caller too.
+/// This avoids copying the caller's page tables and the page faults after it. The OOM killer does not choose such a
+/// child; under a seccomp profile without clone3 the call fails with ENOSYS.
+/// - Parameter life: the code of the child, to its end; its changes to memory are visible to the caller.
 package func cloneProcessInMemory(
     into cgroup: Int32?, _ life: @escaping () -> Never
 ) throws(Errno) -> ChildProcess {
@@ -78,7 +79,7 @@ package enum ProcessEnd: Equatable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 
-    /// The status a shell would give it: `128 + signal` for a process that was killed.
+    /// The status that a shell reports: `128 + signal` for a process that was killed.
     package var shellStatus: Int32 {
         switch self {
         case .exited(let status): status
@@ -102,14 +103,14 @@ package func reapEnded() -> (pid: Int32, end: ProcessEnd)? {
 }
 
 extension ProcessEnd {
-    /// Takes a status of wait(2) apart.
+    /// Decodes a status of wait(2).
     package init(waitStatus status: Int32) {
         let signal = status & 0x7f
         self = signal == 0 ? .exited(status >> 8 & 0xff) : .signalled(signal)
     }
 }
 
-/// A descriptor of a process that stays its own even when the number is given to another. pidfd_open(2).
+/// A descriptor that refers to one process even if the number is reused. pidfd_open(2).
 package func openProcess(_ pid: Int32) throws(Errno) -> OwnedDescriptor {
     OwnedDescriptor(adopting: try checked { clinux_pidfd_open(pid, 0) })
 }
@@ -120,18 +121,18 @@ package func signalProcess(_ pidfd: borrowing OwnedDescriptor, _ signal: Int32) 
     try checked { clinux_pidfd_send_signal(number, signal) }
 }
 
-/// Waits until a descriptor can be read (a pidfd: until the process has ended).
-/// - Returns: whether it happened within the time, in milliseconds; a negative time waits for ever.
+/// Waits until a descriptor is readable (a pidfd: until the process has ended).
+/// - Returns: whether that happened within the time, in milliseconds; a negative time means no limit.
 package func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return try checked { poll(&entry, 1, milliseconds) } > 0
 }
 
-/// What /proc/PID/stat says of a process.
+/// The fields of /proc/PID/stat that are used.
 package struct ProcessFacts: Equatable, Sendable {
     package var state: UInt8
     package var parent: Int32
-    /// In clock ticks after boot: with the pid it identifies a process for ever.
+    /// In clock ticks after boot: together with the pid it identifies a process for ever.
     package var startTime: UInt64
 
     /// Whether it has executed a program since it was forked.
@@ -139,7 +140,7 @@ package struct ProcessFacts: Equatable, Sendable {
 
     package var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 
-    /// Takes the content of /proc/PID/stat apart; the command may hold spaces and parentheses. proc(5).
+    /// Parses the content of /proc/PID/stat; the command may contain spaces and parentheses. proc(5).
     package init?(stat bytes: some BidirectionalCollection<UInt8>) {
         guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = bytes[bytes.index(after: end)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
@@ -155,14 +156,14 @@ package struct ProcessFacts: Equatable, Sendable {
     }
 }
 
-/// What tells a process from all others as long as the system runs: the inode number of its pidfd, where pidfds have a
-/// file system of their own, from Linux 6.9 on; 0 before.
+/// A number that identifies a process as long as the system runs: the inode number of its pidfd. Pidfds have a
+/// filesystem of their own from Linux 6.9 on; 0 before.
 package func identity(ofPidfd pidfd: Int32) throws(Errno) -> UInt64 {
     let pidfs: Int64 = 0x5049_4446  // PID_FS_MAGIC
     return try filesystem(of: pidfd).magic == pidfs ? try fileStatus(pidfd).inode : 0
 }
 
-/// The facts of a process, nil when there is no such process, or /proc does not show it to the caller (hidepid, proc(5)).
+/// The facts of a process; nil if there is no such process, or /proc hides it from the caller (hidepid, proc(5)).
 package func processFacts(_ pid: Int32) throws(Errno) -> ProcessFacts? {
     do throws(Errno) {
         return ProcessFacts(stat: try readFile("/proc/\(pid)/stat"))
@@ -175,7 +176,7 @@ package func processFacts(_ pid: Int32) throws(Errno) -> ProcessFacts? {
 
 /// The number of threads of the calling process.
 package func threadCount() -> Int {
-    // Every thread is a directory under task, and "." and ".." count.
+    // Every thread is a directory under task; the link count includes "." and "..".
     do throws(Errno) { return Int(try fileStatus(at: "/proc/self/task").links) - 2 } catch { return 1 }
 }
 
@@ -195,18 +196,17 @@ package enum ProcessControl: Int32, Sendable {
     case setNoNewPrivileges = 38  // PR_SET_NO_NEW_PRIVS
     case hasNoNewPrivileges = 39  // PR_GET_NO_NEW_PRIVS
     case ambientCapability = 47  // PR_CAP_AMBIENT
-    case setName = 15  // PR_SET_NAME
     case setTimerSlack = 29  // PR_SET_TIMERSLACK
 }
 
-/// Lets the calling process run on certain CPUs only. sched_setaffinity(2).
+/// Restricts the calling process to certain CPUs. sched_setaffinity(2).
 package func setAffinity(_ cpus: [Int]) throws(Errno) {
     var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
     for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
     try checked { clinux_sched_setaffinity(0, mask.count, mask) }
 }
 
-/// Lets the calling process run on all CPUs that its cgroup allows, whatever mask it inherited.
+/// Allows the calling process all CPUs of its cgroup, whatever mask it inherited.
 package func allowAllProcessors() {
     let mask = [UInt8](repeating: 0xff, count: 1024)
     _ = clinux_sched_setaffinity(0, mask.count, mask)

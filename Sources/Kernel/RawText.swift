@@ -1,12 +1,13 @@
-// Bytes that are no UTF-8 as text, without loss. A name is what its bytes are; Swift's own conversion puts U+FFFD in
-// their place, which is another name.
+// Text without loss for bytes that are not UTF-8. Swift's own conversion replaces them by U+FFFD, which would change
+// a file's name.
 
 internal import CLinux
 
-/// The encoding of CLinux.h: a byte that is part of no character as one of the last 128 characters of Unicode, which are
-/// for private use, and the bytes of these characters themselves in the same way.
+/// The encoding of CLinux.h: a byte that is not part of a valid character becomes one of the last 128 characters of
+/// Unicode, which are for private use. The bytes of those characters are encoded in the same way.
 package enum RawText {
-    /// Bytes, ended by a zero, as text from which `bytes(_:)` and the system calls of CLinux make the same bytes.
+    /// Bytes, ended by a zero, as text that `bytes(_:)` and the system calls of CLinux convert back to the same
+    /// bytes.
     package static func text(_ bytes: UnsafePointer<CChar>) -> String {
         if let text = String(validatingCString: bytes), clinux_holds_escape(bytes) == 0 { return text }
         var units: [UInt8] = []

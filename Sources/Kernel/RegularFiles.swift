@@ -1,24 +1,25 @@
-// Files that somebody else may have put another thing in the place of: to open a device, a FIFO or a terminal is to do
-// something already, and a device of an image may be one that its container is refused.
+// Files that another process may have replaced. Opening a device, a FIFO or a terminal already has effects, and a
+// device in an image may be one that the container must not use.
 
 internal import CLinux
 package import SystemPackage
 
-/// How a file is opened that is known to be regular; a lease on it could make the caller wait otherwise. fcntl(2).
+/// Flags for opening a file that is known to be regular; without O_NONBLOCK a lease on it could block the caller.
+/// fcntl(2).
 private let carefully = OpenFlags.readOnly | .nonBlocking | .noControllingTerminal
 
-/// Opens for reading what an `O_PATH` descriptor stands for, if that is a regular file.
+/// Opens the file of an `O_PATH` descriptor for reading, if it is regular.
 ///
-/// By way of /proc, which has to be the host's: nothing can be put in the file's place on the way.
+/// The path through /proc, which must be the host's, rules out that the file is replaced between check and opening.
 package func openRegular(behind place: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     guard try fileStatus(place.rawValue).isRegular else { throw .invalidArgument }
     return try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)", carefully)
 }
 
-/// Opens for reading what a path names, if that is a regular file; for a process that has no procfs it could trust.
+/// Opens the file at a path for reading, if it is regular; for a process that has no procfs to trust.
 ///
-/// What is swapped in between the look and the opening is closed again; of devices only what the process's cgroup
-/// allows is opened even then.
+/// A file that replaces it between check and opening is closed again. Even then the cgroup's rules limit which
+/// devices can be opened.
 package func openRegular(
     _ path: UnsafePointer<CChar>, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> OwnedDescriptor {

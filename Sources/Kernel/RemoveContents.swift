@@ -1,13 +1,14 @@
-// Emptying a directory that somebody else could write to, whatever is in it.
+// Empties a directory that other processes may write to.
 
 internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// Removes everything in a directory, by descriptors and following nothing; the directory itself stays.
+/// Removes everything in a directory, by descriptors and without following links; the directory itself stays.
 ///
-/// Trees of any depth: what a directory holds is moved up before it is removed, so no more than two are open at once.
-/// - Throws: the first refusal; an entry that goes by itself meanwhile is none.
+/// The depth of the tree does not matter: a directory's entries are moved up before it is removed, so at most two are
+/// open at once.
+/// - Throws: the first refusal. An entry that vanishes meanwhile is not an error.
 package func removeContents(of directory: Int32) throws(Errno) {
     var moved = 0
     while true {
@@ -66,8 +67,8 @@ private func moveUp(_ name: [CChar], from source: Int32, to target: Int32, _ mov
     }
 }
 
-// A file that is immutable, or can only be appended to, cannot be removed, nor can anything in such a directory.
-// ioctl_iflags(2). Nothing is opened that could answer, or wait: regular files and directories alone have these flags.
+// Files that are immutable or append-only cannot be removed, and neither can entries of such a directory.
+// ioctl_iflags(2). Only regular files and directories have these flags, so no device or FIFO is opened.
 private func makeMutable(_ directory: Int32, _ name: [CChar]) -> Bool {
     do throws(Errno) {
         var changed = try clearFlags(directory)

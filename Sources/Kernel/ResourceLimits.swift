@@ -3,13 +3,14 @@
 internal import CLinux
 package import SystemPackage
 
-/// A resource whose use is limited.
+/// A limited resource.
 package enum ResourceLimit: Int32, CaseIterable, Sendable {
     case RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_NOFILE
     case RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO
     case RLIMIT_RTTIME
 
-    // By number. Spelled out, because asking Swift for a case's name brings up all of reflection, at every start.
+    // In the order of the numbers. Spelled out, because using a case's name links in Swift's reflection, at every
+    // start.
     private static let names: [String] = [
         "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC",
         "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE",

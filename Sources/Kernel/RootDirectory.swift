@@ -1,4 +1,4 @@
-// Work inside a container's rootfs by descriptors only: every path is resolved as if the rootfs were "/".
+// Work in a container's rootfs by descriptors only: every path is resolved as if the rootfs were "/".
 
 internal import CLinux
 internal import Glibc
@@ -16,9 +16,9 @@ package struct Resolution: OptionSet, Sendable {
     package static let inRoot = Self(rawValue: 0x10)  // RESOLVE_IN_ROOT
 }
 
-/// Opens a path below a directory under the rules given. openat2(2).
+/// Opens a path below a directory under the given rules. openat2(2).
 ///
-/// `EAGAIN` means that something was renamed meanwhile and the kernel could not vouch for the result: asked again.
+/// `EAGAIN` means that a concurrent rename kept the kernel from guaranteeing the result; the call is repeated.
 package func openBelow(
     _ directory: Int32, _ path: UnsafePointer<CChar>, _ flags: OpenFlags, resolving rules: Resolution,
     mode: UInt64 = 0
@@ -36,25 +36,25 @@ package func openBelow(
     }
 }
 
-/// A directory that is taken for "/" by everything done through it.
+/// A directory that serves as "/" for all operations through it.
 ///
-/// Symbolic links, absolute ones too, lead nowhere outside (CVE-2019-18837, CVE-2021-30465, CVE-2024-45310), whatever
-/// another process renames meanwhile.
+/// Symbolic links, even absolute ones, cannot lead outside (CVE-2019-18837, CVE-2021-30465, CVE-2024-45310), even if
+/// another process renames files meanwhile.
 package struct RootDirectory: ~Copyable {
     package let descriptor: OwnedDescriptor
 
     package init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
-    /// What is made where a path names nothing.
+    /// The kind of file to create if a path does not exist.
     package enum Leaf: Sendable { case directory, file }
 
-    /// The directory that holds the last component of a path, and that component.
+    /// The directory that contains the last component of a path, and that component.
     package struct Place: ~Copyable {
         package let directory: OwnedDescriptor
         package let name: String
     }
 
-    /// An `O_PATH` descriptor of what a path names, links resolved inside.
+    /// An `O_PATH` descriptor of a path, with links resolved inside the root.
     package borrowing func open(
         _ path: String, _ flags: OpenFlags = .path, resolving rules: Resolution = []
     ) throws(Errno) -> OwnedDescriptor {
@@ -63,7 +63,7 @@ package struct RootDirectory: ~Copyable {
             resolving: rules.union([.inRoot, .noMagicLinks]))
     }
 
-    /// What a path names, made if it is missing together with the directories above it (mode 0755).
+    /// Opens a path; if it is missing, creates it together with its parent directories (mode 0755).
     package borrowing func openOrMake(
         _ path: String, _ leaf: Leaf, resolving rules: Resolution = [], mode: UInt32 = 0o755
     ) throws(Errno) -> OwnedDescriptor {
@@ -75,15 +75,15 @@ package struct RootDirectory: ~Copyable {
         return try walk(path, leaf: leaf, mode: mode, followLinks: !rules.contains(.noSymlinks))
     }
 
-    /// The directory that holds the last component of a path (made if missing), and that component.
+    /// The directory that contains the last component of a path (created if missing), and that component.
     package borrowing func parent(of path: String) throws(Errno) -> Place {
         var parts = path.split(separator: "/", omittingEmptySubsequences: true)
         guard let name = parts.popLast(), name != "..", name != "." else { throw .invalidArgument }
         return Place(directory: try openOrMake(parts.joined(separator: "/"), .directory), name: String(name))
     }
 
-    // Component by component, never through a link that was not read here: what another process swaps in under our
-    // hands is either refused by O_NOFOLLOW or resolved by this loop, inside.
+    // Resolves one component at a time and follows only links that this function has read. A link that another
+    // process swaps in is either refused by O_NOFOLLOW or resolved by this loop, inside the root.
     private borrowing func walk(_ path: String, leaf: Leaf, mode: UInt32, followLinks: Bool) throws(Errno)
         -> OwnedDescriptor
     {
@@ -136,7 +136,7 @@ package struct RootDirectory: ~Copyable {
                     name, .writeOnly | .create | .exclusive | .noFollow, mode: mode, at: here)
             }
         } catch {
-            // Somebody else made it meanwhile; what it is, the caller sees.
+            // Another process created it meanwhile; the caller checks the kind.
             guard error == .fileExists else { throw error }
         }
         return try OwnedDescriptor.open(name, .path | .noFollow, at: here)
@@ -149,13 +149,13 @@ package struct RootDirectory: ~Copyable {
     }
 }
 
-/// The text of a symbolic link; an empty path reads the link behind the descriptor itself.
+/// The text of a symbolic link; an empty path reads the link that is the descriptor itself.
 package func readLink(_ directory: Int32, _ path: String) throws(Errno) -> String {
     let target = try linkTarget(directory, path)
     return String(decoding: target.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// A link's target as it is, ended by a zero. readlink(2).
+/// The bytes of a link's target, ended by a zero. readlink(2).
 package func linkTarget(_ directory: Int32, _ path: UnsafePointer<CChar>) throws(Errno) -> [CChar] {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let length = try checked {
@@ -167,7 +167,7 @@ package func linkTarget(_ directory: Int32, _ path: UnsafePointer<CChar>) throws
     return bytes[..<length].map { CChar(bitPattern: $0) } + [0]
 }
 
-/// The facts of fstat(2) that are used here.
+/// The fields of fstat(2) that are used.
 package struct FileStatus: Sendable, Equatable {
     package var mode: UInt32
     package var device: UInt64
@@ -180,7 +180,6 @@ package struct FileStatus: Sendable, Equatable {
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
-    package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
 
     /// What it is in a sentence, if it is no directory.
     package var otherKind: StaticString? {
@@ -228,7 +227,7 @@ package func fileStatus(
     return FileStatus(facts)
 }
 
-/// What tells a file from another that has its path later.
+/// Distinguishes a file from another that has the same path later.
 package struct FileIdentity: Equatable, Sendable {
     package var device: UInt64
     package var inode: UInt64

@@ -1,10 +1,10 @@
-// Network interfaces by rtnetlink(7): just what it takes to move one into another network namespace.
+// Network interfaces by rtnetlink(7): only the requests that are needed to move one into another network namespace.
 
 internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// An address of an interface, as far as it goes along when the interface moves.
+/// An address of an interface, with the properties that are restored after a move.
 package struct InterfaceAddress: Equatable, Sendable {
     /// `AF_INET` or `AF_INET6`.
     package var family: UInt8
@@ -13,14 +13,40 @@ package struct InterfaceAddress: Equatable, Sendable {
     package var scope: UInt8
     /// `IFA_F_*`.
     package var flags: UInt32
-    /// The attributes that say which address it is, as they came: `IFA_ADDRESS`, `IFA_LOCAL`, `IFA_BROADCAST`.
+    /// The attributes that name the address, as received: `IFA_ADDRESS`, `IFA_LOCAL`, `IFA_BROADCAST`.
     package var attributes: [UInt8]
 
-    /// Made by somebody who wants it kept, and not for this link only.
+    /// Whether an administrator set the address to stay, and not for this link only.
     package var isPermanentAndGlobal: Bool { flags & 0x80 != 0 && scope == 0 }  // IFA_F_PERMANENT
 }
 
-/// A routing socket: it speaks of the network namespace in which it was made.
+// struct nlmsghdr: length 4, type 2, flags 2, sequence number 4, port 4.
+private let headerSize = 16
+
+private let interfaceUp: UInt32 = 1  // IFF_UP
+
+private enum RouteMessageType: UInt16 {
+    case newLink = 16  // RTM_NEWLINK
+    case getLink = 18  // RTM_GETLINK
+    case newAddress = 20  // RTM_NEWADDR
+    case getAddress = 22  // RTM_GETADDR
+}
+
+private struct RouteMessageFlags: OptionSet {
+    let rawValue: UInt16
+    static let request = Self(rawValue: 0x1)  // NLM_F_REQUEST
+    static let acknowledge = Self(rawValue: 0x4)  // NLM_F_ACK
+    static let exclusive = Self(rawValue: 0x200)  // NLM_F_EXCL
+    static let dump = Self(rawValue: 0x300)  // NLM_F_DUMP
+    static let create = Self(rawValue: 0x400)  // NLM_F_CREATE
+}
+
+private enum LinkAttribute: UInt16 {
+    case interfaceName = 3  // IFLA_IFNAME
+    case networkNamespace = 28  // IFLA_NET_NS_FD
+}
+
+/// A routing socket; it belongs to the network namespace in which it was created.
 package struct RouteSocket: ~Copyable {
     private let socket: OwnedDescriptor
 
@@ -32,9 +58,9 @@ package struct RouteSocket: ~Copyable {
     /// The index of the interface with a name.
     /// - Throws: `ENODEV` when there is none.
     package borrowing func index(of name: String) throws(Errno) -> Int32 {
-        var request = RouteMessage(type: 18, flags: 0)  // RTM_GETLINK
+        var request = RouteMessage(type: .getLink, flags: [])
         request.append(interface: 0, flags: 0, change: 0)
-        request.append(attribute: 3, name.utf8 + [0])  // IFLA_IFNAME
+        request.append(attribute: .interfaceName, name.utf8 + [0])
         let replies = try exchange(request)
         guard let reply = replies.first, reply.count >= 20 else { throw .noSuchDevice }
         return Int32(bitPattern: word(reply, 4))
@@ -42,23 +68,23 @@ package struct RouteSocket: ~Copyable {
 
     /// The addresses of an interface.
     package borrowing func addresses(of index: Int32) throws(Errno) -> [InterfaceAddress] {
-        var request = RouteMessage(type: 22, flags: 0x300)  // RTM_GETADDR, NLM_F_DUMP
+        var request = RouteMessage(type: .getAddress, flags: .dump)
         request.append(address: 0, prefixLength: 0, scope: 0, index: 0)
         return try exchange(request).compactMap { InterfaceAddress(message: $0, index: index) }
     }
 
-    /// Moves an interface into the network namespace behind a descriptor, under a name that may be new.
+    /// Moves an interface into the network namespace of a descriptor, optionally under a new name.
     package borrowing func move(_ index: Int32, to namespace: Int32, as name: String) throws(Errno) {
-        var request = RouteMessage(type: 16, flags: 0x4)  // RTM_NEWLINK, NLM_F_ACK
+        var request = RouteMessage(type: .newLink, flags: .acknowledge)
         request.append(interface: index, flags: 0, change: 0)
-        request.append(attribute: 28, bytes(of: UInt32(bitPattern: namespace)))  // IFLA_NET_NS_FD
-        request.append(attribute: 3, name.utf8 + [0])
+        request.append(attribute: .networkNamespace, bytes(of: UInt32(bitPattern: namespace)))
+        request.append(attribute: .interfaceName, name.utf8 + [0])
         _ = try exchange(request)
     }
 
-    /// Adds an address that an interface had elsewhere.
+    /// Adds an address that the interface had before its move.
     package borrowing func add(_ address: InterfaceAddress, to index: Int32) throws(Errno) {
-        var request = RouteMessage(type: 20, flags: 0x604)  // RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK
+        var request = RouteMessage(type: .newAddress, flags: [.create, .exclusive, .acknowledge])
         request.append(
             address: address.family, prefixLength: address.prefixLength, scope: address.scope, index: index)
         request.append(raw: address.attributes)
@@ -66,13 +92,13 @@ package struct RouteSocket: ~Copyable {
     }
 
     /// Brings an interface up.
-    package borrowing func raise(_ index: Int32) throws(Errno) {
-        var request = RouteMessage(type: 16, flags: 0x4)
-        request.append(interface: index, flags: 1, change: 1)  // IFF_UP
+    package borrowing func bringUp(_ index: Int32) throws(Errno) {
+        var request = RouteMessage(type: .newLink, flags: .acknowledge)
+        request.append(interface: index, flags: interfaceUp, change: interfaceUp)
         _ = try exchange(request)
     }
 
-    // What came back, each message without its header.
+    // The replies, each without its header.
     private borrowing func exchange(_ request: RouteMessage) throws(Errno) -> [[UInt8]] {
         let number = socket.rawValue
         let sent = request.finished
@@ -82,18 +108,18 @@ package struct RouteSocket: ~Copyable {
             var buffer = [UInt8](repeating: 0, count: 64 << 10)
             let length = try checked { buffer.withUnsafeMutableBytes { recv(number, $0.baseAddress, $0.count, 0) } }
             var rest = buffer[..<length]
-            while rest.count >= 16 {
+            while rest.count >= headerSize {
                 let message = Array(rest.prefix(Int(word(Array(rest.prefix(4)), 0))))
-                guard message.count >= 16 else { throw .badMessage }
+                guard message.count >= headerSize else { throw .badMessage }
                 rest = rest.dropFirst((message.count + 3) & ~3)
                 let isPart = message[6] & 0x2 != 0  // NLM_F_MULTI
                 switch UInt16(message[4]) | UInt16(message[5]) << 8 {
                 case 2:  // NLMSG_ERROR; zero acknowledges
-                    let code = message.count >= 20 ? -Int32(bitPattern: word(message, 16)) : EBADMSG
+                    let code = message.count >= headerSize + 4 ? -Int32(bitPattern: word(message, headerSize)) : EBADMSG
                     guard code == 0 else { throw Errno(rawValue: code) }
                     return replies
                 case 3: return replies  // NLMSG_DONE
-                default: replies.append(Array(message.dropFirst(16)))
+                default: replies.append(Array(message.dropFirst(headerSize)))
                 }
                 if !isPart { return replies }
             }
@@ -101,15 +127,15 @@ package struct RouteSocket: ~Copyable {
     }
 }
 
-// A request while it is written. Numbers are in the machine's own order.
+// A request under construction. Netlink uses the machine's byte order; both supported machines are little-endian.
 private struct RouteMessage {
     private var body: [UInt8] = []
-    private let type: UInt16
-    private let flags: UInt16
+    private let type: RouteMessageType
+    private let flags: RouteMessageFlags
 
-    init(type: UInt16, flags: UInt16) {
+    init(type: RouteMessageType, flags: RouteMessageFlags) {
         self.type = type
-        self.flags = flags | 1  // NLM_F_REQUEST
+        self.flags = flags.union(.request)
     }
 
     // struct ifinfomsg
@@ -122,10 +148,11 @@ private struct RouteMessage {
         body += [family, prefixLength, 0, scope] + bytes(of: UInt32(bitPattern: index))
     }
 
-    mutating func append(attribute type: UInt16, _ value: [UInt8]) {
+    mutating func append(attribute type: LinkAttribute, _ value: [UInt8]) {
         let length = UInt16(value.count + 4)
         body += [
-            UInt8(truncatingIfNeeded: length), UInt8(length >> 8), UInt8(truncatingIfNeeded: type), UInt8(type >> 8),
+            UInt8(truncatingIfNeeded: length), UInt8(length >> 8), UInt8(truncatingIfNeeded: type.rawValue),
+            UInt8(type.rawValue >> 8),
         ]
         append(raw: value)
     }
@@ -136,9 +163,10 @@ private struct RouteMessage {
     }
 
     var finished: [UInt8] {
-        let length = bytes(of: UInt32(body.count + 16))
+        let length = bytes(of: UInt32(body.count + headerSize))
         let kind = [
-            UInt8(truncatingIfNeeded: type), UInt8(type >> 8), UInt8(truncatingIfNeeded: flags), UInt8(flags >> 8),
+            UInt8(truncatingIfNeeded: type.rawValue), UInt8(type.rawValue >> 8),
+            UInt8(truncatingIfNeeded: flags.rawValue), UInt8(flags.rawValue >> 8),
         ]
         return length + kind + [UInt8](repeating: 0, count: 8) + body
     }

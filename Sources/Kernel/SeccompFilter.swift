@@ -3,7 +3,7 @@
 internal import CLinux
 package import SystemPackage
 
-/// A classic BPF program as libseccomp exports it, and the flags it is installed with.
+/// A classic BPF program as exported by libseccomp, and the flags for its installation.
 package struct SeccompFilter: Equatable, Sendable {
     /// Instructions of eight bytes each, in the machine's byte order.
     package var program: [UInt8]
@@ -28,8 +28,8 @@ package struct SeccompFlags: OptionSet, Hashable, Sendable {
     package static let waitKillable = Self(rawValue: 32)  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 }
 
-/// Puts a filter on the calling thread, for ever.
-/// - Returns: the descriptor of the listener when `newListener` is among the flags.
+/// Installs a filter on the calling thread, for ever.
+/// - Returns: the descriptor of the listener if `newListener` is among the flags.
 package func installFilter(_ filter: SeccompFilter) throws(Errno) -> Int32 {
     try checked {
         filter.program.withUnsafeBytes { bytes in
@@ -39,13 +39,7 @@ package func installFilter(_ filter: SeccompFilter) throws(Errno) -> Int32 {
     }
 }
 
-/// Whether the running kernel knows a flag or an action. seccomp(2), `SECCOMP_GET_ACTION_AVAIL`.
-package func isSeccompActionAvailable(_ action: UInt32) -> Bool {
-    var value = action
-    return clinux_seccomp(2, 0, &value) == 0
-}
-
-/// Whether the running kernel takes a filter flag: a null program fails with `EFAULT` only if the flags are good.
+/// Whether the running kernel accepts a filter flag: a null program fails with `EFAULT` only if the flags are valid.
 package func isSeccompFlagAvailable(_ flag: SeccompFlags) -> Bool {
     do throws(Errno) {
         try checked { clinux_seccomp(1, flag.rawValue, nil) }

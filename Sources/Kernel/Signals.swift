@@ -18,7 +18,7 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     package static let urgent = Self(rawValue: SIGURG)
     package static let windowChange = Self(rawValue: SIGWINCH)
 
-    /// Whether it is sent to have a program end, and not only because something happened.
+    /// Whether the signal is a request to end, not a notification of an event.
     package var isRequestToEnd: Bool { [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(rawValue) }
 
     private static let names: [(String, Int32)] = [
@@ -58,7 +58,6 @@ package struct SignalMask: Equatable, Sendable {
     package static let all = Self(rawValue: ~0)
     package static let none = Self(rawValue: 0)
     package func adding(_ signal: Signal) -> Self { Self(rawValue: rawValue | 1 << UInt64(signal.rawValue - 1)) }
-    package func removing(_ signal: Signal) -> Self { Self(rawValue: rawValue & ~(1 << UInt64(signal.rawValue - 1))) }
 }
 
 /// Replaces the mask of blocked signals and returns the old one. sigprocmask(2).
@@ -74,7 +73,7 @@ package func openSignals(_ mask: SignalMask) throws(Errno) -> OwnedDescriptor {
     OwnedDescriptor(adopting: try checked { clinux_signalfd(-1, mask.rawValue, CLINUX_SFD_CLOEXEC_NONBLOCK) })
 }
 
-/// The next signal of a descriptor of ``openSignals(_:)``; nil when none is waiting.
+/// The next signal of a descriptor of ``openSignals(_:)``; nil if none is pending.
 package func nextSignal(_ descriptor: Int32) -> Signal? {
     withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
         guard read(descriptor, buffer.baseAddress, 128) == 128 else { return nil }

@@ -33,7 +33,7 @@ package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     return socket
 }
 
-/// A datagram socket that is connected to a path.
+/// Connects a datagram socket to a path.
 package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
         adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
@@ -42,7 +42,7 @@ package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescri
     return socket
 }
 
-/// A stream socket that listens at a path, which must not exist yet.
+/// A stream socket that listens at a path, which must not exist.
 package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
         adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
@@ -57,7 +57,7 @@ package func acceptConnection(_ listener: Int32) throws(Errno) -> OwnedDescripto
     OwnedDescriptor(adopting: try checked { clinux_accept4(listener, CLINUX_SOCK_CLOEXEC) })
 }
 
-/// Sends a message, with a descriptor where one is given.
+/// Sends a message, and a descriptor if given.
 package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? = nil) throws(Errno) {
     let sent = try checked {
         bytes.withUnsafeBytes { buffer in
@@ -67,22 +67,23 @@ package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? =
             return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, &descriptor, 1, 0)
         }
     }
-    // A seccomp filter can have the call succeed without being made.
+    // A seccomp filter can make the call succeed without its being executed.
     guard sent == bytes.count else { throw .ioError }
 }
 
-/// Has ``receiveMessage(_:limit:)`` fail with `EAGAIN` when nothing comes within the time. socket(7), `SO_RCVTIMEO`.
+/// Makes ``receiveMessage(_:limit:)`` fail with `EAGAIN` if no message arrives within the time. socket(7),
+/// `SO_RCVTIMEO`.
 package func limitReceiving(_ socket: Int32, milliseconds: Int32) throws(Errno) {
     try checked { clinux_limit_receiving(socket, milliseconds) }
 }
 
-/// A message and the descriptor that came with it.
+/// A message and the descriptor that was sent with it.
 package struct ReceivedMessage: ~Copyable {
     package var bytes: [UInt8]
     package var descriptor: OwnedDescriptor?
 }
 
-/// Receives one message; an empty one means that the other side is closed.
+/// Receives one message; an empty message means that the peer has closed its end.
 package func receiveMessage(_ socket: Int32, limit: Int = 4096) throws(Errno) -> ReceivedMessage {
     var bytes = [UInt8](repeating: 0, count: limit)
     var number: Int32 = -1

@@ -1,17 +1,17 @@
-// How a system call becomes a Swift value or an Errno.
+// Converts the result of a system call to a Swift value or an Errno.
 
 internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// The value that a system call returned; the errno is read at once, before anything can change it.
+/// The value that a system call returned. The errno is read at once, before other code can change it.
 ///
-/// An interrupted call is made again. Not for `close`, and not for calls whose interruption means something.
+/// An interrupted call is repeated. Not for `close`, and not for calls whose interruption has a meaning.
 /// - Throws: the kernel's error.
 @discardableResult
 @inline(__always)
 package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno) -> Value {
-    // A seccomp filter may say so for ever.
+    // A seccomp filter can answer EINTR for ever.
     var interruptions = 1 << 16
     while true {
         let value = call()
@@ -25,7 +25,7 @@ package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno
 extension Errno {
     package static let noSuchDevice = Errno(rawValue: 19)  // ENODEV, under its usual name
 
-    /// The kernel's word for the error as the field writes it: `no such file or directory`.
+    /// The kernel's message for the error, in the form that runtimes use: `no such file or directory`.
     package var word: String {
         guard let text = strerror(rawValue) else { return "error \(rawValue)" }
         var bytes = Array(String(cString: text).utf8)

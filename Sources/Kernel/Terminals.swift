@@ -14,7 +14,7 @@ package struct WindowSize: Equatable, Sendable {
     }
 }
 
-/// The size of the terminal behind a descriptor. `TIOCGWINSZ`.
+/// The size of the terminal of a descriptor. `TIOCGWINSZ`.
 package func windowSize(of terminal: Int32) throws(Errno) -> WindowSize {
     var size = winsize()
     try checked { clinux_ioctl(terminal, UInt(TIOCGWINSZ), &size) }
@@ -27,9 +27,9 @@ package func setWindowSize(_ size: WindowSize, of terminal: Int32) throws(Errno)
     try checked { clinux_ioctl(terminal, UInt(TIOCSWINSZ), &value) }
 }
 
-/// Opens the slave of an opened `ptmx`, in the very mount that the master came from. `TIOCGPTPEER`.
+/// Opens the slave of an open `ptmx`, in the same mount as the master. `TIOCGPTPEER`.
 ///
-/// Nothing is looked up by name: a link in the container's /dev/pts leads nowhere (CVE-2025-52565).
+/// No name is looked up, so a link in the container's /dev/pts has no effect (CVE-2025-52565).
 package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     let number = master.rawValue
     var locked: Int32 = 0
@@ -51,13 +51,13 @@ package func takeControllingTerminal(_ terminal: Int32) throws(Errno) {
     try checked { clinux_ioctl_value(terminal, UInt(TIOCSCTTY), 0) }
 }
 
-/// Settings of a terminal that are put back when the value goes away.
+/// Restores the settings of a terminal at the end of the value's life.
 package struct RawTerminal: ~Copyable {
     private let terminal: Int32
     private var saved: termios
 
-    /// Passes every key through unchanged, while output is still processed: newlines are translated here.
-    /// termios(3), `cfmakeraw`, without its clearing of `OPOST`.
+    /// Passes every key through unchanged. Output is still processed, because newlines are translated here.
+    /// termios(3): `cfmakeraw`, but `OPOST` stays set.
     package init(_ terminal: Int32) throws(Errno) {
         self.terminal = terminal
         saved = termios()
@@ -75,7 +75,8 @@ package struct RawTerminal: ~Copyable {
     }
 }
 
-/// Turns newline translation off on a terminal whose output is shown on another, which does its own. termios(3), `ONLCR`.
+/// Disables newline translation on a terminal whose output appears on another terminal, which does the translation.
+/// termios(3), `ONLCR`.
 package func clearNewlineTranslation(_ terminal: Int32) throws(Errno) {
     var settings = termios()
     try checked { tcgetattr(terminal, &settings) }

@@ -4,9 +4,9 @@ extension Spec {
     /// The version of the specification that these types describe.
     package static let supportedVersion = "1.3.0"
 
-    /// A configuration for a shell in `rootfs`, to start from.
+    /// A configuration for a shell in `rootfs`, as a starting point.
     ///
-    /// `cgroupNamespace` is to be true where the host has cgroup v2 alone.
+    /// `cgroupNamespace` should be true if the host has cgroup v2 only.
     package static func defaultBundle(cgroupNamespace: Bool) -> Spec {
         var namespaces = ["pid", "network", "ipc", "uts", "mount"].map { LinuxNamespace(type: $0) }
         if cgroupNamespace { namespaces.append(LinuxNamespace(type: "cgroup")) }
@@ -28,7 +28,7 @@ extension Spec {
         )
     }
 
-    /// The same for a user who is not root: root in the container is `uid` and `gid` on the host.
+    /// The same for an ordinary user: root in the container is `uid` and `gid` on the host.
     package static func rootlessBundle(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
         var spec = defaultBundle(cgroupNamespace: cgroupNamespace)
         spec.mounts = spec.mounts.map(\.rootless)
@@ -78,7 +78,8 @@ extension Mount {
         ]
     }
 
-    /// What a user namespace without a network namespace of its own allows: no new sysfs, no ids beyond the one mapped.
+    /// Adapts a mount to a user namespace without a network namespace of its own: a new sysfs cannot be mounted, and
+    /// only one id is mapped.
     fileprivate var rootless: Mount {
         if type == "sysfs" {
             return Mount(

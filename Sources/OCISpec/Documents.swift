@@ -1,9 +1,9 @@
-// The documents that are read whole: a configuration, a process to execute, resources to update.
+// The documents that are read as a whole: a configuration, a process to execute, resources to update.
 
 extension JSONDecodable {
     /// Reads a whole document, UTF-8 text.
     ///
-    /// Throws `InvalidSpec`: with line and column when the text is not JSON, with a key path when it does not fit.
+    /// Throws `InvalidSpec`: with line and column if the text is not JSON, with a key path if a value does not fit.
     package init(json bytes: [UInt8]) throws(InvalidSpec) {
         self = try JSONDocument(bytes).decode()
     }
@@ -15,10 +15,10 @@ extension Spec {
 }
 
 extension Process {
-    /// Reads the process document that `exec` is given; throws `InvalidSpec`.
+    /// Reads the process document of `exec`; throws `InvalidSpec`.
     package init(process bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
 
-    /// Reads the process of a `config.json` and nothing else of it; nil when it has none; throws `InvalidSpec`.
+    /// Reads only the process of a `config.json`; nil if it has none; throws `InvalidSpec`.
     package init?(ofConfig bytes: [UInt8]) throws(InvalidSpec) {
         guard let process = try OnlyProcess(json: bytes).process else { return nil }
         self = process
@@ -31,6 +31,6 @@ extension Process {
 }
 
 extension LinuxResources {
-    /// Reads the resources document that `update` is given; throws `InvalidSpec`.
+    /// Reads the resources document of `update`; throws `InvalidSpec`.
     package init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
 }

@@ -1,4 +1,4 @@
-// How features are read and written.
+// Reads and writes `features`.
 
 extension Features: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

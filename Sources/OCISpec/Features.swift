@@ -1,20 +1,20 @@
-// What a runtime supports, as `features` prints it.
+// The features that a runtime supports, as `features` prints them.
 
-/// What a runtime supports (features.md); an empty list is not written.
+/// The features that a runtime supports (features.md); empty lists are not written.
 package struct Features: Equatable, Sendable {
-    /// Oldest version of the specification whose configurations are accepted.
+    /// The oldest version of the specification whose configurations are accepted.
     package var ociVersionMin: String?
-    /// Newest version of the specification whose configurations are accepted.
+    /// The newest version of the specification whose configurations are accepted.
     package var ociVersionMax: String?
     /// Hooks, in the order in which they run.
     package var hooks: [String]
     /// Mount options that the runtime itself understands.
     package var mountOptions: [String]
-    /// What is particular to Linux.
+    /// The features that are specific to Linux.
     package var linux: Linux?
     /// Free data about the runtime.
     package var annotations: [String: String]
-    /// Annotations of a configuration that change what the runtime does; one that ends in a dot is a prefix.
+    /// Annotations of a configuration that change the runtime's behaviour; a name that ends in a dot is a prefix.
     package var potentiallyUnsafeConfigAnnotations: [String]
 
     package init(
@@ -37,25 +37,25 @@ package struct Features: Equatable, Sendable {
 }
 
 extension Features {
-    /// What a runtime supports on Linux (features-linux.md).
+    /// The features on Linux (features-linux.md).
     package struct Linux: Equatable, Sendable {
         /// Types of namespaces.
         package var namespaces: [String]
         /// Names of capabilities.
         package var capabilities: [String]
-        /// Hierarchies and ways to manage them.
+        /// The supported cgroup versions and managers.
         package var cgroup: Cgroup?
-        /// Filtering of system calls.
+        /// Seccomp filters.
         package var seccomp: Seccomp?
         /// AppArmor.
         package var apparmor: Switch?
         /// SELinux.
         package var selinux: Switch?
-        /// Resource director technology.
+        /// Intel RDT.
         package var intelRdt: IntelRdt?
         /// NUMA memory policy.
         package var memoryPolicy: MemoryPolicy?
-        /// What mounts can be beyond mount(2).
+        /// Mount features beyond mount(2).
         package var mountExtensions: MountExtensions?
         /// Moving network devices.
         package var netDevices: Switch?
@@ -87,9 +87,9 @@ extension Features {
 }
 
 extension Features {
-    /// Whether a feature is compiled in; it says nothing about the host.
+    /// Whether a feature is compiled in; independent of the host.
     package struct Switch: Equatable, Sendable {
-        /// Absent, it is not known.
+        /// nil: unknown.
         package var enabled: Bool?
 
         package init(enabled: Bool? = nil) {
@@ -105,9 +105,9 @@ extension Features {
         package var v1: Bool?
         /// Cgroup v2.
         package var v2: Bool?
-        /// By way of the system's systemd.
+        /// With the system's systemd as manager.
         package var systemd: Bool?
-        /// By way of a user's systemd.
+        /// With a user's systemd as manager.
         package var systemdUser: Bool?
         /// The rdma controller.
         package var rdma: Bool?
@@ -141,7 +141,7 @@ extension Features {
         package var archs: [String]
         /// Flags that a configuration may have.
         package var knownFlags: [String]
-        /// Those of them that this kernel has.
+        /// The known flags that this kernel supports.
         package var supportedFlags: [String]
 
         package init(
@@ -163,13 +163,13 @@ extension Features {
 }
 
 extension Features {
-    /// Support of resource director technology.
+    /// Support of Intel RDT.
     package struct IntelRdt: Equatable, Sendable {
         /// Whether it is compiled in.
         package var enabled: Bool?
-        /// Whether `schemata` is understood.
+        /// Whether `schemata` is supported.
         package var schemata: Bool?
-        /// Whether `enableMonitoring` is understood.
+        /// Whether `enableMonitoring` is supported.
         package var monitoring: Bool?
 
         package init(enabled: Bool? = nil, schemata: Bool? = nil, monitoring: Bool? = nil) {
@@ -196,7 +196,7 @@ extension Features {
 }
 
 extension Features {
-    /// What mounts can be beyond mount(2).
+    /// Mount features beyond mount(2).
     package struct MountExtensions: Equatable, Sendable {
         /// Id-mapped mounts.
         package var idmap: Switch?

@@ -1,4 +1,4 @@
-// How hooks are read and written.
+// Reads and writes hooks.
 
 extension Hooks: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

@@ -1,6 +1,6 @@
-// Programs that run at points of a container's life.
+// Programs that run at points of a container's life cycle.
 
-/// Programs by the point at which they run, each list in order (config.md, POSIX-platform Hooks).
+/// Programs by the point at which they run, each list in its order (config.md, POSIX-platform Hooks).
 package struct Hooks: Equatable, Sendable {
     /// Deprecated: like `createRuntime`, before it.
     package var prestart: [Hook]
@@ -32,15 +32,15 @@ package struct Hooks: Equatable, Sendable {
     }
 }
 
-/// One program that is run at a point of the container's life.
+/// One program that runs at a point of the container's life cycle.
 package struct Hook: Equatable, Sendable {
     /// The program, an absolute path.
     package var path: String
-    /// Its whole argument vector, the first being its name.
+    /// The argument vector; the first element is the program's name.
     package var args: [String]
-    /// Its environment; absence may differ from an empty one.
+    /// The environment; nil may differ from an empty list.
     package var env: [String]?
-    /// Seconds after which it is killed.
+    /// The number of seconds after which the hook is killed.
     package var timeout: Int?
 
     package init(path: String, args: [String] = [], env: [String]? = nil, timeout: Int? = nil) {

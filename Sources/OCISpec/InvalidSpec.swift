@@ -1,10 +1,10 @@
-// The error of a document that is not what the specification asks for.
+// The error for a document that violates the specification.
 
-/// What is wrong with a document, and where.
+/// A problem of a document, and its place.
 package struct InvalidSpec: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The offending property, such as `mounts[3].destination`; empty for the document as a whole.
+    /// The property, such as `mounts[3].destination`; empty for the whole document.
     package var keyPath: String
-    /// What is wrong with it, such as `is required` or `expected an integer, found a string`.
+    /// The problem, such as `is required` or `expected an integer, found a string`.
     package var problem: String
 
     package init(keyPath: String, problem: String) {
@@ -17,13 +17,13 @@ package struct InvalidSpec: Error, Equatable, Sendable, CustomStringConvertible 
         keyPath.isEmpty ? problem : "\(keyPath): \(problem)"
     }
 
-    /// The same error, seen from the object that has the property.
+    /// The same error with a path that begins at the object that has the property.
     package func inside(property name: String) -> InvalidSpec {
         let isPlain = !name.isEmpty && name.utf8.allSatisfy(Self.isPlain)
         return inside(step: isPlain ? name : "[\"\(name)\"]")
     }
 
-    /// The same error, seen from the array that has the element.
+    /// The same error with a path that begins at the array that has the element.
     package func inside(element index: Int) -> InvalidSpec {
         inside(step: "[\(index)]")
     }

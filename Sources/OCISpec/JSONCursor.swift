@@ -1,41 +1,41 @@
-// Reading values out of a JSON document, with the key path in every error.
+// Reads values from a JSON document; every error has a key path.
 
-/// A type that reads itself from one value of a JSON document.
+/// A type that is decoded from one value of a JSON document.
 package protocol JSONDecodable {
     /// Reads the value at a cursor.
     ///
-    /// Throws `InvalidSpec` with a key path that starts there.
+    /// Throws `InvalidSpec` with a key path that starts at the cursor.
     init(_ cursor: borrowing JSONCursor) throws(InvalidSpec)
 }
 
 /// A place in a JSON document.
 ///
-/// A decoder only ever borrows one, so none outlives its document. It costs one pointer: an error gets its key path
-/// while it is passed outwards, each level putting its own key before it.
+/// A decoder only borrows a cursor, so no cursor outlives its document. A cursor costs one pointer: an error gets its
+/// key path while it is passed outwards, each level putting its own key in front.
 package struct JSONCursor: ~Copyable {
     private let node: JSONNode
 
     init(_ node: JSONNode) { self.node = node }
 
-    /// The property `key`, which must be there and not null.
+    /// The property `key`, which must be present and not null.
     ///
-    /// Every property is found in letters of the other case too, as in Go's encoding/json, by which runc and the engines
-    /// read: one that was passed over would leave a container without what its config asks for.
+    /// The case of letters is ignored, as in Go's encoding/json, which runc and the engines use. If another spelling
+    /// were ignored, the container would lack a setting of its config.
     @inlinable
     package func required<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value {
         guard let member = try member(key) else { throw Self.absence(of: key) }
         return try Self.read(member, key)
     }
 
-    /// The property `key`; `nil` when it is absent or null.
+    /// The property `key`; nil if it is absent or null.
     @inlinable
     package func optional<Value: JSONDecodable>(_ key: StaticString) throws(InvalidSpec) -> Value? {
         guard let member = try member(key) else { return nil }
         return try Self.read(member, key)
     }
 
-    // Inlinable, as what calls it, for those that decode types of their own: a generic that is not specialized asks the
-    // runtime for its types anew each time.
+    // Inlinable, together with its callers, for targets that decode types of their own: a generic that is not
+    // specialized requests its type metadata from the Swift runtime at each call.
     @inlinable
     static func read<Value: JSONDecodable>(
         _ member: consuming JSONCursor, _ key: StaticString
@@ -57,7 +57,7 @@ package struct JSONCursor: ~Copyable {
         InvalidSpec(keyPath: key.description, problem: "is required")
     }
 
-    /// The string property `key`; `nil` when it is absent, null or empty.
+    /// The string property `key`; nil if it is absent, null or empty.
     package func nonEmpty(_ key: StaticString) throws(InvalidSpec) -> String? {
         guard let text: String = try optional(key), !text.isEmpty else { return nil }
         return text
@@ -86,7 +86,7 @@ package struct JSONCursor: ~Copyable {
         case .integer:
             if let value = node.integer(as: Value.self) { return value }
         case .real:
-            // Some writers print 1e3 or 5.0; from 2^53 on such a number may have been rounded already.
+            // Some writers print 1e3 or 5.0. From 2^53 on such a number may have been rounded.
             let real = node.real
             guard abs(real) < 0x1p53, real.rounded() == real else {
                 throw InvalidSpec(keyPath: "", problem: "expected an integer, found \(node.literal)")

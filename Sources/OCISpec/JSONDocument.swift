@@ -1,20 +1,20 @@
-// A parsed JSON document: the one place that speaks to json-c.
+// A parsed JSON document; only this file uses json-c.
 
 internal import CJSON
 internal import Glibc
 
-/// A JSON document in memory, parsed as a whole; read it with `decode`.
+/// A JSON document in memory, parsed as a whole; `decode` reads it.
 ///
 /// Stricter than json-c's default: no comments, no trailing commas, no text after the document, UTF-8 only, no NUL.
 package struct JSONDocument: ~Copyable {
-    /// More levels than any document of ours has, and few enough to be freed by recursion.
+    /// Deeper than any document of the specification, and shallow enough to be freed by recursion.
     static let depthLimit: Int32 = 64
 
     private let root: JSONNode
 
     /// Parses UTF-8 text.
     ///
-    /// Throws `InvalidSpec` with the line and the column (bytes), both from 1, of what is malformed.
+    /// Throws `InvalidSpec` with the line and the column (in bytes) of a syntax error, both counted from 1.
     package init(_ bytes: [UInt8]) throws(InvalidSpec) {
         root = JSONNode(
             try bytes.withUnsafeBufferPointer { buffer throws(InvalidSpec) in
@@ -28,7 +28,7 @@ package struct JSONDocument: ~Copyable {
 
     /// Reads the whole document as one value.
     ///
-    /// Throws `InvalidSpec` with the key path of what does not fit.
+    /// Throws `InvalidSpec` with the key path of a value that does not fit.
     package func decode<Value: JSONDecodable>(_: Value.Type = Value.self) throws(InvalidSpec) -> Value {
         try Value(JSONCursor(root))
     }
@@ -44,7 +44,7 @@ package struct JSONDocument: ~Copyable {
         }
         var end = json_tokener_get_parse_end(tokener)
         if json_tokener_get_error(tokener) == json_tokener_continue {
-            // A number is complete only when something follows it.
+            // json-c completes a number only when another character follows.
             root = json_tokener_parse_ex(tokener, " ", 1)
             end = text.bytes.count
             guard json_tokener_get_error(tokener) == json_tokener_success else {
@@ -74,7 +74,7 @@ package struct JSONDocument: ~Copyable {
     }
 }
 
-/// One value inside a document; valid only as long as the document, so only a cursor holds one.
+/// One value of a document. It is valid only as long as the document, so only cursors hold one.
 struct JSONNode {
     enum Kind { case null, boolean, integer, real, string, array, object }
 
@@ -95,10 +95,11 @@ struct JSONNode {
         }
     }
 
-    /// The property of an object whose name is `key` but perhaps for the case of its letters; `nil` when it is absent or
-    /// null. Throws when it is there in two spellings, of which readers would take different ones.
+    /// The property of an object whose name equals `key` apart from the case of letters; nil if it is absent or null.
+    /// Throws if it is present in two spellings, because readers would choose different ones.
     ///
-    /// Looking at every name finds both, and is no slower than a hash for as few as our objects have.
+    /// Comparing every name finds both spellings; for the few properties of these objects that is as fast as a hash
+    /// lookup.
     func member(_ key: StaticString) throws(InvalidSpec) -> JSONNode? {
         var found: OpaquePointer?
         var spelling: UnsafePointer<UInt8>?
@@ -118,7 +119,7 @@ struct JSONNode {
         return found.map { JSONNode($0) }
     }
 
-    /// How many elements an array has.
+    /// The number of elements of an array.
     var count: Int { json_object_array_length(pointer) }
 
     /// An element of an array.
@@ -137,10 +138,10 @@ struct JSONNode {
 
     var real: Double { json_object_get_double(pointer) }
 
-    /// A number as it is written in the document, as far as json-c remembers it.
+    /// A number as it is written in the document, as far as json-c keeps the text.
     var literal: String { json_object_get_string(pointer).map { String(cString: $0) } ?? "null" }
 
-    /// An integer as any type; `nil` when it does not fit.
+    /// An integer of any type; nil if it does not fit.
     func integer<Value: FixedWidthInteger>(as _: Value.Type) -> Value? {
         let signed = json_object_get_int64(pointer)
         return signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))

@@ -1,9 +1,9 @@
-// When two names of properties are the same to Go's encoding/json.
+// Decides when Go's encoding/json considers two property names equal.
 
-/// The comparison of a name in a document with the name of a property, both ended by a zero byte.
+/// Compares a name in a document with the name of a property, both ended by a zero byte.
 enum JSONKey {
-    /// Whether a name is a key of ASCII letters but for case: Unicode's simple folding, by which the long s (U+017F) is
-    /// an s and the Kelvin sign (U+212A) a k as well. Go, encoding/json, `foldName`.
+    /// Whether a name equals a key of ASCII letters apart from case. Unicode's simple folding applies: the long s
+    /// (U+017F) counts as an s, and the Kelvin sign (U+212A) as a k. Go, encoding/json, `foldName`.
     static func matches(_ name: UnsafePointer<UInt8>, _ key: UnsafePointer<UInt8>) -> Bool {
         var (name, key) = (name, key)
         while true {
@@ -20,7 +20,7 @@ enum JSONKey {
         }
     }
 
-    /// The bytes of the character at `name`, if it is another form of the letter; else 0.
+    /// The number of bytes of the character at `name` if it is another form of the letter; otherwise 0.
     private static func otherCase(_ name: UnsafePointer<UInt8>, _ letter: UInt8) -> Int {
         guard letter >= UInt8(ascii: "a"), letter <= UInt8(ascii: "z") else { return 0 }
         if lowercase(name[0]) == letter { return 1 }

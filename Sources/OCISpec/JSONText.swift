@@ -1,12 +1,12 @@
-// The text of a JSON document: what json-c lets pass although it must not, and where an error is.
+// The text of a JSON document: checks that json-c lacks, and the line and column of errors.
 
 internal import Glibc
 
-/// The text of a document that is about to be parsed.
+/// The text of a document before parsing.
 struct JSONText {
     let bytes: UnsafeBufferPointer<UInt8>
 
-    /// Refuses what json-c would take for something else.
+    /// Refuses text that json-c would misread.
     func check() throws(InvalidSpec) {
         if bytes.allSatisfy(Self.isSpace) { throw InvalidSpec(keyPath: "", problem: "the document is empty") }
         if bytes.count >= Int(Int32.max) { throw InvalidSpec(keyPath: "", problem: "the document is too large") }
@@ -20,8 +20,8 @@ struct JSONText {
         if hasLongNumber { try checkIntegers() }
     }
 
-    /// Refuses NUL in any form: the kernel's strings end there, and so do json-c's property names.
-    /// And half a surrogate pair, which stands for no character: json-c would put another one in its place.
+    /// Refuses NUL in any form, because the kernel's strings and json-c's property names end there. Refuses half a
+    /// surrogate pair too, because json-c would replace it by another character.
     private func checkEscapes() throws(InvalidSpec) {
         if let offset = firstIndex(of: 0, from: 0) { throw failure("a NUL byte is not allowed", at: offset) }
         var offset = 0
@@ -39,16 +39,16 @@ struct JSONText {
         }
     }
 
-    /// The number of an escape such as `\u00e9`; nil where there is none.
+    /// The UTF-16 unit of an escape such as `\u00e9`; nil if there is no escape.
     private func utf16Unit(at offset: Int) -> UInt32? {
         guard bytes.count - offset >= 6, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
         else { return nil }
         return UInt32(String(decoding: bytes[(offset + 2)..<(offset + 6)], as: UTF8.self), radix: 16)
     }
 
-    /// Whether anything looks like an integer that may not fit into 64 bits.
+    /// Whether the text may contain an integer of more than 64 bits.
     ///
-    /// Such an integer has at least 19 digits, so looking at every 19th byte finds it.
+    /// Such an integer has at least 19 digits, so it suffices to look at every 19th byte.
     private var hasLongNumber: Bool {
         let length = 19
         var offset = 0
@@ -63,7 +63,7 @@ struct JSONText {
         return false
     }
 
-    /// Refuses integers of more than 64 bits: json-c takes the nearest one that fits.
+    /// Refuses integers of more than 64 bits: json-c would replace them by the nearest one that fits.
     private func checkIntegers() throws(InvalidSpec) {
         var offset = 0
         while offset < bytes.count {
@@ -93,7 +93,7 @@ struct JSONText {
         return offset + 1
     }
 
-    /// An error at an offset, given as line and column.
+    /// An error at an offset, reported as line and column.
     func failure(_ problem: String, at offset: Int) -> InvalidSpec {
         let before = bytes[..<min(offset, bytes.count)]
         let newline = UInt8(ascii: "\n")
@@ -102,7 +102,7 @@ struct JSONText {
         return InvalidSpec(keyPath: "", problem: "line \(line), column \(column): \(problem)")
     }
 
-    /// The character at an offset, for people.
+    /// The character at an offset, for messages.
     func character(at offset: Int) -> String {
         guard offset < bytes.count else { return "end" }
         let byte = bytes[offset]

@@ -1,12 +1,13 @@
-// Writing JSON, compact or indented, in the order in which it is asked for.
+// Writes JSON, compact or indented; properties appear in the order of the calls.
 
-/// A type that writes itself as one JSON value.
+/// A type that can be written as one JSON value.
 package protocol JSONEncodable {
     func write(to writer: inout JSONWriter)
 }
 
 extension JSONEncodable {
-    /// The value as UTF-8 text without a final newline; compact when `indent` is nil, else a line for each element.
+    /// The value as UTF-8 text without a final newline; compact if `indent` is nil, otherwise with one line per
+    /// element.
     package func json(indent: StaticString? = nil) -> [UInt8] {
         var writer = JSONWriter(indent: indent)
         write(to: &writer)
@@ -14,15 +15,15 @@ extension JSONEncodable {
     }
 }
 
-/// JSON text that grows at its end.
+/// JSON text that is written front to back.
 package struct JSONWriter {
-    /// What has been written, UTF-8 without a final newline.
+    /// The text so far, UTF-8 without a final newline.
     package private(set) var bytes: [UInt8] = []
     private let indent: StaticString?
     private var depth = 0
     private var isFirst = true
 
-    /// Starts an empty text; compact when `indent` is nil, else a line for each element, indented by it.
+    /// An empty text; compact if `indent` is nil, otherwise with one line per element, indented by it.
     package init(indent: StaticString? = nil) {
         self.indent = indent
         bytes.reserveCapacity(4096)
@@ -43,14 +44,14 @@ package struct JSONWriter {
         }
     }
 
-    /// Writes a property, whatever its value.
+    /// Writes a property.
     package mutating func field(_ key: StaticString, _ value: some JSONEncodable) {
         startElement()
         append(key)
         value.write(to: &self)
     }
 
-    /// Writes a property unless it is absent.
+    /// Writes a property unless it is nil.
     package mutating func field(_ key: StaticString, _ value: (some JSONEncodable)?) {
         if let value { field(key, value) }
     }
@@ -154,7 +155,7 @@ package struct JSONWriter {
         }
     }
 
-    // Of what is not ASCII all that does not show is escaped: the text may be read on a terminal.
+    // Non-ASCII characters that are not printable are escaped, because the text may be shown on a terminal.
     private mutating func appendScalars(of string: String) {
         for scalar in string.unicodeScalars {
             if scalar.value < 0x7f {
@@ -196,7 +197,7 @@ extension UInt32: JSONEncodable {}
 extension UInt64: JSONEncodable {}
 
 extension Double: JSONEncodable {
-    /// JSON knows no infinity and no NaN; they are written as 0.
+    /// JSON has no infinity and no NaN; they are written as 0.
     package func write(to writer: inout JSONWriter) {
         let text = isFinite ? "\(self)" : "0"
         writer.append(ascii: text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
@@ -208,6 +209,6 @@ extension Array: JSONEncodable where Element: JSONEncodable {
 }
 
 extension Dictionary: JSONEncodable where Key == String, Value: JSONEncodable {
-    /// Writes the properties in the order of their keys, so that equal values give equal text.
+    /// Writes the properties sorted by key, so that equal values give equal text.
     package func write(to writer: inout JSONWriter) { writer.members(self) }
 }

@@ -1,4 +1,4 @@
-// How the part for Linux is read and written.
+// Reads and writes the Linux part of a configuration.
 
 extension Linux: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
@@ -94,7 +94,7 @@ extension LinuxIntelRdt: JSONDecodable, JSONEncodable {
 
 extension LinuxMemoryPolicy: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
-        // Judged, with the rest of the policy, where the modes are known.
+        // The mode is checked later, together with the rest of the policy, by the code that knows the modes.
         mode = try cursor.optional("mode") ?? ""
         nodes = try cursor.optional("nodes") ?? ""
         flags = try cursor.optional("flags") ?? []

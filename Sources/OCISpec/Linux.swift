@@ -1,24 +1,24 @@
-// What a configuration says for Linux alone.
+// The Linux part of a configuration.
 
-/// What is particular to Linux (config-linux.md).
+/// The Linux part of a configuration (config-linux.md).
 package struct Linux: Equatable, Sendable {
     /// User ids of the container's user namespace.
     package var uidMappings: [LinuxIDMapping]
     /// Group ids of the container's user namespace.
     package var gidMappings: [LinuxIDMapping]
-    /// Kernel parameters of the container, with dots or slashes.
+    /// Sysctls of the container, with dots or slashes.
     package var sysctl: [String: String]
     /// Limits of the container's cgroup.
     package var resources: LinuxResources?
     /// Path of the container's cgroup; an empty one counts as absent.
     package var cgroupsPath: String?
-    /// Namespaces to make or to join; a type not listed is inherited.
+    /// Namespaces to create or to join; the container stays in the runtime's namespace of any other type.
     package var namespaces: [LinuxNamespace]
-    /// Device nodes to make.
+    /// Device nodes to create.
     package var devices: [LinuxDevice]
     /// Network devices to move into the container, by their name on the host.
     package var netDevices: [String: LinuxNetDevice]
-    /// Filter of system calls.
+    /// Seccomp filter.
     package var seccomp: LinuxSeccomp?
     /// Propagation of the root mount; an empty one counts as absent.
     package var rootfsPropagation: String?
@@ -76,11 +76,11 @@ package struct Linux: Equatable, Sendable {
     }
 }
 
-/// A namespace to make, or to join when it has a path.
+/// A namespace to create, or to join if it has a path.
 package struct LinuxNamespace: Equatable, Sendable {
-    /// Its type: `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
+    /// The type: `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
     package var type: String
-    /// File of the namespace to join; an empty one counts as absent.
+    /// The file of the namespace to join; an empty one counts as absent.
     package var path: String?
 
     package init(type: String, path: String? = nil) {
@@ -93,7 +93,7 @@ package struct LinuxNamespace: Equatable, Sendable {
 package struct LinuxTimeOffset: Equatable, Sendable {
     /// Seconds.
     package var secs: Int64
-    /// Nanoseconds on top of the seconds.
+    /// Nanoseconds in addition to the seconds.
     package var nanosecs: UInt32
 
     package init(secs: Int64 = 0, nanosecs: UInt32 = 0) {
@@ -102,11 +102,11 @@ package struct LinuxTimeOffset: Equatable, Sendable {
     }
 }
 
-/// Resource director technology, by way of resctrl.
+/// Intel RDT, used through resctrl.
 package struct LinuxIntelRdt: Equatable, Sendable {
     /// Class of service; an empty one counts as absent.
     package var closID: String?
-    /// Lines for the `schemata` file, as they are.
+    /// Lines that are written to the `schemata` file unchanged.
     package var schemata: [String]
     /// Schema of the L3 cache, `L3:0=f;1=f`.
     package var l3CacheSchema: String?

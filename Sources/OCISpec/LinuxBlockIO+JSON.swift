@@ -1,4 +1,4 @@
-// How the shares of block devices are read and written.
+// Reads and writes limits of block devices.
 
 extension LinuxBlockIO: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

@@ -1,4 +1,4 @@
-// How devices are read and written.
+// Reads and writes devices.
 
 extension LinuxDevice: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

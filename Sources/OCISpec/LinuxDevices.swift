@@ -1,6 +1,6 @@
-// Devices of a container: nodes to make, network devices to move, and what its cgroup may access.
+// Devices of a container: nodes to create, network devices to move, and rules for the cgroup.
 
-/// A device node to make in the container, for mknod(2).
+/// A device node to create in the container, for mknod(2).
 package struct LinuxDevice: Equatable, Sendable {
     /// Path in the container.
     package var path: String
@@ -10,11 +10,11 @@ package struct LinuxDevice: Equatable, Sendable {
     package var major: Int64?
     /// Minor number; a FIFO has none.
     package var minor: Int64?
-    /// Permission bits; absence leaves the choice to the runtime.
+    /// Permission bits; if absent, the runtime decides.
     package var fileMode: UInt32?
-    /// Owner in the container; absence leaves the choice to the runtime.
+    /// Owner in the container; if absent, the runtime decides.
     package var uid: UInt32?
-    /// Group in the container; absence leaves the choice to the runtime.
+    /// Group in the container; if absent, the runtime decides.
     package var gid: UInt32?
 
     package init(
@@ -38,7 +38,7 @@ package struct LinuxDevice: Equatable, Sendable {
 
 /// A network device that is moved into the container.
 package struct LinuxNetDevice: Equatable, Sendable {
-    /// Its name in the container; absent or empty, it keeps the one of the host.
+    /// The name in the container; if absent or empty, the name on the host.
     package var name: String?
 
     package init(name: String? = nil) {
@@ -46,15 +46,15 @@ package struct LinuxNetDevice: Equatable, Sendable {
     }
 }
 
-/// One rule of the list of devices that a cgroup may access.
+/// One rule of the device list of a cgroup.
 package struct LinuxDeviceCgroup: Equatable, Sendable {
     /// Whether the rule allows or denies.
     package var allow: Bool
-    /// `a` for all, `c` for character, `b` for block; absent or empty, it is all.
+    /// `a` for all, `c` for character, `b` for block; absent or empty means all.
     package var type: String?
-    /// Major number; absent, it is every one.
+    /// Major number; absent means any.
     package var major: Int64?
-    /// Minor number; absent, it is every one.
+    /// Minor number; absent means any.
     package var minor: Int64?
     /// Any of `r`, `w` and `m`; an empty one counts as absent.
     package var access: String?

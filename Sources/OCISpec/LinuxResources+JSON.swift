@@ -1,4 +1,4 @@
-// How resources are read and written.
+// Reads and writes resources.
 
 extension LinuxResources: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

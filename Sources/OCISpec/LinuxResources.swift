@@ -2,13 +2,13 @@
 
 /// Limits of a container's cgroup (config-linux.md, Control groups); also the document that `update` reads.
 package struct LinuxResources: Equatable, Sendable {
-    /// Devices that may be accessed; the last rule that matches counts.
+    /// Rules for devices; the last rule that matches applies.
     package var devices: [LinuxDeviceCgroup]
     /// Memory.
     package var memory: LinuxMemory?
-    /// Processors.
+    /// CPUs.
     package var cpu: LinuxCPU?
-    /// Count of processes.
+    /// Number of processes.
     package var pids: LinuxPids?
     /// Block devices.
     package var blockIO: LinuxBlockIO?
@@ -18,7 +18,7 @@ package struct LinuxResources: Equatable, Sendable {
     package var network: LinuxNetwork?
     /// RDMA resources, by device.
     package var rdma: [String: LinuxRdma]
-    /// Files of cgroup v2 and what is written to them.
+    /// Values for files of cgroup v2, by file name.
     package var unified: [String: String]
 
     package init(
@@ -44,11 +44,11 @@ package struct LinuxResources: Equatable, Sendable {
     }
 }
 
-/// Memory limits, in bytes; -1 means none.
+/// Memory limits, in bytes; -1 means no limit.
 package struct LinuxMemory: Equatable, Sendable {
     /// Memory.
     package var limit: Int64?
-    /// Memory that is kept when memory is scarce.
+    /// Memory that is protected when memory is scarce.
     package var reservation: Int64?
     /// Memory and swap together.
     package var swap: Int64?
@@ -58,11 +58,11 @@ package struct LinuxMemory: Equatable, Sendable {
     package var kernelTCP: Int64?
     /// How readily pages are swapped, 0 to 100.
     package var swappiness: UInt64?
-    /// Whether a process waits for memory instead of being killed, cgroup v1 only.
+    /// Whether processes wait for memory instead of being killed by the OOM killer, cgroup v1 only.
     package var disableOOMKiller: Bool?
-    /// Deprecated: whether children are accounted to their parent, cgroup v1 only.
+    /// Deprecated: whether the memory of child cgroups is charged to their parent, cgroup v1 only.
     package var useHierarchy: Bool?
-    /// Whether a limit below the present use is refused.
+    /// Whether a limit below the current usage is refused.
     package var checkBeforeUpdate: Bool?
 
     package init(
@@ -88,17 +88,17 @@ package struct LinuxMemory: Equatable, Sendable {
     }
 }
 
-/// Shares of the processors; times are in microseconds.
+/// CPU limits; times are in microseconds.
 package struct LinuxCPU: Equatable, Sendable {
-    /// Weight among sibling cgroups.
+    /// Weight relative to sibling cgroups.
     package var shares: UInt64?
-    /// Running time in a period; -1 means no limit.
+    /// Run time in a period; -1 means no limit.
     package var quota: Int64?
-    /// Running time that may be saved up beyond the quota.
+    /// Run time that may be accumulated beyond the quota.
     package var burst: UInt64?
     /// Length of a period.
     package var period: UInt64?
-    /// Realtime running time in a realtime period, cgroup v1 only.
+    /// Realtime run time in a realtime period, cgroup v1 only.
     package var realtimeRuntime: Int64?
     /// Length of a realtime period, cgroup v1 only.
     package var realtimePeriod: UInt64?
@@ -134,7 +134,7 @@ package struct LinuxCPU: Equatable, Sendable {
 
 /// The limit of processes.
 package struct LinuxPids: Equatable, Sendable {
-    /// Count of processes; -1 means no limit.
+    /// Number of processes; -1 means no limit.
     package var limit: Int64?
 
     package init(limit: Int64? = nil) {
@@ -142,21 +142,21 @@ package struct LinuxPids: Equatable, Sendable {
     }
 }
 
-/// Shares of block devices.
+/// Limits of block devices.
 package struct LinuxBlockIO: Equatable, Sendable {
-    /// Weight among sibling cgroups, 10 to 1000.
+    /// Weight relative to sibling cgroups, 10 to 1000.
     package var weight: UInt16?
-    /// Weight against the cgroup's own children, 10 to 1000.
+    /// Weight relative to the cgroup's own children, 10 to 1000.
     package var leafWeight: UInt16?
     /// Weights by device.
     package var weightDevice: [LinuxWeightDevice]
-    /// Bytes read a second, by device.
+    /// Bytes read per second, by device.
     package var throttleReadBpsDevice: [LinuxThrottleDevice]
-    /// Bytes written a second, by device.
+    /// Bytes written per second, by device.
     package var throttleWriteBpsDevice: [LinuxThrottleDevice]
-    /// Reads a second, by device.
+    /// Reads per second, by device.
     package var throttleReadIOPSDevice: [LinuxThrottleDevice]
-    /// Writes a second, by device.
+    /// Writes per second, by device.
     package var throttleWriteIOPSDevice: [LinuxThrottleDevice]
 
     package init(
@@ -184,9 +184,9 @@ package struct LinuxWeightDevice: Equatable, Sendable {
     package var major: Int64
     /// Minor number.
     package var minor: Int64
-    /// Weight among sibling cgroups, 10 to 1000.
+    /// Weight relative to sibling cgroups, 10 to 1000.
     package var weight: UInt16?
-    /// Weight against the cgroup's own children, 10 to 1000.
+    /// Weight relative to the cgroup's own children, 10 to 1000.
     package var leafWeight: UInt16?
 
     package init(major: Int64, minor: Int64, weight: UInt16? = nil, leafWeight: UInt16? = nil) {
@@ -197,13 +197,13 @@ package struct LinuxWeightDevice: Equatable, Sendable {
     }
 }
 
-/// The rate of one block device.
+/// The rate limit of one block device.
 package struct LinuxThrottleDevice: Equatable, Sendable {
     /// Major number.
     package var major: Int64
     /// Minor number.
     package var minor: Int64
-    /// Bytes or operations a second.
+    /// Bytes or operations per second.
     package var rate: UInt64
 
     package init(major: Int64, minor: Int64, rate: UInt64 = 0) {
@@ -217,7 +217,7 @@ package struct LinuxThrottleDevice: Equatable, Sendable {
 package struct LinuxHugepageLimit: Equatable, Sendable {
     /// Size of a page, such as `2MB`.
     package var pageSize: String
-    /// Bytes of such pages.
+    /// Limit in bytes.
     package var limit: UInt64
 
     package init(pageSize: String, limit: UInt64) {
@@ -243,7 +243,7 @@ package struct LinuxNetwork: Equatable, Sendable {
 package struct LinuxInterfacePriority: Equatable, Sendable {
     /// Name of the interface.
     package var name: String
-    /// Priority of packets that leave by it.
+    /// Priority of packets that are sent over it.
     package var priority: UInt32
 
     package init(name: String, priority: UInt32) {
@@ -254,9 +254,9 @@ package struct LinuxInterfacePriority: Equatable, Sendable {
 
 /// The limits of one RDMA device.
 package struct LinuxRdma: Equatable, Sendable {
-    /// Handles that may be open; absent, there is no limit.
+    /// Maximum of open handles; absent means no limit.
     package var hcaHandles: UInt32?
-    /// Objects that may exist; absent, there is no limit.
+    /// Maximum of objects; absent means no limit.
     package var hcaObjects: UInt32?
 
     package init(hcaHandles: UInt32? = nil, hcaObjects: UInt32? = nil) {

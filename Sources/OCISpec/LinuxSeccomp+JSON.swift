@@ -1,4 +1,4 @@
-// How a seccomp filter is read and written.
+// Reads and writes a seccomp filter.
 
 extension LinuxSeccomp: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

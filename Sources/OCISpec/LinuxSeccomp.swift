@@ -1,18 +1,18 @@
-// The filter of a container's system calls.
+// The seccomp filter of a container.
 
-/// A filter of system calls (config-linux.md, Seccomp).
+/// A seccomp filter (config-linux.md, Seccomp).
 package struct LinuxSeccomp: Equatable, Sendable {
-    /// What happens to a call that no rule matches, such as `SCMP_ACT_ERRNO`.
+    /// The action for calls that no rule matches, such as `SCMP_ACT_ERRNO`.
     package var defaultAction: String
     /// Error number of the default action.
     package var defaultErrnoRet: UInt32?
     /// Architectures besides the native one, such as `SCMP_ARCH_X86`.
     package var architectures: [String]
-    /// Flags of seccomp(2); absence leaves the choice to the runtime, an empty list is none.
+    /// Flags of seccomp(2); if absent, the runtime decides; an empty list means none.
     package var flags: [String]?
-    /// Socket that gets the notify descriptor; an empty one counts as absent.
+    /// Socket that receives the notify descriptor; an empty path counts as absent.
     package var listenerPath: String?
-    /// Text that is sent along with it; an empty one counts as absent.
+    /// Text that is sent with the descriptor; empty text counts as absent.
     package var listenerMetadata: String?
     /// The rules.
     package var syscalls: [LinuxSyscall]
@@ -36,11 +36,11 @@ package struct LinuxSeccomp: Equatable, Sendable {
     }
 }
 
-/// One rule, for any of some system calls.
+/// One rule for one or more system calls.
 package struct LinuxSyscall: Equatable, Sendable {
     /// The system calls.
     package var names: [String]
-    /// What happens to a call that matches, such as `SCMP_ACT_ALLOW`.
+    /// The action for calls that match, such as `SCMP_ACT_ALLOW`.
     package var action: String
     /// Error number of the action.
     package var errnoRet: UInt32?
@@ -57,11 +57,11 @@ package struct LinuxSyscall: Equatable, Sendable {
 
 /// A condition on one argument of a system call.
 package struct LinuxSeccompArg: Equatable, Sendable {
-    /// Which argument, from 0.
+    /// The number of the argument, from 0.
     package var index: UInt32
-    /// What it is compared with, or the mask of `SCMP_CMP_MASKED_EQ`.
+    /// The value to compare with, or the mask of `SCMP_CMP_MASKED_EQ`.
     package var value: UInt64
-    /// What the masked argument is compared with, for `SCMP_CMP_MASKED_EQ`.
+    /// The value to compare the masked argument with, for `SCMP_CMP_MASKED_EQ`.
     package var valueTwo: UInt64
     /// The comparison, such as `SCMP_CMP_EQ`.
     package var op: String

@@ -1,4 +1,4 @@
-// How a mount is read and written.
+// Reads and writes a mount.
 
 extension Mount: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

@@ -2,11 +2,11 @@
 
 /// One mount of the container (config.md, Mounts).
 package struct Mount: Equatable, Sendable {
-    /// Where it is mounted, a path in the container.
+    /// The mount point, a path in the container.
     package var destination: String
-    /// Type of the file system; an empty one counts as absent.
+    /// Type of the filesystem; an empty one counts as absent.
     package var type: String?
-    /// Device, name or path that is mounted; an empty one counts as absent.
+    /// Device, name or path to mount; an empty one counts as absent.
     package var source: String?
     /// Options as in fstab(5).
     package var options: [String]
@@ -38,7 +38,7 @@ package struct LinuxIDMapping: Equatable, Sendable {
     package var containerID: UInt32
     /// First id on the host.
     package var hostID: UInt32
-    /// Count of ids.
+    /// Number of ids.
     package var size: UInt32
 
     package init(containerID: UInt32, hostID: UInt32, size: UInt32) {

@@ -1,10 +1,11 @@
-// Text of others, as it may be shown: what comes from a container, an image or a config can hold anything.
+// Makes foreign text safe to show: text from a container, an image or a config can contain any character.
 
 extension Unicode.Scalar {
-    /// Whether it is shown as a sign or a blank of its own, and changes nothing else that is shown.
+    /// Whether the character is visible or blank, and does not change how other characters are displayed.
     ///
-    /// Not: control characters (with DEL and C1, of which 9B begins a sequence as ESC does), what orders text anew (bidi),
-    /// breaks lines, or takes no room. Unicode's categories Cc, Cf, Zl and Zp, and Default_Ignorable_Code_Point.
+    /// Excluded are control characters (with DEL and C1; 9B starts a sequence as ESC does) and characters that
+    /// reorder text (bidi), break lines, or have no width: Unicode's categories Cc, Cf, Zl and Zp, and
+    /// Default_Ignorable_Code_Point.
     package var isPrintable: Bool {
         if value < 0x7f { return value >= 0x20 }
         if value < 0xa0 { return false }
@@ -19,12 +20,12 @@ extension Unicode.Scalar {
         0xe0000...0xe0fff, rawBytes,
     ]
 
-    /// What stands in our texts for bytes that are no UTF-8, one each. CLinux.h.
+    /// The characters that stand for bytes that are not UTF-8. CLinux.h.
     fileprivate static let rawBytes: ClosedRange<UInt32> = 0x10ff80...0x10ffff
 }
 
 extension String {
-    /// The text on one line, with escapes such as `\n` and `\u{1b}` for what would not show, or do more than show.
+    /// The text on one line; characters that are not printable become escapes such as `\n` and `\u{1b}`.
     package var printable: String {
         if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
         var result = ""

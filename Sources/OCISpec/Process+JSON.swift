@@ -1,4 +1,4 @@
-// How a process is read and written.
+// Reads and writes a process.
 
 extension Process: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
@@ -135,7 +135,7 @@ extension Scheduler: JSONDecodable, JSONEncodable {
 extension LinuxIOPriority: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         `class` = try cursor.required("class")
-        // What the schema does not ask for, and the idle class has no use for.
+        // Optional: the schema does not require it, and the idle class ignores it.
         priority = try cursor.optional("priority") ?? 0
     }
 

@@ -1,12 +1,12 @@
-// The program of a container and everything it runs with.
+// The program of a container and its attributes.
 
-/// The program of a container, or one that joins it (config.md, Process).
+/// The program of a container, or of an exec process (config.md, Process).
 package struct Process: Equatable, Sendable {
     /// Whether the program gets a terminal of its own.
     package var terminal: Bool
     /// Size of that terminal.
     package var consoleSize: Box?
-    /// Ids that the program runs with; 0 and 0 when absent.
+    /// The ids of the program; 0 and 0 if absent.
     package var user: User
     /// Program and arguments.
     package var args: [String]
@@ -14,15 +14,15 @@ package struct Process: Equatable, Sendable {
     package var env: [String]
     /// Working directory, an absolute path in the container.
     package var cwd: String
-    /// Capability sets; absence leaves the choice to the runtime.
+    /// Capability sets; if absent, the runtime decides.
     package var capabilities: LinuxCapabilities?
     /// Resource limits.
     package var rlimits: [POSIXRlimit]
-    /// Whether `no_new_privs` is set, so that an exec gains nothing.
+    /// Whether `no_new_privs` is set, so that executing a file grants no privileges.
     package var noNewPrivileges: Bool
     /// Name of the AppArmor profile; an empty one counts as absent.
     package var apparmorProfile: String?
-    /// `oom_score_adj`; absence leaves what is inherited.
+    /// `oom_score_adj`; if absent, the inherited value stays.
     package var oomScoreAdj: Int?
     /// Scheduling policy and its attributes.
     package var scheduler: Scheduler?
@@ -30,7 +30,7 @@ package struct Process: Equatable, Sendable {
     package var selinuxLabel: String?
     /// I/O scheduling class and priority.
     package var ioPriority: LinuxIOPriority?
-    /// CPU affinity of a program that joins the container.
+    /// CPU affinity of an exec process.
     package var execCPUAffinity: CPUAffinity?
 
     package init(
@@ -87,7 +87,7 @@ package struct User: Equatable, Sendable {
     package var uid: UInt32
     /// Group id in the container.
     package var gid: UInt32
-    /// File mode creation mask; absence leaves the choice to the runtime.
+    /// File mode creation mask; if absent, the runtime decides.
     package var umask: UInt32?
     /// Supplementary group ids in the container.
     package var additionalGids: [UInt32]
@@ -102,15 +102,15 @@ package struct User: Equatable, Sendable {
 
 /// The five capability sets, by names such as `CAP_KILL`; an absent set is `nil`.
 package struct LinuxCapabilities: Equatable, Sendable {
-    /// What can be gained at all.
+    /// The upper bound of all capabilities.
     package var bounding: [String]?
-    /// What the kernel checks.
+    /// The capabilities that the kernel checks.
     package var effective: [String]?
-    /// What is kept across an exec of a file that asks for it.
+    /// The capabilities that stay across an exec of a file that has them in its inheritable set.
     package var inheritable: [String]?
-    /// What may be made effective.
+    /// The capabilities that may be made effective.
     package var permitted: [String]?
-    /// What is kept across an exec of any program.
+    /// The capabilities that stay across an exec of any program.
     package var ambient: [String]?
 
     package init(
@@ -132,9 +132,9 @@ package struct LinuxCapabilities: Equatable, Sendable {
 package struct POSIXRlimit: Equatable, Sendable {
     /// Name of the resource, such as `RLIMIT_NOFILE`.
     package var type: String
-    /// Ceiling of the soft limit.
+    /// Maximum of the soft limit.
     package var hard: UInt64
-    /// What the kernel enforces.
+    /// The limit that the kernel enforces.
     package var soft: UInt64
 
     package init(type: String, hard: UInt64, soft: UInt64) {
@@ -154,11 +154,11 @@ package struct Scheduler: Equatable, Sendable {
     package var priority: Int32
     /// Names such as `SCHED_FLAG_RESET_ON_FORK`.
     package var flags: [String]
-    /// Nanoseconds of running in a period, for `SCHED_DEADLINE`.
+    /// Run time in a period, in nanoseconds, for `SCHED_DEADLINE`.
     package var runtime: UInt64
-    /// Nanoseconds to the deadline, for `SCHED_DEADLINE`.
+    /// Time until the deadline, in nanoseconds, for `SCHED_DEADLINE`.
     package var deadline: UInt64
-    /// Nanoseconds of a period, for `SCHED_DEADLINE`.
+    /// Length of a period, in nanoseconds, for `SCHED_DEADLINE`.
     package var period: UInt64
 
     package init(
@@ -184,7 +184,7 @@ package struct Scheduler: Equatable, Sendable {
 package struct LinuxIOPriority: Equatable, Sendable {
     /// Name of the class, such as `IOPRIO_CLASS_BE`.
     package var `class`: String
-    /// Priority within the class, 0 being the highest.
+    /// Priority within the class; 0 is the highest.
     package var priority: Int
 
     package init(class: String, priority: Int) {
@@ -193,11 +193,11 @@ package struct LinuxIOPriority: Equatable, Sendable {
     }
 }
 
-/// CPUs of a program that joins the container, as lists such as `0-3,7`.
+/// CPUs of an exec process, as lists such as `0-3,7`.
 package struct CPUAffinity: Equatable, Sendable {
-    /// CPUs before it enters the container's cgroup.
+    /// CPUs before the process enters the container's cgroup.
     package var initial: String?
-    /// CPUs after it has entered the container's cgroup.
+    /// CPUs after the process has entered the container's cgroup.
     package var final: String?
 
     package init(initial: String? = nil, final: String? = nil) {

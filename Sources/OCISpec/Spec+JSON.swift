@@ -1,4 +1,4 @@
-// How the top level of a configuration is read and written.
+// Reads and writes the top level of a configuration.
 
 extension Spec: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

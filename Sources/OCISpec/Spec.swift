@@ -4,21 +4,21 @@
 package struct Spec: Equatable, Sendable {
     /// Version of the runtime specification that the bundle complies with.
     package var ociVersion: String
-    /// The program of the container; absent in a container that is created only.
+    /// The program of the container; absent in a container that is only created.
     package var process: Process?
-    /// The root file system.
+    /// The root filesystem.
     package var root: Root?
     /// Host name inside the container; an empty one counts as absent.
     package var hostname: String?
     /// NIS domain name inside the container; an empty one counts as absent.
     package var domainname: String?
-    /// Further mounts, in the order in which they are to be made.
+    /// Further mounts, in the order in which they are mounted.
     package var mounts: [Mount]
-    /// Programs to run at points of the container's life.
+    /// Programs that run at points of the container's life cycle.
     package var hooks: Hooks?
     /// Free data about the container.
     package var annotations: [String: String]
-    /// What is particular to Linux.
+    /// The Linux part.
     package var linux: Linux?
 
     package init(
@@ -44,11 +44,11 @@ package struct Spec: Equatable, Sendable {
     }
 }
 
-/// The container's root file system (config.md, Root).
+/// The container's root filesystem (config.md, Root).
 package struct Root: Equatable, Sendable {
-    /// Directory of the root file system, relative to the bundle or absolute.
+    /// Directory of the root filesystem, relative to the bundle or absolute.
     package var path: String
-    /// Whether the program finds its root file system read-only.
+    /// Whether the root filesystem is read-only.
     package var readonly: Bool
 
     package init(path: String, readonly: Bool = false) {

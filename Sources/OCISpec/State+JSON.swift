@@ -1,4 +1,4 @@
-// How the state of a container is read and written.
+// Reads and writes the state of a container.
 
 extension ContainerState: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {

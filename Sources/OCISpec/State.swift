@@ -1,24 +1,24 @@
-// The state of a container, as `state` prints it and as hooks and seccomp listeners read it.
+// The state of a container, as `state` prints it and as hooks and seccomp agents receive it.
 
-/// The state of a container (runtime.md, State), with what runtimes print beyond the specification.
+/// The state of a container (runtime.md, State), with the extra fields that runtimes print.
 package struct ContainerState: Equatable, Sendable {
-    /// Version of the runtime specification that the state complies with.
+    /// Version of the runtime specification that the state conforms to.
     package var ociVersion: String
     /// The container's id.
     package var id: String
-    /// Process id of the container's program on the host; 0 when there is none.
+    /// The pid of the container's init on the host; 0 if there is none.
     package var pid: Int32
     /// `creating`, `created`, `running`, `paused` or `stopped`.
     package var status: String
     /// Absolute path of the bundle.
     package var bundle: String
-    /// Absolute path of the root file system; left out of hooks' input.
+    /// Absolute path of the root filesystem; omitted in the input of hooks.
     package var rootfs: String?
-    /// When the container was created, RFC 3339 in UTC with nanoseconds; left out of hooks' input.
+    /// The time of creation, RFC 3339 in UTC with nanoseconds; omitted in the input of hooks.
     package var created: String?
     /// Annotations of the configuration; not written when empty.
     package var annotations: [String: String]
-    /// Name or `#uid` of the container's owner; left out of hooks' input.
+    /// Name or `#uid` of the container's owner; omitted in the input of hooks.
     package var owner: String?
 
     package init(

@@ -1,13 +1,13 @@
-// One call that a server was asked to answer.
+// One call to a server.
 
-/// A call in flight; whoever holds it answers it once, now or later.
+/// A call in progress. Its holder answers it once, at once or later.
 ///
 /// Used on the event loop only.
 package final class Call {
     package let method: String
     package let payload: [UInt8]
     package let metadata: [Request.Metadata]
-    /// False once it was answered, its time ran out, or its connection went away: then nobody reads an answer.
+    /// False after the call was answered, timed out, or lost its connection: then an answer would be dropped.
     package private(set) var isAwaited = true
 
     private var send: ((Result<[UInt8], Status>) -> Void)?
@@ -19,7 +19,7 @@ package final class Call {
         self.send = send
     }
 
-    /// Answers; every answer but the first is dropped.
+    /// Answers the call; every answer but the first is dropped.
     package func answer(_ result: Result<[UInt8], Status>) {
         guard let send else { return }
         abandon()

@@ -1,15 +1,15 @@
-// The caller's half of a connection.
+// The client side of a connection.
 
 package import NIOCore
 internal import NIOPosix
 
 /// A ttrpc client over one connection.
 ///
-/// It lives on one event loop and is used there only.
+/// It belongs to one event loop and is used only there.
 package final class Client {
     package typealias Completion = (Result<[UInt8], Status>) -> Void
 
-    /// Called once when the connection is gone, after its calls have failed with `unavailable`.
+    /// Called once after the connection has closed and its calls have failed with `unavailable`.
     package var onClose: (() -> Void)?
 
     private let channel: any Channel
@@ -23,7 +23,7 @@ package final class Client {
 
     private init(_ channel: any Channel) { self.channel = channel }
 
-    /// Connects to a Unix socket; the client is not `Sendable`, so the result is for use on the loop.
+    /// Connects to a Unix socket. The client is not `Sendable`, so the result can be used only on the loop.
     package static func connect(
         to path: String, on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(5)
     ) -> EventLoopFuture<NIOLoopBound<Client>> {
@@ -39,7 +39,7 @@ package final class Client {
 
     /// Calls a method.
     ///
-    /// The completion runs once: with the answer, or with why there will be none.
+    /// The completion runs once: with the answer, or with the reason why there is none.
     package func call(_ request: Request, timeout: TimeAmount?, completion: @escaping Completion) {
         guard channel.isActive, nextStream < .max else {
             return completion(.failure(Status(.unavailable, "connection closed")))
@@ -80,7 +80,7 @@ package final class Client {
     }
 }
 
-/// Turns frames into answers.
+/// Decodes the answers of the connection.
 private final class ClientConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

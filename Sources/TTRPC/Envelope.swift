@@ -1,13 +1,14 @@
-// The messages that every frame carries: ttrpc.Request and ttrpc.Response.
+// The messages that a frame carries: ttrpc.Request and ttrpc.Response. They are written by hand, not generated: the
+// fields are few, their encoding goes straight to and from NIO's buffers, and this target needs no SwiftProtobuf.
 
 package import NIOCore
 
-/// `ttrpc.Request`: which method is called, with what.
+/// `ttrpc.Request`: the method to call and its input.
 package struct Request: Equatable, Sendable {
     package var service: String
     package var method: String
     package var payload: [UInt8]
-    /// What is left of the caller's patience, in nanoseconds; zero is no limit.
+    /// The time left before the caller's deadline, in nanoseconds; zero means no deadline.
     package var timeoutNanoseconds: Int64
     package var metadata: [Metadata]
 
@@ -31,7 +32,7 @@ package struct Request: Equatable, Sendable {
         self.metadata = metadata
     }
 
-    /// Reads a request; nothing when the bytes are no such message.
+    /// Decodes a request; nil if the bytes are not such a message.
     package init?(decoding bytes: ByteBuffer) {
         self.init(service: "", method: "")
         var rest = bytes
@@ -82,13 +83,13 @@ extension Request.Metadata {
     }
 }
 
-/// `ttrpc.Response`: a payload, or a status that says why there is none.
+/// `ttrpc.Response`: a payload, or a status that gives the reason for its absence.
 package struct Response: Equatable, Sendable {
     package var result: Result<[UInt8], Status>
 
     package init(_ result: Result<[UInt8], Status>) { self.result = result }
 
-    /// Reads a response; nothing when the bytes are no such message.
+    /// Decodes a response; nil if the bytes are not such a message.
     package init?(decoding bytes: ByteBuffer) {
         var payload: [UInt8] = []
         var failure: Status?
@@ -122,7 +123,7 @@ package struct Response: Equatable, Sendable {
     }
 }
 
-/// `google.rpc.Status` as received, where code 0 is no failure.
+/// `google.rpc.Status` as received; code 0 means success.
 private struct ReceivedStatus {
     var failure: Status?
 

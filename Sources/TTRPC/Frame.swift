@@ -2,9 +2,9 @@
 
 package import NIOCore
 
-/// One message of the wire.
+/// One message on the wire.
 package struct Frame: Equatable, Sendable {
-    /// The most data a frame may carry.
+    /// The maximum size of a frame's data.
     package static let longestPayload = 4 << 20
 
     package var header: Header
@@ -21,7 +21,7 @@ package struct Frame: Equatable, Sendable {
         self.payload = payload
     }
 
-    /// Appends the frame as it goes over the wire.
+    /// Appends the encoded frame.
     package func write(to buffer: inout ByteBuffer) {
         buffer.reserveCapacity(minimumWritableBytes: Header.size + payload.readableBytes)
         buffer.writeInteger(UInt32(clamping: payload.readableBytes))
@@ -33,7 +33,7 @@ package struct Frame: Equatable, Sendable {
 }
 
 extension Frame {
-    /// The type byte; values that nobody has defined yet are kept, because a receiver must pass over them.
+    /// The type byte. Unknown values are kept, because a receiver must ignore such frames.
     package struct Kind: RawRepresentable, Hashable, Sendable {
         package let rawValue: UInt8
         package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -43,7 +43,7 @@ extension Frame {
         package static let data = Kind(rawValue: 3)
     }
 
-    /// What the sender says about the stream's halves.
+    /// The state of the sender's half of the stream.
     package struct Flags: OptionSet, Hashable, Sendable {
         package let rawValue: UInt8
         package init(rawValue: UInt8) { self.rawValue = rawValue }

@@ -1,13 +1,13 @@
-// Frames out of a byte stream that is cut anywhere.
+// Finds the frames in a byte stream that arrives in pieces of any size.
 
 package import NIOCore
 
-/// Finds the frames in received bytes, and passes over those that are too long.
+/// Finds the frames in received bytes, and skips frames that are too long.
 package struct FrameDecoder: Sendable {
-    /// What the bytes held.
+    /// The next part of the stream.
     package enum Element: Equatable, Sendable {
         case frame(Frame)
-        /// More data was announced than a frame may carry; the decoder drops it as it arrives.
+        /// A frame announced more data than is allowed; the decoder drops the data as it arrives.
         case oversized(Frame.Header)
     }
 
@@ -15,7 +15,7 @@ package struct FrameDecoder: Sendable {
 
     package init() {}
 
-    /// Takes the next element off the front of the buffer, or nothing until more bytes are there.
+    /// Removes the next element from the front of the buffer; nil if more bytes are needed.
     package mutating func next(from buffer: inout ByteBuffer) -> Element? {
         if bytesToDrop > 0 {
             let dropped = min(bytesToDrop, buffer.readableBytes)

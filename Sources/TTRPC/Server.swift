@@ -1,4 +1,4 @@
-// Services by name, and the connections that call them.
+// Services by name, and the connections of their clients.
 
 internal import Glibc
 package import NIOCore
@@ -6,7 +6,7 @@ internal import NIOPosix
 
 /// A ttrpc server.
 ///
-/// It lives on one event loop and is used there only.
+/// It belongs to one event loop and is used only there.
 package final class Server {
     package typealias Handler = (Call) -> Void
 
@@ -20,14 +20,14 @@ package final class Server {
         self.eventLoop = eventLoop
     }
 
-    /// Offers the methods of a service under its full name.
+    /// Registers the methods of a service under its full name.
     package func register(_ service: String, _ methods: [String: Handler]) {
         services[service] = methods
     }
 
     /// Accepts connections from a listening stream socket, which the server owns from now on.
     ///
-    /// A peer whose user or group is another than ours is dropped without a word.
+    /// A connection whose peer has another user or group is closed without an answer.
     package func listen(adopting socket: CInt) -> EventLoopFuture<Void> {
         let me = NIOLoopBound(self, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
@@ -40,7 +40,7 @@ package final class Server {
             .map { me.value.listener = $0 }
     }
 
-    /// Stops accepting; connections that exist go on.
+    /// Stops accepting; existing connections stay open.
     package func stopListening() {
         listener?.close(promise: nil)
         listener = nil
@@ -54,7 +54,8 @@ package final class Server {
         return handler
     }
 
-    /// The socket's file mode keeps strangers out too; this holds even when its directory was opened up.
+    /// The socket's file mode also excludes other users; this check holds even if the permissions of its directory
+    /// were widened.
     private static func requireOwnPeer(_ channel: any Channel) -> EventLoopFuture<Void> {
         guard let socket = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeFailedFuture(Status(.permissionDenied, "peer without credentials"))

@@ -1,8 +1,8 @@
-// The server's half of one connection.
+// The server side of one connection.
 
 internal import NIOCore
 
-/// Turns frames into calls and answers into frames.
+/// Turns frames into calls, and answers into frames.
 final class ServerConnection: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
@@ -26,7 +26,8 @@ final class ServerConnection: ChannelDuplexHandler {
         inFlight = [:]
     }
 
-    // A client that sends calls but reads no answers is not read from either, so its answers cannot pile up.
+    // If a client sends calls but does not read the answers, reading from it stops, so that its answers cannot pile
+    // up.
     func read(context: ChannelHandlerContext) {
         if context.channel.isWritable { context.read() } else { isReadHeldBack = true }
     }
@@ -66,7 +67,7 @@ final class ServerConnection: ChannelDuplexHandler {
 
     private func accept(_ frame: Frame) {
         let header = frame.header
-        // Data belongs to streaming calls, which were refused when they were opened.
+        // Data frames belong to streaming calls, which were refused when they were opened.
         guard header.kind == .request else { return }
         do throws(Status) {
             try open(header)

@@ -1,6 +1,6 @@
-// How a call fails.
+// The failure of a call.
 
-/// A call's failure: gRPC's code and a sentence for people.
+/// The failure of a call: gRPC's code and a message.
 package struct Status: Error, Equatable, Sendable {
     /// gRPC's status codes.
     package enum Code: Int32, Sendable {

@@ -1,8 +1,8 @@
-// The little of protobuf's encoding that the envelopes are made of.
+// The part of protobuf's encoding that the envelopes need.
 
 internal import NIOCore
 
-/// A field as it is found in a message.
+/// The value of a field in a message.
 enum WireValue {
     case varint(UInt64)
     case bytes(ByteBuffer)
@@ -20,7 +20,7 @@ extension ByteBuffer {
         return nil
     }
 
-    /// The next field's number and value; nothing when the bytes are no protobuf.
+    /// The number and value of the next field; nil if the bytes are not protobuf.
     mutating func readField() -> (number: UInt64, value: WireValue)? {
         guard let key = readVarint(), key >> 3 != 0 else { return nil }
         switch key & 7 {
@@ -49,28 +49,28 @@ extension ByteBuffer {
         writeInteger(UInt8(rest))
     }
 
-    /// A varint field; zero, the default, is left out.
+    /// Writes a varint field; zero, the default, is omitted.
     mutating func writeField(_ number: UInt64, _ value: UInt64) {
         if value == 0 { return }
         writeVarint(number << 3)
         writeVarint(value)
     }
 
-    /// A length-delimited field; no bytes, the default, is left out.
+    /// Writes a length-delimited field; an empty one, the default, is omitted.
     mutating func writeField(_ number: UInt64, _ bytes: some Collection<UInt8>) {
         if bytes.isEmpty { return }
         writeMessage(number, bytes)
     }
 
-    /// A length-delimited field, written even when empty, as a present message is.
+    /// Writes a length-delimited field even if it is empty, because a present message must be written.
     mutating func writeMessage(_ number: UInt64, _ bytes: some Collection<UInt8>) {
         writeVarint(number << 3 | 2)
         writeVarint(UInt64(bytes.count))
         writeBytes(bytes)
     }
 
-    /// The rest as text; ill-formed UTF-8 is repaired.
+    /// The remaining bytes as text; ill-formed UTF-8 is repaired.
     var text: String { String(buffer: self) }
-    /// The rest as bytes.
+    /// The remaining bytes.
     var array: [UInt8] { Array(readableBytesView) }
 }

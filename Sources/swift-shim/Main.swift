@@ -1,4 +1,4 @@
-// The program containerd-shim-swiftrun-v2.
+// The entry point of containerd-shim-swiftrun-v2.
 
 internal import Glibc
 internal import Shim

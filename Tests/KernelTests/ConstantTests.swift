@@ -85,7 +85,7 @@ struct ConstantTests {
         ("PR_SET_PDEATHSIG", ProcessControl.setParentDeathSignal), ("PR_SET_DUMPABLE", .setDumpable),
         ("PR_SET_KEEPCAPS", .setKeepCapabilities), ("PR_CAPBSET_DROP", .dropFromBoundingSet),
         ("PR_SET_CHILD_SUBREAPER", .setSubreaper), ("PR_SET_NO_NEW_PRIVS", .setNoNewPrivileges),
-        ("PR_CAP_AMBIENT", .ambientCapability), ("PR_SET_NAME", .setName),
+        ("PR_CAP_AMBIENT", .ambientCapability),
     ])
     func `an operation of prctl has the header's number`(name: String, operation: ProcessControl) {
         #expect(header[name] == UInt64(operation.rawValue))

@@ -1,5 +1,7 @@
-// The kernel's interface where Swift's Glibc module does not show it: one thin C function a call, the kernel's
-// argument order, -1 and errno on failure. No policy, no memory, no branches.
+// The kernel's interface where Swift's Glibc module does not show it: one C function for each call, with the kernel's
+// argument order, and -1 and errno on failure. These functions allocate nothing and make no policy. Four of them do
+// more than one call, because Swift cannot: the two that clone and go on in C, clinux_spawn, and the two that pass
+// descriptors.
 #ifndef CLINUX_H
 #define CLINUX_H
 
@@ -10,7 +12,7 @@
 
 #include "machine.h"
 
-// clone3(2); the child returns 0. cgroup_fd is used when flags hold CLONE_INTO_CGROUP.
+// clone3(2); returns 0 in the child. cgroup_fd is used if flags include CLONE_INTO_CGROUP.
 struct clinux_clone {
     uint64_t flags;
     int *pidfd;
@@ -18,17 +20,18 @@ struct clinux_clone {
     int cgroup_fd;
 };
 int clinux_clone3(const struct clinux_clone *arguments);
-// clone3(2) of a process in the caller's memory, further down on the caller's stack, which calls `life` and must end in
-// it; the caller stands still until then, as for vfork(2).
+// clone3(2) of a process that shares the caller's memory and runs on a lower part of the caller's stack. It calls
+// `life`, which must not return; as with vfork(2), the caller is suspended until the process ends or executes a
+// program.
 int clinux_clone3_in_memory(const struct clinux_clone *arguments, void (*life)(void *), void *context);
-// clone(2) on a copy of the stack; pidfd is set when flags hold CLONE_PIDFD
+// clone(2) on a copy of the stack; pidfd is set if flags include CLONE_PIDFD
 int clinux_clone(uint64_t flags, int *pidfd);
-// A child of clone(2) that waits to be killed, and with its parent is; no SIGCHLD tells of it.
+// clone(2) of a child that only waits to be killed, and is killed when its parent ends. Its end sends no SIGCHLD.
 int clinux_clone_waiting(uint64_t flags);
 int clinux_unshare(uint64_t flags);
 int clinux_setns(int fd, int kinds);
 
-// open_tree(2), move_mount(2), mount_setattr(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2)
+// open_tree(2), move_mount(2), mount_setattr(2), fsopen(2), fsconfig(2), fsmount(2)
 int clinux_open_tree(int dirfd, const char *path, unsigned int flags);
 int clinux_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags);
 struct clinux_mount_attr {
@@ -41,18 +44,17 @@ int clinux_mount_setattr(int dirfd, const char *path, unsigned int flags, const 
 int clinux_fsopen(const char *filesystem, unsigned int flags);
 int clinux_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux);
 int clinux_fsmount(int fd, unsigned int flags, unsigned int attributes);
-int clinux_fspick(int dirfd, const char *path, unsigned int flags);
 int clinux_pivot_root(const char *new_root, const char *put_old);
 int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 int clinux_umount2(const char *target, int flags);
 
-// Text that stands for bytes: those that are no UTF-8 are U+10FF80 to U+10FFFF in it, one a byte. The calls here that
-// take one path of the host's take such text.
+// Paths as text. A byte that is not part of valid UTF-8 is written as one of the characters U+10FF80 to U+10FFFF. The
+// functions of this header that take one path of the host accept such text.
 struct clinux_path_room {
     char bytes[4096];
 };
 const char *clinux_path(const char *text, struct clinux_path_room *room);
-// The bytes of a text, ended by a zero; their number, or -1 when there is no room
+// Writes the bytes that the text stands for, and a zero; returns their number, or -1 if the buffer is too small
 size_t clinux_unescape(const char *text, char *bytes, size_t size);
 int clinux_holds_escape(const char *text);
 size_t clinux_length(const char *text);
@@ -71,9 +73,9 @@ int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, u
 int clinux_openat(int dirfd, const char *path, int flags, mode_t mode);
 int clinux_fstatfs(int fd, int64_t *type, int64_t *flags);
 int clinux_statfs(const char *path, int64_t *type, int64_t *flags);
-// statx(2) of what is behind a descriptor: STATX_ATTR_*, and the number of its mount
+// statx(2) of an open descriptor: STATX_ATTR_*, and the id of its mount
 int clinux_statx_mount(int fd, uint64_t *attributes, uint64_t *mount);
-// The same with the mount's number that is never used again, where the kernel (6.8) has one
+// The same with the mount id that the kernel never uses again, if the kernel (6.8) has one
 int clinux_statx_mount_unique(int fd, uint64_t *attributes, uint64_t *mount);
 ssize_t clinux_getdents64(int fd, void *buffer, size_t size);
 unsigned int clinux_major(uint64_t device);
@@ -83,7 +85,6 @@ int clinux_renameat2(int from_fd, const char *from, int to_fd, const char *to, u
 int clinux_faccessat2(int dirfd, const char *path, int mode, int flags);
 ssize_t clinux_getcwd(char *buffer, size_t size);
 ssize_t clinux_splice(int from, int to, size_t length, unsigned int flags);
-ssize_t clinux_copy_file_range(int from, int to, size_t length);
 ssize_t clinux_fgetxattr(int fd, const char *name, void *value, size_t size);
 ssize_t clinux_flistxattr(int fd, char *list, size_t size);
 // ioctl_iflags(2): FS_*_FL of an open file
@@ -105,39 +106,37 @@ int clinux_eventfd(unsigned int value, int flags);
 int clinux_signalfd(int fd, uint64_t mask, int flags);
 int clinux_epoll_create1(int flags);
 int clinux_epoll_ctl(int epfd, int operation, int fd, uint32_t events, uint64_t data);
-// epoll_wait(2) for at most 64 events, of which only the data comes back
+// epoll_wait(2) for at most 64 events; returns only their data
 int clinux_epoll_wait(int epfd, uint64_t *data, int room, int timeout);
 int clinux_inotify_init1(int flags);
 int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask);
 int clinux_connect_unix(int fd, const char *path, size_t length);
 int clinux_bind_unix(int fd, const char *path, size_t length);
-int clinux_peer_uid(int fd);
 
 // Control messages: a few payload bytes with descriptors (SCM_RIGHTS, received close-on-exec)
 ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t length, const int *fds, int count, int flags);
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *fds, int *count, int flags);
-// Has a receive on the socket fail with EAGAIN when nothing comes within the time. socket(7), SO_RCVTIMEO.
+// Makes a receive on the socket fail with EAGAIN if no message arrives within the time. socket(7), SO_RCVTIMEO.
 int clinux_limit_receiving(int socket, int milliseconds);
 
 // Processes
 int clinux_pidfd_open(pid_t pid, unsigned int flags);
 int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_pidfd_getfd(int pidfd, int fd);
-// process_vm_readv(2) of one stretch
+// process_vm_readv(2) of one range
 ssize_t clinux_process_vm_readv(pid_t pid, uintptr_t address, void *buffer, size_t size);
 int clinux_execve(const char *path, char *const argv[], char *const envp[]);
 int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const envp[], int flags);
 int clinux_wait_exited(int pid, int *status, int options);
-int clinux_wait_pidfd(int pidfd, int *code, int *status, int options);
 int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int clinux_personality(unsigned long persona);
 int clinux_getpid(void);
 int clinux_kill(pid_t pid, int signal);
 int clinux_set_signal_default(int signal);
-// ptrace(2) as the kernel has it: results come back through data
+// ptrace(2) as the kernel defines it: results are returned through data
 long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data);
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old);
-// A program to be started, with default signal actions and no signal blocked
+// A program to start, with default signal actions and no signal blocked
 struct clinux_program {
     const char *path;
     char *const *arguments;
@@ -179,9 +178,9 @@ int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags);
 int clinux_ioprio_set(int which, int who, int priority);
 int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum);
 
-// Any system call by its number (syscall(2)), and the name of an error (strerrorname_np(3), null when it has none)
+// Any system call by its number (syscall(2)), and the name of an error (strerrorname_np(3); null if it has none)
 long clinux_system_call(long number, const unsigned long arguments[6]);
-// The number of a system call that our tests ask about; -1 for another, or one that this machine does not have
+// The number of a system call that the tests use; -1 if the name is not in the table or this machine lacks the call
 long clinux_call_number(const char *name);
 const char *clinux_errno_name(int code);
 
@@ -195,25 +194,25 @@ struct clinux_option {
 int clinux_getopt_long_only(int argc, char *const argv[], const char *shorts, const struct clinux_option *options,
                             int *index);
 int clinux_getopt_optind(void);
-int clinux_getopt_optopt(void);
 const char *clinux_getopt_optarg(void);
 void clinux_getopt_reset(int start);
 
-// The C library's allocator: how many arenas threads may make, and giving back what is free
+// The C library's allocator: the limit of arenas, and returning free memory to the kernel
 int clinux_limit_arenas(int most);
 int clinux_malloc_trim(size_t keep);
 
 // The environment; the last entry is null
 char **clinux_environ(void);
 
-// What /proc/PID/cmdline and environ show, where the kernel put it: to be found once, from the stack as it was at the
-// start (argc, argv, a null, the environment). Hiding copies it to `kept` and leaves a title in its place.
+// The arguments and environment that /proc/PID/cmdline and environ show, at the place where the kernel put them.
+// `find` needs the stack as it was at the start (argc, argv, a null, the environment) and is called once. Hiding
+// copies them to `kept` and leaves a title in their place.
 void clinux_find_words(long *stack);
 size_t clinux_words_size(void);
 void clinux_hide_words(void *kept, const char *title);
 void clinux_show_words(const void *kept);
 
-// The commit that the build was told of
+// The commit that scripts/build wrote into the program
 const char *clinux_build_commit(void);
 
 #endif

@@ -1,5 +1,5 @@
-// The numbers of the kernel's interface that are not the same on every machine. Macros, which Swift imports as literals;
-// machine.c compares them with the C library's headers when it is compiled.
+// Numbers of the kernel's interface that differ between machines. They are macros, because Swift imports macros as
+// literals; machine.c compares them with the C library's headers at compile time.
 #ifndef CLINUX_MACHINE_H
 #define CLINUX_MACHINE_H
 
@@ -17,7 +17,8 @@
 #error "the kernel's numbers are written down for x86_64 and aarch64"
 #endif
 
-// The same on these two, but not on every machine that Linux runs on. open(2), socket(2), signalfd(2), inotify(7)
+// These are equal on x86_64 and aarch64, but not on every machine that Linux supports. open(2), socket(2),
+// signalfd(2), inotify(7)
 #define CLINUX_O_CREAT 00000100
 #define CLINUX_O_EXCL 00000200
 #define CLINUX_O_NOCTTY 00000400

@@ -1,9 +1,9 @@
-// For programs that must run where /proc is not mounted. Linking this target replaces the Swift runtime's search for
-// its own files, see the source; and the arguments, which Swift reads from /proc, are kept as main would get them.
+// For programs that must run without /proc. Linking this target replaces the Swift runtime's search for its own files
+// (see paths.c). It also keeps the arguments of main, which Swift would read from /proc.
 #ifndef CRUNTIMEPATHS_H
 #define CRUNTIMEPATHS_H
 
-// The arguments; the list ends with null.
+// The arguments; the list ends with a null.
 char **cruntimepaths_arguments(void);
 
 #endif

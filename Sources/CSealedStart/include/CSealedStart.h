@@ -1,17 +1,18 @@
-// The program's first instruction; named to the linker as the entry point, called by nobody.
+// The program's first instruction. The linker makes it the entry point; no code calls it.
 #ifndef CSEALEDSTART_H
 #define CSEALEDSTART_H
 
 void sealed_start(void);
 
-// The stack as the kernel made it: the number of arguments, the arguments, a null. Only where sealed_start was the entry.
+// The stack as the kernel made it: the number of arguments, the arguments, a null. Set only if sealed_start was the
+// entry point.
 extern long *sealed_start_stack;
 long *sealed_start_found_stack(void);
 
-// Whether the caller had closed a stream, 0 to 2, in whose place there is the null device now.
+// Whether the caller had closed a stream, 0 to 2, which is the null device now
 int sealed_start_found_closed(int stream);
 
-// Whether the program was seen to lie on a mount that cannot be written: nothing is left to be done then.
+// Whether the program was found on a read-only mount: then it needs no sealing
 int sealed_start_found_read_only(void);
 
 #endif
