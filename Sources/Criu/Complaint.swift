@@ -19,8 +19,8 @@ package struct Complaint: Equatable, Sendable {
     }
 
     private static func complaint(_ line: Substring) -> Substring? {
-        guard let mark = line.firstRange(of: "Error (") else { return nil }
-        guard let end = line[mark.upperBound...].firstRange(of: "): ") else { return nil }
+        guard let mark = line.place(of: "Error (") else { return nil }
+        guard let end = line[mark.upperBound...].place(of: "): ") else { return nil }
         let text = line[end.upperBound...]
         return text.isEmpty ? nil : text
     }

@@ -1,8 +1,8 @@
-// Looking for a text in a text, without what the standard library's own takes to start with.
+// Looking for a text in a text. The standard library's firstRange(of:) brings all of its regular expressions into the program.
 
 extension StringProtocol where SubSequence == Substring {
     /// The first place of a text in this one, byte by byte.
-    func firstRange(of other: StaticString) -> Range<Index>? {
+    func place(of other: StaticString) -> Range<Index>? {
         let wanted = UnsafeBufferPointer(start: other.utf8Start, count: other.utf8CodeUnitCount)
         var start = utf8.startIndex
         while start != utf8.endIndex {
@@ -15,5 +15,5 @@ extension StringProtocol where SubSequence == Substring {
         return nil
     }
 
-    func holds(_ other: StaticString) -> Bool { firstRange(of: other) != nil }
+    func holds(_ other: StaticString) -> Bool { place(of: other) != nil }
 }
