@@ -1,13 +1,13 @@
-// cgroup v1's cpuset: a new directory has no CPUs and no memory nodes, and takes no process until it has.
+// cgroup v1's cpuset: a new directory has neither CPUs nor memory nodes, and accepts no process until both are set.
 
 internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Gives a directory, and every one above it, the CPUs and memory nodes of the one above where it has none.
+    /// Copies CPUs and memory nodes from the parent to a directory that has none, and to its ancestors before.
     /// - Parameters:
-    ///   - isNew: the directory was just made, and has none for sure.
-    ///   - planned: the files that get values of their own; for these only those above matter.
+    ///   - isNew: the directory was just created, so its files are empty.
+    ///   - planned: the files that will get values of their own; for these only the ancestors are filled.
     func inheritCPUSet(
         _ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor, _ own: borrowing OwnedDescriptor, isNew: Bool,
         planned: [String]
@@ -19,7 +19,7 @@ extension Cgroup {
         }
     }
 
-    /// The value of the directory above, which is filled first if it is itself empty.
+    /// The parent's value. If the parent's own file is empty, it is filled first.
     private func inherited(
         _ file: String, above path: String, _ mount: borrowing OwnedDescriptor
     ) throws(Errno) -> String {

@@ -1,11 +1,12 @@
-// Putting a device policy into force.
+// Enforces a device policy.
 
 internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Puts a device policy into force.
-    /// - Parameter isNew: the whole paths of directories that were just made, where no rule was ever set.
+    /// Enforces a device policy.
+    /// - Parameter isNew: the whole paths of directories that were just created, so that no rule was ever set in
+    /// them.
     func apply(
         _ policy: DevicePolicy, _ open: borrowing OpenCgroup, isNew: Set<String>
     ) throws(CgroupFailure) {
@@ -47,7 +48,7 @@ extension Cgroup {
         _ policy: DevicePolicy, _ number: Int32, _ directory: CgroupDirectory, isNew: Bool
     ) throws(CgroupFailure) {
         let wanted = try LegacyDevices(policy)
-        // A new directory starts with its parent's rules, and can never allow more than these.
+        // A new directory starts with its parent's rules and can never allow more.
         if isNew, policy.allowsEverything { return }
         let current = isNew ? nil : (try? readText("devices.list", at: number)).flatMap(LegacyDevices.init(list:))
         var file = ""

@@ -1,4 +1,4 @@
-// Stopping all processes of the cgroup, and letting them go on.
+// Freezes and thaws all processes of the cgroup.
 
 internal import CLinux
 internal import Glibc
@@ -6,8 +6,8 @@ internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Freezes the cgroup and waits until every process stands still.
-    /// - Throws: when the kernel does not get there in time; the cgroup is thawed again then.
+    /// Freezes the cgroup and waits until every process has stopped.
+    /// - Throws: if the kernel does not finish in time; the cgroup is thawed again.
     package func freeze() throws(CgroupFailure) {
         guard let directory = location.directory(of: "freezer") else { throw noFreezer }
         do throws(Errno) {
@@ -19,7 +19,7 @@ extension Cgroup {
         }
     }
 
-    /// Lets the processes go on.
+    /// Thaws the cgroup.
     package func thaw() throws(CgroupFailure) {
         guard let directory = location.directory(of: "freezer") else { throw noFreezer }
         do throws(Errno) {
@@ -34,13 +34,14 @@ extension Cgroup {
         }
     }
 
-    /// Lets the processes go on that the container itself has frozen, in cgroups below its own: frozen ones of cgroup v1
-    /// do not die. Those below that are other containers' stay as they are.
+    /// Thaws the sub-cgroups that the container itself has frozen: frozen processes of cgroup v1 do not die.
+    /// Sub-cgroups that belong to other containers stay as they are.
     package func thawBelow() {
         guard location.hierarchy != .unified, let directory = location.directory(of: "freezer"), !directory.isUnified
         else { return }
         do throws(Errno) {
-            // By its whole path, in one call: nearly always there is none, and one of another's is told apart below.
+            // One call by the whole path suffices in the usual case, without sub-cgroups. Other containers' are
+            // filtered below.
             if try fileStatus(at: directory.fullPath).links == 2 { return }
             let own = try open(directory)
             let prefix = processDirectory.map { $0.fullPath.count } ?? 0
@@ -59,23 +60,24 @@ extension Cgroup {
                 }
                 try thawBelow(child, "\(path)/\(entry.name)", sparing: others)
             } catch {
-                // Removed meanwhile.
+                // Another process removed it meanwhile.
                 continue
             }
         }
     }
 
-    /// Whether this cgroup itself was frozen, and not only one above it; a cgroup that is gone is not.
+    /// Whether this cgroup itself was frozen, not only an ancestor; false if the cgroup no longer exists.
     package func isFrozen() throws(CgroupFailure) -> Bool { try isFrozen(in: location.directories) }
 
-    /// The same, looking only at some of the directories.
+    /// The same for some of the directories.
     func isFrozen(in directories: [CgroupDirectory]) throws(CgroupFailure) -> Bool {
         let freezer = directories.first {
             $0.controllers.contains("freezer") || (location.hierarchy == .unified && $0.isUnified)
         }
         guard let freezer else { return false }
         do throws(Errno) {
-            // By its whole path, in one call: what is read is a digit, and believed of no other cgroup.
+            // One call by the whole path: the file contains one digit, and isStillThere() rules out another
+            // container's cgroup.
             let file = freezer.isUnified ? "cgroup.freeze" : "freezer.self_freezing"
             guard try readText(freezer.fullPath + "/" + file).first == "1" else { return false }
             return try freezer.isStillThere()
@@ -92,7 +94,7 @@ extension Cgroup {
         CgroupFailure(.unavailable, "freeze the container: it has no cgroup with a freezer")
     }
 
-    /// The v1 freezer may stick at FREEZING while processes are forking; thawing for a moment lets these finish.
+    /// The v1 freezer can stay in FREEZING while processes fork; thawing it briefly lets these finish.
     private func freezeLegacy(_ own: borrowing OwnedDescriptor) throws(Errno) {
         for attempt in 1...1_000 {
             if attempt % 50 == 0 {
@@ -111,7 +113,7 @@ extension Cgroup {
     }
 
     private func freezeUnified(_ own: borrowing OwnedDescriptor) throws(Errno) {
-        // Opened before the write, so that no change of it can be missed.
+        // Opened before the write, so that no change is missed.
         let events = try OwnedDescriptor.open("cgroup.events", .readOnly, at: own.rawValue)
         try writeFile("cgroup.freeze", "1", at: own.rawValue)
         var remaining: Int32 = 2_000

@@ -1,19 +1,19 @@
-// Processes that exist already, and those that exec adds later.
+// Places existing processes and exec processes into the cgroup.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Moves a process into the cgroup: for the systemd driver, and where the kernel refused a ``CgroupEntry``.
+    /// Moves a process into the cgroup: with the systemd driver, and if the kernel refused a ``CgroupEntry``.
     ///
-    /// With the systemd driver this starts the unit with the process in it, waits for that, and then writes the limits
-    /// and device rules, of which systemd knows only some.
+    /// With the systemd driver this starts the unit with the process in it and waits for the start. Then it writes
+    /// the limits and device rules, because systemd supports only some of them.
     /// - Parameters:
-    ///   - pid: the process, in the caller's numbering; it should be waiting, and have one thread.
-    ///   - plan: the plan whose `prepare` went before.
-    /// - Returns: the location with what its directories will be known by.
-    /// - Throws: what systemd or the kernel refused.
+    ///   - pid: the process, in the caller's pid namespace; it should be waiting, and have one thread.
+    ///   - plan: the plan that was passed to `prepare`.
+    /// - Returns: the location with the inodes of its directories.
+    /// - Throws: a refusal by systemd or the kernel.
     @discardableResult
     package func adopt(_ pid: Int32, plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         if location.driver == .systemd { return try adoptBySystemd(pid, plan) }
@@ -33,7 +33,7 @@ extension Cgroup {
                 let own = try open(directory)
                 return try writeFile("cgroup.procs", "\(pid)", at: own.rawValue)
             } catch Errno.invalidArgument where attempt < 6 {
-                // The task is still being made (TASK_NEW).
+                // The kernel has not finished the task's creation yet (TASK_NEW).
                 pause(microseconds: 30_000)
             } catch {
                 throw CgroupFailure("move process \(pid) to cgroup \(directory.fullPath)", error)
@@ -41,14 +41,14 @@ extension Cgroup {
         }
     }
 
-    /// How a process that `exec` adds gets into the container's cgroup.
+    /// How an exec process enters the container's cgroup.
     ///
-    /// On v2 the kernel refuses a cgroup (`EBUSY`) whose processes moved on into cgroups of their own; the caller then
-    /// asks again with `followingInit`.
+    /// On v2 the kernel refuses a cgroup (`EBUSY`) whose processes have moved into sub-cgroups (no internal
+    /// processes); the caller then repeats the call with `followingInit`.
     /// - Parameters:
-    ///   - initPid: the container's init, whose present cgroup is joined where the container's own is gone or full.
-    ///   - subPaths: cgroups below the container's, as `--cgroup` names them: `path` on v2, `ctrl[,ctrl]:path` on v1.
-    ///   - followingInit: joins the cgroup that init is in now.
+    ///   - initPid: the container's init; its present cgroup is joined if the container's own is gone or full.
+    ///   - subPaths: cgroups below the container's, as given to `--cgroup`: `path` on v2, `ctrl[,ctrl]:path` on v1.
+    ///   - followingInit: whether to join the present cgroup of init.
     /// - Throws: an `invalid` failure for sub-paths that name no controller or leave the container's cgroup.
     package func entryForExec(
         initPid: Int32, subPaths: [String] = [], followingInit: Bool = false
@@ -69,7 +69,8 @@ extension Cgroup {
         }
     }
 
-    /// Opens what exists. By the whole path: a hierarchy holds no links, and `--cgroup` may not climb.
+    /// Opens existing directories, by the whole path: a cgroup hierarchy contains no links, and `--cgroup` must not
+    /// contain "..".
     private func openEntry() throws(CgroupFailure) -> CgroupEntry {
         try entry { (directory) throws(Errno) in
             let flags: OpenFlags = .noFollow
@@ -80,7 +81,7 @@ extension Cgroup {
         }
     }
 
-    /// The cgroups that a process is in now, in the hierarchies of this location.
+    /// The present cgroups of a process, in the hierarchies of this location.
     private func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
         let file = "/proc/\(pid)/cgroup"
         let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
@@ -97,7 +98,7 @@ extension Cgroup {
 
 /// `exec --cgroup`: cgroups below the container's.
 enum SubCgroup {
-    /// The directories that a set of sub-paths means.
+    /// The directories that a set of sub-paths names.
     static func directories(
         of location: CgroupLocation, _ subPaths: [String]
     ) throws(CgroupFailure) -> [CgroupDirectory] {
@@ -113,7 +114,7 @@ enum SubCgroup {
         }
         for subPath in subPaths {
             let parts = subPath.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            // Without controllers a path is meant for all of them.
+            // A path without controllers applies to all of them.
             guard parts.count == 2 else {
                 for index in directories.indices { try extend(&directories[index], by: subPath) }
                 continue
@@ -139,7 +140,7 @@ enum SubCgroup {
         let below = cleanPath(path)
         guard below != "/" else { return }
         directory.path += below
-        // What it is known by is the container's own.
+        // The inode is that of the container's own directory.
         directory.inode = nil
     }
 }

@@ -1,17 +1,18 @@
-// Whose a cgroup is: two containers may be given the same path one after the other, or one below the other's.
+// The owner of a cgroup. Two containers can be given the same path, one after the other, or one path below the
+// other's.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 package import SystemPackage
 
-/// By what a container tells its cgroups from those of others.
+/// The data by which a container distinguishes its cgroups from those of other containers.
 package struct CgroupOwner: Sendable {
-    /// What is written on the directory that lists the container's processes.
+    /// The mark on the directory that lists the container's processes.
     package var mark: String
-    /// The whole paths of the cgroups of another container that a mark names, none when there is no such container.
+    /// The whole paths of the cgroups of another container that a mark names; empty if there is no such container.
     package var directories: @Sendable (_ mark: String) -> Set<String>
-    /// The same of all other containers that are known, for cgroups on which no mark can be written.
+    /// The cgroups of all other known containers, for cgroups on which no mark can be written.
     package var known: @Sendable () -> Set<String>
 
     package init(
@@ -24,10 +25,10 @@ package struct CgroupOwner: Sendable {
     }
 }
 
-/// The mark is kept where only who may do everything on the host can write: no container can pass for another.
+/// Only a process with full rights over the host can write this attribute, so no container can pass for another.
 private let markName = "trusted.swiftrun"
 
-/// Writes a mark on an open directory. One that cannot be written, as by an ordinary user, is done without.
+/// Writes a mark on an open directory. Works without a mark if it cannot be written, as by an ordinary user.
 func writeMark(_ mark: String, _ directory: Int32) {
     let bytes = Array(mark.utf8)
     _ = clinux_fsetxattr(directory, markName, bytes, bytes.count, 0)
@@ -41,15 +42,15 @@ private func readMark(_ directory: borrowing OwnedDescriptor) -> String? {
     }
 }
 
-/// The same by a whole path; nil also when there is nothing at it.
+/// The mark of a directory by its whole path; also nil if it does not exist.
 func readMark(_ path: String) -> String? {
     do throws(Errno) { return readMark(try OwnedDescriptor.open(path, .directory | .noFollow)) } catch { return nil }
 }
 
 extension CgroupDirectory {
-    /// Whether what is at the path now is the directory that was made or found when the container was made.
+    /// Whether the directory at the path is the one that was created or found with the container.
     ///
-    /// The number of a cgroup's directory is never used twice. The kernel's kernfs_node_id.
+    /// The inode number of a cgroup directory is never reused: the kernel's kernfs_node_id.
     package func isStillThere() throws(Errno) -> Bool {
         guard let inode else { return true }
         do throws(Errno) { return try fileStatus(at: fullPath).inode == inode } catch {
@@ -60,7 +61,7 @@ extension CgroupDirectory {
 }
 
 extension Cgroup {
-    /// The mark of whoever has this cgroup.
+    /// The mark of the cgroup's owner.
     package var mark: String? { processDirectory.flatMap { readMark($0.fullPath) } }
 
     /// Whether another container has been given this cgroup meanwhile.
@@ -69,7 +70,7 @@ extension Cgroup {
         return others.contains(directory.fullPath)
     }
 
-    /// The whole paths of those directories, here and below, that are other containers'.
+    /// The whole paths of those directories, this one and below, that belong to other containers.
     func othersDirectories() -> Set<String> {
         guard let owner, let directory = processDirectory else { return [] }
         do throws(Errno) {

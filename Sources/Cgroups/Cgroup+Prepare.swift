@@ -1,27 +1,28 @@
-// Making the container's cgroup with its limits, before there is a process to put into it.
+// Creates the container's cgroup with its limits, before its first process.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// The container's directories, opened; as many as the location has, in its order.
+/// The opened directories of the container: a prefix of the location's list.
 struct OpenCgroup: ~Copyable {
-    /// Descriptors by the location's order.
+    /// Descriptors in the order of the location.
     private(set) var descriptors: [Int32] = []
 
     deinit { for number in descriptors { _ = Glibc.close(number) } }
 
-    /// Takes the next directory over.
+    /// Takes over the descriptor of the next directory.
     mutating func append(_ descriptor: consuming OwnedDescriptor) { descriptors.append(descriptor.relinquish()) }
 }
 
 extension Cgroup {
-    /// Makes the directories and writes limits and device rules; nothing is left behind on failure.
+    /// Creates the directories and writes limits and device rules; removes everything again on failure.
     ///
-    /// With the systemd driver only the check is made here: the unit needs a process, see ``adopt(_:plan:)``.
-    /// - Returns: how the process gets in.
-    /// - Throws: an `occupied` failure for a cgroup that holds processes or is frozen; else the first write that failed.
+    /// With the systemd driver it only checks: the unit needs a process, see ``adopt(_:plan:)``.
+    /// - Returns: how the process enters the cgroup.
+    /// - Throws: an `occupied` failure if the cgroup has processes or is frozen; otherwise the first write that
+    /// failed.
     package func prepare(_ plan: CgroupPlan) throws(CgroupFailure) -> CgroupEntry {
         switch location.driver {
         case .disabled: return CgroupEntry(location: location)
@@ -66,7 +67,7 @@ extension Cgroup {
         return try cgroup.entry(open, refusals)
     }
 
-    /// A directory with what it will be known by.
+    /// The directory with its inode.
     func known(_ directory: CgroupDirectory, _ descriptor: Int32) throws(CgroupFailure) -> CgroupDirectory {
         var directory = directory
         directory.inode = try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in
@@ -75,13 +76,13 @@ extension Cgroup {
         return directory
     }
 
-    /// Says on the directory that lists the processes whose it is.
+    /// Writes the owner's mark on the directory that lists the processes.
     func mark(_ open: borrowing OpenCgroup) {
         guard let owner, let index = location.directories.firstIndex(where: { $0 == processDirectory }) else { return }
         writeMark(owner.mark, open.descriptors[index])
     }
 
-    /// How the process gets into directories that are open.
+    /// How the process enters directories that are open.
     private func entry(_ open: borrowing OpenCgroup, _ refusals: [String]) throws(CgroupFailure) -> CgroupEntry {
         var numbers = open.descriptors[...]
         return try entry(refusals) { (directory) throws(Errno) in
@@ -92,7 +93,8 @@ extension Cgroup {
         }
     }
 
-    /// How the process gets in: by the directory on v2, by the file `tasks` on v1, as they are opened one by one.
+    /// How the process enters: through the directory on v2, through the file `tasks` on v1. The directories are
+    /// opened one by one.
     func entry(
         _ refusals: [String] = [], opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
     ) throws(CgroupFailure) -> CgroupEntry {
@@ -111,8 +113,8 @@ extension Cgroup {
         return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals)
     }
 
-    /// Makes one directory, with those above it, ready to take a process.
-    /// - Parameter isOwnedBySystemd: systemd may have made it, and put the container's process into it.
+    /// Creates one directory and its ancestors, and prepares it for a process.
+    /// - Parameter isOwnedBySystemd: systemd may have created it and moved the container's process into it.
     func make(
         _ directory: CgroupDirectory, _ plan: CgroupPlan, _ made: inout MadeDirectories, isOwnedBySystemd: Bool = false
     ) throws(CgroupFailure) -> OwnedDescriptor {
@@ -137,7 +139,7 @@ extension Cgroup {
         return own
     }
 
-    /// Refuses directories that somebody else uses.
+    /// Refuses directories that are in use.
     private func checkUnoccupied(_ directories: [CgroupDirectory]) throws(CgroupFailure) {
         for directory in directories {
             let count = try processes(in: directory, or: []).count
@@ -154,18 +156,18 @@ extension Cgroup {
     }
 }
 
-/// The directories made so far, to be removed again if a later step fails.
+/// The directories created so far, which are removed again if a later step fails.
 struct MadeDirectories {
     private var paths: [(path: String, isLeaf: Bool)] = []
 
-    /// The whole paths of the containers' own directories that were made, and not found.
+    /// The whole paths of the container's own directories that were created, not found.
     var leaves: Set<String> { Set(paths.filter(\.isLeaf).map(\.path)) }
 
-    /// Whether a directory, given by its whole path, was made.
+    /// Whether the directory with this whole path was created.
     func contains(_ path: String) -> Bool { paths.contains { $0.path == path } }
 
-    /// Makes a directory and what lacks above it.
-    /// - Returns: whether the directory was made, and not found.
+    /// Creates a directory and its missing ancestors.
+    /// - Returns: whether the directory was created, not found.
     mutating func make(_ directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor) throws(Errno) -> Bool {
         let number = mount.rawValue
         if directory.path == "/" { return false }
@@ -192,7 +194,7 @@ struct MadeDirectories {
         if !paths.isEmpty { paths[paths.count - 1].isLeaf = false }
     }
 
-    /// Removes what was made, last first; what is in use by now stays.
+    /// Removes the created directories in reverse order; directories that are in use stay.
     mutating func remove() {
         for (path, _) in paths.reversed() { _ = Glibc.rmdir(path) }
         paths = []

@@ -1,4 +1,4 @@
-// Who is in the cgroup, and how all of them are reached at once.
+// Lists the processes of the cgroup, and signals all of them.
 
 internal import CLinux
 internal import Glibc
@@ -6,13 +6,13 @@ internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// The pids of all processes in the cgroup and in those below it, ascending, in the caller's numbering; without those
-    /// of other containers, where the cgroup knows its owner.
-    /// - Throws: a failure with `code` `noSuchFileOrDirectory` when the cgroup is gone.
+    /// The pids of all processes in the cgroup and its sub-cgroups, ascending, in the caller's pid namespace; without
+    /// those of other containers, if the cgroup knows its owner.
+    /// - Throws: a failure with `code` `noSuchFileOrDirectory` if the cgroup no longer exists.
     package func processes() throws(CgroupFailure) -> [Int32] {
         guard let directory = processDirectory else { return [] }
         let pids = try processes(in: directory, or: nil)
-        // Nearly always there are none left to ask about.
+        // In the usual case no process is left, so no owner needs to be looked up.
         if pids.isEmpty || owner == nil { return pids }
         let others = othersDirectories()
         return others.isEmpty ? pids : try processes(in: directory, or: nil, sparing: others)
@@ -20,8 +20,8 @@ extension Cgroup {
 
     /// The same for one hierarchy.
     /// - Parameters:
-    ///   - absent: what is answered when the directory is not there; nil makes that an error.
-    ///   - others: the whole paths of directories that are left out.
+    ///   - absent: the result if the directory does not exist; nil makes that an error.
+    ///   - others: the whole paths of directories to leave out.
     func processes(
         in directory: CgroupDirectory, or absent: [Int32]?, sparing others: Set<String> = []
     ) throws(CgroupFailure) -> [Int32] {
@@ -34,7 +34,7 @@ extension Cgroup {
                 pids.removeAll { threaded.contains($0) }
             }
             pids.sort()
-            // A process that moved while the directories were read may have been seen in two.
+            // A process that moved during the reading can appear twice.
             for index in pids.indices.dropFirst().reversed() where pids[index] == pids[index - 1] {
                 pids.remove(at: index)
             }
@@ -45,7 +45,7 @@ extension Cgroup {
         }
     }
 
-    // A cgroup below one that has processes is threaded: the domain above it lists its processes as its own. cgroups(7).
+    // A sub-cgroup of a cgroup with processes is threaded: its threaded domain lists its processes. cgroups(7).
     private func threadedProcesses(of others: Set<String>) -> Set<Int32> {
         var found: Set<Int32> = []
         for path in others {
@@ -64,9 +64,9 @@ extension Cgroup {
                 if let pid = Int32(line) { pids.append(pid) }
             }
         } catch Errno.notSupported {
-            // A threaded cgroup: its processes are listed by the domain above it.
+            // A threaded cgroup: its threaded domain lists its processes.
         } catch Errno.operationNotSupportedByDevice {
-            // Removed between opening and reading.
+            // Another process removed it between opening and reading.
         }
         for entry in try subdirectories(of: directory) {
             do throws(Errno) {
@@ -78,12 +78,12 @@ extension Cgroup {
         }
     }
 
-    /// Sends a signal to every process, and to none of another container's.
+    /// Sends a signal to every process of the cgroup, but not to another container's.
     ///
-    /// Those that fork meanwhile cannot escape where the freezer works. It would stop other containers below too: where
-    /// there are any, what has been forked is looked for until there is nothing more.
-    /// - Returns: the pids that were signalled, as far as that was done one by one.
-    /// - Throws: the first refusal that is not the process being gone.
+    /// If the freezer works, a process that forks meanwhile cannot escape. The freezer would also stop other
+    /// containers below: if there are any, new processes are looked up until none appears.
+    /// - Returns: the pids that were signalled individually.
+    /// - Throws: the first refusal, unless the process no longer exists.
     @discardableResult
     package func signalAll(_ signal: Int32) throws(CgroupFailure) -> Set<Int32> {
         guard let directory = processDirectory else { return [] }
@@ -107,7 +107,7 @@ extension Cgroup {
         var signalled: Set<Int32> = []
         for _ in 1...1_000 {
             let pids = try processes(in: directory, or: [], sparing: others)
-            // Who was told to end, and does not do so at once, is told again: its number may be another's by now.
+            // A process that was asked to end may take its time, and its pid may be reused: only SIGKILL is repeated.
             let next = signal == SIGKILL ? pids : pids.filter { !signalled.contains($0) }
             if next.isEmpty { break }
             try send(signal, to: next, directory, sparing: others)
@@ -117,7 +117,7 @@ extension Cgroup {
         return signalled
     }
 
-    /// Signals processes that are still in the cgroup: a number that is read may be another's a moment later.
+    /// Signals processes that are still in the cgroup: a pid may be reused between reading and signalling.
     private func send(
         _ signal: Int32, to pids: [Int32], _ directory: CgroupDirectory, sparing others: Set<String>
     ) throws(CgroupFailure) {
@@ -129,7 +129,7 @@ extension Cgroup {
                 let pidfd = clinux_pidfd_open(pid, 0)
                 if pidfd >= 0 { opened.append((pid, pidfd)) }
             }
-            // Who was opened, lives, and has a number that is in the cgroup now, is in it.
+            // A process is in the cgroup if it was opened, is alive, and its pid is in the cgroup now.
             let present = Set(try processes(in: directory, or: [], sparing: others))
             for process in opened where present.contains(process.pid) {
                 do throws(Errno) {
@@ -146,7 +146,7 @@ extension Cgroup {
     /// Kills every process of the cgroup, frozen or not.
     package func killAll() throws(CgroupFailure) { _ = try signalAll(SIGKILL) }
 
-    /// The kernel's own way to kill a whole tree (cgroup v2, Linux 5.14).
+    /// Kills a whole tree in one call of the kernel (cgroup v2, Linux 5.14).
     private func killAtOnce() throws(CgroupFailure) -> Bool {
         guard location.hierarchy == .unified, let directory = processDirectory else { return false }
         do throws(Errno) {

@@ -1,4 +1,4 @@
-// Removing the container's cgroup, from its location alone and as often as one likes.
+// Removes the container's cgroup. Needs only its location, and can be repeated.
 
 internal import CLinux
 internal import Glibc
@@ -6,10 +6,11 @@ internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Removes the container's directories and those made below them, and stops the systemd unit.
+    /// Removes the container's directories and their sub-directories, and stops the systemd unit.
     ///
-    /// What is gone already is no error; directories above stay, for we may share them. All are tried before it throws.
-    /// - Throws: the first directory that could not be removed, because processes are still in it or for want of rights.
+    /// A missing directory is not an error. Ancestors stay, because other containers may use them. All directories
+    /// are tried before an error is thrown.
+    /// - Throws: the first directory that could not be removed, because it has processes or the rights are missing.
     package func remove() throws(CgroupFailure) {
         var first: CgroupFailure?
         let others = othersDirectories()
@@ -23,14 +24,14 @@ extension Cgroup {
         removeDesertedParent()
     }
 
-    /// Removes the cgroup above, if it was that of a container that was deleted while there was this one below it.
+    /// Removes the parent cgroup if its container was deleted while this cgroup existed below it.
     private func removeDesertedParent() {
         guard let owner, let directory = processDirectory else { return }
         let above = CgroupPath.parent(of: directory.path)
         guard above != "/", let mark = readMark(directory.mount + above), mark != owner.mark,
             owner.directories(mark).isEmpty
         else { return }
-        // What is in use, by whomever, stays.
+        // rmdir fails for a directory that is in use.
         for directory in location.directories {
             let above = CgroupPath.parent(of: directory.path)
             if above != "/" { _ = Glibc.rmdir(directory.mount + above) }
@@ -43,12 +44,12 @@ extension Cgroup {
             try directory.isStillThere()
         }
         guard isThere, !others.contains(directory.fullPath) else { return }
-        // It stays as long as what is below it, and goes with that.
+        // A directory with another container's below it stays; deleting that container removes it.
         let holdsOthers = others.contains { $0.hasPrefix(directory.fullPath + "/") }
         for attempt in 0...10 {
             do throws(Errno) {
                 if attempt == 0 {
-                    // Nearly always there is nothing below.
+                    // In the usual case nothing is below it.
                     try checked { Glibc.rmdir(directory.fullPath) }
                 } else {
                     let mount = try openMount(directory)
@@ -70,7 +71,7 @@ extension Cgroup {
                 guard error == .resourceBusy, attempt < 10 else {
                     throw CgroupFailure("remove cgroup \(directory.fullPath)", error)
                 }
-                // A process that was just killed takes a moment to leave. The first retry is for directories below.
+                // A killed process takes a moment to leave its cgroup. The first retry is for directories below.
                 if attempt > 0 {
                     pause(microseconds: delay)
                     delay = min(delay * 2, 128_000)
@@ -79,7 +80,7 @@ extension Cgroup {
         }
     }
 
-    /// Removes a directory after all that are below it.
+    /// Removes a directory after all directories below it.
     /// - Parameter path: its whole path.
     private func removeTree(
         _ name: UnsafePointer<CChar>, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
@@ -94,7 +95,7 @@ extension Cgroup {
             do throws(Errno) {
                 try removeTree(child.bytes, at: own, "\(path)/\(child.name)", sparing: others)
             } catch {
-                // What lies above another's stays.
+                // An ancestor of another container's directory stays.
                 if error == .resourceBusy, others.contains(where: { $0.hasPrefix("\(path)/\(child.name)/") }) {
                     continue
                 }

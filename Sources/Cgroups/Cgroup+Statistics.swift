@@ -1,12 +1,12 @@
-// Reading what a container uses.
+// Reads the resource usage of a container.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// What the container uses now; a controller that is not there is left out.
-    /// - Throws: when the cgroup is gone.
+    /// The current usage of the container; missing controllers are left out.
+    /// - Throws: if the cgroup no longer exists.
     package func statistics() throws(CgroupFailure) -> CgroupStatistics {
         var statistics = CgroupStatistics()
         guard let first = location.directories.first else { return statistics }
@@ -24,7 +24,7 @@ extension Cgroup {
 }
 
 extension CgroupStatistics {
-    /// Adds the RDMA devices, which both hierarchies write alike.
+    /// Adds the RDMA devices, which have the same format in v1 and v2.
     mutating func readRDMA(_ files: StatisticsFiles) {
         func values(_ file: String) -> [(String, [Substring: UInt32])] {
             (files.text(file) ?? "").split(separator: "\n").compactMap { line in

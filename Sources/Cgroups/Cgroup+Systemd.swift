@@ -1,4 +1,4 @@
-// The container's cgroup as a unit of systemd.
+// The container's cgroup as a systemd unit.
 
 internal import Glibc
 internal import Kernel
@@ -6,7 +6,7 @@ internal import OCISpec
 internal import SystemPackage
 
 extension CgroupHost {
-    /// The cgroup of the user's own systemd, below which it makes the units it is asked for.
+    /// The cgroup of the user's own systemd, below which it creates its units.
     static func userManagerPath() throws(CgroupFailure) -> String {
         var bus = try SystemdBus.open(isUser: true)
         do throws(DBusFailure) { return try bus.managerPath() } catch {
@@ -16,8 +16,8 @@ extension CgroupHost {
 }
 
 extension Cgroup {
-    /// Starts the unit with a process in it, then writes what systemd has no properties for.
-    /// - Returns: the location with what its directories will be known by.
+    /// Starts the unit with a process in it, then writes the limits that systemd has no properties for.
+    /// - Returns: the location with the inodes of its directories.
     func adoptBySystemd(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         guard let request = plan.unit, let unit = location.unit else {
             throw CgroupFailure(.invalid, "start a systemd unit: the plan names none")
@@ -31,13 +31,13 @@ extension Cgroup {
         do throws(CgroupFailure) {
             return try complete(pid, plan)
         } catch {
-            // The unit would be left with a process that nobody knows of.
+            // Otherwise the unit would keep a process that no state record knows.
             try? stopUnit()
             throw error
         }
     }
 
-    /// Makes the directories that systemd left out, and puts the process and the limits into all.
+    /// Creates the directories that systemd left out, and writes the process and the limits into all.
     private func complete(_ pid: Int32, _ plan: CgroupPlan) throws(CgroupFailure) -> CgroupLocation {
         var made = MadeDirectories()
         var open = OpenCgroup()
@@ -62,7 +62,8 @@ extension Cgroup {
         return directory.controllers.contains { paths[$0] == directory.path }
     }
 
-    /// systemd answers before it is sure, and a process that it could not move stays where it was, unlimited.
+    /// systemd answers before it has moved the process. If it cannot move it, the process stays in its old cgroup,
+    /// without limits.
     private func checkMoved(_ pid: Int32) throws(CgroupFailure) {
         guard let directory = location.directory(of: "systemd") ?? processDirectory else { return }
         guard try contains(pid, directory) else {
@@ -71,11 +72,11 @@ extension Cgroup {
         }
     }
 
-    /// Has the user's systemd, and that the system's, move a process that comes from outside of what is delegated to the
-    /// user: only they may.
+    /// Makes the user's systemd, and through it the system's, move a process from outside the user's delegated
+    /// subtree: only they have the right to.
     /// - Parameters:
-    ///   - pid: a process of the user's, in the caller's numbering.
-    ///   - subPath: a cgroup below the container's, as `--cgroup` names it; nil for the container's own.
+    ///   - pid: a process of the user, in the caller's pid namespace.
+    ///   - subPath: a cgroup below the container's, as given to `--cgroup`; nil for the container's own.
     package func attach(_ pid: Int32, subPath: String? = nil) throws(CgroupFailure) {
         guard let unit = location.unit else {
             throw CgroupFailure(.invalid, "move process \(pid) into a systemd unit: the container has none")
@@ -88,8 +89,8 @@ extension Cgroup {
         }
     }
 
-    /// Ends the unit, unless its name is that of another's by now: a scope ends with its last process, and its cgroup with
-    /// it.
+    /// Ends the unit, unless its name now belongs to another container: a scope ends with its last process, together
+    /// with its cgroup.
     func endUnit() throws(CgroupFailure) {
         guard let directory = location.directory(of: "systemd") ?? processDirectory, directory.inode != nil,
             location.unit?.hasSuffix(".slice") == false
@@ -97,11 +98,11 @@ extension Cgroup {
         let isThere = try naming("look for cgroup \(directory.fullPath)") { () throws(Errno) in
             try directory.isStillThere()
         }
-        // One that has failed is remembered without a cgroup.
+        // systemd remembers a failed unit although it has no cgroup.
         if isThere { try stopUnit() } else if access(directory.fullPath, F_OK) != 0 { try stopUnit(ended: true) }
     }
 
-    /// Stops the unit, and has systemd forget it if it failed.
+    /// Stops the unit, and resets it if it failed.
     func stopUnit(ended: Bool = false) throws(CgroupFailure) {
         guard let unit = location.unit else { return }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)
@@ -113,7 +114,7 @@ extension Cgroup {
         }
     }
 
-    /// Tells systemd of new limits, so that it does not put the old ones back when it reloads.
+    /// Changes the unit's properties, so that systemd does not restore the old limits when it reloads.
     func updateUnit(_ properties: [SystemdProperty]) throws(CgroupFailure) {
         guard let unit = location.unit, !properties.isEmpty else { return }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)

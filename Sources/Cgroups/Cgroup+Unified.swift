@@ -1,4 +1,4 @@
-// cgroup v2: controllers are handed down level by level, and a directory may be given away.
+// cgroup v2: enables controllers level by level, and delegates a directory.
 
 internal import CLinux
 internal import Glibc
@@ -6,7 +6,7 @@ internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Has every directory above hand its controllers down, and settles the type of the own one.
+    /// Enables the controllers in every ancestor, and makes the directory threaded if necessary.
     func enableControllers(
         above directory: CgroupDirectory, _ mount: borrowing OwnedDescriptor, _ own: borrowing OwnedDescriptor,
         for plan: CgroupPlan
@@ -24,7 +24,7 @@ extension Cgroup {
         let all = words(try readValue("cgroup.controllers", at: top))
         let parentPath = CgroupPath.parent(of: path)
         let parent = try openBelow(mount, parentPath)
-        // What the directory above hands down has been handed down to it.
+        // A directory can enable only controllers that all its ancestors enable, so nothing is left to do.
         if Set(words(try readValue("cgroup.subtree_control", at: parent))).isSuperset(of: all) { return }
         var level = ""
         for part in [Substring("")] + parentPath.split(separator: "/") {
@@ -43,15 +43,16 @@ extension Cgroup {
         do throws(Errno) {
             try writeFile("cgroup.subtree_control", missing.joined(separator: " "), at: number)
         } catch {
-            // One that cannot be had (a threaded or busy directory, no rights) must not keep the others away; a limit
-            // that needs it will say so.
+            // A controller that cannot be enabled (threaded or busy directory, missing rights) must not keep the
+            // others from being enabled; a limit that needs it fails later with its own message.
             for one in missing { try? writeFile("cgroup.subtree_control", one, at: number) }
         }
     }
 
     private func words(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
 
-    /// Below a threaded directory a new one is of no use until it is threaded itself, and then limits threads only.
+    /// A new directory below a threaded one accepts no process until it is threaded itself; then it limits only
+    /// threads.
     private func settleType(
         _ directory: CgroupDirectory, _ own: borrowing OwnedDescriptor, _ plan: CgroupPlan
     ) throws(CgroupFailure) {
@@ -69,7 +70,7 @@ extension Cgroup {
         }
     }
 
-    /// Gives the directory, and the files that its owner may write, to the container's root.
+    /// Gives the directory, and the files that its owner may write, to the container's root user.
     func delegate(to owner: CgroupDelegation, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
         guard let index = location.directories.firstIndex(where: \.isUnified) else { return }
         let path = location.directories[index].fullPath
@@ -80,7 +81,7 @@ extension Cgroup {
             do throws(Errno) {
                 try checked { Glibc.fchownat(number, file, owner.uid, gid_t.max, AT_SYMLINK_NOFOLLOW) }
             } catch Errno.noSuchFileOrDirectory {
-                // The list names every file that a kernel may have; the controller of this one is not enabled.
+                // The list contains every file that a kernel may offer; the controller of this file is not enabled.
                 continue
             } catch {
                 throw CgroupFailure("give \(path)/\(file) to uid \(owner.uid)", error)

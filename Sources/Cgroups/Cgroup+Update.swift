@@ -1,4 +1,4 @@
-// Changing limits of a running container, all or none.
+// Changes the limits of a running container; the operation is atomic.
 
 internal import Glibc
 internal import Kernel
@@ -6,9 +6,9 @@ package import OCISpec
 internal import SystemPackage
 
 extension Cgroup {
-    /// Writes new limits; those that the document does not name stay, and so do the device rules.
-    /// - Returns: what of the document has no effect here, a sentence each.
-    /// - Throws: the first value that is contradictory or was refused, after the old values were put back.
+    /// Writes new limits. Limits that the document does not contain stay unchanged, and so do the device rules.
+    /// - Returns: a sentence for each part of the document that has no effect here.
+    /// - Throws: the first value that is contradictory or was refused, after the old values were restored.
     @discardableResult
     package func update(_ resources: LinuxResources) throws(CgroupFailure) -> [String] {
         let current = currentLimits()
@@ -28,10 +28,11 @@ extension Cgroup {
         }
         let old = oldValues(limits.writes, open)
         do throws(CgroupFailure) {
-            // The files first: what the kernel refuses, systemd is not told.
+            // The files come first, so that systemd does not get a value that the kernel refuses.
             try write(limits.writes, open)
             try updateUnit(properties)
-            // Then what systemd has just written over them: a period without a quota it drops, and a short one it stretches.
+            // Then again, because systemd has overwritten them: it drops a period without a quota, and lengthens a
+            // short one.
             if !properties.isEmpty { try write(limits.writes, open) }
         } catch {
             restore(old, open)
@@ -40,7 +41,7 @@ extension Cgroup {
         return limits.notes
     }
 
-    /// A file and what puts its present value back.
+    /// A file, and the value to write to restore it.
     private struct OldValue {
         var directory: Int
         var file: String
@@ -63,7 +64,7 @@ extension Cgroup {
         return old
     }
 
-    /// Puts old values back, last first; twice, because one may need the other (a period its quota).
+    /// Restores old values in reverse order; twice, because one may depend on another (a period on its quota).
     private func restore(_ old: [OldValue], _ open: borrowing OpenCgroup) {
         var refused: [OldValue] = []
         for entry in old.reversed() {
@@ -76,7 +77,7 @@ extension Cgroup {
         for entry in refused { try? writeFile(entry.file, entry.value, at: open.descriptors[entry.directory]) }
     }
 
-    /// What the new limits have to be combined with.
+    /// The present limits that new limits must be combined with.
     private func currentLimits() -> CurrentLimits {
         func path(_ controller: String, _ file: String) -> String? {
             location.directory(of: controller).map { "\($0.fullPath)/\(file)" }

@@ -1,18 +1,18 @@
-// Writing limits into open directories.
+// Writes limits into open directories.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// The position of the directory that a controller's files are in.
+    /// The index of the directory that contains a controller's files.
     func index(of controller: String) -> Int? {
         if let own = location.directories.firstIndex(where: { $0.controllers.contains(controller) }) { return own }
         return location.hierarchy == .unified && !location.directories.isEmpty ? 0 : nil
     }
 
     /// Writes the limits in their order.
-    /// - Parameter made: the directories that are new: the real-time budget of those above has to be set first.
+    /// - Parameter made: the new directories: the real-time budget of the ancestors must be set first.
     func write(
         _ writes: [CgroupWrite], _ open: borrowing OpenCgroup, raisingParents made: MadeDirectories? = nil
     ) throws(CgroupFailure) {
@@ -35,13 +35,14 @@ extension Cgroup {
         }
     }
 
-    /// A write that the kernel refused, by the name that was tried last.
+    /// A write that the kernel refused, with the file name that was tried last.
     private struct RefusedWrite: Error {
         var name: CgroupWrite.Alternative
         var code: Errno
     }
 
-    /// Writes one value, by the first of its names that the kernel knows, and for a disk that its scheduler keeps.
+    /// Writes one value, to the first of its files that exists; for a weight of a disk, to the file of the disk's
+    /// scheduler.
     private func perform(_ write: CgroupWrite, _ open: borrowing OpenCgroup) throws(RefusedWrite) {
         var names = [CgroupWrite.Alternative(file: write.file, value: write.value)]
         guard let index = index(of: write.controller) else {
@@ -64,7 +65,7 @@ extension Cgroup {
         }
     }
 
-    /// The sentence for a write that the kernel refused.
+    /// The message for a write that the kernel refused.
     private func failure(_ write: CgroupWrite, _ refused: RefusedWrite) -> CgroupFailure {
         let code = refused.code
         let directory = index(of: write.controller).map { location.directories[$0].fullPath } ?? "the cgroup"
@@ -83,7 +84,8 @@ extension Cgroup {
                 .refused, "\(what): \(code.word) (the cgroup has cpu.idle 1, and no shares until that is 0)", code: code
             )
         }
-        // On v2 a missing file is a missing controller; opening what is not there says so, or that it may not be made.
+        // On v2 a missing file means a missing controller. Opening it fails with ENOENT, or because it may not be
+        // created.
         let isMissing =
             code == .noSuchFileOrDirectory
             || (code == .permissionDenied && Glibc.access("\(directory)/\(refused.name.file)", F_OK) != 0)
@@ -94,7 +96,7 @@ extension Cgroup {
             code: code)
     }
 
-    /// A new directory has no real-time budget, and a child can have no more than its parent.
+    /// A new directory has no real-time budget, and a child cannot have more than its parent.
     private func raiseRealtime(_ write: CgroupWrite, _ made: MadeDirectories) {
         guard let index = index(of: write.controller) else { return }
         let directory = location.directories[index]
@@ -108,7 +110,7 @@ extension Cgroup {
         for path in above.reversed() { try? writeFile("\(path)/\(write.file)", write.value) }
     }
 
-    /// Finds a value that the kernel put in the place of ours.
+    /// Detects a value that the kernel changed.
     private func checkReadBack(_ write: CgroupWrite, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
         guard let index = index(of: write.controller),
             let found = (try? readText(write.file, at: open.descriptors[index])).map(trimmed), found != write.value

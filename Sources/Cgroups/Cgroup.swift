@@ -1,10 +1,10 @@
-// A container's cgroup, live: every operation needs only the location from the state record.
+// A container's cgroup on the running system. Every operation needs only the location from the state record.
 
 /// A container's cgroup on the running system.
 package struct Cgroup: Sendable {
-    /// Where it is.
+    /// The location of the cgroup.
     package let location: CgroupLocation
-    /// By what it is told from those of other containers; nil where nothing is asked but where it is.
+    /// Distinguishes the cgroup from those of other containers; nil if the operation needs only the location.
     let owner: CgroupOwner?
 
     package init(_ location: CgroupLocation, owner: CgroupOwner? = nil) {
@@ -12,7 +12,8 @@ package struct Cgroup: Sendable {
         self.owner = owner
     }
 
-    /// The directory whose `cgroup.procs` lists the container: the v2 one, else the one of a controller nobody shares.
+    /// The directory whose `cgroup.procs` lists the container's processes: the v2 directory, otherwise one of a
+    /// controller that containers do not share.
     var processDirectory: CgroupDirectory? {
         if location.hierarchy == .unified { return location.directories.first }
         for controller in ["devices", "systemd", "freezer", "pids", "memory"] {

@@ -1,22 +1,23 @@
-// How a new process gets into the container's cgroup.
+// How a new process enters the container's cgroup.
 
 internal import Glibc
 
-/// How a new process gets into the container's cgroup; several of these may be needed together.
+/// How a new process enters the container's cgroup; several of these may be necessary together.
 ///
-/// 1. Pass `cloneIntoDescriptor`, if there, to clone3 with `CLONE_INTO_CGROUP`.
-/// 2. In the child, before anything that is to be limited: ``enter(_:failed:)`` with `childWrites`.
+/// 1. Pass `cloneIntoDescriptor`, if present, to clone3 with `CLONE_INTO_CGROUP`.
+/// 2. In the child, before any step that must be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
 package struct CgroupEntry: ~Copyable {
-    /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this is.
+    /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this
+    /// value exists.
     package let cloneIntoDescriptor: Int32?
-    /// Open files into which the child itself writes `0`; close-on-exec.
+    /// Open files into which the child writes `0`; close-on-exec.
     package let childWrites: [Int32]
-    /// The parent has to have the child moved, which only it can ask for.
+    /// Whether the parent must have the child moved, because only the parent can request it.
     package let needsAdoption: Bool
-    /// What was really made: without rights, fewer directories than planned, or none.
+    /// The directories that were really created: without rights, fewer than planned, or none.
     package let location: CgroupLocation
-    /// Why a planned directory is not among them, a sentence each.
+    /// A sentence for each planned directory that is missing.
     package let refusals: [String]
 
     init(
@@ -37,9 +38,9 @@ package struct CgroupEntry: ~Copyable {
 
     /// The child's part: moves the calling, single-threaded process. Allocates nothing.
     ///
-    /// The files are `tasks`, not `cgroup.procs`: for a task that moves itself the kernel then leaves out the lock that
-    /// stops every fork and exit on the machine.
-    /// - Returns: 0, or the kernel's error number and, in `failed`, the position in `childWrites`.
+    /// The files are `tasks`, not `cgroup.procs`: for a task that moves itself the kernel then does not take the lock
+    /// that stops every fork and exit on the machine.
+    /// - Returns: 0, or the kernel's error number and, in `failed`, the index in `childWrites`.
     package static func enter(_ childWrites: [Int32], failed: inout Int) -> Int32 {
         var zero = UInt8(ascii: "0")
         for (index, number) in childWrites.enumerated() where Glibc.write(number, &zero, 1) != 1 {

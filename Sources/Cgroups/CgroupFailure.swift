@@ -1,13 +1,13 @@
-// The one error of this module.
+// The only error of this module.
 
 internal import Kernel
 package import SystemPackage
 
-/// Why something about a container's cgroup could not be decided, done or read.
+/// The reason why a decision, a change or a read of a container's cgroup failed.
 package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What a caller may want to tell apart.
+    /// The kinds that a caller may need to distinguish.
     package enum Kind: Equatable, Sendable {
-        /// The configuration asks for something that has no meaning.
+        /// The configuration contains a value without meaning.
         case invalid
         /// The host lacks a controller, a file or a bus that the configuration needs.
         case unavailable
@@ -17,11 +17,11 @@ package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertibl
         case refused
     }
 
-    /// What happened, for the caller's decisions.
+    /// The kind, for the caller's decisions.
     package let kind: Kind
-    /// The whole story in one sentence: key, operation, file, value, and the kernel's word last.
+    /// The whole error in one sentence: key, operation, file, value, and the kernel's message last.
     package let description: String
-    /// The kernel's error, where there was one.
+    /// The kernel's error, if there was one.
     package let code: Errno?
 
     package init(_ kind: Kind, _ description: String, code: Errno? = nil) {
@@ -41,13 +41,13 @@ package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertibl
         self.init(.refused, "\(what): \(code.word)\(hint)", code: code)
     }
 
-    /// The same failure, told from further away.
+    /// The same failure with the operation that it interrupted.
     package func during(_ what: String) -> CgroupFailure {
         CgroupFailure(kind, "\(what): \(description)", code: code)
     }
 }
 
-/// Names what a system call was for, when it fails.
+/// Adds the operation to the failure of a system call.
 func naming<Value: ~Copyable>(
     _ what: @autoclosure () -> String, _ body: () throws(Errno) -> Value
 ) throws(CgroupFailure) -> Value {

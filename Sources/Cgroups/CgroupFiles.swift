@@ -1,4 +1,4 @@
-// Opening, reading and writing inside the hierarchy, never leaving it.
+// Opens, reads and writes files inside the hierarchy, never outside.
 
 internal import CLinux
 internal import Glibc
@@ -10,7 +10,7 @@ func openMount(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
     try OwnedDescriptor.open(directory.mount, .path | .directory)
 }
 
-/// Opens a directory below a mount point without following anything that leads out of the hierarchy.
+/// Opens a directory below a mount point, without following anything that leads out of the hierarchy.
 func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> OwnedDescriptor {
     // RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
     let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
@@ -23,7 +23,7 @@ func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno)
 }
 
 /// Opens the container's directory.
-/// - Throws: `noSuchFileOrDirectory` also when what is at its path is another's by now.
+/// - Throws: `noSuchFileOrDirectory` also if the path now belongs to another container.
 func open(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
     let mount = try openMount(directory)
     let own = try openBelow(mount, directory.path)
@@ -31,12 +31,12 @@ func open(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
     return own
 }
 
-/// A path of ours as the kernel wants it, beside a descriptor: without the leading slash.
+/// A path for use with a directory descriptor: without the leading slash.
 func relative(_ path: String) -> String {
     path == "/" ? "." : String(path.dropFirst())
 }
 
-/// A short file's content without white space at its ends, in one read: no value is longer than a page.
+/// The content of a short file without surrounding white space, in one read: no value is longer than a page.
 func readValue(_ file: String, at directory: borrowing OwnedDescriptor) throws(Errno) -> String {
     let opened = try OwnedDescriptor.open(file, .readOnly, at: directory.rawValue)
     return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { buffer throws(Errno) in
@@ -45,7 +45,7 @@ func readValue(_ file: String, at directory: borrowing OwnedDescriptor) throws(E
     }
 }
 
-/// A text without white space at its ends.
+/// Text without surrounding white space.
 func trimmed(_ text: String) -> String {
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x0a || $0 == 0x09 || $0 == 0 }
     var bytes = text.utf8[...]
@@ -54,14 +54,14 @@ func trimmed(_ text: String) -> String {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// The directories in a directory; a container may have named them, in bytes that are no UTF-8.
+/// The directories in a directory. A container may have named them, with bytes that are not UTF-8.
 func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [DirectoryEntry] {
-    // The kernel counts a cgroup's directories as its links, and nearly always there are none. kernfs_refresh_inode()
+    // The kernel counts a cgroup's sub-directories as links, and usually there are none. kernfs_refresh_inode()
     if try fileStatus(directory.rawValue).links == 2 { return [] }
     return try directoryEntries(directory.rawValue).filter(\.isDirectory)
 }
 
-/// Sleeps without caring about signals: the callers look at the clock of their own retries.
+/// Sleeps; a signal may shorten it, which is harmless because the callers retry by their own clock.
 func pause(microseconds: Int) {
     var time = timespec(tv_sec: microseconds / 1_000_000, tv_nsec: microseconds % 1_000_000 * 1_000)
     Glibc.nanosleep(&time, nil)

@@ -1,4 +1,4 @@
-// Asking the system how its cgroups are mounted.
+// Finds out how the host mounts its cgroups.
 
 internal import CLinux
 internal import Glibc
@@ -6,19 +6,20 @@ internal import Kernel
 internal import SystemPackage
 
 extension CgroupHost {
-    /// The controllers of v1 in the order they are joined: first those that a task must not enter unprepared.
+    /// The controllers of v1 in the order in which they are joined: first those that a task must not enter before
+    /// they are set up.
     static let legacyControllers = [
         "cpuset", "devices", "memory", "cpu", "cpuacct", "pids", "blkio", "hugetlb", "net_cls", "net_prio",
         "perf_event", "freezer", "rdma", "misc", "systemd",
     ]
 
-    /// Finds the mounted hierarchies at their usual places; the mount table is read only where these are empty.
+    /// Finds the mounted hierarchies at their usual places; reads the mount table only if these are empty.
     /// - Parameters:
-    ///   - driver: who will make the cgroup.
-    ///   - cgroupsPath: `linux.cgroupsPath`; a relative one, or none, makes the caller's own cgroups be read.
-    ///   - toleratesRefusals: whether a cgroup that cannot be made or changed is done without.
-    ///   - asksUserManager: whether the systemd driver asks the user's systemd, and not the system's.
-    /// - Throws: an `unavailable` failure when no cgroup file system is mounted, and that is not tolerated.
+    ///   - driver: the driver that will create the cgroup.
+    ///   - cgroupsPath: `linux.cgroupsPath`; the caller's own cgroups are read only if it is relative or missing.
+    ///   - toleratesRefusals: whether the container may run without a cgroup that cannot be created or changed.
+    ///   - asksUserManager: whether the systemd driver uses the user's systemd instead of the system's.
+    /// - Throws: an `unavailable` failure if no cgroup filesystem is mounted, and that is not tolerated.
     package static func probe(
         driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, toleratesRefusals: Bool = false,
         asksUserManager: Bool = false
@@ -39,7 +40,7 @@ extension CgroupHost {
         if try isUnified(root) {
             return CgroupHost(hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: root)])
         }
-        // One listing spares the questions for what is not there.
+        // One listing saves the calls for controllers that are not there.
         let present = try entries(of: root)
         var mounts: [CgroupMount] = []
         for controller in legacyControllers {
@@ -67,12 +68,13 @@ extension CgroupHost {
         }
     }
 
-    // Whatever else goes wrong must not pass for a host without the controller: its limits and rules would be left out.
+    // Any other error must not pass for a host without the controller, because its limits and rules would be left
+    // out.
     private static func isAbsence(_ code: Errno) -> Bool {
         [.noSuchFileOrDirectory, .notDirectory, .permissionDenied].contains(code)
     }
 
-    /// Controllers mounted together share a hierarchy, and so a directory.
+    /// Controllers that are mounted together share a hierarchy, and so a directory.
     private static func add(_ controller: String, at path: String, to mounts: inout [CgroupMount]) {
         if let same = mounts.firstIndex(where: { $0.path == path }) {
             mounts[same].controllers.append(controller)
@@ -100,7 +102,7 @@ extension CgroupHost {
         }
     }
 
-    /// Where `cpu` is a link to `cpu,cpuacct`, the latter.
+    /// The target if `path` is a link, such as `cpu` to `cpu,cpuacct`.
     private static func resolved(_ path: String, in root: String) -> String {
         var target = [UInt8](repeating: 0, count: 256)
         let length = target.withUnsafeMutableBytes { buffer in
@@ -113,7 +115,7 @@ extension CgroupHost {
         return name.hasPrefix("/") ? name : "\(root)/\(name)"
     }
 
-    /// The v1 hierarchies by the mount table, for hosts that mount them elsewhere.
+    /// The v1 hierarchies from the mount table, for hosts that mount them elsewhere.
     private static func mountsFromTable() throws(CgroupFailure) -> [CgroupMount] {
         var mounts: [CgroupMount] = []
         for entry in try mountTable() where entry.type == "cgroup" {
@@ -159,7 +161,7 @@ extension CgroupHost {
         try leaveOutMountedRoots()
     }
 
-    /// Reads /proc/PID/cgroup: paths by controller, cgroup v2's as `unified`.
+    /// Parses /proc/PID/cgroup: paths by controller; the path in cgroup v2 under `unified`.
     static func ownPaths(_ text: String) -> [String: String] {
         var paths: [String: String] = [:]
         for line in text.split(separator: "\n") {
@@ -174,7 +176,8 @@ extension CgroupHost {
         return paths
     }
 
-    /// In a container the mount point may already be the own cgroup, of which the path then tells a second time.
+    /// In a container the mount point may already be the caller's own cgroup; then the path in /proc must not be
+    /// appended again.
     private mutating func leaveOutMountedRoots() throws(CgroupFailure) {
         var table: [MountTableEntry]?
         for mount in mounts {

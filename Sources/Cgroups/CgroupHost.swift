@@ -1,28 +1,28 @@
-// What has to be known of the host before a cgroup plan can be made.
+// The facts about the host that a cgroup plan needs.
 
 /// How the host mounts its cgroups.
 package enum CgroupHierarchy: String, CaseIterable, Sendable {
-    /// cgroup v2 alone, at /sys/fs/cgroup.
+    /// cgroup v2 only, at /sys/fs/cgroup.
     case unified
-    /// cgroup v1: one hierarchy a controller.
+    /// cgroup v1: one hierarchy per controller.
     case legacy
     /// cgroup v1 for the controllers, and a cgroup v2 tree beside them at /sys/fs/cgroup/unified.
     case hybrid
 }
 
-/// Who makes and limits the container's cgroup.
+/// The program that creates and limits the container's cgroup.
 package enum CgroupDriver: String, Equatable, Sendable {
-    /// We do, in the file system.
+    /// swiftrun, through the filesystem.
     case cgroupfs
-    /// systemd does, asked over D-Bus.
+    /// systemd, through D-Bus.
     case systemd
-    /// Nobody: the container stays in the cgroup of the caller.
+    /// None: the container stays in the caller's cgroup.
     case disabled
 }
 
 /// One mounted hierarchy.
 package struct CgroupMount: Equatable, Sendable {
-    /// The v1 controllers bound to it, `name=systemd` as `systemd`; for cgroup v2 the one name `unified`.
+    /// The v1 controllers of the hierarchy, `name=systemd` as `systemd`; for cgroup v2 only the name `unified`.
     package var controllers: [String]
     /// The mount point, without symbolic links.
     package var path: String
@@ -40,13 +40,14 @@ package struct CgroupMount: Equatable, Sendable {
 package struct CgroupHost: Equatable, Sendable {
     /// How cgroups are mounted.
     package var hierarchy: CgroupHierarchy
-    /// The mounted hierarchies, in the order they are joined; cgroup v2 last.
+    /// The mounted hierarchies, in the order in which they are joined; cgroup v2 last.
     package var mounts: [CgroupMount]
-    /// The caller's own cgroup in each, below the mount point, by controller (`unified` for v2); empty unless asked for.
+    /// The caller's own cgroup in each hierarchy, below the mount point, by controller (`unified` for v2); empty
+    /// unless requested.
     package var ownPaths: [String: String]
-    /// Whether a cgroup that cannot be made or changed is done without, where the config asks nothing of it.
+    /// Whether the container may run without a cgroup that cannot be created or changed, if the config needs none.
     package var toleratesRefusals: Bool
-    /// The cgroup of the user's own systemd, when that is the one to ask; empty for the system's.
+    /// The cgroup of the user's own systemd, if the driver uses that one; empty for the system's.
     package var userManagerPath: String
 
     package init(

@@ -1,14 +1,15 @@
-// Where a container's cgroup is: all that later commands need to find it again.
+// The location of a container's cgroup: the data that later commands need to find it again.
 
 /// The container's directory in one hierarchy.
 package struct CgroupDirectory: Equatable, Sendable {
-    /// The controllers it speaks for, as in ``CgroupMount``.
+    /// The controllers of the hierarchy, as in ``CgroupMount``.
     package var controllers: [String]
     /// The mount point of the hierarchy.
     package var mount: String
-    /// The path below the mount point; starts with `/`, holds no `..`, is never `/` alone for a directory of ours.
+    /// The path below the mount point; starts with `/`, contains no `..`, and is `/` only for a directory that
+    /// swiftrun did not create.
     package var path: String
-    /// The directory's inode, once it is there: what is at the path later may be another's.
+    /// The directory's inode, once it exists: the path may belong to another container later.
     package var inode: UInt64?
 
     package init(controllers: [String], mount: String, path: String, inode: UInt64? = nil) {
@@ -25,13 +26,13 @@ package struct CgroupDirectory: Equatable, Sendable {
     package var isUnified: Bool { controllers == ["unified"] }
 }
 
-/// A container's cgroup in every hierarchy; plain values, meant for a state record.
+/// A container's cgroup in every hierarchy, as plain values for the state record.
 package struct CgroupLocation: Equatable, Sendable {
-    /// Who made it and is to be asked for changes.
+    /// The driver that created it and makes changes.
     package var driver: CgroupDriver
-    /// How the host mounted its cgroups when it was made.
+    /// How the host mounted its cgroups at the container's creation.
     package var hierarchy: CgroupHierarchy
-    /// One directory a hierarchy; empty when the container has no cgroup of its own.
+    /// One directory per hierarchy; empty if the container has no cgroup of its own.
     package var directories: [CgroupDirectory]
     /// The systemd unit, with the systemd driver.
     package var unit: String?
@@ -49,12 +50,12 @@ package struct CgroupLocation: Equatable, Sendable {
         self.isUserUnit = isUserUnit
     }
 
-    /// No cgroup of its own.
+    /// The location of a container without a cgroup of its own.
     package static func none(_ hierarchy: CgroupHierarchy) -> CgroupLocation {
         CgroupLocation(driver: .disabled, hierarchy: hierarchy, directories: [])
     }
 
-    /// The directory that speaks for a controller: its own on v1, the one of the unified tree on v2.
+    /// The directory of a controller: its own on v1, the one of the unified tree on v2.
     package func directory(of controller: String) -> CgroupDirectory? {
         if let own = directories.first(where: { $0.controllers.contains(controller) }) { return own }
         return hierarchy == .unified ? directories.first : nil

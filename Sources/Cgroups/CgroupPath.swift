@@ -1,14 +1,14 @@
-// The rules by which `linux.cgroupsPath` becomes directories and unit names.
+// The rules that turn `linux.cgroupsPath` into directories and unit names.
 
 /// Pure rules about cgroup paths and systemd's names.
 enum CgroupPath {
-    /// The directory above a clean path; `/` is above itself.
+    /// The parent of a clean path; the parent of `/` is `/`.
     static func parent(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
         return String(path[..<slash])
     }
 
-    /// Refuses what no file system can hold in a path.
+    /// Refuses paths that no filesystem can store.
     static func checkCharacters(_ path: String) throws(CgroupFailure) {
         for byte in path.utf8 where byte == 0 || byte == UInt8(ascii: "\n") {
             throw CgroupFailure(.invalid, "linux.cgroupsPath: a cgroup path cannot hold a line feed or a zero byte")
@@ -18,7 +18,7 @@ enum CgroupPath {
         }
     }
 
-    /// The directory of a slice: `a-b.slice` lies at `/a.slice/a-b.slice`, and `-.slice` is the root.
+    /// The directory of a slice: `a-b.slice` is at `/a.slice/a-b.slice`, and `-.slice` is the root.
     static func expandedSlice(_ slice: String) throws(CgroupFailure) -> String {
         let refusal = CgroupFailure(.invalid, "linux.cgroupsPath: \"\(slice)\" is not the name of a systemd slice")
         guard slice.hasSuffix(".slice"), !slice.utf8.contains(UInt8(ascii: "/")) else { throw refusal }
@@ -35,21 +35,22 @@ enum CgroupPath {
     }
 }
 
-/// A systemd unit that holds the container, as `slice:prefix:name` names it.
+/// The systemd unit of the container, as `slice:prefix:name` names it.
 package struct SystemdUnit: Equatable, Sendable {
-    /// The slice that the unit lies in: `system.slice`.
+    /// The slice of the unit: `system.slice`.
     package var slice: String
     /// The unit's name: `runc-web.scope`, or the name of a slice.
     package var name: String
     /// The unit's cgroup below the manager's own.
     package var path: String
 
-    /// Whether the unit is itself a slice, which cannot be given processes.
+    /// Whether the unit is itself a slice, which cannot have processes.
     package var isSlice: Bool { name.hasSuffix(".slice") }
 
-    /// Reads `slice:prefix:name`.
-    /// - Parameter cgroupsPath: the configuration's value; without one the unit is `PREFIX-ID.scope` in the default slice.
-    /// - Throws: an `invalid` failure for anything but three fields, a slice that is none, or an empty name.
+    /// Parses `slice:prefix:name`.
+    /// - Parameter cgroupsPath: the configuration's value; if missing, the unit is `PREFIX-ID.scope` in the default
+    /// slice.
+    /// - Throws: an `invalid` failure unless there are three fields, a valid slice, and a name.
     package init(cgroupsPath: String?, containerID: String, isRootless: Bool) throws(CgroupFailure) {
         let defaultSlice = isRootless ? "user.slice" : "system.slice"
         var fields = [defaultSlice, Self.prefix, containerID]
@@ -79,6 +80,6 @@ package struct SystemdUnit: Equatable, Sendable {
         }
     }
 
-    /// What our own unit names start with.
+    /// The prefix of swiftrun's unit names.
     static let prefix = "swiftrun"
 }

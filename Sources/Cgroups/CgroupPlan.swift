@@ -1,46 +1,47 @@
-// Everything about the container's cgroup that can be decided before the kernel is asked for anything.
+// All decisions about the container's cgroup that need no system call.
 
 internal import Kernel
 package import OCISpec
 
-/// Who the container's cgroup is given to, so that it may make cgroups of its own below it.
+/// The owner of the container's cgroup, who may create sub-cgroups in it.
 package struct CgroupDelegation: Equatable, Sendable {
-    /// The host's number for the container's root user.
+    /// The uid of the container's root user on the host.
     package var uid: UInt32
 
     package init(uid: UInt32) { self.uid = uid }
 }
 
-/// A container's cgroup as a value: where it is, and what is written into it in which order.
+/// A container's cgroup as a value: its location, and the values to write, in order.
 package struct CgroupPlan: Equatable, Sendable {
-    /// Where the cgroup will be.
+    /// The location of the cgroup.
     package var location: CgroupLocation
     /// The limits, in the order in which they are written.
     package var writes: [CgroupWrite]
-    /// What the container may do with devices; nil leaves devices alone.
+    /// The container's access to devices; nil leaves it unchanged.
     package var devices: DevicePolicy?
-    /// What systemd is asked for, with the systemd driver.
+    /// The unit to request from systemd, with the systemd driver.
     package var unit: SystemdUnitRequest?
-    /// Whom the directory is given to (cgroup v2 only).
+    /// The new owner of the directory (cgroup v2 only).
     package var delegation: CgroupDelegation?
-    /// Nothing was asked for, so a refusal for want of rights leaves the container in the caller's cgroup.
+    /// Whether the config requests nothing: then the container stays in the caller's cgroup if the rights are
+    /// missing.
     package var isOptional: Bool
-    /// As ``CgroupHost/toleratesRefusals``.
+    /// See ``CgroupHost/toleratesRefusals``.
     package var toleratesRefusals: Bool
-    /// What of the configuration has no effect here, a sentence each.
+    /// A sentence for each part of the configuration that has no effect here.
     package var notes: [String]
 
     /// Decides the cgroup of a container.
     /// - Parameters:
     ///   - cgroupsPath: `linux.cgroupsPath`.
-    ///   - containerID: names the cgroup when the configuration does not.
+    ///   - containerID: the name of the cgroup if the configuration has none.
     ///   - resources: `linux.resources`.
-    ///   - annotations: of which `org.systemd.property.*` matter, with the systemd driver.
-    ///   - driver: who makes the cgroup.
-    ///   - host: what ``CgroupHost/probe(driver:cgroupsPath:toleratesRefusals:asksUserManager:)`` found.
-    ///   - delegation: the owner, when the container has its own cgroup namespace and a writable cgroup mount.
-    /// - Throws: an `invalid` failure for values that contradict one another or the rules, `unavailable` for limits whose
-    ///   controller the host lacks.
+    ///   - annotations: `org.systemd.property.*` is used, with the systemd driver.
+    ///   - driver: the driver that creates the cgroup.
+    ///   - host: the result of ``CgroupHost/probe(driver:cgroupsPath:toleratesRefusals:asksUserManager:)``.
+    ///   - delegation: the new owner, if the container has its own cgroup namespace and a writable cgroup mount.
+    /// - Throws: an `invalid` failure for values that contradict one another or the rules, `unavailable` for limits
+    /// whose controller the host lacks.
     package init(
         cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: [String: String] = [:],
         driver: CgroupDriver, host: CgroupHost, delegation: CgroupDelegation? = nil
@@ -65,7 +66,7 @@ package struct CgroupPlan: Equatable, Sendable {
         if driver == .disabled { try refuseLimits() }
     }
 
-    /// Without a cgroup there is nothing that could keep a limit.
+    /// Without a cgroup no limit can be enforced.
     private mutating func refuseLimits() throws(CgroupFailure) {
         if let first = writes.first {
             throw CgroupFailure(.invalid, "\(first.key): cannot be kept, because cgroups are disabled")
@@ -74,7 +75,7 @@ package struct CgroupPlan: Equatable, Sendable {
         delegation = nil
     }
 
-    /// Where the container's directories are.
+    /// The location of the container's directories.
     private static func location(
         _ cgroupsPath: String?, containerID: String, driver: CgroupDriver, unit: SystemdUnit?, host: CgroupHost
     ) throws(CgroupFailure) -> CgroupLocation {
@@ -100,7 +101,7 @@ package struct CgroupPlan: Equatable, Sendable {
     ) throws(CgroupFailure) -> String {
         try CgroupPath.checkCharacters(cgroupsPath)
         let wanted = cgroupsPath.isEmpty ? containerID : cgroupsPath
-        // Cleaned before it is joined: a relative path stays below the directory it is relative to.
+        // Cleaned before it is joined, so that a relative path stays below the directory that it is relative to.
         let below = cleanPath(wanted)
         guard below != "/" else {
             throw CgroupFailure(
@@ -113,7 +114,7 @@ package struct CgroupPlan: Equatable, Sendable {
         return cleanPath(own + below)
     }
 
-    /// On v1 a controller that is not mounted is known before anything is made.
+    /// On v1 a missing controller is known before the cgroup is created.
     private static func checkControllers(_ writes: [CgroupWrite], location: CgroupLocation) throws(CgroupFailure) {
         guard location.hierarchy != .unified, location.driver != .disabled else { return }
         for write in writes where write.absence != .ignored && location.directory(of: write.controller) == nil {
@@ -122,7 +123,7 @@ package struct CgroupPlan: Equatable, Sendable {
         }
     }
 
-    /// What would be done, a line each, for a dry run.
+    /// The steps, one per line, for a dry run.
     package var summary: [String] {
         var lines: [String] = []
         if let unit {

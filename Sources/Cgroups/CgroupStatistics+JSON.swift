@@ -17,7 +17,7 @@ extension CgroupStatistics: JSONEncodable {
     }
 }
 
-/// What is never measured here, but looked for by readers.
+/// A property that is not measured here, but that consumers expect to exist.
 private struct EmptyObject: JSONEncodable {
     func write(to writer: inout JSONWriter) { writer.object { _ in } }
 }
@@ -108,7 +108,7 @@ extension LimitedUse: JSONEncodable {
     }
 }
 
-/// Of huge pages no limit is told.
+/// Huge pages: the schema has no limit.
 private struct HugetlbText: JSONEncodable {
     var use: LimitedUse
 

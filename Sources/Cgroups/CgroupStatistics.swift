@@ -1,28 +1,28 @@
-// What a container uses, in the terms of cgroup v1 that engines still speak.
+// The resource usage of a container, in the terms of cgroup v1 that engines still use.
 
-/// What a container uses. Times are nanoseconds, sizes bytes; nil where the controller is not there.
+/// The resource usage of a container. Times are in nanoseconds, sizes in bytes; nil if the controller is missing.
 package struct CgroupStatistics: Equatable, Sendable {
     package var cpu: CPUStatistics?
     package var cpuset: CPUSetStatistics?
     package var memory: MemoryStatistics?
     package var pids: PidsStatistics?
     package var blockIO: BlockIOStatistics?
-    /// By the size of the page: `2MB`.
+    /// By page size: `2MB`.
     package var hugetlb: [String: LimitedUse] = [:]
     /// By device.
     package var rdma: [String: RDMAStatistics] = [:]
-    /// Uses of `misc`, by resource.
+    /// Usage of `misc`, by resource.
     package var misc: [String: UInt64] = [:]
 
     package init() {}
 }
 
-/// One line of a pressure file: the share of time, in per cent, in which tasks waited.
+/// One line of a pressure file: the share of time, in percent, in which tasks waited.
 package struct PressureLine: Equatable, Sendable {
     package var avg10: Double
     package var avg60: Double
     package var avg300: Double
-    /// Microseconds since the start.
+    /// Microseconds since boot.
     package var total: UInt64
 
     package init(avg10: Double, avg60: Double, avg300: Double, total: UInt64) {
@@ -35,9 +35,9 @@ package struct PressureLine: Equatable, Sendable {
 
 /// A pressure file (cgroup v2 only).
 package struct Pressure: Equatable, Sendable {
-    /// Some tasks waited.
+    /// The time in which some tasks waited.
     package var some: PressureLine
-    /// All tasks waited.
+    /// The time in which all tasks waited.
     package var full: PressureLine
 
     package init(some: PressureLine, full: PressureLine) {
@@ -63,7 +63,7 @@ package struct CPUStatistics: Equatable, Sendable {
     package init() {}
 }
 
-/// The CPUs and memory nodes; all but the lists are v1's.
+/// The CPUs and memory nodes; all fields except the lists exist only in v1.
 package struct CPUSetStatistics: Equatable, Sendable {
     package var cpus: [UInt16] = []
     package var mems: [UInt16] = []
@@ -80,9 +80,9 @@ package struct CPUSetStatistics: Equatable, Sendable {
     package init() {}
 }
 
-/// A use and its limit.
+/// The usage of a resource, and its limit.
 package struct LimitedUse: Equatable, Sendable {
-    /// `UInt64.max` for none.
+    /// `UInt64.max` means no limit.
     package var limit: UInt64
     package var usage: UInt64
     package var max: UInt64
@@ -100,7 +100,7 @@ package struct LimitedUse: Equatable, Sendable {
 package struct MemoryStatistics: Equatable, Sendable {
     package var cache: UInt64 = 0
     package var usage = LimitedUse()
-    /// Memory and swap together, on v2 too.
+    /// Memory and swap together, also on v2.
     package var swap = LimitedUse()
     package var kernel = LimitedUse()
     package var kernelTCP = LimitedUse()
@@ -114,7 +114,7 @@ package struct MemoryStatistics: Equatable, Sendable {
 /// Processes.
 package struct PidsStatistics: Equatable, Sendable {
     package var current: UInt64
-    /// 0 for none.
+    /// 0 means no limit.
     package var limit: UInt64
 
     package init(current: UInt64, limit: UInt64) {
@@ -123,11 +123,11 @@ package struct PidsStatistics: Equatable, Sendable {
     }
 }
 
-/// One number about one device.
+/// One value of one device.
 package struct BlockIOEntry: Equatable, Sendable {
     package var major: UInt64
     package var minor: UInt64
-    /// `Read`, `Write`, `Sync`, `Async`, `Discard`, `Total`; empty where there is only one.
+    /// `Read`, `Write`, `Sync`, `Async`, `Discard`, `Total`; empty if there is only one value.
     package var op: String
     package var value: UInt64
 
@@ -154,7 +154,7 @@ package struct BlockIOStatistics: Equatable, Sendable {
     package init() {}
 }
 
-/// One RDMA device; `UInt32.max` for no limit.
+/// One RDMA device; `UInt32.max` means no limit.
 package struct RDMAStatistics: Equatable, Sendable {
     package var handles: UInt32 = 0
     package var objects: UInt32 = 0

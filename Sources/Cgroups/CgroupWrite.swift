@@ -1,10 +1,10 @@
-// One value for one file of a cgroup, decided before anything is written.
+// One value for one file of a cgroup, decided before the first write.
 
 package import SystemPackage
 
-/// One value that goes into one file of the container's cgroup.
+/// One value for one file of the container's cgroup.
 package struct CgroupWrite: Equatable, Sendable {
-    /// A file and value to use instead when the first file is not there, or not for the disk that is meant.
+    /// A file and value to use if the first file does not exist, or does not apply to the disk.
     package struct Alternative: Equatable, Sendable {
         package var file: String
         package var value: String
@@ -15,31 +15,32 @@ package struct CgroupWrite: Equatable, Sendable {
         }
     }
 
-    /// What it means when the kernel has no such file.
+    /// The meaning of a missing file.
     package enum Absence: Equatable, Sendable {
-        /// The limit cannot be kept: an error.
+        /// The limit cannot be enforced: an error.
         case refused
-        /// Nothing is lost.
+        /// The limit is not needed.
         case ignored
-        /// The same limit goes by another name here; if none of these is there either, an error.
+        /// The same limit has other names; an error if none of these files exists either.
         case instead([Alternative])
     }
 
-    /// The controller, which on v1 also names the hierarchy.
+    /// The controller; on v1 it also names the hierarchy.
     package var controller: String
     /// The file's name.
     package var file: String
-    /// What is written, in one call.
+    /// The value, written in one call.
     package var value: String
-    /// The configuration's key, for the error's sentence.
+    /// The configuration's key, for the error message.
     package var key: String
-    /// What a missing file means.
+    /// The meaning of a missing file.
     package var absence: Absence
-    /// The kernel's answers that leave nothing to be said.
+    /// Errors of the kernel that are ignored.
     package var tolerated: [Errno]
-    /// The kernel may refuse this until a later one of the same controller is written: then it is tried again after it.
+    /// Whether the kernel may refuse this value until a later one of the same controller is written: then it is
+    /// retried after that.
     package var isDeferrable: Bool
-    /// The kernel keeps another value instead of refusing one out of range: it is read back.
+    /// Whether the kernel may store another value instead of refusing one out of range: then the file is read back.
     package var isReadBack: Bool
 
     package init(
@@ -56,6 +57,6 @@ package struct CgroupWrite: Equatable, Sendable {
         self.isReadBack = isReadBack
     }
 
-    /// As a dry run shows it: `memory.max = 1048576`.
+    /// The line in a dry run: `memory.max = 1048576`.
     package var summary: String { "\(file) = \(value)" }
 }

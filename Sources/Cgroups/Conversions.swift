@@ -1,4 +1,4 @@
-// How the values of cgroup v1, which the configuration speaks in, become those of cgroup v2.
+// Converts values of cgroup v1, which the configuration uses, to cgroup v2.
 
 internal import Glibc
 internal import OCISpec
@@ -7,7 +7,7 @@ internal import OCISpec
 enum CPUWeight {
     /// The weight for a number of shares; nil for 0, which leaves the weight unset.
     ///
-    /// A curve through (2, 1), (1024, 100) and (262144, 10000), so that the default of the one is the default of the other.
+    /// A curve through (2, 1), (1024, 100) and (262144, 10000), so that the default of v1 maps to the default of v2.
     static func fromShares(_ shares: UInt64) -> UInt64? {
         if shares == 0 { return nil }
         if shares <= 2 { return 1 }
@@ -20,18 +20,19 @@ enum CPUWeight {
 
 /// `blkio.weight` as `io.weight`.
 enum IOWeight {
-    /// 10…1000 becomes 1…10000, in a straight line.
+    /// Maps 10…1000 to 1…10000 linearly.
     static func fromBlockIOWeight(_ weight: UInt16) -> UInt64 {
         let above = max(Int(weight), 10) - 10
         return UInt64(1 + above * 9_999 / 990)
     }
 }
 
-/// memory+swap, which the configuration speaks of, as swap alone, which cgroup v2 limits.
+/// Converts memory+swap, which the configuration contains, to swap alone, which cgroup v2 limits.
 enum SwapArithmetic {
-    /// The value for `memory.swap.max`; nil leaves it.
-    /// - Parameter current: on an update, what is set now, for the one of the two that the update does not name.
-    /// - Throws: an `invalid` failure when there is no limit to subtract, or less in total than in memory alone.
+    /// The value for `memory.swap.max`; nil leaves it unchanged.
+    /// - Parameter current: on an update, the present limits, for the limit that the update does not contain.
+    /// - Throws: an `invalid` failure if there is no memory limit to subtract, or if the total is less than the
+    /// memory limit.
     static func swapMax(_ memory: LinuxMemory, current: CurrentLimits?) throws(CgroupFailure) -> String? {
         let limit = memory.limit ?? 0
         let swap = memory.swap ?? 0
@@ -42,7 +43,7 @@ enum SwapArithmetic {
             throw CgroupFailure(.invalid, "\(key): \(swap) is no limit; -1 stands for none")
         }
         if swap == 0 { return try keptTotal(limit: limit, current) }
-        // Without a limit on memory there is nothing to subtract.
+        // Without a memory limit there is nothing to subtract.
         if limit == -1 { return "\(swap)" }
         if limit < 0 {
             throw CgroupFailure(.invalid, "linux.resources.memory.limit: \(limit) is no limit; -1 stands for none")
@@ -58,7 +59,7 @@ enum SwapArithmetic {
         return "\(swap - base)"
     }
 
-    /// A new limit on memory alone leaves the sum of both where it was.
+    /// A new limit on memory alone keeps the total of memory and swap.
     private static func keptTotal(limit: Int64, _ current: CurrentLimits?) throws(CgroupFailure) -> String? {
         guard limit > 0, let current, let memory = current.memory, let swap = current.swap, memory != .max, swap != .max
         else { return nil }
@@ -73,12 +74,12 @@ enum SwapArithmetic {
     }
 }
 
-/// `cpu.quota` and `cpu.period` as systemd can keep them.
+/// `cpu.quota` and `cpu.period` in the resolution that systemd supports.
 enum CPUQuota {
-    /// The period where none is given, in microseconds. kernel, Documentation/admin-guide/cgroup-v2.rst, "cpu.max".
+    /// The default period, in microseconds. kernel, Documentation/admin-guide/cgroup-v2.rst, "cpu.max".
     static let usualPeriod: UInt64 = 100_000
 
-    /// The time in a second that systemd is told, in the whole hundredths that it counts in; nil for no limit.
+    /// The run time per second for systemd, rounded to its resolution of a hundredth of a second; nil for no limit.
     static func perSecond(_ quota: Int64, period: UInt64) -> UInt64? {
         guard quota > 0, period > 0 else { return nil }
         let (product, overflow) = UInt64(quota).multipliedReportingOverflow(by: 1_000_000)
@@ -86,9 +87,9 @@ enum CPUQuota {
         return (exact + 9_999) / 10_000 * 10_000
     }
 
-    /// The same limits with both named and the quota rounded as systemd rounds it, so that the files hold what systemd
-    /// would write over them when it reloads.
-    /// - Parameter current: on an update, what is set now, for the one of the two that the update does not name.
+    /// The same limits with both values set and the quota rounded as systemd rounds it. Otherwise systemd would write
+    /// other values into the files when it reloads.
+    /// - Parameter current: on an update, the present limits, for the value that the update does not contain.
     static func settled(_ resources: LinuxResources, current: CurrentLimits?) -> LinuxResources {
         guard var cpu = resources.cpu, (cpu.quota ?? 0) != 0 || (cpu.period ?? 0) != 0 else { return resources }
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 } ?? current?.period ?? usualPeriod

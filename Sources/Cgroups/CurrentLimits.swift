@@ -1,18 +1,18 @@
-// What a cgroup's limits are now, where a new limit cannot be written without knowing the old one.
+// The present limits of a cgroup, for new limits that depend on them.
 
-/// The limits that an update has to combine with; nil where there was nothing to read.
+/// The limits that an update must be combined with; nil if they cannot be read.
 package struct CurrentLimits: Equatable, Sendable {
-    /// v2 `memory.max`, in bytes; `.max` for none. v1 `memory.limit_in_bytes`.
+    /// v2 `memory.max`, in bytes; `.max` means no limit. v1 `memory.limit_in_bytes`.
     package var memory: Int64?
-    /// v2 `memory.swap.max`, in bytes; `.max` for none.
+    /// v2 `memory.swap.max`, in bytes; `.max` means no limit.
     package var swap: Int64?
     /// v1 `memory.memsw.limit_in_bytes`.
     package var memoryAndSwap: Int64?
-    /// v2 `memory.current`: what is in use, in bytes.
+    /// v2 `memory.current`: the usage, in bytes.
     package var memoryInUse: Int64?
     /// The length of a period, in microseconds.
     package var period: UInt64?
-    /// v2 `cpu.max`, its first word; v1 `cpu.cfs_quota_us`.
+    /// v2 `cpu.max`, first word; v1 `cpu.cfs_quota_us`.
     package var quota: String?
     /// Whether `cpu.idle` is 1.
     package var isIdle = false

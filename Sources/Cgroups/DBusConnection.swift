@@ -1,22 +1,22 @@
-// One connection to a D-Bus peer: signing in, calling, waiting for signals.
+// One connection to a D-Bus peer: authentication, calls, waiting for signals.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Why a call failed.
+/// The reason for a failed call.
 enum DBusFailure: Error, Equatable {
     /// The peer answered with an error.
     case answered(name: String, text: String)
     /// The socket failed.
     case system(Errno)
-    /// What came is no D-Bus.
+    /// The answer is not valid D-Bus.
     case malformed
-    /// Nothing came in time.
+    /// No answer within the time.
     case timedOut
 
-    /// The reason in words.
+    /// The reason as text.
     var word: String {
         switch self {
         case .answered(let name, let text): text.isEmpty ? name : text
@@ -32,16 +32,16 @@ struct DBusConnection: ~Copyable {
     private let socket: OwnedDescriptor
     private var serial: UInt32 = 0
     private var received: [UInt8] = []
-    /// Signals that came while an answer was awaited.
+    /// Signals that arrived while the client waited for an answer.
     private var signals: [DBusMessage] = []
 
     private init(_ socket: consuming OwnedDescriptor) { self.socket = socket }
 
-    /// Connects and signs in as a user.
+    /// Connects and authenticates as a user.
     /// - Parameters:
-    ///   - address: the path of the socket; one that begins with `@` is abstract.
-    ///   - uid: the user as the peer sees it, outside any user namespace of ours.
-    ///   - isBus: the peer is a bus, which gives names, and not a program on its own.
+    ///   - address: the path of the socket; a path that begins with `@` is abstract.
+    ///   - uid: the user from the peer's view, outside any user namespace of the caller.
+    ///   - isBus: whether the peer is a bus, which assigns names, not a single program.
     static func open(_ address: String, uid: UInt32, isBus: Bool) throws(DBusFailure) -> DBusConnection {
         var connection: DBusConnection
         do throws(Errno) { connection = DBusConnection(try connected(to: address)) } catch { throw .system(error) }
@@ -67,7 +67,7 @@ struct DBusConnection: ~Copyable {
 
     private mutating func signIn(_ uid: UInt32) throws(DBusFailure) {
         let digits = Array("\(uid)".utf8).map { "3\($0 - 0x30)" }.joined()
-        // BEGIN must not wait for the answer: systemd does not look again at a message that came along with it.
+        // BEGIN must not wait for the answer: systemd does not look again at a message that arrived together with it.
         try send(Array("\0AUTH EXTERNAL \(digits)\r\nBEGIN\r\n".utf8))
         let deadline = Deadline(seconds: 30)
         while !received.contains(UInt8(ascii: "\n")) { try receive(until: deadline) }
@@ -77,7 +77,7 @@ struct DBusConnection: ~Copyable {
         received = []
     }
 
-    /// A moment on the monotonic clock.
+    /// A point in time on the monotonic clock.
     struct Deadline {
         private let end: Int64
 
@@ -89,7 +89,7 @@ struct DBusConnection: ~Copyable {
             return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
         }
 
-        /// What is left, in milliseconds.
+        /// The time left, in milliseconds.
         var remaining: Int32 { Int32(clamping: max(0, end - Self.now())) }
     }
 
@@ -111,7 +111,7 @@ struct DBusConnection: ~Copyable {
     }
 
     /// Waits for a signal.
-    /// - Returns: the body of the first one that fits, be it already here or yet to come.
+    /// - Returns: the body of the first matching signal, whether it has arrived already or not.
     mutating func signal(
         _ member: String, until deadline: Deadline, where fits: ([DBusValue]) -> Bool
     ) throws(DBusFailure) -> [DBusValue] {

@@ -1,6 +1,6 @@
-// D-Bus messages as bytes: as much of the wire format as talking to systemd takes.
+// D-Bus messages as bytes: the part of the wire format that talking to systemd needs.
 
-/// A value on the bus (D-Bus specification, Type system).
+/// A value in a message (D-Bus specification, Type system).
 indirect enum DBusValue: Equatable, Sendable {
     case byte(UInt8)
     case boolean(Bool)
@@ -12,12 +12,12 @@ indirect enum DBusValue: Equatable, Sendable {
     case string(String)
     case objectPath(String)
     case signature(String)
-    /// Elements of one type, whose signature an empty array could not tell.
+    /// Elements of one type. The signature is stored because an empty array has no element to derive it from.
     case array(String, [DBusValue])
     case structure([DBusValue])
     case variant(DBusValue)
 
-    /// The value's type in the letters of the specification.
+    /// The value's type signature.
     var signature: String {
         switch self {
         case .byte: "y"
@@ -39,7 +39,7 @@ indirect enum DBusValue: Equatable, Sendable {
     static func strings(_ values: [String]) -> DBusValue { .array("s", values.map(DBusValue.string)) }
     static func bytes(_ values: [UInt8]) -> DBusValue { .array("y", values.map(DBusValue.byte)) }
 
-    /// The text of a string, object path or variant of one.
+    /// The text of a string or object path, or of a variant that contains one.
     var text: String? {
         switch self {
         case .string(let text), .objectPath(let text): text
@@ -49,7 +49,7 @@ indirect enum DBusValue: Equatable, Sendable {
     }
 }
 
-/// Bytes of a message that grow; everything is aligned to its size from the start of the message.
+/// The bytes of a message under construction; every value is aligned to its size from the start of the message.
 struct DBusWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -102,7 +102,7 @@ struct DBusWriter {
         }
     }
 
-    /// By the first letter of a signature.
+    /// The alignment of a type, by the first letter of its signature.
     static func alignment(of letter: UInt8) -> Int {
         switch letter {
         case UInt8(ascii: "x"), UInt8(ascii: "t"), UInt8(ascii: "d"), UInt8(ascii: "("), UInt8(ascii: "{"): 8
@@ -156,7 +156,7 @@ struct DBusMessage: Equatable, Sendable {
         return writer.bytes + content.bytes
     }
 
-    /// How many bytes a message has, from its first 16; nil when these begin no little-endian message.
+    /// The number of bytes of a message, from its first 16; nil if these do not begin a little-endian message.
     static func length(_ start: [UInt8]) -> Int? {
         guard start.count >= 16, start[0] == UInt8(ascii: "l") else { return nil }
         var reader = DBusReader(start, at: 4)

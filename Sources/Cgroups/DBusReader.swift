@@ -1,11 +1,11 @@
-// Bytes of a D-Bus message as values.
+// Decodes values of a D-Bus message.
 
-/// Reads values out of a message; a malformed one reads as nil, never beyond its end.
+/// Reads values from a message; a malformed value reads as nil, and no read passes the end.
 struct DBusReader {
     private let bytes: ArraySlice<UInt8>
     private(set) var position: Int
 
-    /// - Parameter bytes: a message from its first byte, so that alignment holds.
+    /// - Parameter bytes: a message from its first byte, because alignment counts from there.
     init(_ bytes: [UInt8], at position: Int = 0) {
         self.bytes = bytes[...]
         self.position = position
@@ -96,7 +96,7 @@ struct DBusReader {
         return .array(String(decoding: element, as: UTF8.self), values)
     }
 
-    /// How many letters the first complete type of a signature has.
+    /// The number of letters of the first complete type in a signature.
     private static func lengthOfType(_ letters: ArraySlice<UInt8>) -> Int? {
         var depth = 0
         for (count, letter) in letters.enumerated() {

@@ -1,8 +1,9 @@
-// What a container may do with devices: `linux.resources.devices` with the devices every container has, reduced.
+// The container's access to devices: `linux.resources.devices` combined with the devices that every container has,
+// and reduced.
 
 package import OCISpec
 
-/// What may be done with a device; the bits are those of the kernel's BPF_DEVCG_ACC_*.
+/// Kinds of access; the bits are those of the kernel's BPF_DEVCG_ACC_*.
 package struct DeviceAccess: OptionSet, Hashable, Sendable {
     package let rawValue: UInt32
     package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -13,20 +14,20 @@ package struct DeviceAccess: OptionSet, Hashable, Sendable {
     package static let write = Self(rawValue: 4)
     package static let all: Self = [.mknod, .read, .write]
 
-    /// As cgroup v1 and systemd write it: `rwm`.
+    /// The notation of cgroup v1 and systemd: `rwm`.
     package var letters: String {
         (contains(.read) ? "r" : "") + (contains(.write) ? "w" : "") + (contains(.mknod) ? "m" : "")
     }
 }
 
-/// One rule about devices of one kind; a nil number matches every number.
+/// One rule for devices of one kind; a nil number matches every number.
 package struct DeviceRule: Equatable, Sendable {
-    /// The kinds of device node; the numbers are those of the kernel's BPF_DEVCG_DEV_*.
+    /// The kinds of device nodes; the numbers are those of the kernel's BPF_DEVCG_DEV_*.
     package enum Kind: UInt32, Sendable {
         case block = 1
         case character = 2
 
-        /// As cgroup v1 writes it.
+        /// The notation of cgroup v1.
         package var letter: String { self == .block ? "b" : "c" }
     }
 
@@ -44,31 +45,31 @@ package struct DeviceRule: Equatable, Sendable {
         self.access = access
     }
 
-    /// As cgroup v1 writes it: `c 1:* rwm`.
+    /// The notation of cgroup v1: `c 1:* rwm`.
     package var text: String { "\(node) \(access.letters)" }
 
     /// The rule's devices: `c 1:*`.
     var node: String { "\(kind.letter) \(major.map(String.init) ?? "*"):\(minor.map(String.init) ?? "*")" }
 
-    /// Whether every device of another rule is one of this rule's.
+    /// Whether this rule matches every device that another rule matches.
     func coversDevices(of other: DeviceRule) -> Bool {
         kind == other.kind && (major == nil || major == other.major) && (minor == nil || minor == other.minor)
     }
 
-    /// Whether some device is of both rules.
+    /// Whether a device exists that both rules match.
     func sharesDevices(with other: DeviceRule) -> Bool {
         func meet(_ one: UInt32?, _ two: UInt32?) -> Bool { one == nil || two == nil || one == two }
         return kind == other.kind && meet(major, other.major) && meet(minor, other.minor)
     }
 }
 
-/// What a container may do with devices: a default, and rules of which the last that matches counts.
+/// The container's access to devices: a default, and rules of which the last match applies.
 package struct DevicePolicy: Equatable, Sendable {
-    /// What holds where no rule matches.
+    /// Whether devices that match no rule are allowed.
     package var allowsByDefault: Bool
-    /// The rules, without those that change nothing.
+    /// The rules, without those that have no effect.
     package var rules: [DeviceRule]
-    /// Whether the kernel may refuse the rules for want of rights, as in a user namespace.
+    /// Whether the kernel may refuse the rules because the rights are missing, as in a user namespace.
     package var mayBeRefused: Bool
 
     package init(allowsByDefault: Bool, rules: [DeviceRule], mayBeRefused: Bool = false) {
@@ -78,8 +79,8 @@ package struct DevicePolicy: Equatable, Sendable {
         reduce()
     }
 
-    /// Reads the configuration's rules and adds the devices every container has, so that these always work.
-    /// - Throws: an `invalid` failure for a type, number or access that is none.
+    /// Reads the configuration's rules and adds the devices that every container has, so that these always work.
+    /// - Throws: an `invalid` failure for an invalid type, number or access.
     package init(_ configured: [LinuxDeviceCgroup], mayBeRefused: Bool = false) throws(CgroupFailure) {
         allowsByDefault = false
         rules = []
@@ -91,7 +92,7 @@ package struct DevicePolicy: Equatable, Sendable {
         reduce()
     }
 
-    /// Nodes may be made of anything (opening them is another matter); null, zero, full, random, urandom, tty;
+    /// Every node may be created (opening it is another access); null, zero, full, random, urandom, tty;
     /// pseudo-terminals; tun.
     static let always: [DeviceRule] = [
         DeviceRule(allow: true, .character, nil, nil, .mknod), DeviceRule(allow: true, .block, nil, nil, .mknod),
@@ -114,7 +115,7 @@ package struct DevicePolicy: Equatable, Sendable {
         case let other:
             throw CgroupFailure(.invalid, "\(key).type: expected \"a\", \"b\" or \"c\", found \"\(other)\"")
         }
-        // Everything at once is a new start, as the kernel's own rule `a` is.
+        // A rule for everything replaces all earlier rules, like the kernel's own rule `a`.
         if kinds.count == 2, access == .all, major == nil, minor == nil {
             allowsByDefault = rule.allow
             rules = []
@@ -130,7 +131,7 @@ package struct DevicePolicy: Equatable, Sendable {
             case "r": access.insert(.read)
             case "w": access.insert(.write)
             case "m": access.insert(.mknod)
-            // The type of a rule for all devices, written here too by some: it means nothing to runc either.
+            // The type for all devices, which some writers put here too; it has no effect, as in runc.
             case "a": break
             default:
                 throw CgroupFailure(.invalid, "\(key).access: expected some of \"rwm\", found \"\(letters)\"")
@@ -144,7 +145,7 @@ package struct DevicePolicy: Equatable, Sendable {
         return access
     }
 
-    /// -1 is what engines write for every number.
+    /// Engines write -1 for "any number".
     private static func number(_ value: Int64?, key: String) throws(CgroupFailure) -> UInt32? {
         guard let value, value != -1 else { return nil }
         guard let number = UInt32(exactly: value) else {
@@ -153,7 +154,7 @@ package struct DevicePolicy: Equatable, Sendable {
         return number
     }
 
-    /// Drops the rules that change nothing: those that a later one covers, and those that repeat the default.
+    /// Drops the rules that have no effect: those that a later rule covers, and those that repeat the default.
     private mutating func reduce() {
         var kept: [DeviceRule] = []
         for (index, rule) in rules.enumerated() {
@@ -171,10 +172,10 @@ package struct DevicePolicy: Equatable, Sendable {
         rules = kept
     }
 
-    /// Whether nothing is forbidden.
+    /// Whether every access is allowed.
     package var allowsEverything: Bool { allowsByDefault && rules.isEmpty }
 
-    /// As a dry run shows it.
+    /// The lines in a dry run.
     package var summary: [String] {
         let start = allowsByDefault ? "allow all devices" : "deny all devices"
         return [start] + rules.map { "\($0.allow ? "allow" : "deny") device \($0.text)" }

@@ -1,4 +1,4 @@
-// Loading a device program and attaching it to a cgroup, in the place of an older one.
+// Loads a device program and attaches it to a cgroup, replacing an older one.
 
 internal import CLinux
 internal import Glibc
@@ -6,10 +6,10 @@ internal import Kernel
 internal import SystemPackage
 
 extension DeviceProgram {
-    /// Attaches the program to a cgroup v2 directory; programs that were there before end after it has begun.
+    /// Attaches the program to a cgroup v2 directory; existing programs are detached after that.
     /// - Parameters:
     ///   - directory: an open descriptor of the cgroup.
-    ///   - isNew: the cgroup was just made, so there is nothing to replace.
+    ///   - isNew: the cgroup was just created, so there is nothing to replace.
     func attach(to directory: Int32, isNew: Bool) throws(Errno) {
         let program = try load()
         let old = isNew ? [] : try Self.attached(to: directory)
@@ -18,7 +18,7 @@ extension DeviceProgram {
         for id in old { try Self.detach(id, from: directory) }
     }
 
-    /// Takes all programs off a cgroup.
+    /// Detaches all programs from a cgroup.
     static func detachAll(from directory: Int32) throws(Errno) {
         for id in try attached(to: directory) { try detach(id, from: directory) }
     }
@@ -99,7 +99,7 @@ extension DeviceProgram {
         try Self.bpf(8, &attributes)
     }
 
-    /// Puts a program into the place of another; false where the kernel cannot (before Linux 5.6).
+    /// Replaces a program in place; false if the kernel cannot do that (before Linux 5.6).
     private func replace(_ id: UInt32, by program: Int32, at directory: Int32) throws(Errno) -> Bool {
         let old = try Self.program(id)
         var attributes = AttachAttributes(
@@ -118,7 +118,7 @@ extension DeviceProgram {
         try bpf(9, &attributes)
     }
 
-    /// The ids of the programs attached to a cgroup itself.
+    /// The ids of the programs that are attached to the cgroup itself.
     private static func attached(to directory: Int32) throws(Errno) -> [UInt32] {
         var ids = [UInt32](repeating: 0, count: 64)
         var attributes = QueryAttributes(directory: directory, count: UInt32(ids.count))

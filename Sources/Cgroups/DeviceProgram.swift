@@ -1,4 +1,4 @@
-// A device policy as the eBPF program that cgroup v2 asks about every access to a device.
+// A device policy as an eBPF program, which the kernel runs for every access of a cgroup v2 to a device.
 
 /// One instruction of eBPF, `struct bpf_insn`.
 struct DeviceInstruction: Equatable {
@@ -8,7 +8,7 @@ struct DeviceInstruction: Equatable {
     var offset: Int16 = 0
     var immediate: Int32 = 0
 
-    /// As the kernel takes it: the registers share a byte, the destination in its low half.
+    /// The kernel's encoding: the registers share a byte, with the destination in the lower half.
     var encoded: UInt64 {
         UInt64(code) | UInt64(destination | source << 4) << 8 | UInt64(UInt16(bitPattern: offset)) << 16
             | UInt64(UInt32(bitPattern: immediate)) << 32
@@ -17,10 +17,11 @@ struct DeviceInstruction: Equatable {
 
 /// The program of a policy.
 ///
-/// Its context is `struct bpf_cgroup_dev_ctx`: the kind in the low and the access in the high half of a word, then major
-/// and minor. It answers 1 for allowed. An access may ask for several things at once, of which each is decided by the
-/// last rule that speaks of it; so the rules come in reverse, and a rule that allows only a part leaves the rest to those
-/// after it. Only instructions that the oldest verifier knows are used.
+/// Its context is `struct bpf_cgroup_dev_ctx`: the kind in the lower and the access in the upper half of a word, then
+/// major and minor. It returns 1 if the access is allowed. An access may request several rights at once, and for each
+/// right the last matching rule decides. Therefore the rules are tested in reverse order, and a rule that allows only
+/// some of the rights leaves the others to the rules after it. The program uses only instructions that the oldest
+/// verifier accepts.
 struct DeviceProgram: Equatable {
     private(set) var instructions: [DeviceInstruction] = []
 
@@ -69,7 +70,7 @@ struct DeviceProgram: Equatable {
         if let minor = rule.minor { skip(.minor, unless: minor) }
         if rule.access != .all {
             if rule.allow {
-                // Granted; what else was asked for is left to the rules before.
+                // Allowed; the remaining rights are left to the earlier rules.
                 add(0x54, .access, immediate: Int32(DeviceAccess.all.subtracting(rule.access).rawValue))
                 add(0x55, .access)  // if r3 != 0
             } else {
@@ -79,13 +80,13 @@ struct DeviceProgram: Equatable {
             }
         }
         answer(rule.allow)
-        // Every jump of the block leads behind it.
+        // Every jump of the block leads to its end.
         for index in start..<instructions.count where [0x55, 0x15].contains(instructions[index].code) {
             instructions[index].offset = Int16(instructions.count - index - 1)
         }
     }
 
-    /// `if rN != value` goes on to the next rule.
+    /// Continues with the next rule if `rN != value`.
     private mutating func skip(_ register: Register, unless value: UInt32) {
         add(0x55, register, immediate: Int32(bitPattern: value))
     }

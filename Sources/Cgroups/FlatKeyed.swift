@@ -1,6 +1,6 @@
-// The kernel's simple table: a name and a number a line.
+// The kernel's flat-keyed file format.
 
-/// A file such as `memory.stat`: one `name number` a line.
+/// A file such as `memory.stat`: one `name number` per line.
 struct FlatKeyed: Equatable {
     private(set) var values: [String: UInt64] = [:]
 

@@ -1,15 +1,15 @@
-// Whether a container's init died of its memory limit, told after its death.
+// Detects that the OOM killer ended a container's init.
 
 internal import Kernel
 
-/// What is remembered of a cgroup while it is there, because systemd removes a scope the moment that its last process is
-/// gone, and with it what it has counted.
+/// Data about a cgroup, read while it exists: systemd removes a scope together with its counters as soon as its last
+/// process has ended.
 package struct LackOfMemory: Sendable {
     private let cgroup: Cgroup
     private let limit: UInt64?
     private let killsAbove: UInt64?
 
-    /// - Parameter limit: the limit in bytes that the cgroup is going to have; without one what it has now.
+    /// - Parameter limit: the limit in bytes that the cgroup will have; nil for its present limit.
     package init(watching cgroup: Cgroup, limit: UInt64? = nil) {
         self.cgroup = cgroup
         let maySlip = cgroup.location.driver == .systemd
@@ -17,7 +17,7 @@ package struct LackOfMemory: Sendable {
         killsAbove = maySlip ? Self.killsAbove(cgroup) ?? 0 : nil
     }
 
-    /// The limit and what was used, if a process of the cgroup was killed for it; nil if none was.
+    /// The limit and the usage if the OOM killer ended a process of the cgroup; otherwise nil.
     package func use() -> MemoryUse? {
         if let kills = cgroup.oomKillCount() {
             guard kills > 0 else { return nil }
@@ -29,7 +29,7 @@ package struct LackOfMemory: Sendable {
         return use
     }
 
-    /// The cgroup above counts for all below it on v2, and stays.
+    /// On v2 the parent's count includes all sub-cgroups, and the parent stays.
     private static func killsAbove(_ cgroup: Cgroup) -> UInt64? {
         guard let directory = cgroup.location.directory(of: "memory"), directory.isUnified else { return nil }
         let above = directory.mount + CgroupPath.parent(of: directory.path)

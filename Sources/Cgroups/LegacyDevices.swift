@@ -1,10 +1,10 @@
-// A device policy as the writes that cgroup v1 understands.
+// Converts a device policy to the writes of cgroup v1.
 
 /// The device rules of one v1 cgroup: a default and its exceptions.
 struct LegacyDevices: Equatable {
-    /// The exceptions' direction is the opposite of this.
+    /// The exceptions have the opposite meaning.
     var allowsByDefault: Bool
-    /// The devices of each exception, and what is excepted. In the order in which they appeared.
+    /// The devices of each exception, and the excepted access; in order of appearance.
     var exceptions: [DeviceRule]
 
     /// One line for `devices.allow` or `devices.deny`.
@@ -18,8 +18,9 @@ struct LegacyDevices: Equatable {
         self.exceptions = exceptions
     }
 
-    /// What a policy comes to.
-    /// - Throws: an `unavailable` failure for a rule that would make a hole in a wider one: v1 would not keep it.
+    /// The state that a policy requires.
+    /// - Throws: an `unavailable` failure for a rule that removes part of a wider exception, which v1 cannot
+    /// represent.
     init(_ policy: DevicePolicy) throws(CgroupFailure) {
         self.init(allowsByDefault: policy.allowsByDefault, exceptions: [])
         for rule in policy.rules {
@@ -27,7 +28,7 @@ struct LegacyDevices: Equatable {
         }
     }
 
-    /// Reads `devices.list`.
+    /// Parses `devices.list`.
     init?(list: String) {
         self.init(allowsByDefault: false, exceptions: [])
         for line in list.split(separator: "\n") {
@@ -78,14 +79,16 @@ struct LegacyDevices: Equatable {
         exceptions.removeAll { $0.access.isEmpty }
     }
 
-    /// The fewest writes that lead from one state to another, without a moment in which both forbid what both allow.
-    /// - Parameter current: nil when it is not known, as in a cgroup just made, which nobody uses.
+    /// The smallest list of writes that lead from one state to another, without a moment that forbids an access that
+    /// both states allow.
+    /// - Parameter current: nil if it is unknown, or in a new cgroup, which is not in use.
     func transitions(from current: LegacyDevices?) -> [Transition] {
         guard let current, current.allowsByDefault == allowsByDefault else {
             return [Transition(allow: allowsByDefault, text: "a")]
                 + exceptions.map { Transition(allow: !allowsByDefault, text: $0.text) }
         }
-        // Additions first: what both states allow, be it by different rules, is then never forbidden on the way.
+        // Additions first: then an access that both states allow, even by different rules, is never forbidden in
+        // between.
         var added: [Transition] = []
         var removed: [Transition] = []
         for wanted in exceptions {

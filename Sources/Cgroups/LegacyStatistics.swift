@@ -4,7 +4,7 @@ internal import Glibc
 
 extension CgroupStatistics {
     /// Reads the directories of cgroup v1.
-    /// - Parameter files: the directory that speaks for a controller.
+    /// - Parameter files: returns the directory of a controller.
     mutating func readLegacy(_ files: (String) -> StatisticsFiles?, pageSizes: [String]) {
         readLegacyCPU(files("cpu"), files("cpuacct"))
         if let set = files("cpuset") { readLegacyCPUSet(set) }
@@ -80,7 +80,7 @@ extension CgroupStatistics {
         self.memory = memory
     }
 
-    /// The four files that v1 has for everything that has a limit.
+    /// The four files that v1 has for every limited resource.
     private static func use(_ files: StatisticsFiles, _ name: String) -> LimitedUse? {
         guard let usage = files.number("\(name).usage_in_bytes") else { return nil }
         return LimitedUse(
@@ -88,7 +88,8 @@ extension CgroupStatistics {
             max: files.number("\(name).max_usage_in_bytes") ?? 0, failcnt: files.number("\(name).failcnt") ?? 0)
     }
 
-    /// The scheduler that serves the devices has the numbers: BFQ, formerly CFQ, else the throttle.
+    /// The statistics are in the files of the active I/O scheduler: BFQ, or CFQ on old kernels; otherwise in those of
+    /// the throttle.
     private mutating func readLegacyBlockIO(_ files: StatisticsFiles) {
         func entries(_ file: String) -> [BlockIOEntry] { Self.entries(files.text(file) ?? "") }
         var io = BlockIOStatistics()
@@ -109,7 +110,7 @@ extension CgroupStatistics {
         blockIO = io
     }
 
-    /// Lines such as `8:0 Read 4096` and `8:0 17`; the sum at the end has no device.
+    /// Lines such as `8:0 Read 4096` and `8:0 17`; the total at the end has no device.
     private static func entries(_ text: String) -> [BlockIOEntry] {
         text.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")

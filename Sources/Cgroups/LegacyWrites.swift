@@ -1,9 +1,9 @@
-// `linux.resources` as values for the files of cgroup v1.
+// Converts `linux.resources` to values for the files of cgroup v1.
 
 internal import OCISpec
 
 extension LimitWrites {
-    /// Adds everything that cgroup v1 knows.
+    /// Adds all limits that cgroup v1 supports.
     mutating func addLegacy(_ resources: LinuxResources, _ current: CurrentLimits?) throws(CgroupFailure) {
         if let key = resources.unified.keys.min() {
             throw CgroupFailure(
@@ -29,12 +29,13 @@ extension LimitWrites {
         if let runtime = cpu.realtimeRuntime, runtime != 0 {
             add(CgroupWrite("cpu", "cpu.rt_runtime_us", "\(runtime)", key: "\(key).realtimeRuntime"))
         }
-        // What is idle takes no shares: it ceases to be idle before it is given some, and gets none when it becomes idle.
+        // An idle cgroup accepts no shares: idle is cleared before shares are set, and shares are skipped if idle is
+        // set.
         if let idle = cpu.idle, idle != 1 { addIdle(idle) }
         if noteSharesOfIdle(cpu) == false, let shares = cpu.shares, shares != 0 {
             add(CgroupWrite("cpu", "cpu.shares", "\(shares)", key: "\(key).shares", isReadBack: true))
         }
-        // A burst may exceed the old quota, and a period the old quota's share of it: both are tried again at the end.
+        // A burst may exceed the old quota, and a period the old quota's share of it; both are retried at the end.
         if let burst = cpu.burst {
             add(
                 CgroupWrite(
@@ -72,11 +73,12 @@ extension LimitWrites {
         }
     }
 
-    /// The kernel insists on memory ≤ memory+swap after every single write, so the order follows the direction.
+    /// The kernel requires memory ≤ memory+swap after every single write, so the order depends on the direction of
+    /// the change.
     private mutating func addLegacyLimits(limit: Int64, swap: Int64, _ current: CurrentLimits?) {
         let limitWrite = CgroupWrite(
             "memory", "memory.limit_in_bytes", "\(limit)", key: "linux.resources.memory.limit")
-        // Without a limit on memory none on swap can stand either.
+        // Without a memory limit no swap limit can be set either.
         let effective = limit == -1 && swap == 0 ? -1 : swap
         let swapWrite = CgroupWrite(
             "memory", "memory.memsw.limit_in_bytes", "\(effective)", key: "linux.resources.memory.swap",

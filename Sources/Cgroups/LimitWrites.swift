@@ -1,18 +1,18 @@
-// `linux.resources` as values for files: what both hierarchies share.
+// Converts `linux.resources` to values for files: the part that v1 and v2 share.
 
 package import OCISpec
 
-/// The writes that keep the configuration's limits, with what cannot be kept.
+/// The writes that enforce the configuration's limits, and notes about limits that have no effect.
 package struct LimitWrites: Equatable, Sendable {
-    /// In the order in which they are made.
+    /// In the order of writing.
     package var writes: [CgroupWrite] = []
-    /// What has no effect, a sentence each.
+    /// A sentence for each limit that has no effect.
     package var notes: [String] = []
 
     /// Converts the configuration's resources.
     /// - Parameters:
-    ///   - resources: `linux.resources`, or the document given to `update`.
-    ///   - current: what is set now; nil for a new cgroup.
+    ///   - resources: `linux.resources`, or the document of `update`.
+    ///   - current: the present limits; nil for a new cgroup.
     /// - Throws: an `invalid` failure for values that contradict one another.
     package init(
         _ resources: LinuxResources?, hierarchy: CgroupHierarchy, current: CurrentLimits? = nil
@@ -28,7 +28,7 @@ package struct LimitWrites: Equatable, Sendable {
     /// Adds one write.
     mutating func add(_ write: CgroupWrite) { writes.append(write) }
 
-    /// Notes that the kernel no longer limits kernel memory on its own.
+    /// Notes that the kernel no longer limits kernel memory separately.
     mutating func noteIgnoredMemory(_ memory: LinuxMemory) {
         if memory.kernel != nil {
             notes.append("linux.resources.memory.kernel: no longer supported by the kernel, ignored")
@@ -36,7 +36,7 @@ package struct LimitWrites: Equatable, Sendable {
         if memory.kernelTCP != nil { notes.append("linux.resources.memory.kernelTCP: no longer supported, ignored") }
     }
 
-    /// Adds the limits that are written alike in both hierarchies.
+    /// Adds the limits that are written in the same way in v1 and v2.
     mutating func addShared(_ resources: LinuxResources) throws(CgroupFailure) {
         if let limit = resources.pids?.limit {
             let value = limit < 0 ? "max" : "\(max(limit, 1))"
@@ -44,7 +44,8 @@ package struct LimitWrites: Equatable, Sendable {
         }
     }
 
-    /// Adds whether the cgroup runs only when nobody else does; 0 is what a kernel without the file does anyway.
+    /// Adds `cpu.idle`: whether the cgroup runs only when no other does. 0 is the behaviour of kernels without the
+    /// file.
     mutating func addIdle(_ idle: Int64) {
         add(
             CgroupWrite(
@@ -52,8 +53,8 @@ package struct LimitWrites: Equatable, Sendable {
         )
     }
 
-    /// Notes that shares have no effect in an idle cgroup, of which the kernel refuses or forgets them.
-    /// - Returns: whether they are to be left out.
+    /// Notes that shares have no effect in an idle cgroup: the kernel refuses or forgets them.
+    /// - Returns: whether to leave the shares out.
     mutating func noteSharesOfIdle(_ cpu: LinuxCPU) -> Bool {
         guard cpu.idle == 1 else { return false }
         if (cpu.shares ?? 0) != 0 {
@@ -62,7 +63,7 @@ package struct LimitWrites: Equatable, Sendable {
         return true
     }
 
-    /// Adds the limits on devices that speak RDMA.
+    /// Adds the limits on RDMA devices.
     mutating func addRDMA(_ resources: LinuxResources) throws(CgroupFailure) {
         for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {
             let key = "linux.resources.rdma[\"\(device)\"]"
@@ -75,7 +76,7 @@ package struct LimitWrites: Equatable, Sendable {
         }
     }
 
-    /// Adds the limits on huge pages of each size, and on their reservation where the kernel knows that.
+    /// Adds the limits on huge pages of each size, and on their reservation if the kernel supports it.
     mutating func addHugepages(_ resources: LinuxResources, suffix: String) throws(CgroupFailure) {
         for (index, limit) in resources.hugepageLimits.enumerated() {
             let key = "linux.resources.hugepageLimits[\(index)]"
@@ -90,14 +91,14 @@ package struct LimitWrites: Equatable, Sendable {
         }
     }
 
-    /// Whether a text is a number and a unit, as in the names of the hugetlb files.
+    /// Whether the text is a number and a unit, as in the names of the hugetlb files.
     static func isPageSize(_ text: String) -> Bool {
         guard ["KB", "MB", "GB"].contains(where: text.hasSuffix) else { return false }
         let digits = text.utf8.dropLast(2)
         return !digits.isEmpty && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 
-    /// Refuses a name that would break out of its place in a line.
+    /// Refuses a name that would change the structure of its line.
     static func checkWord(_ word: String, key: String) throws(CgroupFailure) {
         guard !word.isEmpty, word.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
             throw CgroupFailure(.invalid, "\(key): a name cannot be empty or hold white space")

@@ -1,26 +1,26 @@
-// Being told when the kernel kills for want of memory.
+// Notifications about the OOM killer.
 
 internal import CLinux
 internal import Glibc
 package import Kernel
 internal import SystemPackage
 
-/// A source of news about the cgroup's memory limit being reached, and processes killed for it.
+/// Reports that the cgroup's memory limit was reached, and how many processes were killed for it.
 package struct OutOfMemoryEvents: ~Copyable {
-    /// Becomes readable when there may be news; then ``next()`` tells, until it says `nothing` or `gone`.
+    /// Becomes readable when there may be an event; then call ``next()`` until it returns `nothing` or `gone`.
     package let descriptor: OwnedDescriptor
 
     private let directory: CgroupDirectory
     private var killed: UInt64
     private var hasHeard = false
 
-    /// What the news said.
+    /// An event.
     package enum News: Equatable, Sendable {
-        /// Nothing that concerns memory.
+        /// No event that concerns memory.
         case nothing
-        /// The limit was reached, and so many processes were killed since the last news.
+        /// The limit was reached, and this many processes were killed since the last event.
         case outOfMemory(killed: UInt64)
-        /// The cgroup is gone, or holds no process any more; nothing will follow.
+        /// The cgroup no longer exists or has no process left; no event will follow.
         case gone
     }
 
@@ -30,7 +30,8 @@ package struct OutOfMemoryEvents: ~Copyable {
         self.killed = killed
     }
 
-    /// Starts to listen to `memory.events` of cgroup v2, and to `cgroup.events`, because nothing tells of a removal.
+    /// Watches `memory.events` of cgroup v2, and `cgroup.events`, because the removal of a cgroup causes no event of
+    /// its own.
     static func unified(_ directory: CgroupDirectory) throws(Errno) -> OutOfMemoryEvents {
         let descriptor = OwnedDescriptor(adopting: try checked { clinux_inotify_init1(nonBlocking) })
         let number = descriptor.rawValue
@@ -41,7 +42,7 @@ package struct OutOfMemoryEvents: ~Copyable {
         return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
     }
 
-    /// Starts to listen to `memory.oom_control` of cgroup v1.
+    /// Watches `memory.oom_control` of cgroup v1.
     static func legacy(_ directory: CgroupDirectory) throws(Errno) -> OutOfMemoryEvents {
         let descriptor = OwnedDescriptor(adopting: try checked { clinux_eventfd(0, nonBlocking) })
         let own = try open(directory)
@@ -52,7 +53,7 @@ package struct OutOfMemoryEvents: ~Copyable {
 
     private static let nonBlocking: Int32 = CLINUX_IN_CLOEXEC_NONBLOCK
 
-    /// Reads what news there is.
+    /// Reads the next event.
     package mutating func next() -> News {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let length = buffer.withUnsafeMutableBytes { Glibc.read(descriptor.rawValue, $0.baseAddress, $0.count) }
@@ -61,7 +62,7 @@ package struct OutOfMemoryEvents: ~Copyable {
         guard let count = try? Self.count(directory) else { return .gone }
         let more = count > killed ? count - killed : 0
         killed = max(killed, count)
-        // v1 tells of the limit before it has killed, or without, and of nothing else; v2 tells of much.
+        // v1 reports the limit before a kill, or without one, and nothing else; v2 reports many other changes.
         if more > 0 || (heardNow && !directory.isUnified) {
             hasHeard = directory.isUnified
             return .outOfMemory(killed: more)
@@ -80,7 +81,7 @@ package struct OutOfMemoryEvents: ~Copyable {
 }
 
 extension Cgroup {
-    /// Starts to listen for processes killed because the memory limit was reached.
+    /// Watches for processes that are killed because the memory limit was reached.
     package func outOfMemoryEvents() throws(CgroupFailure) -> OutOfMemoryEvents {
         guard let directory = location.directory(of: "memory") else {
             throw CgroupFailure(.unavailable, "watch for processes out of memory: there is no memory cgroup")
@@ -90,14 +91,14 @@ extension Cgroup {
         }
     }
 
-    /// How many processes of the cgroup were killed because a memory limit was reached; nil when it cannot be told.
+    /// The number of processes of the cgroup that the OOM killer ended; nil if it cannot be read.
     package func oomKillCount() -> UInt64? {
         guard let directory = location.directory(of: "memory") else { return nil }
         let file = directory.isUnified ? "memory.events" : "memory.oom_control"
         return (try? readText("\(directory.fullPath)/\(file)")).flatMap { FlatKeyed($0)["oom_kill"] }
     }
 
-    /// The memory limit and the most that was used, in bytes, for the message about an init that was killed.
+    /// The memory limit and the highest usage, in bytes, for the message about an init that was killed.
     package func memoryUse() -> MemoryUse? {
         guard let directory = location.directory(of: "memory") else { return nil }
         let names =
@@ -111,7 +112,7 @@ extension Cgroup {
     }
 }
 
-/// How much memory a cgroup may use and does, in bytes; nil where the kernel does not tell, or for no limit.
+/// The memory limit of a cgroup and its usage, in bytes; nil if the kernel does not report it, or for no limit.
 package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
     package var limit: UInt64?
     package var current: UInt64?
@@ -123,7 +124,7 @@ package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
         self.peak = peak
     }
 
-    /// For a sentence: `the limit is 65536 bytes, and at most 61440 were used`.
+    /// Part of a sentence: `the limit is 65536 bytes, and at most 61440 were used`.
     package var description: String {
         var parts: [String] = []
         if let limit { parts.append("the limit is \(limit) bytes") }

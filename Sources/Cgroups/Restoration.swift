@@ -1,18 +1,18 @@
-// How a file that an update wrote gets its old value back.
+// Restores files that an update has written.
 
-/// The value to write into a file so that it says again what it said.
+/// The value to write into a file to restore its content.
 enum Restoration {
     /// - Parameters:
     ///   - file: the file's name.
     ///   - current: its content before the write.
-    ///   - written: what is written.
-    /// - Returns: nil when the old content cannot be written back, as an empty cpuset of v1.
+    ///   - written: the value that was written.
+    /// - Returns: nil if the old content cannot be written back, such as an empty cpuset of v1.
     static func value(of file: String, current: String, written: String) -> String? {
         let text = trimmed(current)
         if file == "memory.oom_control" { return FlatKeyed(text)["oom_kill_disable"].map(String.init) }
         guard let absent = absentValue(file) else { return text.isEmpty && !mayBeEmptied(file) ? nil : text }
         let words = written.split(separator: " ").map(String.init)
-        // The weight files hold a default beside the devices' values; on v1 the default has a file of its own.
+        // The weight files contain a default and the devices' values; on v1 the default has a file of its own.
         let key = words.count == 1 && file.hasSuffix("weight") ? "default" : words.first ?? ""
         let lines = text.split(separator: "\n")
         let old = lines.first { $0.hasPrefix("\(key) ") }.map(String.init)
@@ -21,7 +21,7 @@ enum Restoration {
         return old ?? "\(key) \(absent)"
     }
 
-    /// For a file with a line a device: the value that means no entry.
+    /// For a file with one line per device: the value that removes the entry.
     private static func absentValue(_ file: String) -> String? {
         if file.hasPrefix("blkio."), file.hasSuffix("_device") { return "0" }
         switch file {
@@ -33,10 +33,10 @@ enum Restoration {
         }
     }
 
-    /// cgroup v2's cpuset takes an empty list, which means the parent's.
+    /// cgroup v2's cpuset accepts an empty list, which means the parent's.
     private static func mayBeEmptied(_ file: String) -> Bool { file == "cpuset.cpus" || file == "cpuset.mems" }
 
-    /// Of a line of `io.max` only what was written goes back: `8:0 rbps=max`.
+    /// Only the words of `io.max` that were written are restored: `8:0 rbps=max`.
     private static func limits(_ key: String, named written: ArraySlice<String>, in old: String?) -> String {
         let present = (old ?? "").split(separator: " ").map(String.init)
         let values = written.map { word in

@@ -1,11 +1,11 @@
-// Reading the kernel's statistics files; a file that is not there reads as nothing.
+// Reads the kernel's statistics files; a missing file counts as empty.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// A directory of statistics: live below /sys/fs/cgroup, or saved for a test.
+/// A directory with statistics: below /sys/fs/cgroup, or a saved copy for a test.
 struct StatisticsFiles {
     /// The whole path of the directory.
     var path: String
@@ -13,10 +13,10 @@ struct StatisticsFiles {
     /// A file's content.
     func text(_ file: String) -> String? { try? readText("\(path)/\(file)") }
 
-    /// A file that holds one number; `max` is `UInt64.max`.
+    /// The number in a file; `max` reads as `UInt64.max`.
     func number(_ file: String) -> UInt64? { text(file).flatMap(Self.number) }
 
-    /// A number, `max`, or the negative one that v1 has for none.
+    /// A number, `max`, or the negative number by which v1 means "none".
     static func number(_ text: some StringProtocol) -> UInt64? {
         let word = trimmed(String(text))
         if word == "max" { return .max }
@@ -31,7 +31,7 @@ struct StatisticsFiles {
         (text(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
     }
 
-    /// A pressure file; nil where the kernel does not measure.
+    /// A pressure file; nil if the kernel does not measure pressure.
     func pressure(_ file: String) -> Pressure? {
         guard let text = text(file) else { return nil }
         var some = PressureLine(avg10: 0, avg60: 0, avg300: 0, total: 0)
@@ -62,7 +62,7 @@ struct StatisticsFiles {
         }
     }
 
-    /// A decimal number as the kernel prints loads: two places.
+    /// A decimal number with two places, as the kernel prints loads.
     private static func hundredths(_ text: Substring) -> Double { strtod(String(text), nil) }
 
     /// A list such as `0-3,7`.
@@ -74,7 +74,7 @@ struct StatisticsFiles {
         }
     }
 
-    /// The sizes of huge pages that the kernel has, as the files name them: `2MB`.
+    /// The huge page sizes of the kernel, in the notation of the files: `2MB`.
     static func pageSizes(at path: String = "/sys/kernel/mm/hugepages") -> [String] {
         guard let directory = try? OwnedDescriptor.open(path, .directory),
             let names = try? subdirectories(of: directory).map(\.name)

@@ -1,9 +1,9 @@
-// Properties that an annotation asks for, `org.systemd.property.NAME`, as GVariant text.
+// Properties that annotations set, `org.systemd.property.NAME`, as GVariant text.
 
-/// Properties by annotation.
+/// Properties from annotations.
 enum SystemdAnnotation {
-    /// What a container's author may decide about the unit: its end, its place among the others, its limits. Nothing
-    /// that would run a program, move the unit, or take away what keeps the container in.
+    /// The properties that a container's author may set: the unit's end, its relation to other units, its limits.
+    /// None of them runs a program, moves the unit, or weakens the isolation of the container.
     static let allowed: Set<String> = [
         "After", "AllowedCPUs", "AllowedMemoryNodes", "Before", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec", "CPUWeight",
         "CollectMode", "CoredumpReceive", "Description", "Documentation", "DropInPaths", "FinalKillSignal",
@@ -19,7 +19,7 @@ enum SystemdAnnotation {
 
     /// Reads one annotation.
     /// - Parameters:
-    ///   - name: what follows the prefix; a time in seconds may end in `Sec`, as in unit files.
+    ///   - name: the name after the prefix; a time in seconds may end in `Sec`, as in unit files.
     ///   - text: `true`, `'text'`, `uint64 5`, `['a', 'b']`…
     static func property(_ name: String, _ text: String, key: String) throws(CgroupFailure) -> SystemdProperty {
         let isSeconds = name.hasSuffix("Sec") && !name.hasSuffix("USec")
@@ -52,13 +52,13 @@ enum SystemdAnnotation {
     }
 }
 
-/// A reader of GVariant's text format: Booleans, numbers with or without a type, strings, arrays.
+/// A parser of GVariant's text format: Booleans, numbers with or without a type, strings, arrays.
 struct GVariantText {
     private var rest: Substring
 
     init(_ text: String) { rest = text[...] }
 
-    /// The one value that the whole text means; nil for anything else.
+    /// The value of the whole text; nil if it is not exactly one value.
     mutating func whole() -> DBusValue? {
         guard let value = value(depth: 0) else { return nil }
         skipSpace()
@@ -78,7 +78,7 @@ struct GVariantText {
         }
     }
 
-    /// `true`, `5`, `1.5`, or a type's name before a number: `uint64 5`.
+    /// `true`, `5`, `1.5`, or a number after its type's name: `uint64 5`.
     private mutating func word(depth: Int) -> DBusValue? {
         let word = rest.prefix { !" \t\n,]".contains($0) }
         rest = rest.dropFirst(word.count)
@@ -102,7 +102,7 @@ struct GVariantText {
         return word.contains(".") ? Double(word).map(DBusValue.double) : nil
     }
 
-    /// Decimal, or hexadecimal after `0x`; wide enough for every type of the bus.
+    /// Decimal, or hexadecimal after `0x`; wide enough for every D-Bus type.
     private static func integer(_ word: Substring) -> Int128? {
         let isNegative = word.hasPrefix("-")
         let digits = isNegative ? word.dropFirst() : word

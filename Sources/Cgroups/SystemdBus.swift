@@ -1,4 +1,4 @@
-// What is said to systemd, and where it listens.
+// The requests to systemd, and the addresses of its sockets.
 
 internal import Glibc
 internal import Kernel
@@ -7,7 +7,7 @@ internal import SystemPackage
 /// A connection to a systemd manager: the system's, or the user's own.
 struct SystemdBus: ~Copyable {
     private var connection: DBusConnection
-    /// systemd itself is at the other end, not a bus; it tells such peers of jobs without being asked to.
+    /// Whether the peer is systemd itself, not a bus; it sends such peers the signals of jobs without a subscription.
     private let isDirect: Bool
 
     private init(_ connection: consuming DBusConnection, isDirect: Bool) {
@@ -30,7 +30,7 @@ struct SystemdBus: ~Copyable {
         throw CgroupFailure(.unavailable, "connect to systemd: \(reasons.joined(separator: "; "))")
     }
 
-    /// Where systemd may be reached, the best first.
+    /// The addresses of systemd, in order of preference.
     private static func addresses(isUser: Bool) -> [(String, isBus: Bool)] {
         func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
         var result: [(String, isBus: Bool)] = []
@@ -76,7 +76,7 @@ struct SystemdBus: ~Copyable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Our user as processes outside our user namespace see it.
+    /// The caller's user id outside its user namespace.
     private static func uidOutside() -> UInt32 {
         let own = geteuid()
         for line in ((try? readText("/proc/self/uid_map")) ?? "").split(separator: "\n") {
@@ -111,12 +111,12 @@ struct SystemdBus: ~Copyable {
         return Int(text.drop { !$0.isNumber }.prefix { $0.isNumber }) ?? 0
     }
 
-    /// The cgroup that the manager itself works below.
+    /// The manager's own cgroup.
     mutating func managerPath() throws(DBusFailure) -> String {
         try property("ControlGroup", of: "org.freedesktop.systemd1.Manager", at: "/org/freedesktop/systemd1") ?? ""
     }
 
-    /// Starts a unit that is gone when it ends, and waits until it runs.
+    /// Starts a unit that is removed when it ends, and waits until it runs.
     mutating func startTransient(_ name: String, _ properties: [SystemdProperty]) throws(DBusFailure) {
         let version = try version()
         let values = properties.filter { $0.since <= version }.map(\.argument)
@@ -127,14 +127,14 @@ struct SystemdBus: ~Copyable {
         do throws(DBusFailure) {
             answer = try call("StartTransientUnit", body)
         } catch .answered(name: "org.freedesktop.systemd1.UnitExists", _) {
-            // What is left of one that failed.
+            // Resets an earlier unit of this name that failed.
             try reset(name)
             answer = try call("StartTransientUnit", body)
         }
         try wait(for: answer.first?.text ?? "", of: name)
     }
 
-    /// Stops a unit, and waits until it has stopped; one that is not there is no error.
+    /// Stops a unit and waits for the end; a missing unit is not an error.
     mutating func stop(_ name: String) throws(DBusFailure) {
         do throws(DBusFailure) {
             let answer = try call("StopUnit", [.string(name), .string("replace")])
@@ -143,7 +143,7 @@ struct SystemdBus: ~Copyable {
         }
     }
 
-    /// Has systemd forget that a unit failed; one that is not there is no error.
+    /// Resets the failed state of a unit; a missing unit is not an error.
     mutating func reset(_ name: String) throws(DBusFailure) {
         do throws(DBusFailure) {
             _ = try call("ResetFailedUnit", [.string(name)])
@@ -151,25 +151,25 @@ struct SystemdBus: ~Copyable {
         }
     }
 
-    /// Has processes moved into a running unit, or into a cgroup below it.
-    /// - Parameter path: that cgroup below the unit's own, from `/`; empty for the unit's own.
+    /// Moves processes into a running unit, or into a cgroup below it.
+    /// - Parameter path: the cgroup below the unit's own, from `/`; empty for the unit's own.
     mutating func attach(_ pid: Int32, to name: String, path: String) throws(DBusFailure) {
         _ = try call(
             "AttachProcessesToUnit", [.string(name), .string(path), .array("u", [.uint32(UInt32(pid))])])
     }
 
-    /// Changes properties of a running unit, and returns when systemd has written them to the cgroup.
+    /// Changes properties of a running unit; returns after systemd has written them to the cgroup.
     mutating func set(_ properties: [SystemdProperty], of name: String) throws(DBusFailure) {
         let version = try version()
         let values = properties.filter { $0.since <= version }.map(\.argument)
         if values.isEmpty { return }
         _ = try call("SetUnitProperties", [.string(name), .boolean(true), .array("(sv)", values)])
-        // It writes them after this answer, but before it takes another message.
+        // systemd writes them after this answer, but before it handles the next message.
         _ = try self.version()
     }
 
-    /// Waits for a job. systemd tells its direct peers of the end; on a bus it is asked again and again, because a
-    /// subscription would make it tell every subscriber of every unit.
+    /// Waits for a job. systemd sends the end of a job to direct peers. On a bus the job is polled, because after a
+    /// subscription systemd would send all subscribers signals of all units.
     private mutating func wait(for job: String, of unit: String, expecting wanted: String? = "done") throws(DBusFailure)
     {
         let deadline = DBusConnection.Deadline(seconds: 30)

@@ -1,4 +1,4 @@
-// Limits as the properties of a systemd unit.
+// Converts limits to properties of a systemd unit.
 
 internal import Glibc
 internal import OCISpec
@@ -7,7 +7,7 @@ internal import OCISpec
 package struct SystemdProperty: Equatable, Sendable, CustomStringConvertible {
     let name: String
     let value: DBusValue
-    /// The first version of systemd that knows it.
+    /// The first version of systemd that supports it.
     let since: Int
 
     init(_ name: String, _ value: DBusValue, since: Int = 0) {
@@ -16,10 +16,10 @@ package struct SystemdProperty: Equatable, Sendable, CustomStringConvertible {
         self.since = since
     }
 
-    /// As a call's argument: `(sv)`.
+    /// The argument of a call: `(sv)`.
     var argument: DBusValue { .structure([.string(name), .variant(value)]) }
 
-    /// As a dry run shows it.
+    /// The text in a dry run.
     package var description: String { "\(name)=\(Self.text(value))" }
 
     private static func text(_ value: DBusValue) -> String {
@@ -39,11 +39,11 @@ package struct SystemdProperty: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// `linux.resources` as properties of a unit.
+/// Converts `linux.resources` to properties of a unit.
 struct SystemdLimits {
     private(set) var properties: [SystemdProperty] = []
 
-    /// - Parameter current: on an update, what is set now.
+    /// - Parameter current: on an update, the present limits.
     init(_ resources: LinuxResources?, hierarchy: CgroupHierarchy, current: CurrentLimits? = nil) throws(CgroupFailure)
     {
         guard let resources else { return }
@@ -64,7 +64,7 @@ struct SystemdLimits {
     }
 
     private mutating func add(_ name: String, _ value: DBusValue, since: Int = 0) {
-        // The last one counts, as with files.
+        // The last value of a property counts, as with files.
         properties.removeAll { $0.name == name }
         properties.append(SystemdProperty(name, value, since: since))
     }
@@ -90,7 +90,8 @@ struct SystemdLimits {
                 add("CPUShares", .uint64(shares))
             }
         } else if isUnified, cpu.idle == 0, current?.isIdle == true {
-            // Without another weight the unit would be idle again when systemd reloads; this is the kernel's own.
+            // Without another weight systemd would make the unit idle again when it reloads; 100 is the kernel's
+            // default.
             add("CPUWeight", .uint64(100))
         }
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 } ?? current?.period
@@ -104,13 +105,13 @@ struct SystemdLimits {
         }
     }
 
-    /// systemd keeps the share of a second, in whole hundredths, and the period beside it.
+    /// systemd stores the run time per second, in whole hundredths, and the period.
     private mutating func addQuota(_ quota: Int64, period: UInt64?) {
         if let period { add("CPUQuotaPeriodUSec", .uint64(period), since: 242) }
         add("CPUQuotaPerSecUSec", .uint64(CPUQuota.perSecond(quota, period: period ?? CPUQuota.usualPeriod) ?? .max))
     }
 
-    /// A list such as `0-3,7` as bits, the lowest number in the lowest bit of the first byte.
+    /// Converts a list such as `0-3,7` to bits; the lowest number is the lowest bit of the first byte.
     static func mask(_ list: String, key: String) throws(CgroupFailure) -> [UInt8] {
         let refusal = CgroupFailure(.invalid, "\(key): expected a list such as \"0-3,7\", found \"\(list)\"")
         var bytes: [UInt8] = []
@@ -128,7 +129,7 @@ struct SystemdLimits {
         return bytes
     }
 
-    /// A raw file that systemd has a property for; the others it leaves alone.
+    /// Adds a file of cgroup v2 for which systemd has a property; systemd leaves the others alone.
     private mutating func add(_ file: String, _ value: String) throws(CgroupFailure) {
         let key = "linux.resources.unified[\"\(file)\"]"
         let word = trimmed(value)

@@ -1,4 +1,4 @@
-// What systemd is asked for: the unit with all its properties, but for the process, which does not exist yet.
+// The unit to request from systemd, with all properties except the process, which does not exist yet.
 
 internal import OCISpec
 
@@ -27,7 +27,7 @@ package struct SystemdUnitRequest: Equatable, Sendable {
             properties.append(SystemdProperty(name, .boolean(true)))
         }
         properties.append(SystemdProperty("DefaultDependencies", .boolean(false)))
-        // A unit that failed would else be kept, one a container.
+        // Otherwise systemd would keep every unit that failed, one per container.
         if !unit.isSlice {
             properties.append(SystemdProperty("CollectMode", .string("inactive-or-failed"), since: 236))
         }
@@ -36,7 +36,8 @@ package struct SystemdUnitRequest: Equatable, Sendable {
         if let devices = try Self.devices(resources) { properties += devices }
     }
 
-    /// The rules as systemd knows them; what it does not know is left to the kernel's own rules, which stand as well.
+    /// The device rules as far as systemd can express them. The kernel's own rules, which apply as well, enforce the
+    /// others.
     private static func devices(_ resources: LinuxResources?) throws(CgroupFailure) -> [SystemdProperty]? {
         let policy = try DevicePolicy(resources?.devices ?? [])
         guard !policy.allowsByDefault else { return [SystemdProperty("DevicePolicy", .string("auto"))] }
@@ -48,7 +49,8 @@ package struct SystemdUnitRequest: Equatable, Sendable {
         ]
     }
 
-    /// How systemd names the devices of a rule. One with a minor number alone it cannot name: all are let through.
+    /// systemd's name for the devices of a rule. It has no name for a minor number alone: then all devices of the
+    /// kind pass.
     private static func device(_ rule: DeviceRule) -> String {
         let kind = rule.kind == .block ? "block" : "char"
         guard let major = rule.major else { return "\(kind)-*" }

@@ -17,7 +17,7 @@ extension CgroupStatistics {
         }
         readUnifiedBlockIO(files)
         for size in pageSizes {
-            // Reservations tell the use before the pages are touched.
+            // Reservations show the usage before the pages are touched.
             let name = files.number("hugetlb.\(size).rsvd.current") == nil ? "hugetlb.\(size)" : "hugetlb.\(size).rsvd"
             guard let usage = files.number("\(name).current") else { continue }
             hugetlb[size] = LimitedUse(

@@ -1,9 +1,9 @@
-// `linux.resources` as values for the files of cgroup v2.
+// Converts `linux.resources` to values for the files of cgroup v2.
 
 internal import OCISpec
 
 extension LimitWrites {
-    /// Adds everything that cgroup v2 knows, in the order in which runc writes it.
+    /// Adds all limits that cgroup v2 supports, in runc's order of writing.
     mutating func addUnified(_ resources: LinuxResources, _ current: CurrentLimits?) throws(CgroupFailure) {
         try addShared(resources)
         if let memory = resources.memory { try addUnified(memory, current) }
@@ -53,7 +53,7 @@ extension LimitWrites {
         if noteSharesOfIdle(cpu) == false, let shares = cpu.shares, let weight = CPUWeight.fromShares(shares) {
             add(CgroupWrite("cpu", "cpu.weight", "\(weight)", key: "\(key).shares"))
         }
-        // A burst may exceed the old quota: then it is tried again after cpu.max.
+        // A burst may exceed the old quota; then it is retried after cpu.max.
         if let burst = cpu.burst {
             add(
                 CgroupWrite(
@@ -64,7 +64,7 @@ extension LimitWrites {
         let period = cpu.period.flatMap { $0 == 0 ? nil : $0 }
         if quota != nil || period != nil {
             var value = quota.map { $0 > 0 ? "\($0)" : "max" } ?? current?.quota ?? "max"
-            // On its own the quota keeps the period that an update does not name.
+            // A quota alone keeps the present period on an update.
             if let period { value += " \(period)" } else if current == nil { value += " \(CPUQuota.usualPeriod)" }
             let name = cpu.quota != nil ? "quota" : "period"
             add(CgroupWrite("cpu", "cpu.max", value, key: "\(key).\(name)"))
@@ -103,7 +103,7 @@ extension LimitWrites {
         ]
         for (name, word, devices) in throttles {
             for (index, device) in devices.enumerated() {
-                // The kernel takes no zero here; as on v1 it means no limit.
+                // The kernel refuses zero here; as on v1 it means no limit.
                 let rate = device.rate == 0 ? "max" : "\(device.rate)"
                 add(
                     CgroupWrite(
@@ -113,7 +113,8 @@ extension LimitWrites {
         }
     }
 
-    /// Adds the files that the configuration names itself, line by line, because most files take one line a write.
+    /// Adds the files that the configuration names itself, line by line, because most files accept one line per
+    /// write.
     private mutating func addRaw(_ unified: [String: String]) throws(CgroupFailure) {
         for (file, value) in unified.sorted(by: { $0.key < $1.key }) {
             let key = "linux.resources.unified[\"\(file)\"]"
@@ -130,6 +131,6 @@ extension LimitWrites {
         }
     }
 
-    // Of another negative number the kernel says that it is none.
+    // The kernel reports other negative numbers as invalid.
     private static func orMax(_ value: Int64) -> String { value == -1 ? "max" : "\(value)" }
 }

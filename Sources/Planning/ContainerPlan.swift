@@ -1,9 +1,9 @@
-// Everything about a container that follows from its config and the host, decided before anything is done.
+// All decisions about a container that follow from its config and the host, taken before any step is executed.
 
 package import enum Kernel.NamespaceKind
 package import OCISpec
 
-/// What is going to be done to make a container.
+/// The steps that create a container.
 package struct ContainerPlan: Equatable, Sendable {
     package var id: String
     /// Absolute.
@@ -26,12 +26,12 @@ package struct ContainerPlan: Equatable, Sendable {
 }
 
 extension ContainerPlan {
-    /// Whether the container's mounts are made in the runtime's own mount namespace, over the rootfs.
+    /// Whether the container's mounts are made in the runtime's own mount namespace, on top of the rootfs.
     package var mountsOnHost: Bool {
         !namespaces.has(.mount) && (!mounts.isEmpty || root.isReadOnly || process.hasTerminal || !devices.nodes.isEmpty)
     }
 
-    /// What the plan would change for the host, were a namespace that it joins the runtime's own.
+    /// The change that the plan would make to the host if a namespace that it joins were the runtime's own.
     package func harm(toOwn kind: NamespaceKind) -> String? {
         switch kind {
         case .mount: return "the container's root would be the host's"
@@ -44,13 +44,13 @@ extension ContainerPlan {
         return "sysctl \"\(parameter.name)\" would be the host's"
     }
 
-    /// What the command line adds to the config.
+    /// Options that the command line adds to the config.
     package struct Options: Equatable, Sendable {
         package var withoutPivot = false
         package init(withoutPivot: Bool = false) { self.withoutPivot = withoutPivot }
     }
 
-    /// Decides. Pure: no file is read and no system call is made.
+    /// Decides the plan. Reads no file and makes no system call.
     /// - Throws: the first rule that the config breaks, under its key.
     package init(
         spec: Spec, id: String, bundle: String, host: HostFacts, options: Options = Options()
@@ -70,7 +70,7 @@ extension ContainerPlan {
         mounts.reserveCapacity(spec.mounts.count)
         for (index, mount) in spec.mounts.enumerated() {
             var mount = mount
-            // As its path on the host: how runc's configs have always been allowed to name it.
+            // The destination may be given as a path on the host, because runc accepts such configs.
             if mount.destination.hasPrefix(root.path + "/") {
                 mount.destination.removeFirst(root.path.count)
             }

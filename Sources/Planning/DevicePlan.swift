@@ -1,4 +1,4 @@
-// The device nodes and links of /dev: the specification's defaults, then those of the config.
+// The device nodes and links of /dev: the specification's defaults, then the devices of the config.
 
 internal import func Kernel.cleanPath
 internal import OCISpec
@@ -7,7 +7,7 @@ internal import OCISpec
 package struct DeviceStep: Equatable, Sendable {
     /// `S_IFCHR`, `S_IFBLK` or `S_IFIFO`.
     package enum Kind: UInt32, Sendable { case character = 0x2000, block = 0x6000, fifo = 0x1000 }
-    /// Where the config asks for it; `default devices` for the specification's own.
+    /// The config's key; `default devices` for the specification's defaults.
     package var key: String
     package var path: String
     package var kind: Kind
@@ -16,9 +16,9 @@ package struct DeviceStep: Equatable, Sendable {
     package var mode: UInt32
     package var uid: UInt32
     package var gid: UInt32
-    /// Bound from the host instead of made: a user namespace may not make nodes. mknod(2).
+    /// Whether the node is bound from the host: in a user namespace nodes cannot be created. mknod(2).
     package var isBound: Bool
-    /// What of mode and owner the config asks for; a bound device has the host's.
+    /// Whether the config sets mode, user and group; otherwise a bound device keeps the host's.
     package var asksForMode = false
     package var asksForUser = false
     package var asksForGroup = false
@@ -28,11 +28,11 @@ package struct DeviceStep: Equatable, Sendable {
 package struct DeviceLink: Equatable, Sendable {
     package var name: String
     package var target: String
-    /// A file of the image that stands in the way is removed first.
+    /// Whether a file of the image with this name is removed first.
     package var replaces: Bool
 }
 
-/// Everything that is made in /dev after the mounts.
+/// The nodes and links that are created in /dev after the mounts.
 package struct DevicePlan: Equatable, Sendable {
     package var nodes: [DeviceStep] = []
     package var links: [DeviceLink] = []
@@ -45,12 +45,12 @@ package struct DevicePlan: Equatable, Sendable {
 
 extension DevicePlan {
     init(_ linux: Linux, mounts: [MountStep], inUserNamespace: Bool) throws(InvalidSpec) {
-        // The host's own /dev is not ours to change.
+        // A /dev that is bound from the host must not be changed.
         if mounts.contains(where: { $0.destination == "/dev" && $0.isBind }) { return }
         let asked = try linux.devices.enumerated().map { entry throws(InvalidSpec) in
             try DeviceStep(entry.element, key: "linux.devices[\(entry.offset)]", isBound: inUserNamespace)
         }
-        // What a mount of the config has put in the place of a device stays there, as with the peers.
+        // A device that a mount of the config covers is not created, as in runc and crun.
         let covered = Set(mounts.map(\.destination).filter { $0.hasPrefix("/dev/") })
         for (name, major, minor) in Self.defaults
         where !covered.contains("/dev/" + name) && !asked.contains(where: { $0.path == "/dev/" + name }) {
@@ -59,7 +59,7 @@ extension DevicePlan {
                     key: "default devices", path: "/dev/" + name, kind: .character, major: major, minor: minor,
                     mode: 0o666, uid: 0, gid: 0, isBound: inUserNamespace))
         }
-        // /dev/ptmx is always the container's own.
+        // The config cannot replace /dev/ptmx: it always belongs to the container.
         var paths = EarlierNames()
         for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" && !covered.contains(step.path) {
             if let earlier = paths.place(of: step.path, at: index) {
@@ -78,7 +78,7 @@ extension DevicePlan {
         ]
     }
 
-    // runtime-spec, config-linux.md, "Devices": a path can be one device only.
+    // runtime-spec, config-linux.md, "Devices": a path can stand for one device only.
     private static func check(_ step: DeviceStep, against earlier: DeviceStep) throws(InvalidSpec) {
         guard step.kind == earlier.kind, step.major == earlier.major, step.minor == earlier.minor else {
             throw InvalidSpec(
@@ -104,10 +104,10 @@ extension DeviceStep {
         guard path != "/" else {
             throw InvalidSpec(keyPath: "\(key).path", problem: "the root itself cannot be a device")
         }
-        // Beyond these the kernel drops bits: another device would be made. mknod(2), makedev(3).
+        // The kernel drops higher bits, so it would create another device. mknod(2), makedev(3).
         major = try Self.number(device.major, "\(key).major", isNeeded: kind != .fifo, most: 0xfff)
         minor = try Self.number(device.minor, "\(key).minor", isNeeded: kind != .fifo, most: 0xf_ffff)
-        // Engines pass st_mode as it is; the type in it must not be mixed with the one that is asked for.
+        // Engines pass st_mode unchanged; its file type must not be mixed with the requested type.
         mode = (device.fileMode ?? 0o666) & 0o7777
         uid = try identity(device.uid ?? 0, "\(key).uid")
         gid = try identity(device.gid ?? 0, "\(key).gid")
@@ -118,7 +118,7 @@ extension DeviceStep {
     private static func number(
         _ value: Int64?, _ key: String, isNeeded: Bool, most: UInt32
     ) throws(InvalidSpec) -> UInt32 {
-        // A FIFO has no numbers, whatever is written.
+        // A FIFO has no numbers; the config's are ignored.
         if !isNeeded { return 0 }
         guard let value else { throw InvalidSpec(keyPath: key, problem: "is required") }
         guard let number = UInt32(exactly: value), number <= most else {
@@ -129,7 +129,7 @@ extension DeviceStep {
 }
 
 extension MountStep {
-    /// Whether something of the host is bound here.
+    /// Whether the step binds a file or directory of the host.
     package var isBind: Bool {
         if case .bind = object { return true }
         return false

@@ -1,14 +1,14 @@
-// Which of a list's names were there before, found in linear time whatever a config lists.
+// Finds repeated names in a list, in linear time however long the list is.
 
-/// Names with the place at which each was first seen.
+/// Names, each with the position of its first occurrence.
 struct EarlierNames {
     private var few: [String] = []
     private var many: [String: Int] = [:]
-    // Up to here looking is cheaper than hashing, and every usual config stays below.
+    // Up to this count a linear search is faster than hashing; usual configs stay below it.
     private static let most = 16
 
-    /// Remembers a name, which is the next in its list.
-    /// - Returns: the place of the same name before it, if there is one.
+    /// Records the next name of the list.
+    /// - Returns: the position of an earlier occurrence, if there is one.
     mutating func place(of name: String, at place: Int) -> Int? {
         if many.isEmpty {
             if let earlier = few.firstIndex(of: name) { return places[earlier] }

@@ -1,32 +1,33 @@
-// What must be known of the host to decide; gathered once by the runtime and passed in, so a test can be any host.
+// The properties of the host on which decisions depend. The runtime gathers them once and passes them in, so that a
+// test can describe any host.
 
 /// Facts of the host, as a value.
 package struct HostFacts: Equatable, Sendable {
     /// The effective user and group of the runtime.
     package var uid: UInt32
     package var gid: UInt32
-    /// Whether the runtime itself lives in a user namespace other than the first.
+    /// Whether the runtime itself runs in a user namespace other than the initial one.
     package var isInUserNamespace: Bool
-    /// Where a mount of type `cgroup` finds the container's cgroup.
+    /// The cgroup that a mount of type `cgroup` shows.
     package var cgroup: CgroupView
-    /// The maps of the user namespace that the config joins, where it joins one.
+    /// The maps of the user namespace that the config joins, if it joins one.
     package var joinedMaps: IdentityMaps?
 
-    /// The maps of the user namespace that the runtime itself is in; nil in the first one, which has all ids.
+    /// The maps of the runtime's own user namespace; nil in the initial one, which has all ids.
     package var ownMaps: IdentityMaps?
 
-    /// What a mount of type `cgroup` shows.
+    /// The content of a mount of type `cgroup`.
     package enum CgroupView: Equatable, Sendable {
         /// No cgroup: the mount is an empty, read-only directory.
         case none
-        /// cgroup v1: the directory of the container in each hierarchy, under the name that the hierarchy has
-        /// below /sys/fs/cgroup, such as `memory` or `cpu,cpuacct`.
+        /// cgroup v1: the container's directory in each hierarchy, under the hierarchy's name below /sys/fs/cgroup,
+        /// such as `memory` or `cpu,cpuacct`.
         case legacy([Hierarchy])
         /// cgroup v2: the container's own directory.
         case unified(directory: String)
     }
 
-    /// One v1 hierarchy: its name, the container's directory in it, and the options its filesystem is mounted with.
+    /// One v1 hierarchy: its name, the container's directory in it, and the mount options of its filesystem.
     package struct Hierarchy: Equatable, Sendable {
         package var name: String
         package var directory: String
@@ -46,6 +47,6 @@ package struct HostFacts: Equatable, Sendable {
         self.joinedMaps = joinedMaps
     }
 
-    /// An ordinary host, seen by root.
+    /// An ordinary host, with root as the caller.
     package static let root = HostFacts(uid: 0, gid: 0, isInUserNamespace: false, cgroup: .none)
 }

@@ -1,4 +1,4 @@
-// Id maps as values: those of a user namespace, and those of an idmapped mount. user_namespaces(7).
+// Id maps as values: of a user namespace, and of an idmapped mount. user_namespaces(7).
 
 package import OCISpec
 
@@ -12,14 +12,14 @@ package struct IdentityMaps: Equatable, Sendable {
         self.gids = gids
     }
 
-    /// Whether both map the same ids, in whatever order the ranges are written.
+    /// Whether both map the same ids, in any order of the ranges.
     package func isEquivalent(to other: IdentityMaps) -> Bool {
         uids.inOrder == other.uids.inOrder && gids.inOrder == other.gids.inOrder
     }
 }
 
 extension [LinuxIDMapping] {
-    /// The id outside that an id inside stands for, nil when it stands for none.
+    /// The id outside that corresponds to an id inside; nil if the id is not mapped.
     package func hostID(of id: UInt32) -> UInt32? {
         for range in self where id >= range.containerID && UInt64(id) < UInt64(range.containerID) + UInt64(range.size) {
             return range.hostID &+ (id - range.containerID)
@@ -32,7 +32,7 @@ extension [LinuxIDMapping] {
     /// The lines for /proc/PID/uid_map and gid_map.
     package var mapText: String { map { "\($0.containerID) \($0.hostID) \($0.size)\n" }.joined() }
 
-    /// Takes the lines of /proc/PID/uid_map or gid_map apart; a line that is none is passed over.
+    /// Parses the lines of /proc/PID/uid_map or gid_map; malformed lines are skipped.
     package init(mapText: String) {
         self = mapText.split(separator: "\n").compactMap { line in
             let numbers = line.split(separator: " ", omittingEmptySubsequences: true).compactMap { UInt32($0) }
@@ -45,11 +45,11 @@ extension [LinuxIDMapping] {
 }
 
 extension IdentityMaps {
-    /// Takes the inline maps of a mount option apart: `uids=0-1000-10#10-2000-5;gids=@0-0-10`, each range being the
-    /// first id on the filesystem, the first id outside, and the count; after "@" the middle one is an id of the
+    /// Parses the inline maps of a mount option: `uids=0-1000-10#10-2000-5;gids=@0-0-10`. Each range consists of the
+    /// first id on the filesystem, the first id outside, and the count. With "@" the second number is an id of the
     /// container. crun(1), "Idmapped mounts".
-    /// - Parameter container: the maps of the container's user namespace, which "@" needs.
-    /// - Throws: what of the text is wrong, without a key.
+    /// - Parameter container: the maps of the container's user namespace, needed for "@".
+    /// - Throws: the problem of the text, without a key.
     package init(inline text: String, container: IdentityMaps?) throws(InlineMapError) {
         self.init(uids: [], gids: [])
         for section in text.split(separator: ";", omittingEmptySubsequences: true) {
@@ -79,7 +79,7 @@ extension IdentityMaps {
             if isRelative {
                 guard let container else { throw InlineMapError(problem: "\"\(range)\" needs a user namespace") }
                 let last = numbers[1].addingReportingOverflow(numbers[2] - 1)
-                // The whole range has to lie in one range of the container's.
+                // The whole range must lie in one range of the container's maps.
                 guard let first = container.hostID(of: numbers[1]), !last.overflow,
                     container.hostID(of: last.partialValue) == first &+ (numbers[2] - 1)
                 else { throw InlineMapError(problem: "\"\(range)\" has ids that the user namespace does not map") }
@@ -91,7 +91,7 @@ extension IdentityMaps {
     }
 }
 
-/// Why inline maps make no sense.
+/// The problem of inline maps.
 package struct InlineMapError: Error, Equatable {
     package var problem: String
 }

@@ -1,22 +1,22 @@
-// `linux.sysctl`: which kernel parameters belong to the container's own namespaces.
+// `linux.sysctl`: which sysctls belong to the container's own namespaces.
 
 package import enum Kernel.NamespaceKind
 internal import OCISpec
 
-/// A kernel parameter of one of the container's namespaces.
+/// A sysctl that belongs to one of the container's namespaces.
 package struct KernelParameter: Equatable, Sendable {
     /// With dots, as in the config.
     package var name: String
     /// Below /proc/sys.
     package var path: String
     package var value: String
-    /// Whose it is.
+    /// The namespace that it belongs to.
     package var namespace: NamespaceKind
 }
 
 extension KernelParameter {
     /// Decides `linux.sysctl`, in the order of the names.
-    /// - Throws: a parameter that is not the container's own; writing it would change the host.
+    /// - Throws: a sysctl that does not belong to the container; writing it would change the host.
     static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [KernelParameter] {
         var result: [KernelParameter] = []
         var names = EarlierNames()
@@ -40,7 +40,8 @@ extension KernelParameter {
         _ name: String, _ key: String, _ namespaces: NamespacePlan
     ) throws(InvalidSpec) -> NamespaceKind {
         let path = "linux.sysctl.\(key)"
-        // A slash stands for a dot in a component: one of slashes alone would walk the tree, out of the namespace.
+        // A slash in a component stands for a dot. A component of slashes alone would become dots, which lead out of
+        // the directory.
         guard
             !name.split(separator: ".", omittingEmptySubsequences: false).contains(where: { part in
                 part.utf8.allSatisfy { $0 == UInt8(ascii: "/") }
@@ -70,7 +71,7 @@ extension KernelParameter {
         return needed
     }
 
-    // sysctl(8): the first separator decides; in a name with slashes a dot is part of a component, such as `eth0.1`.
+    // sysctl(8): the first separator decides. In a name with slashes a dot is part of a component, such as `eth0.1`.
     private static func dotted(_ key: String) -> String {
         guard let first = key.first(where: { $0 == "." || $0 == "/" }), first == "/" else { return key }
         return String(key.map { $0 == "/" ? "." : ($0 == "." ? "/" : $0) })

@@ -1,13 +1,14 @@
-// The annotation that has a container's processes restricted by Landlock, in the shape that runtime-spec's pull request
+// The annotation that restricts a container's processes by Landlock, in the form that runtime-spec's pull request
 // 1241 proposes for the config.
 
 package import OCISpec
 
-/// What of the files beneath some paths the processes may still do; what is handled and not allowed is denied. landlock(7).
+/// The file accesses that the processes may still make below some paths. Accesses that are handled and not allowed
+/// are denied. landlock(7).
 package struct LandlockPlan: Equatable, Sendable {
-    /// Rights to everything beneath a path, or to a file.
+    /// Rights for everything below a path, or for a file.
     package struct Rule: Equatable, Sendable {
-        /// Where it is asked for, such as `annotations["org.swiftrun.landlock"].rules.pathBeneath[0].paths[1]`.
+        /// The key in the config, such as `annotations["org.swiftrun.landlock"].rules.pathBeneath[0].paths[1]`.
         package var key: String
         /// Absolute, in the container.
         package var path: String
@@ -18,13 +19,13 @@ package struct LandlockPlan: Equatable, Sendable {
     /// `LANDLOCK_ACCESS_FS_*`.
     package var handled: UInt64
     package var rules: [Rule]
-    /// Whether rights that the kernel does not know yet are left out.
+    /// Whether rights that the kernel does not know are left out.
     package var isBestEffort: Bool
 
     package static let annotation = "org.swiftrun.landlock"
     package static let key = "annotations[\"\(annotation)\"]"
 
-    /// The rights by name, with the version of Landlock that brought them.
+    /// The rights by name, with the version of Landlock that introduced them.
     package static let rights: [(name: String, value: UInt64, version: Int)] = [
         ("execute", 1 << 0, 1), ("write_file", 1 << 1, 1), ("read_file", 1 << 2, 1), ("read_dir", 1 << 3, 1),
         ("remove_dir", 1 << 4, 1), ("remove_file", 1 << 5, 1), ("make_char", 1 << 6, 1), ("make_dir", 1 << 7, 1),
@@ -32,10 +33,10 @@ package struct LandlockPlan: Equatable, Sendable {
         ("make_sym", 1 << 12, 1), ("refer", 1 << 13, 2), ("truncate", 1 << 14, 3), ("ioctl_dev", 1 << 15, 5),
     ]
 
-    /// Those that it takes to execute a program: the kernel reads it, too.
+    /// The rights that are needed to execute a program: the kernel also reads it.
     package static let rightsOfPrograms: UInt64 = 1 << 0 | 1 << 2
 
-    /// Those that mean something for what is no directory; the kernel refuses others there.
+    /// The rights that apply to files other than directories; the kernel refuses the others there.
     package static let rightsOfFiles: UInt64 = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 
     /// The names of rights, in the kernel's order.
@@ -45,8 +46,8 @@ package struct LandlockPlan: Equatable, Sendable {
 }
 
 extension LandlockPlan {
-    /// Decides the annotation; nil where there is none.
-    /// - Throws: what is wrong with it, under its key.
+    /// Decides the annotation; nil if there is none.
+    /// - Throws: the problem of the annotation, under its key.
     package init?(annotations: [String: String]) throws(InvalidSpec) {
         guard let text = annotations[Self.annotation] else { return nil }
         do throws(InvalidSpec) {
@@ -91,10 +92,10 @@ extension LandlockPlan {
         return result
     }
 
-    /// Leaves out what a kernel does not know.
+    /// Removes the rights that a kernel does not know.
     /// - Parameter version: the kernel's version of Landlock, 0 for none.
-    /// - Returns: what is left out, a sentence each.
-    /// - Throws: the first thing that would be left out, where best effort is disabled.
+    /// - Returns: a sentence for each right that is removed.
+    /// - Throws: the first right that would be removed, if best effort is disabled.
     package mutating func limit(toVersion version: Int) throws(InvalidSpec) -> [String] {
         guard version > 0 else {
             let problem = "this host's kernel has no Landlock, or it is not enabled"
@@ -121,7 +122,7 @@ extension LandlockPlan {
         return warnings
     }
 
-    /// The steps, a line each.
+    /// The steps, one per line.
     var summary: [String] {
         guard handled != 0 else { return [] }
         return ["restrict by Landlock: \(Self.names(handled).joined(separator: ","))"]
@@ -148,7 +149,8 @@ extension LandlockPlan.Rule: JSONEncodable {
     }
 }
 
-/// The annotation as it is written. What is not known is refused: a restriction that is passed over protects nobody.
+/// The document in the annotation. Unknown properties are refused, because ignoring a restriction would leave the
+/// container less protected than its author expects.
 private struct LandlockDocument: JSONDecodable {
     var handled: [String]
     var rules: [Rule]

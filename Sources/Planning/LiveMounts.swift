@@ -1,13 +1,13 @@
-// What `mounts add` may mount in a container that is there already, and who has to open it.
+// The mounts that `mounts add` may make in an existing container, and which process must open their sources.
 
 internal import Kernel
 package import OCISpec
 
 extension ContainerPlan {
-    /// Decides mounts for a container that was made before; all that is decided of `mounts[]` at its making holds, and
-    /// what makes no sense later is refused.
-    /// - Parameter spec: the config that the container was made from.
-    /// - Throws: what is wrong with an entry, under its key.
+    /// Decides mounts for an existing container. The rules for `mounts[]` apply as at its creation; in addition,
+    /// mounts that make no sense later are refused.
+    /// - Parameter spec: the config that the container was created from.
+    /// - Throws: the problem of an entry, under its key.
     package init(
         adding mounts: [Mount], to spec: Spec, id: String, bundle: String, host: HostFacts
     ) throws(InvalidSpec) {
@@ -17,7 +17,7 @@ extension ContainerPlan {
         try self.init(spec: spec, id: id, bundle: bundle, host: host)
         for index in self.mounts.indices {
             try Rules.checkLive(self.mounts[index], namespaces, host)
-            // Its devices are there since long.
+            // A read-only /dev need not wait for its devices, because they exist.
             guard self.mounts[index].becomesReadOnlyLast else { continue }
             self.mounts[index].becomesReadOnlyLast = false
             self.mounts[index].attributes.set.insert(.readOnly)
@@ -27,11 +27,11 @@ extension ContainerPlan {
 }
 
 extension MountStep {
-    // Everything else is, or names, a file of the host's.
+    // Every other type is, or names, a file of the host.
     private static let ownTypes = ["devpts", "mqueue", "ramfs", "sysfs", "tmpfs"]
 
-    /// Whether it has to be opened or made among the host's mounts, by whoever has rights there: inside a container
-    /// its paths would lead to what the container has put there.
+    /// Whether the runtime must open or create it in the host's mount namespace: inside the container its paths would
+    /// lead to files that the container chose.
     package var isOfHost: Bool {
         switch object {
         case .bind: true

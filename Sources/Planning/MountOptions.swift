@@ -1,30 +1,30 @@
-// The table of mount options: one row a name, used by the parser, by `features` and by the tests.
+// The table of mount options: one row per name, used by the parser, by `features` and by the tests.
 
 package import struct Kernel.AttributeChange
 package import struct Kernel.MountAttributes
 package import enum Kernel.Propagation
 
-/// What an option in `mounts[].options` asks for.
+/// The effect of an option in `mounts[].options`.
 package enum MountOption: Equatable, Sendable {
-    /// Nothing more than the defaults.
+    /// No effect beyond the defaults.
     case nothing
     /// An attribute of this mount.
     case attributes(AttributeChange)
-    /// An attribute of this mount and of all mounts under it.
+    /// An attribute of this mount and of all mounts below it.
     case recursiveAttributes(AttributeChange)
     /// Propagation, of this mount or of the whole tree.
     case propagation(Propagation, recursive: Bool)
     case bind(recursive: Bool)
     case remount
-    /// A flag of the superblock, under the name that fsconfig(2) knows.
+    /// A flag of the superblock, with its name for fsconfig(2).
     case superblock(String)
-    /// Fill a tmpfs with what the image had at its place.
+    /// Fills a tmpfs with the files that the image has at its place.
     case copyUp
-    /// A source that is a symbolic link is not bound, but made again in the container.
+    /// If the source is a symbolic link, creates the same link in the container instead of binding its target.
     case copyLink
-    /// A symbolic link as the last part of the source, or of the destination, is bound or covered itself.
+    /// If the last component of the source or of the destination is a symbolic link, uses the link itself.
     case unfollowedSource, unfollowedDestination
-    /// Map the ids of the mount as the container's user namespace maps them.
+    /// Maps the ids of the mount like the container's user namespace.
     case idMapped(recursive: Bool)
 }
 
@@ -37,7 +37,7 @@ private func clearAll(_ attributes: MountAttributes) -> MountOption {
     .recursiveAttributes(AttributeChange(clear: attributes))
 }
 
-/// Every option by name, in the order of `features`. mount(8) and the runtime specification's list of mount options.
+/// All options by name, in the order of `features`. mount(8) and the runtime specification's list of mount options.
 package let mountOptions: [(name: String, option: MountOption)] = [
     ("async", .superblock("async")),
     ("atime", clear(.noAtime)),
@@ -106,7 +106,7 @@ package let mountOptions: [(name: String, option: MountOption)] = [
     ("unbindable", .propagation(.unbindable, recursive: false)),
 ]
 
-/// The option with a name, nil when it is the filesystem's own.
+/// The option with a name; nil if it belongs to the filesystem.
 package func mountOption(named name: String) -> MountOption? {
     var low = 0
     var high = mountOptions.count
@@ -120,8 +120,9 @@ package func mountOption(named name: String) -> MountOption? {
 }
 
 extension AttributeChange {
-    /// How a bind mount takes options on access times, as by mount(8) and remount of mount(2): one that sets something
-    /// decides about all of them, what the source has of the others goes; those that only clear leave the source's.
+    /// Applies the rules for access times of mount(8) and of remount in mount(2) to a bind mount: if an option sets
+    /// one of these attributes, the options decide about all of them and the source's values are dropped. Options
+    /// that only clear leave the source's values.
     mutating func keepAccessTimes() {
         let all = MountAttributes.atimeField.union(.noDirAtime)
         if self.set.isDisjoint(with: all), !clear.isSuperset(of: .atimeField) {

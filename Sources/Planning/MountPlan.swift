@@ -1,27 +1,28 @@
-// `mounts[]` to steps: what is mounted where, with which attributes, in the order of the config.
+// Converts `mounts[]` to steps: the source, the destination and the attributes of each mount, in the order of the
+// config.
 
 package import struct Kernel.AttributeChange
 package import enum Kernel.Propagation
 package import func Kernel.cleanPath
 internal import OCISpec
 
-/// One mount to be made under the rootfs.
+/// One mount below the rootfs.
 package struct MountStep: Equatable, Sendable {
-    /// What is mounted.
+    /// The source of a mount.
     package enum Object: Equatable, Sendable {
-        /// A new instance of a filesystem, with the parameters that fsconfig(2) is given.
+        /// A new instance of a filesystem, with parameters for fsconfig(2).
         case filesystem(type: String, source: String, parameters: [Parameter])
-        /// Something of the host, by absolute path.
+        /// A file or directory of the host, by absolute path.
         case bind(source: String, recursive: Bool)
-        /// Nothing new: the attributes of what is there are changed.
+        /// No new mount: the attributes of the existing one are changed.
         case remount
-        /// The container's cgroup v1 directories, one below the other's side, on a tmpfs.
+        /// The container's cgroup v1 directories, side by side on a tmpfs.
         case legacyCgroup([HostFacts.Hierarchy])
-        /// The container's cgroup v2 directory, by a mount of its own where it may, else bound.
+        /// The container's cgroup v2 directory: a new mount where that is allowed, otherwise bound.
         case unifiedCgroup(directory: String)
     }
 
-    /// A parameter of a filesystem: a flag when it has no value.
+    /// A parameter of a filesystem; without a value it is a flag.
     package struct Parameter: Equatable, Sendable {
         package var name: String
         package var value: String?
@@ -31,7 +32,7 @@ package struct MountStep: Equatable, Sendable {
         }
     }
 
-    /// Propagation of the mount, or of the tree of mounts under it too.
+    /// A change of propagation, of the mount or of all mounts below it too.
     package struct PropagationChange: Equatable, Sendable {
         package var kind: Propagation
         package var recursive: Bool
@@ -41,31 +42,31 @@ package struct MountStep: Equatable, Sendable {
         }
     }
 
-    /// Where the config asks for it, such as `mounts[3]`.
+    /// The config's key, such as `mounts[3]`.
     package var key: String
-    /// Absolute inside the rootfs.
+    /// Absolute, in the rootfs.
     package var destination: String
     package var object: Object
     package var attributes = AttributeChange()
     package var recursiveAttributes = AttributeChange()
     package var propagation: [PropagationChange] = []
-    /// The tmpfs starts as a copy of the directory it covers.
+    /// Whether the tmpfs starts as a copy of the directory that it covers.
     package var copiesUp = false
-    /// A source that is a symbolic link becomes the same link in the container.
+    /// Whether a source that is a symbolic link becomes the same link in the container.
     package var copiesLink = false
     package var followsSource = true
     package var followsDestination = true
-    /// `/dev` is made read-only only when the devices are in it.
+    /// Whether the mount becomes read-only after the devices are created: `/dev`.
     package var becomesReadOnlyLast = false
-    /// Options that are no attributes of mounts, on a bind mount: there is no new filesystem to take them.
+    /// Options on a bind mount that are not mount attributes: no new filesystem exists that could use them.
     package var ignoredOptions: [String] = []
-    /// The mapping of the mount's ids: explicit, or that of the container's user namespace.
+    /// The id mapping of the mount: explicit, or that of the container's user namespace.
     package var idMapping: IDMapping?
 
-    /// How the ids of an idmapped mount are mapped.
+    /// The id mapping of an idmapped mount.
     package struct IDMapping: Equatable, Sendable {
         package var recursive: Bool
-        /// nil: as the container's user namespace maps.
+        /// nil: the maps of the container's user namespace.
         package var maps: IdentityMaps?
     }
 
@@ -78,7 +79,7 @@ package struct MountStep: Equatable, Sendable {
 
 extension MountStep {
     /// Decides one entry of `mounts[]`.
-    /// - Throws: what is wrong with the entry, under its key.
+    /// - Throws: the problem of the entry, under its key.
     init(
         _ mount: Mount, index: Int, bundle: String, namespaces: NamespacePlan, host: HostFacts
     ) throws(InvalidSpec) {
@@ -147,8 +148,9 @@ extension MountStep {
             switch host.cgroup {
             case .legacy(let hierarchies) where type == "cgroup": return .legacyCgroup(hierarchies)
             case .unified(let directory):
-                // Whoever shares the host's cgroup namespace sees the host's hierarchy, at the paths it is told in /proc.
-                // Bound: a mount of its own, made from there, would reset the host's options. cgroups(7), nsdelegate.
+                // A container in the host's cgroup namespace gets the host's hierarchy, because the paths in its
+                // /proc refer to it. It is bound: a new mount from the host's cgroup namespace would reset the
+                // options of the host's mount. cgroups(7), nsdelegate.
                 guard namespaces.has(.cgroup) || namespaces.has(.user) || host.uid != 0 else {
                     return .bind(source: "/sys/fs/cgroup", recursive: false)
                 }
@@ -162,8 +164,9 @@ extension MountStep {
                 + (try ownerParameters(options.parameters, type, key, namespaces, host)))
     }
 
-    // An owner that the user namespace does not have is an error to the kernel. Every config asks for group 5, "tty",
-    // in the devpts: without it the terminals belong to whoever opens them, which does for a namespace that small.
+    // The kernel refuses an owner that the user namespace does not map. Every usual config names group 5, "tty", for
+    // devpts. Without the option a terminal belongs to the process that opens it, which suffices in such a small
+    // namespace.
     private static func ownerParameters(
         _ parameters: [Parameter], _ type: String, _ key: String, _ namespaces: NamespacePlan,
         _ host: HostFacts
@@ -227,8 +230,8 @@ extension MountStep {
 }
 
 extension ContainerPlan {
-    /// Mounts of type `cgroup` show what cgroup the container got in the end: less than planned, or none, where an
-    /// ordinary user may not make it.
+    /// Makes mounts of type `cgroup` show the cgroup that the container got: it can be less than planned, or none if
+    /// an ordinary user may not create it.
     package mutating func show(_ view: HostFacts.CgroupView) {
         for index in mounts.indices {
             switch mounts[index].object {
@@ -240,7 +243,7 @@ extension ContainerPlan {
 }
 
 extension MountStep {
-    // Without a cgroup of its own the container sees none, least of all the runtime's. CVE-2023-25809.
+    // A container without a cgroup of its own must not see the runtime's. CVE-2023-25809.
     fileprivate mutating func show(_ view: HostFacts.CgroupView) {
         switch view {
         case .legacy(let hierarchies): object = .legacyCgroup(hierarchies)

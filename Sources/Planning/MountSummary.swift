@@ -1,4 +1,4 @@
-// Mounts in words, with the option names of the config.
+// Mounts as text, with the option names of the config.
 
 internal import struct Kernel.AttributeChange
 internal import struct Kernel.MountAttributes
@@ -29,12 +29,12 @@ extension MountStep {
 }
 
 extension MountStep.Parameter {
-    /// As in the config: `size=64k`, or the name alone.
+    /// The notation of the config: `size=64k`, or the name alone.
     var text: String { value.map { "\(name)=\($0)" } ?? name }
 }
 
 extension MountStep.PropagationChange {
-    /// As in the config: `rslave`.
+    /// The notation of the config: `rslave`.
     var name: String {
         let plain =
             switch kind {
@@ -48,7 +48,7 @@ extension MountStep.PropagationChange {
 }
 
 extension MountStep.IDMapping {
-    /// `idmap`, with the mappings that are not the user namespace's own.
+    /// `idmap`, followed by maps that differ from the user namespace's.
     var summary: String {
         let name = recursive ? "ridmap" : "idmap"
         guard let maps else { return name }
@@ -62,14 +62,14 @@ extension AttributeChange {
         (.noDirAtime, "nodiratime", "diratime"), (.noSymlinkFollow, "nosymfollow", "symfollow"),
     ]
 
-    /// The options that ask for this change.
+    /// The options that request this change.
     var optionNames: [String] {
         var words: [String] = []
         for row in Self.names {
             if self.set.contains(row.attribute) { words.append(row.set) }
             if clear.contains(row.attribute) { words.append(row.clear) }
         }
-        // One field with one value: what is set says more than what is cleared for it.
+        // The access-time bits are one field with one value: the value that is set replaces the one that is cleared.
         if self.set.contains(.noAtime) {
             words.append("noatime")
         } else if self.set.contains(.strictAtime) {

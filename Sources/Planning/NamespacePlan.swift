@@ -1,4 +1,4 @@
-// Which namespaces are made, which are joined, and how ids are mapped.
+// Which namespaces are created, which are joined, and how ids are mapped.
 
 package import enum Kernel.NamespaceKind
 package import struct Kernel.NamespaceSet
@@ -6,41 +6,42 @@ package import OCISpec
 
 /// The namespaces of a container.
 package struct NamespacePlan: Equatable, Sendable {
-    /// A namespace that exists already.
+    /// An existing namespace.
     package struct Joined: Equatable, Sendable {
         package var kind: NamespaceKind
         package var path: String
-        /// Where the config names it, such as `linux.namespaces[2].path`.
+        /// The config's key, such as `linux.namespaces[2].path`.
         package var key: String
     }
 
     package var created: NamespaceSet = []
     package var joined: [Joined] = []
-    /// Of the user namespace, made or joined; both empty without one.
+    /// The maps of the user namespace, created or joined; both are empty without one.
     package var uidMappings: [LinuxIDMapping] = []
     package var gidMappings: [LinuxIDMapping] = []
     /// The lines for /proc/PID/timens_offsets. time_namespaces(7).
     package var timeOffsets: String?
 
-    /// All kinds in which the container differs from the runtime, whoever else is in them.
+    /// All kinds in which the container's namespace is not the runtime's.
     package var entered: NamespaceSet { joined.reduce(created) { $0.union(NamespaceSet($1.kind)) } }
 
-    /// Whether a namespace is the container's own: made for it, with nothing in it yet.
+    /// Whether the namespace is created for the container, and so has no other members yet.
     package func creates(_ kind: NamespaceKind) -> Bool { created.contains(kind) }
-    /// Whether the container leaves the runtime's namespace, for one of its own or for that of others.
+    /// Whether the container leaves the runtime's namespace, for a new or an existing one.
     package func has(_ kind: NamespaceKind) -> Bool { entered.contains(kind) }
     package var maps: IdentityMaps { IdentityMaps(uids: uidMappings, gids: gidMappings) }
 
-    /// Whether the init has to be cloned by a process that is in some of its namespaces already.
+    /// Whether an intermediate process must join some namespaces before it clones the init.
     ///
-    /// One can only be born into pid and time namespaces. And who makes or joins a user namespace loses the right to
-    /// the host's other namespaces, but needs it to join them: that takes an order, which one clone does not have.
+    /// A process enters pid and time namespaces only by being cloned into them. A process that creates or joins a
+    /// user namespace loses its rights over the host's other namespaces, which it needs to join them; one clone call
+    /// cannot do both in that order.
     package var needsIntermediate: Bool {
         creates(.time) || creates(.user) && !joined.isEmpty
             || joined.contains { $0.kind == .user || $0.kind == .pid || $0.kind == .time }
     }
 
-    /// Whether exactly the runtime's own user and group are mapped: everybody may write such maps without help.
+    /// Whether only the runtime's own user and group are mapped: every user may write such maps without a helper.
     package func mapsOwnIDs(_ host: HostFacts) -> Bool {
         func isOwn(_ mappings: [LinuxIDMapping], _ id: UInt32) -> Bool {
             mappings.count == 1 && mappings[0].size == 1 && mappings[0].hostID == id
@@ -52,8 +53,8 @@ package struct NamespacePlan: Equatable, Sendable {
 }
 
 extension NamespacePlan {
-    /// Decides `linux.namespaces` and what depends on them.
-    /// - Parameter joinedMaps: the maps of the user namespace that is joined, where there is one.
+    /// Decides `linux.namespaces` and the settings that depend on it.
+    /// - Parameter joinedMaps: the maps of the user namespace that is joined, if there is one.
     init(_ linux: Linux, joinedMaps: IdentityMaps? = nil) throws(InvalidSpec) {
         for (index, namespace) in linux.namespaces.enumerated() {
             let key = "linux.namespaces[\(index)]"

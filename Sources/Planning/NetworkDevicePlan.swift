@@ -1,21 +1,21 @@
-// `linux.netDevices`: interfaces of the host's that the container takes over.
+// `linux.netDevices`: network interfaces that move from the host into the container.
 
 internal import enum Kernel.NamespaceKind
 package import OCISpec
 
-/// An interface that is moved into the container's network namespace.
+/// An interface that moves into the container's network namespace.
 package struct NetworkDeviceStep: Equatable, Sendable {
-    /// Where the config asks for it.
+    /// The config's key.
     package var key: String
-    /// Its name on the host.
+    /// The name on the host.
     package var name: String
-    /// Its name in the container; the kernel puts a number for `%d`.
+    /// The name in the container; the kernel replaces `%d` by a number.
     package var nameInside: String
 }
 
 extension NetworkDeviceStep {
     /// Decides `linux.netDevices`, in the order of the names.
-    /// - Throws: a name that no interface can have, or a network namespace that is the runtime's own.
+    /// - Throws: a name that is invalid for interfaces, or a network namespace that is the runtime's own.
     static func plan(
         _ devices: [String: LinuxNetDevice], _ namespaces: NamespacePlan
     ) throws(InvalidSpec) -> [NetworkDeviceStep] {
@@ -43,7 +43,7 @@ extension NetworkDeviceStep {
         return result
     }
 
-    // The kernel's dev_valid_name.
+    // The rules of the kernel's dev_valid_name.
     private static func isName(_ name: String) -> Bool {
         let forbidden: [UInt8] = [UInt8(ascii: "/"), UInt8(ascii: ":"), 9, 10, 11, 12, 13, 32]
         return (1...15).contains(name.utf8.count) && name != "." && name != ".."

@@ -2,16 +2,17 @@
 
 package import OCISpec
 
-/// The numbers of a list such as `0-3,7`, in their order, each once. cpuset(7), "List format".
+/// The numbers of a list such as `0-3,7`, in ascending order without duplicates. cpuset(7), "List format".
 ///
-/// Blanks around an element and empty elements are let pass, as other runtimes do.
+/// Blanks around an element and empty elements are ignored, as in other runtimes.
 /// - Parameters:
-///   - key: where the config has it, for the error.
+///   - key: the config's key, for the error.
 ///   - limit: the first number that is too large.
-/// - Throws: what is no list, or names a number from `limit` on.
+/// - Throws: a malformed list, or a number that is not below `limit`.
 package func numberList(_ text: String, _ key: String, below limit: Int) throws(InvalidSpec) -> [Int] {
     guard !text.isEmpty else { return [] }
-    // A table, and not a growing list: a text of overlapping ranges stays as cheap as it is long.
+    // A table instead of a growing list: the time for overlapping ranges stays proportional to the length of the
+    // text.
     var isMember = [Bool](repeating: false, count: limit)
     var work = 0
     for part in text.utf8.split(separator: UInt8(ascii: ",")) {

@@ -1,9 +1,9 @@
-// The options of a mount, taken apart.
+// Parses the options of a mount.
 
 internal import struct Kernel.AttributeChange
 internal import enum Kernel.Propagation
 
-/// The options of one mount, sorted by what they ask for.
+/// The options of one mount, sorted by their effect.
 struct ParsedOptions {
     var attributes = AttributeChange()
     var recursiveAttributes = AttributeChange()
@@ -19,13 +19,14 @@ struct ParsedOptions {
     var superblock: [String] = []
     var parameters: [MountStep.Parameter] = []
 
-    /// Whether something of the host is bound, as `type` or one of the options says.
+    /// Whether a file or directory of the host is bound, according to `type` or one of the options.
     private(set) var isBind = false
 
     init(_ options: [String], type: String?) {
         isBind = type == "bind" || options.contains { $0 == "bind" || $0 == "rbind" }
         for text in options {
-            // As mount(2) takes them: several in one. A bind mount takes none that way, and passes over none.
+            // mount(2) accepts several options in one string. A bind mount has no filesystem to accept them, and
+            // ignores none.
             guard !isBind, text.utf8.contains(UInt8(ascii: ",")) else {
                 take(text)
                 continue
@@ -39,13 +40,15 @@ struct ParsedOptions {
         }
     }
 
-    /// What a new filesystem alone could take, and what protects nothing: it is passed over on a bind mount.
+    /// Whether a parameter may be ignored on a bind mount: only a new filesystem could use it, and it protects
+    /// nothing.
     static func isHarmless(_ parameter: MountStep.Parameter) -> Bool {
         parameter.value != nil && ["mode", "uid", "gid", "size", "nr_blocks", "nr_inodes"].contains(parameter.name)
             && !(parameter.value ?? "").utf8.contains(UInt8(ascii: ","))
     }
 
-    // Not at a comma in quotes, nor after a backslash, nor, as tmpfs(5) has it in lists of nodes, before a digit.
+    // Splits at commas, but not in quotes, not after a backslash, and not before a digit, because tmpfs(5) uses
+    // commas in lists of nodes.
     private static func pieces(_ text: String) -> [String] {
         let bytes = Array(text.utf8)
         var result: [String] = []
@@ -99,7 +102,7 @@ struct ParsedOptions {
             }
             let name = String(text[..<equals])
             var value = text[text.index(after: equals)...]
-            // mount(8): they protect the commas of a context, and are no part of it.
+            // mount(8): the quotes protect the commas of a context and are not part of it.
             if name.hasSuffix("context"), value.count > 1, value.first == "\"", value.last == "\"" {
                 value = value.dropFirst().dropLast()
             }

@@ -1,10 +1,10 @@
-// The program of a container and what it is started with.
+// The program of a container and the attributes that it starts with.
 
 package import struct Kernel.CapabilitySet
 package import enum Kernel.ResourceLimit
 package import OCISpec
 
-/// A process inside a container: its init, or one that exec adds.
+/// A process in a container: the init, or an exec process.
 package struct ProcessPlan: Equatable, Sendable {
     /// A limit for setrlimit(2).
     package struct Limit: Equatable, Sendable {
@@ -23,7 +23,7 @@ package struct ProcessPlan: Equatable, Sendable {
         package var ambient: CapabilitySet = []
         package init() {}
 
-        /// Takes a capability out of all five.
+        /// Removes a capability from all five sets.
         package mutating func remove(_ capability: CapabilitySet) {
             bounding.subtract(capability)
             effective.subtract(capability)
@@ -38,11 +38,11 @@ package struct ProcessPlan: Equatable, Sendable {
     package var consoleColumns: UInt16?
     package var workingDirectory = "/"
     package var arguments: [String] = []
-    /// Without duplicates; the last of several wins.
+    /// Without duplicates; the last value of a name wins.
     package var environment: [String] = []
-    /// `HOME` is missing or empty: it comes from the container's /etc/passwd.
+    /// Whether `HOME` is missing or empty: then it is taken from the container's /etc/passwd.
     package var needsHome = false
-    /// Where the program may be: one path when it has a slash, else one for each directory of `PATH`.
+    /// The paths to try: one path if the program has a slash, otherwise one for each directory of `PATH`.
     package var candidates: [String] = []
     package var uid: UInt32 = 0
     package var gid: UInt32 = 0
@@ -56,7 +56,7 @@ package struct ProcessPlan: Equatable, Sendable {
     package var selinuxLabel: String?
     package var scheduling = SchedulingPlan()
     package var landlock: LandlockPlan?
-    /// What the config asks for in vain, such as a capability that does not exist.
+    /// Requests of the config without effect, such as a capability that does not exist.
     package var warnings: [String] = []
 }
 
@@ -64,7 +64,7 @@ private let defaultSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 
 extension ProcessPlan {
     /// Decides a `process` object.
-    /// - Throws: what is wrong, under its key.
+    /// - Throws: its first problem, under its key.
     package init(_ process: Process, personality: LinuxPersonality? = nil, memoryPolicy: LinuxMemoryPolicy? = nil)
         throws(InvalidSpec)
     {
@@ -173,7 +173,7 @@ extension ProcessPlan {
         capabilities.inheritable = set(sets.inheritable)
         capabilities.ambient = set(sets.ambient)
         for name in unknown { warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"") }
-        // capabilities(7): what the kernel would refuse as a whole is left out one by one.
+        // capabilities(7): the kernel would refuse the whole set, so each capability that cannot be set is removed.
         capabilities.effective = limit(
             capabilities.effective, "effective", to: capabilities.permitted, "permitted")
         capabilities.inheritable = limit(
@@ -193,7 +193,7 @@ extension ProcessPlan {
         return set.intersection(allowed)
     }
 
-    /// What the config grants in vain because the runtime does not have it itself, a sentence each.
+    /// A sentence for each capability that the config grants although the runtime lacks it.
     package func warnings(grantedBy own: CapabilitySet) -> [String] {
         capabilities.permitted.subtracting(own).memberNames.map {
             "process.capabilities.permitted: ignoring \($0), which the runtime does not have itself"
@@ -220,7 +220,7 @@ extension ProcessPlan {
     }
 }
 
-/// A user or group id; the last number means "no change" to the kernel, so that nobody would become it. setresuid(2).
+/// A user or group id. The kernel takes the largest number as "no change", so the id would not be set. setresuid(2).
 func identity(_ id: UInt32, _ key: String) throws(InvalidSpec) -> UInt32 {
     guard id != .max else { throw InvalidSpec(keyPath: key, problem: "\(id) is no id") }
     return id

@@ -1,22 +1,23 @@
-// `linux.intelRdt`: which resctrl group the container joins, and what is written there. runtime-spec, config-linux.md.
+// `linux.intelRdt`: the resctrl group that the container joins, and the lines that are written there. runtime-spec,
+// config-linux.md.
 
 package import OCISpec
 
-/// A group of resctrl(5), for shares of cache and memory bandwidth.
+/// A resctrl group, for shares of cache and memory bandwidth. resctrl(5).
 package struct ResourceControlPlan: Equatable, Sendable {
     /// The directory below the mount of resctrl; empty for the root group.
     package var group: String
-    /// The config names the group: it is somebody else's to make or remove.
+    /// Whether the config names the group: then the runtime neither creates nor removes it.
     package var isShared: Bool
     /// The lines for `schemata`, in the order in which they are written.
     package var schemata: [String]
-    /// The monitoring group in it, where one is asked for.
+    /// The monitoring group in it, if requested.
     package var monitor: String?
 }
 
 extension ResourceControlPlan {
     /// Decides `linux.intelRdt`.
-    /// - Throws: a class or a schema that cannot be one.
+    /// - Throws: an invalid class or schema.
     init?(_ rdt: LinuxIntelRdt?, id: String) throws(InvalidSpec) {
         guard let rdt else { return nil }
         let key = "linux.intelRdt"
@@ -42,7 +43,7 @@ extension ResourceControlPlan {
         monitor = rdt.enableMonitoring ? id : nil
     }
 
-    /// Decides what `update` changes in the group that `rdt` has given the container, or in one of its own.
+    /// Decides the changes that `update` makes, in the group that the config names or in the container's own.
     package init(
         changing rdt: LinuxIntelRdt?, cache: String?, bandwidth: String?, id: String
     ) throws(InvalidSpec) {
@@ -68,7 +69,7 @@ extension ResourceControlPlan {
         return lines
     }
 
-    // The resource, and the value for each domain.
+    // Parses a line into the resource and the value for each domain.
     private static func fields(_ line: some StringProtocol) -> (resource: String, values: [String: String])? {
         let parts = line.filter { !$0.isWhitespace }.split(separator: ":", maxSplits: 1)
         guard parts.count == 2 else { return nil }
@@ -82,7 +83,7 @@ extension ResourceControlPlan {
         return values.isEmpty ? nil : (String(parts[0]), values)
     }
 
-    /// The first line asked for that a group which exists does not have; nil when it has all of them.
+    /// The first requested line that an existing group does not have; nil if it has all of them.
     /// - Parameter schemata: the content of the group's `schemata`.
     package func mismatch(with schemata: String) -> String? {
         var present: [String: [String: String]] = [:]

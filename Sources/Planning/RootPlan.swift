@@ -1,47 +1,47 @@
-// The root of the container: where it is, how its mounts propagate, and which paths in it are hidden or read-only.
+// The container's root: its path, the propagation of its mounts, and the paths in it that are hidden or read-only.
 
 internal import enum Kernel.Propagation
 internal import func Kernel.cleanPath
 internal import OCISpec
 
-/// The rootfs and what is done to it after the mounts.
+/// The rootfs and the steps for it after the mounts.
 package struct RootPlan: Equatable, Sendable {
     /// Absolute, on the host.
     package var path: String
     package var isReadOnly: Bool
-    /// What the config asks for by `rootfsPropagation`; nil for the default.
+    /// The `rootfsPropagation` of the config; nil for the default.
     package var propagation: MountStep.PropagationChange?
     package var maskedPaths: [ProtectedPath]
     package var readonlyPaths: [ProtectedPath]
-    /// Move the mount and chroot instead of pivot_root(2): for a rootfs on the initial ramdisk.
+    /// Whether to move the mount and chroot instead of using pivot_root(2): for a rootfs on the initial ramdisk.
     package var withoutPivot: Bool
 }
 
 /// A path in the container that is hidden or made read-only.
 package struct ProtectedPath: Equatable, Sendable {
-    /// Where the config names it, such as `linux.maskedPaths[2]`.
+    /// The config's key, such as `linux.maskedPaths[2]`.
     package var key: String
     package var path: String
 }
 
 extension RootPlan {
-    /// Whether the mounts of the container's namespace stay peers of the host's while it is made, so that mounts that
-    /// are asked to be shared are shared with the host.
+    /// Whether the mounts of the container's namespace stay peers of the host's during its creation, so that mounts
+    /// that are to be shared are shared with the host.
     package var keepsPeers: Bool { propagation?.kind == .shared }
 
-    /// What is done to all mounts of the namespace before anything is mounted or unmounted in it.
+    /// The change of propagation of all mounts in the namespace, before the first mount or unmount.
     ///
-    /// mount_namespaces(7): what is unmounted below a shared mount is unmounted below all of its peers, the host's too.
-    /// So, whatever the root's own propagation is to be, no mount stays a peer that need not.
+    /// mount_namespaces(7): an unmount below a shared mount also unmounts below its peers, including the host's.
+    /// Therefore a mount stays a peer only if that is required, whatever the root's own propagation will be.
     package var isolation: MountStep.PropagationChange {
         guard let propagation else { return MountStep.PropagationChange(kind: .slave, recursive: true) }
         if propagation.kind == .shared { return propagation }
-        // What cannot be bound cannot be a volume: the container's mounts become that when they are made.
+        // An unbindable mount cannot be a volume; the container's mounts become unbindable when they are made.
         let isCut = propagation.recursive && propagation.kind != .slave
         return MountStep.PropagationChange(kind: isCut ? .private : .slave, recursive: true)
     }
 
-    /// What is done to "/" of the container when all of its mounts are made.
+    /// The change of propagation of the container's "/" after all of its mounts are made.
     package var finalPropagation: MountStep.PropagationChange? {
         guard let propagation, propagation.kind != .slave, propagation != isolation || keepsPeers else { return nil }
         return propagation
@@ -72,7 +72,7 @@ extension RootPlan {
         return MountStep.PropagationChange(kind: kind, recursive: recursive)
     }
 
-    // What is named twice is done once: a second mask would only lie on the first.
+    // Each path is protected once: a second mask would only cover the first.
     private static func paths(_ paths: [String], _ key: String, root: String) throws(InvalidSpec) -> [ProtectedPath] {
         var seen: Set<String> = []
         var result: [ProtectedPath] = []

@@ -1,9 +1,9 @@
-// What a config must not say: one small check for each rule, all made before anything exists.
+// The rules that a config must obey: one small check for each, all made before anything is created.
 
 internal import enum Kernel.NamespaceKind
 package import OCISpec
 
-/// The checks that no single part of the plan can make alone.
+/// The checks that need more than one part of the plan.
 package enum Rules {
     /// Rules about the config as a whole.
     static func check(_ spec: Spec) throws(InvalidSpec) {
@@ -30,7 +30,7 @@ package enum Rules {
         }
     }
 
-    /// What has to be said of a version that promises more than is known here. A later patch changes no meaning.
+    /// The warning for a version with more features than are known here. A later patch version changes no meaning.
     static func warning(ofVersion text: String) -> String? {
         guard let version = SpecVersion(text) else { return nil }
         let supported = SpecVersion.supported
@@ -69,7 +69,7 @@ package enum Rules {
             if let type = rule.type, !["a", "b", "c", ""].contains(type) {
                 throw InvalidSpec(keyPath: "\(key).type", problem: "\"\(type)\" is none of a, b, c")
             }
-            // The "a" of some writers means nothing, here and to runc.
+            // Some writers use "a"; it has no effect here, as in runc.
             if let access = rule.access, access.contains(where: { !"rwma".contains($0) }) {
                 throw InvalidSpec(
                     keyPath: "\(key).access", problem: "\"\(access)\" has letters other than r, w, m")
@@ -95,7 +95,7 @@ package enum Rules {
         try mappings(linux.gidMappings, "linux.gidMappings")
     }
 
-    // Whoever is not root has rights only in a user namespace of his own.
+    // An ordinary user has rights only in a user namespace of its own.
     private static func ordinaryUser(
         _ namespaces: NamespacePlan, _ linux: Linux, _ host: HostFacts
     ) throws(InvalidSpec) {
@@ -112,7 +112,7 @@ package enum Rules {
         }
     }
 
-    /// Ranges that the kernel would refuse, or that mean nothing.
+    /// Refuses ranges that the kernel would refuse, or that have no meaning.
     static func mappings(_ mappings: [LinuxIDMapping], _ key: String) throws(InvalidSpec) {
         guard mappings.count <= 340 else {
             throw InvalidSpec(keyPath: key, problem: "the kernel takes 340 ranges, found \(mappings.count)")
@@ -152,8 +152,8 @@ package enum Rules {
 
     private static func mountNamespace(_ namespaces: NamespacePlan, _ spec: Spec, _ linux: Linux) throws(InvalidSpec) {
         guard !namespaces.has(.mount) else { return }
-        // In the runtime's mount namespace what is below the rootfs can be mounted, if by somebody who has rights there;
-        // what is all of it, or would be undone from outside, cannot.
+        // In the runtime's mount namespace, mounts below the rootfs are possible, if the process has rights there.
+        // Settings that concern the whole rootfs, or that could be undone from outside, are refused.
         let hasNoRights = namespaces.has(.user)
         for (key, isRefused) in [
             ("linux.maskedPaths", !linux.maskedPaths.isEmpty), ("linux.readonlyPaths", !linux.readonlyPaths.isEmpty),
@@ -167,13 +167,14 @@ package enum Rules {
         }
     }
 
-    /// Only these may be mounted over /proc: what engines such as lxcfs provide. CVE-2019-16884, CVE-2023-28642.
+    /// The only paths in /proc that may be covered: engines such as lxcfs provide them. CVE-2019-16884,
+    /// CVE-2023-28642.
     private static let allowedUnderProc = [
         "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
         "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
     ]
 
-    /// Whether something may be mounted at a path of the container that lies in its procfs.
+    /// Whether a mount may cover a path of the container that lies in its procfs.
     package static func mayCoverProc(_ destination: String) -> Bool { allowedUnderProc.contains(destination) }
 
     /// Rules about one mount.
@@ -192,7 +193,7 @@ package enum Rules {
             problem: "\"\(destination)\" cannot be mounted because it is inside /proc")
     }
 
-    /// Ids that the container's user namespace does not have cannot be taken on.
+    /// A process cannot take ids that the container's user namespace does not map.
     static func check(_ process: ProcessPlan, _ namespaces: NamespacePlan, _ host: HostFacts) throws(InvalidSpec) {
         let (uids, gids) = (namespaces.uidMappings, namespaces.gidMappings)
         guard namespaces.has(.user), !uids.isEmpty, !gids.isEmpty else { return }
@@ -207,7 +208,7 @@ package enum Rules {
                 keyPath: "process.user.additionalGids[\(index)]",
                 problem: "\(group) is not mapped by linux.gidMappings")
         }
-        // CVE-2014-8989: with the one own group mapped the kernel wants setgroups denied.
+        // CVE-2014-8989: if only the own group is mapped, the kernel requires that setgroups is denied.
         if host.uid != 0, namespaces.creates(.user), namespaces.mapsOwnIDs(host), !process.additionalGroups.isEmpty {
             throw InvalidSpec(
                 keyPath: "process.user.additionalGids",
@@ -217,7 +218,7 @@ package enum Rules {
 }
 
 extension Hooks {
-    /// The six lists under their names, in the order in which they run.
+    /// The six lists under their names, in the order of execution.
     package var kinds: [(String, [Hook])] {
         [
             ("prestart", prestart), ("createRuntime", createRuntime), ("createContainer", createContainer),

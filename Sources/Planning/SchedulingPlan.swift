@@ -1,8 +1,8 @@
-// How a process is scheduled and where its memory lies: policy, priorities, affinity, personality, NUMA policy.
+// The scheduling of a process and its memory placement: policy, priorities, affinity, personality, NUMA policy.
 
 internal import OCISpec
 
-/// Scheduling of a process, each part absent unless the config has it.
+/// The scheduling of a process; each part is nil unless the config sets it.
 package struct SchedulingPlan: Equatable, Sendable {
     /// `struct sched_attr` of sched_setattr(2).
     package struct Attributes: Equatable, Sendable {
@@ -21,12 +21,12 @@ package struct SchedulingPlan: Equatable, Sendable {
     }
 
     package var attributes: Attributes?
-    /// Class and level as ioprio_set(2) packs them.
+    /// Class and level in the encoding of ioprio_set(2).
     package var ioPriority: Int32?
     /// personality(2).
     package var personality: UInt64?
     package var memoryPolicy: MemoryPolicy?
-    /// CPU numbers before and after the process is in the container's cgroup; exec only.
+    /// CPU numbers before and after the process enters the container's cgroup; only for exec.
     package var initialAffinity: [Int]?
     package var finalAffinity: [Int]?
 
@@ -95,7 +95,7 @@ extension SchedulingPlan {
             }
             return
         }
-        // sched(7): runtime <= deadline <= period, and a period of zero is the deadline.
+        // sched(7): runtime <= deadline <= period; a period of zero means the deadline.
         for (key, value) in [("runtime", scheduler.runtime), ("deadline", scheduler.deadline)] where value == 0 {
             throw InvalidSpec(keyPath: "process.scheduler.\(key)", problem: "is required for SCHED_DEADLINE")
         }
@@ -181,7 +181,7 @@ extension SchedulingPlan {
         }
     }
 
-    // set_mempolicy(2): both say how nodes are to be understood, and exclude each other.
+    // set_mempolicy(2): both flags define how nodes are interpreted, and exclude each other.
     private static func memoryFlags(_ value: Int32, mode: String, hasNodes: Bool) throws(InvalidSpec) {
         let understanding = memoryFlags.filter { $0.0 != "MPOL_F_NUMA_BALANCING" && value & $0.1 != 0 }
         guard let first = understanding.first else { return }

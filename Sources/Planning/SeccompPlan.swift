@@ -1,9 +1,10 @@
-// `linux.seccomp` to numbers: actions, operators, architectures and flags by table; rules with what contradicts them.
+// Converts `linux.seccomp` to numbers: actions, operators, architectures and flags by table; the rules after a check
+// for contradictions.
 
 package import struct Kernel.SeccompFlags
 package import OCISpec
 
-/// A seccomp profile whose names are known and whose rules make sense. runtime-spec, config-linux.md, "Seccomp".
+/// A seccomp profile whose names are known and whose rules are consistent. runtime-spec, config-linux.md, "Seccomp".
 package struct SeccompPlan: Equatable, Sendable {
     /// A comparison of one argument of a system call.
     package struct Comparison: Equatable, Sendable {
@@ -14,7 +15,7 @@ package struct SeccompPlan: Equatable, Sendable {
         package var second: UInt64
     }
 
-    /// One action for several system calls; the comparisons must all hold.
+    /// One action for several system calls; all comparisons must hold.
     package struct Rule: Equatable, Sendable {
         package var names: [String]
         package var action: UInt32
@@ -22,16 +23,17 @@ package struct SeccompPlan: Equatable, Sendable {
     }
 
     package var defaultAction: UInt32
-    /// libseccomp's names; empty for the native one alone.
+    /// libseccomp's names; empty for the native one only.
     package var architectures: [String]
-    /// nil leaves the choice to the runtime.
+    /// nil: the runtime decides.
     package var flags: SeccompFlags?
     package var rules: [Rule]
-    /// The agent that is sent the listener, when a rule notifies.
+    /// The socket of the agent that receives the listener, if a rule notifies.
     package var listenerPath: String?
     package var listenerMetadata: String?
 
-    /// Names and values of `SCMP_ACT_*`; those of `ERRNO` and `TRACE` carry a number in their low half. seccomp(2).
+    /// Names and values of `SCMP_ACT_*`. The values of `ERRNO` and `TRACE` contain a number in the lower half.
+    /// seccomp(2).
     package static let actions: [(name: String, value: UInt32)] = [
         ("SCMP_ACT_ALLOW", 0x7fff_0000), ("SCMP_ACT_ERRNO", 0x0005_0000), ("SCMP_ACT_KILL", 0),
         ("SCMP_ACT_KILL_PROCESS", 0x8000_0000), ("SCMP_ACT_KILL_THREAD", 0), ("SCMP_ACT_LOG", 0x7ffc_0000),
@@ -57,10 +59,10 @@ package struct SeccompPlan: Equatable, Sendable {
     package static let trace: UInt32 = 0x7ff0_0000
     package static let notify: UInt32 = 0x7fc0_0000
 
-    /// Whether any system call is left to an agent.
+    /// Whether an agent decides about any system call.
     package var notifies: Bool { rules.contains { $0.action == Self.notify } }
 
-    /// Whether all of some system calls are allowed, each with whatever arguments.
+    /// Whether all of these system calls are allowed, with any arguments.
     package func allows(_ calls: Set<String>) -> Bool {
         let allowing: [UInt32] = [0x7fff_0000, 0x7ffc_0000]
         var open = allowing.contains(defaultAction) ? [] : calls
@@ -75,9 +77,9 @@ package struct SeccompPlan: Equatable, Sendable {
         return open.isEmpty
     }
 
-    /// Of some system calls those that nobody may make, whatever the arguments.
+    /// The calls among these that are refused, whatever the arguments.
     package func refused(_ calls: [String]) -> [String] {
-        // What an agent answers may be allowed.
+        // An agent may allow the call.
         let allowing: [UInt32] = [0x7fff_0000, 0x7ffc_0000, Self.notify]
         return calls.filter { name in
             let own = rules.filter { $0.names.contains(name) }
@@ -167,7 +169,8 @@ extension SeccompPlan {
     private mutating func addRules(_ rule: LinuxSyscall, _ key: String) throws(InvalidSpec) {
         guard !rule.names.isEmpty else { throw InvalidSpec(keyPath: "\(key).names", problem: "must not be empty") }
         let action = try Self.action(rule.action, rule.errnoRet, "\(key).action", "\(key).errnoRet")
-        // With these a runtime passes the listener on: nobody could answer the notification yet.
+        // The runtime passes the listener to the agent with these calls; at that time no agent could answer the
+        // notification.
         if action == Self.notify, let name = rule.names.first(where: { $0 == "write" || $0 == "sendmsg" }) {
             throw InvalidSpec(
                 keyPath: "\(key).action", problem: "SCMP_ACT_NOTIFY cannot be used for the \(name) syscall")
@@ -186,7 +189,8 @@ extension SeccompPlan {
                     argument: argument.index, operation: operation.value, first: argument.value,
                     second: argument.valueTwo))
         }
-        // All must hold; but two about one argument are alternatives, as libseccomp knows no two for one.
+        // All comparisons must hold. But two comparisons of the same argument become alternatives, because libseccomp
+        // accepts only one per argument.
         let repeated = Set(comparisons.map(\.argument)).count < comparisons.count
         if repeated {
             for comparison in comparisons {

@@ -1,4 +1,4 @@
-// The plan as JSON, for programs: every decision that was taken, under names like the config's.
+// The plan as JSON, for programs: every decision, under names that resemble the config's.
 
 internal import Kernel
 package import OCISpec

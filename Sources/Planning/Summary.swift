@@ -1,12 +1,12 @@
-// What is going to be done, in words: a line a step, in the order in which the steps are taken.
+// The plan as text: one line per step, in the order of execution.
 
 internal import enum Kernel.NamespaceKind
 internal import OCISpec
 
 extension ContainerPlan {
-    /// The steps from the first namespace to the program, a line each.
+    /// The steps from the first namespace to the program, one per line.
     /// - Parameters:
-    ///   - cgroup: the lines about the cgroup, which is made before the container's first process.
+    ///   - cgroup: the lines about the cgroup, which is created before the container's first process.
     ///   - startsAtOnce: whether the program runs without waiting for `start`.
     package func summary(cgroup: [String] = [], startsAtOnce: Bool) -> [String] {
         cgroup + namespaceLines + rootLines + processLines + startLines(startsAtOnce)
@@ -167,7 +167,7 @@ extension DeviceLink {
     package var summary: String { "link /dev/\(name) to \(target)" }
 }
 
-/// With a leading zero, as chmod(1) takes it.
+/// With a leading zero, as chmod(1) accepts it.
 func octal(_ mode: UInt32) -> String {
     let digits = String(mode, radix: 8)
     return String(repeating: "0", count: max(1, 4 - digits.utf8.count)) + digits
@@ -188,7 +188,7 @@ extension ProcessPlan {
 }
 
 extension ProcessPlan.Capabilities {
-    /// The sets that the program starts with; those that are empty are left out.
+    /// The sets that the program starts with; empty sets are omitted.
     fileprivate var summary: String {
         let sets = [
             ("effective", effective), ("permitted", permitted), ("inheritable", inheritable), ("ambient", ambient),
