@@ -31,7 +31,7 @@ struct ValueTests {
         "sh", "", ")", "(", "a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99", ") (", "((()",
     ])
     func `a command of any characters does not confuse the facts of a process`(command: String) throws {
-        let facts = try #require(ProcessFacts(stat: stat(command)))
+        let facts = try #require(ProcessStat(stat: stat(command)))
         #expect(facts.state == UInt8(ascii: "S"))
         #expect(facts.parent == 4)
         #expect(facts.startTime == 123_456)
@@ -39,28 +39,28 @@ struct ValueTests {
     }
 
     @Test func `a zombie has ended, a stopped process has not`() {
-        #expect(ProcessFacts(stat: stat("sh", state: "Z"))?.hasEnded == true)
-        #expect(ProcessFacts(stat: stat("sh", state: "X"))?.hasEnded == true)
-        #expect(ProcessFacts(stat: stat("sh", state: "T"))?.hasEnded == false)
+        #expect(ProcessStat(stat: stat("sh", state: "Z"))?.hasEnded == true)
+        #expect(ProcessStat(stat: stat("sh", state: "X"))?.hasEnded == true)
+        #expect(ProcessStat(stat: stat("sh", state: "T"))?.hasEnded == false)
     }
 
     @Test(arguments: ["", "42", "42 (sh", "42 (sh) S 1", "42 (sh) S x 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18"])
-    func `a broken stat gives no facts`(text: String) { #expect(ProcessFacts(stat: Array(text.utf8)) == nil) }
+    func `a broken stat gives no facts`(text: String) { #expect(ProcessStat(stat: Array(text.utf8)) == nil) }
 
     @Test func `a process is what its own stat says, and nobody when it is gone`() throws {
-        let facts = try #require(try processFacts(getpid()))
+        let facts = try #require(try processStat(getpid()))
         #expect(facts.parent == getppid())
         #expect(facts.startTime > 0)
-        #expect(try processFacts(Int32.max) == nil)
+        #expect(try processStat(Int32.max) == nil)
     }
 
     @Test func `the end of a process has the status that a shell gives it`() {
-        #expect(ProcessEnd(waitStatus: 0) == .exited(0))
-        #expect(ProcessEnd(waitStatus: 3 << 8) == .exited(3))
-        #expect(ProcessEnd(waitStatus: 9) == .signalled(9))
-        #expect(ProcessEnd(waitStatus: 11 | 0x80) == .signalled(11))
-        #expect(ProcessEnd.exited(3).shellStatus == 3)
-        #expect(ProcessEnd.signalled(9).shellStatus == 137)
+        #expect(TerminationStatus(waitStatus: 0) == .exited(0))
+        #expect(TerminationStatus(waitStatus: 3 << 8) == .exited(3))
+        #expect(TerminationStatus(waitStatus: 9) == .signalled(9))
+        #expect(TerminationStatus(waitStatus: 11 | 0x80) == .signalled(11))
+        #expect(TerminationStatus.exited(3).shellStatus == 3)
+        #expect(TerminationStatus.signalled(9).shellStatus == 137)
     }
 
     private let passwd = Array(
@@ -82,9 +82,9 @@ struct ValueTests {
         #expect(homeDirectory(of: uid, passwd: passwd) == home)
     }
 
-    @Test func `a signal can be taken out of a mask`() {
-        let mask = SignalMask.all.removing(.child).removing(Signal(rawValue: 64))
-        #expect(mask.rawValue == ~(1 << 16) & ~(1 << 63))
+    @Test func `the bit of a signal in a mask is its number less one`() {
+        let mask = SignalMask.none.adding(.child).adding(Signal(rawValue: 64))
+        #expect(mask.rawValue == 1 << 16 | 1 << 63)
     }
 
     @Test func `of two changes of a mount's attribute the later one counts`() {
