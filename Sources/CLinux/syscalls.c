@@ -202,6 +202,17 @@ int clinux_memfd_create(const char *name, unsigned int flags) { return memfd_cre
 int clinux_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
 int clinux_ioctl(int fd, unsigned long request, const void *argument) { return ioctl(fd, request, argument); }
 int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument) { return ioctl(fd, request, argument); }
+int clinux_window_size(int fd, uint16_t *rows, uint16_t *columns) {
+    struct winsize size = {0};
+    int result = ioctl(fd, TIOCGWINSZ, &size);
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+    return result;
+}
+int clinux_set_window_size(int fd, uint16_t rows, uint16_t columns) {
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(fd, TIOCSWINSZ, &size);
+}
 int clinux_eventfd(unsigned int value, int flags) { return eventfd(value, flags); }
 int clinux_signalfd(int fd, uint64_t mask, int flags) {
     return (int)syscall(SYS_signalfd4, fd, &mask, sizeof mask, flags);

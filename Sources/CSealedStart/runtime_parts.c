@@ -24,5 +24,11 @@ int _swift_backtrace_isThunkFunction(const char *name)
 // The directory of the program, which is needed only for shared objects beside it; there are none. -1 means "not
 // known".
 const char *_dl_get_origin(void) { return (const char *)-1; }
+// From glibc 2.43 on the same object of libc.a has this one too; without it the linker takes that object, and both origins.
+char *_dl_canonicalize(int descriptor)
+{
+    (void)descriptor;
+    return 0;
+}
 
 #endif

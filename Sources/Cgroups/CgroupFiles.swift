@@ -39,10 +39,15 @@ func relative(_ path: String) -> String {
 /// The content of a short file without surrounding white space, in one read: no value is longer than a page.
 func readValue(_ file: String, at directory: borrowing OwnedDescriptor) throws(Errno) -> String {
     let opened = try OwnedDescriptor.open(file, .readOnly, at: directory.rawValue)
-    return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { buffer throws(Errno) in
-        let length = try checked { Glibc.read(opened.rawValue, buffer.baseAddress, buffer.count) }
-        return trimmed(String(decoding: buffer[..<length], as: UTF8.self))
-    }
+    // A result: this function of Swift 6.2's library has no typed throws yet.
+    return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 4_096) { buffer -> Result<String, Errno> in
+        do throws(Errno) {
+            let length = try checked { Glibc.read(opened.rawValue, buffer.baseAddress, buffer.count) }
+            return .success(trimmed(String(decoding: buffer[..<length], as: UTF8.self)))
+        } catch {
+            return .failure(error)
+        }
+    }.get()
 }
 
 /// Text without surrounding white space.

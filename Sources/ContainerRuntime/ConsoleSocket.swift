@@ -33,8 +33,8 @@ struct EngineSocket: ~Copyable {
 
     /// - Parameter flag: what the engine named it by, for the error.
     init(path: String, flag: String) throws(Failure) {
-        self.flag = flag
         socket = try Self.connect(path, flag)
+        self.flag = flag
     }
 
     private static func connect(_ path: String, _ flag: String) throws(Failure) -> OwnedDescriptor {

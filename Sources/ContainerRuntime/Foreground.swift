@@ -25,11 +25,11 @@ struct Foreground: ~Copyable {
         pid: Int32, pidfd: consuming OwnedDescriptor, signals: consuming OwnedDescriptor,
         terminal: consuming OwnedDescriptor?, notify: NotifySocket? = nil
     ) throws(Failure) {
+        relay = try TerminalRelay(terminal)
         self.notify = notify
         self.pid = pid
         self.pidfd = pidfd
         self.signals = signals
-        relay = try TerminalRelay(terminal)
     }
 
     /// Waits for the end of the process; orphans that become ours meanwhile are reaped.

@@ -132,15 +132,15 @@ package struct ContainerDirectory: ~Copyable {
     private let bundle: BundlePath?
 
     init(path: String, id: String, bundle: BundlePath? = nil) throws(Failure) {
-        self.bundle = bundle
-        self.path = path
-        self.id = id
         do throws(Errno) {
             descriptor = try OwnedDescriptor.open(path, .readOnly | .directory | .noFollow)
         } catch {
             if error == .noSuchFileOrDirectory { throw Failure(.notFound, "container does not exist: \(id)") }
             throw Self.stranger(path, id) ?? Failure("open \(path)", error)
         }
+        self.bundle = bundle
+        self.path = path
+        self.id = id
     }
 
     // Something else than a directory, in its place.

@@ -16,15 +16,14 @@ package struct WindowSize: Equatable, Sendable {
 
 /// The size of the terminal of a descriptor. `TIOCGWINSZ`.
 package func windowSize(of terminal: Int32) throws(Errno) -> WindowSize {
-    var size = winsize()
-    try checked { clinux_ioctl(terminal, UInt(TIOCGWINSZ), &size) }
-    return WindowSize(rows: size.ws_row, columns: size.ws_col)
+    var size = WindowSize(rows: 0, columns: 0)
+    try checked { clinux_window_size(terminal, &size.rows, &size.columns) }
+    return size
 }
 
 /// Changes the size of a terminal. `TIOCSWINSZ`.
 package func setWindowSize(_ size: WindowSize, of terminal: Int32) throws(Errno) {
-    var value = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
-    try checked { clinux_ioctl(terminal, UInt(TIOCSWINSZ), &value) }
+    try checked { clinux_set_window_size(terminal, size.rows, size.columns) }
 }
 
 /// Opens the slave of an open `ptmx`, in the same mount as the master. `TIOCGPTPEER`.

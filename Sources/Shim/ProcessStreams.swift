@@ -163,11 +163,8 @@ final class ProcessStreams {
     /// Sets the size of the terminal, if there is one.
     func resize(width: UInt32, height: UInt32) throws(ShimFailure) {
         guard let number = master?.rawValue else { return }
-        var size = winsize(
-            ws_row: UInt16(clamping: height), ws_col: UInt16(clamping: width), ws_xpixel: 0, ws_ypixel: 0)
-        try during("resize the terminal") { () throws(Errno) in
-            try checked { clinux_ioctl(number, UInt(TIOCSWINSZ), &size) }
-        }
+        let size = WindowSize(rows: UInt16(clamping: height), columns: UInt16(clamping: width))
+        try during("resize the terminal") { () throws(Errno) in try setWindowSize(size, of: number) }
     }
 
     // MARK: the end

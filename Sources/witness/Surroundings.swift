@@ -109,11 +109,12 @@ func observeDescriptors() -> JSON {
 
 func observeTerminal() -> JSON {
     guard isatty(0) == 1 else { return .bool(false) }
-    var size = winsize()
-    _ = withUnsafeMutablePointer(to: &size) { clinux_ioctl(0, UInt(CLINUX_TIOCGWINSZ), $0) }
+    var rows: UInt16 = 0
+    var columns: UInt16 = 0
+    _ = clinux_window_size(0, &rows, &columns)
     return .object([
         ("name", readLink("/proc/self/fd/0").map(JSON.string) ?? .null),
-        ("rows", .int(size.ws_row)), ("columns", .int(size.ws_col)),
+        ("rows", .int(rows)), ("columns", .int(columns)),
         ("controlling", .bool(tcgetsid(0) == getsid(0))),
     ])
 }

@@ -102,6 +102,9 @@ int clinux_memfd_create(const char *name, unsigned int flags);
 int clinux_fcntl(int fd, int command, long argument);
 int clinux_ioctl(int fd, unsigned long request, const void *argument);
 int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument);
+// TIOCGWINSZ, TIOCSWINSZ. `struct winsize` is another module's to Swift where swift-system's C part has imported it first.
+int clinux_window_size(int fd, uint16_t *rows, uint16_t *columns);
+int clinux_set_window_size(int fd, uint16_t rows, uint16_t columns);
 int clinux_eventfd(unsigned int value, int flags);
 int clinux_signalfd(int fd, uint64_t mask, int flags);
 int clinux_epoll_create1(int flags);
