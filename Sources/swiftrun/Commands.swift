@@ -7,10 +7,11 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        create, delete, events, exec, features, kill, list, mounts, pause, ps, resume, run, spec, start, state, update,
+        completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, resume, run, spec, start,
+        state, update,
     ]
 
-    private static let containerArgument = "<container-id | bundle>"
+    static let containerArgument = "<container-id | bundle>"
     private static let regex = Option.flag(
         "regex", nil, "the argument is an extended regular expression; all containers whose ids match are meant")
 

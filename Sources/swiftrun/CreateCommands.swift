@@ -15,7 +15,7 @@ private let creationOptions: [Option] = [
     .flag("no-new-keyring", nil, "keep the caller's session keyring"),
     .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
     .flag("dry-run", nil, "print what would be done, a line a step, and do nothing; needs no rights"),
-    .value("format", nil, "FORMAT", "of --dry-run: text or json (default text)"),
+    .value("format", nil, "text|json", "the form of --dry-run (default text)"),
 ]
 
 extension Command {

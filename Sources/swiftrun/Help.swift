@@ -37,7 +37,7 @@ enum Help {
         Usage: swiftrun \(command.name) [options] \(command.usage)
 
         Options:
-        \(rows(command.options + [.flag("help", "h", "show help")]))
+        \(rows(command.shownOptions))
         """
     }
 

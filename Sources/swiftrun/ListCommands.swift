@@ -8,7 +8,7 @@ extension Command {
     static let list = Command(
         name: "list", summary: "list containers", usage: "",
         options: [
-            .value("format", "f", "FORMAT", "table or json (default table)"),
+            .value("format", "f", "table|json", "the form of the output (default table)"),
             .flag("quiet", "q", "print ids only"),
         ], arguments: 0...0
     ) { call throws(CommandError) in
@@ -53,7 +53,7 @@ extension Command {
 
     static let ps = Command(
         name: "ps", summary: "list the processes of a container", usage: "<container-id | bundle> [ps options]",
-        options: [.value("format", "f", "FORMAT", "table or json (default table)")], arguments: 1...Int.max
+        options: [.value("format", "f", "table|json", "the form of the output (default table)")], arguments: 1...Int.max
     ) { call throws(CommandError) in
         let target = call.target()
         let format = call.options.value("format") ?? "table"

@@ -18,14 +18,14 @@ struct Swiftrun {
             "root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
         .value(
             "log", nil, "FILE", "write messages to a file in place of stderr, or to journald:NAME or syslog:NAME"),
-        .value("log-format", nil, "FORMAT", "text or json (default text)"),
-        .value("log-level", nil, "LEVEL", "error, warning, info or debug"),
+        .value("log-format", nil, "text|json", "the form of messages (default text)"),
+        .value("log-level", nil, "error|warning|info|debug", "how important a message has to be to be written"),
         .flag("debug", nil, "write debug messages"),
         .flag("systemd-cgroup", nil, "have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
-        .value("cgroup-manager", nil, "NAME", "cgroupfs, systemd or disabled (default cgroupfs)"),
-        .value("rootless", nil, "MODE", "true, false or auto: whether refused cgroup changes are ignored"),
+        .value("cgroup-manager", nil, "cgroupfs|systemd|disabled", "who makes cgroups (default cgroupfs)"),
+        .value("rootless", nil, "true|false|auto", "whether refused cgroup changes are ignored (default auto)"),
         .hidden("criu", argument: "PATH"),
-        .flag("help", "h", "show help"),
+        help,
         .flag("version", "v", "show the version"),
     ]
 
@@ -125,7 +125,7 @@ struct Swiftrun {
         do throws(UsageError) {
             // What a command hands on to another program has options of its own.
             return try ParsedOptions(
-                words, command.options + [.flag("help", "h", "show help")],
+                words, command.options + [help],
                 stopsAtArgument: command.arguments.upperBound == .max)
         } catch {
             throw .usage(error)

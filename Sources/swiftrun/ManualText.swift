@@ -1,0 +1,211 @@
+// What manual pages say beyond the tables of options: descriptions and examples.
+
+/// The text of one command's page.
+struct ManualText {
+    var description: [String] = []
+    var examples: [(about: String, lines: [String])] = []
+
+    static let program = [
+        """
+        swiftrun turns a bundle, a directory with a root file system and a config.json, into a running container. It is \
+        the program that docker, podman, containerd and CRI-O call, has the command line of runc, and is one static binary.
+        """,
+        """
+        Wherever a container's id is expected, a path with a slash in it (./web) stands for the container of the bundle at \
+        that path, which is named after its directory.
+        """,
+    ]
+
+    static let exitStatus = [
+        """
+        0 on success; 1 when a command fails, after exactly one record of level error on stderr or in --log; 3 when there \
+        is no such command. run without --detach and exec end with the status of the container's program, or 128 and \
+        the number of the signal that ended it; an exec that fails ends with 255.
+        """
+    ]
+
+    static let files = [
+        ("/run/swiftrun", "where root's containers are remembered, unless --root says otherwise"),
+        ("$XDG_RUNTIME_DIR/swiftrun", "the same for other users"),
+        ("config.json", "in a bundle: what the container is to be, as the OCI runtime specification describes it"),
+    ]
+
+    static let programExamples: [(about: String, lines: [String])] = [
+        (
+            "A first container, from a root file system in web/rootfs:",
+            ["swiftrun spec --bundle web", "swiftrun run ./web"]
+        ),
+        (
+            "Errors as JSON in a file, as engines ask for them:",
+            ["swiftrun --log /run/web.log --log-format json create --bundle web web"]
+        ),
+    ]
+
+    static func of(_ command: String) -> ManualText {
+        switch command {
+        case "create", "run", "exec", "start", "kill", "delete": life(command)
+        case "update", "mounts", "events", "pause", "resume": resources(command)
+        default: others(command)
+        }
+    }
+
+    private static func life(_ command: String) -> ManualText {
+        switch command {
+        case "create":
+            ManualText(
+                description: [
+                    "Makes a container whose program waits until swiftrun-start(8) lets it begin.",
+                    """
+                    With "terminal": true in config.json somebody has to take the terminal: --console-socket names the \
+                    unix socket that it is sent to.
+                    """,
+                ],
+                examples: [
+                    ("In two steps, as engines do it:", ["swiftrun create ./web", "swiftrun start ./web"]),
+                    ("What would be done, without doing it:", ["swiftrun create --dry-run ./web"]),
+                ])
+        case "run":
+            ManualText(
+                description: [
+                    """
+                    Makes a container, runs its program in the foreground and deletes the container afterwards. The exit \
+                    status is the program's. With --detach it returns when the program has begun.
+                    """
+                ],
+                examples: [
+                    ("An interactive shell, in the default config:", ["swiftrun run ./web"]),
+                    (
+                        "Two containers of one bundle:",
+                        ["swiftrun run --detach --bundle web web-a", "swiftrun run --detach --bundle web web-b"]
+                    ),
+                ])
+        case "exec":
+            ManualText(
+                description: [
+                    "Runs another program in a running or created container, with what config.json gives its process."
+                ],
+                examples: [
+                    ("A shell on a terminal:", ["swiftrun exec --tty web sh"]),
+                    ("As another user, with a variable:", ["swiftrun exec --user 1000:1000 --env LANG=C web id"]),
+                ])
+        case "start":
+            ManualText(
+                description: ["Lets the program of a created container begin."],
+                examples: [("", ["swiftrun start web"])])
+        case "kill":
+            ManualText(
+                description: ["Sends a signal, by name (with or without SIG) or number, to a container's init."],
+                examples: [
+                    ("To end a container, and delete it:", ["swiftrun kill web KILL", "swiftrun delete web"]),
+                    ("To all whose ids match:", ["swiftrun kill --regex '^web-' TERM"]),
+                ])
+        default:
+            ManualText(
+                description: [
+                    """
+                    Deletes a container that is stopped: its cgroup, its state and what was mounted for it. One that was \
+                    just killed is waited for, for a second. With --force a running container is killed, and what is \
+                    not there is no error.
+                    """
+                ],
+                examples: [("", ["swiftrun delete web", "swiftrun delete --force web"])])
+        }
+    }
+
+    private static func resources(_ command: String) -> ManualText {
+        switch command {
+        case "update":
+            ManualText(
+                description: [
+                    """
+                    Changes limits of a running container; what is not named stays. Either all of it is changed, or \
+                    nothing. The file of --resources holds an object like linux.resources in config.json, in whole or in \
+                    part.
+                    """
+                ],
+                examples: [
+                    ("", ["swiftrun update --memory 512m --pids-limit 100 web"]),
+                    (
+                        "The same from JSON, with all the properties that are understood:",
+                        [
+                            "swiftrun update --resources - web <<END",
+                            "{",
+                            "  \"memory\": { \"limit\": 536870912, \"reservation\": 268435456, \"swap\": 536870912 },",
+                            "  \"cpu\": { \"shares\": 1024, \"quota\": 50000, \"period\": 100000, \"burst\": 0,",
+                            "           \"realtimeRuntime\": 0, \"realtimePeriod\": 1000000, \"idle\": 0,",
+                            "           \"cpus\": \"0-1\", \"mems\": \"0\" },",
+                            "  \"pids\": { \"limit\": 100 },",
+                            "  \"blockIO\": { \"weight\": 500 },",
+                            "  \"hugepageLimits\": [{ \"pageSize\": \"2MB\", \"limit\": 0 }],",
+                            "  \"unified\": { \"memory.high\": \"402653184\" }",
+                            "}",
+                            "END",
+                        ]
+                    ),
+                ])
+        case "mounts":
+            ManualText(
+                description: [
+                    """
+                    Mounts in a container that is there already, created, running or paused, or takes mounts away again. \
+                    FILE holds a list like mounts in config.json; of it remove reads the destinations. All of it is done, \
+                    or none.
+                    """
+                ],
+                examples: [
+                    (
+                        "",
+                        [
+                            "echo '[{ \"destination\": \"/data\", \"type\": \"bind\", \"source\": \"/srv/data\",",
+                            "        \"options\": [\"rbind\", \"ro\"] }]' | swiftrun mounts add ./web -",
+                            "echo '[{ \"destination\": \"/data\" }]' | swiftrun mounts remove ./web -",
+                        ]
+                    )
+                ])
+        case "events":
+            ManualText(
+                description: [
+                    "Prints a record of JSON a line: statistics at every interval, and when memory runs out."
+                ],
+                examples: [("Once:", ["swiftrun events --stats web"])])
+        case "pause":
+            ManualText(
+                description: ["Freezes all processes of a container."],
+                examples: [("", ["swiftrun pause web", "swiftrun resume web"])])
+        default:
+            ManualText(
+                description: ["Thaws the processes of a paused container."],
+                examples: [("", ["swiftrun resume web"])])
+        }
+    }
+
+    private static func others(_ command: String) -> ManualText {
+        switch command {
+        case "list":
+            ManualText(examples: [("", ["swiftrun list", "swiftrun list --format json"])])
+        case "ps":
+            ManualText(
+                description: ["Lists the processes of a container; what follows the container is handed to ps(1)."],
+                examples: [("", ["swiftrun ps web", "swiftrun ps --format json web", "swiftrun ps web -o pid,args"])])
+        case "state":
+            ManualText(
+                description: [
+                    "Prints the state of a container as JSON, as the OCI runtime specification describes it."
+                ],
+                examples: [("", ["swiftrun state web"])])
+        case "spec":
+            ManualText(examples: [("", ["swiftrun spec --bundle web", "swiftrun spec --rootless --bundle web"])])
+        case "features":
+            ManualText(
+                description: [
+                    "Prints what this runtime can do as JSON, as the OCI runtime specification describes it."
+                ],
+                examples: [("", ["swiftrun features"])])
+        case "completion":
+            ManualText(examples: [("In bash, for this session:", ["source <(swiftrun completion bash)"])])
+        case "manual":
+            ManualText(examples: [("To read the page of run:", ["swiftrun manual run | man -l -"])])
+        default: ManualText()
+        }
+    }
+}
