@@ -7,7 +7,8 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, resume, run, spec, start,
+        completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, resume, run, spec,
+        start,
         state, update,
     ]
 

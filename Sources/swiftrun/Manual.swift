@@ -82,8 +82,13 @@ struct ManualPage {
     private mutating func section(_ title: String) { lines.append(".SH \(title)") }
     private mutating func line(_ text: String) { lines.append(text) }
 
+    // A heading begins a paragraph itself.
+    private mutating func separate() {
+        if lines.last?.hasPrefix(".SH") == false { lines.append(".PP") }
+    }
+
     private mutating func paragraphs(_ texts: [String]) {
-        for text in texts { lines += [".PP", Self.escaped(text)] }
+        for text in texts { separate(); lines.append(Self.escaped(text)) }
     }
 
     private mutating func tag(_ term: String, _ text: String) { lines += [".TP", term, Self.escaped(text)] }
@@ -99,7 +104,9 @@ struct ManualPage {
 
     private mutating func examples(_ examples: [(about: String, lines: [String])]) {
         for example in examples {
-            lines += [".PP", Self.escaped(example.about), ".PP", ".RS 4", ".nf"]
+            separate()
+            if !example.about.isEmpty { lines += [Self.escaped(example.about), ".PP"] }
+            lines += [".RS 4", ".nf"]
             lines += example.lines.map(Self.escaped)
             lines += [".fi", ".RE"]
         }
