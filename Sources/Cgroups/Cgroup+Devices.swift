@@ -1,5 +1,6 @@
 // Enforces a device policy.
 
+internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
@@ -39,6 +40,12 @@ extension Cgroup {
         } catch {
             let lacksRights = error == .notPermitted || error == .permissionDenied
             if lacksRights, policy.mayBeRefused { return }
+            if error.rawValue == E2BIG {
+                throw CgroupFailure(
+                    .refused,
+                    "linux.resources.devices: \(policy.rules.count) rules are more than the kernel takes as one program",
+                    code: error)
+            }
             throw CgroupFailure(
                 "linux.resources.devices: attach the device program to cgroup \(directory.fullPath)", error)
         }

@@ -18,6 +18,11 @@ package struct DeviceAccess: OptionSet, Hashable, Sendable {
     package var letters: String {
         (contains(.read) ? "r" : "") + (contains(.write) ? "w" : "") + (contains(.mknod) ? "m" : "")
     }
+
+    /// Whether it is a part of one of several, of which each is the bit of its number.
+    fileprivate func isPart(ofOneIn several: UInt8) -> Bool {
+        (0..<8).contains { several & 1 << $0 != 0 && $0 & rawValue == rawValue }
+    }
 }
 
 /// One rule for devices of one kind; a nil number matches every number.
@@ -51,16 +56,7 @@ package struct DeviceRule: Equatable, Sendable {
     /// The rule's devices: `c 1:*`.
     var node: String { "\(kind.letter) \(major.map(String.init) ?? "*"):\(minor.map(String.init) ?? "*")" }
 
-    /// Whether this rule matches every device that another rule matches.
-    func coversDevices(of other: DeviceRule) -> Bool {
-        kind == other.kind && (major == nil || major == other.major) && (minor == nil || minor == other.minor)
-    }
-
-    /// Whether a device exists that both rules match.
-    func sharesDevices(with other: DeviceRule) -> Bool {
-        func meet(_ one: UInt32?, _ two: UInt32?) -> Bool { one == nil || two == nil || one == two }
-        return kind == other.kind && meet(major, other.major) && meet(minor, other.minor)
-    }
+    var devices: DeviceSet { DeviceSet(kind: kind, major: major, minor: minor) }
 }
 
 /// The container's access to devices: a default, and rules of which the last match applies.
@@ -155,19 +151,27 @@ package struct DevicePolicy: Equatable, Sendable {
     }
 
     /// Drops the rules that have no effect: those that a later rule covers, and those that repeat the default.
+    ///
+    /// A rule is looked up by its devices, not compared with every other: a list may be long.
     private mutating func reduce() {
-        var kept: [DeviceRule] = []
-        for (index, rule) in rules.enumerated() {
-            let isCovered = rules[(index + 1)...].contains {
-                $0.coversDevices(of: rule) && $0.access.isSuperset(of: rule.access)
+        var later: [DeviceSet: UInt8] = [:]
+        var isCovered = [Bool](repeating: false, count: rules.count)
+        for (index, rule) in rules.enumerated().reversed() {
+            isCovered[index] = (0..<4).contains { wider in
+                rule.devices.covering(wider).flatMap { later[$0] }.map(rule.access.isPart(ofOneIn:)) ?? false
             }
-            if isCovered { continue }
-            let changesAnything =
-                rule.allow != allowsByDefault
-                || kept.contains {
-                    $0.allow != rule.allow && $0.sharesDevices(with: rule) && !$0.access.isDisjoint(with: rule.access)
-                }
-            if changesAnything { kept.append(rule) }
+            later[rule.devices, default: 0] |= 1 << UInt8(rule.access.rawValue)
+        }
+        let hasSameAsDefault = rules.contains { $0.allow == allowsByDefault }
+        var kept: [DeviceRule] = []
+        var exceptions = DeviceIndex()
+        for (index, rule) in rules.enumerated() where !isCovered[index] {
+            if rule.allow == allowsByDefault {
+                guard exceptions.meets(rule.devices, rule.access) else { continue }
+            } else if hasSameAsDefault {
+                exceptions.insert(rule.devices, rule.access)
+            }
+            kept.append(rule)
         }
         rules = kept
     }

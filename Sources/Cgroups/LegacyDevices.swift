@@ -22,15 +22,17 @@ struct LegacyDevices: Equatable {
     /// - Throws: an `unavailable` failure for a rule that removes part of a wider exception, which v1 cannot
     /// represent.
     init(_ policy: DevicePolicy) throws(CgroupFailure) {
-        self.init(allowsByDefault: policy.allowsByDefault, exceptions: [])
+        var exceptions = Exceptions()
         for rule in policy.rules {
-            if rule.allow != allowsByDefault { insert(rule) } else { try remove(rule) }
+            if rule.allow != policy.allowsByDefault { exceptions.insert(rule) } else { try exceptions.remove(rule) }
         }
+        self.init(allowsByDefault: policy.allowsByDefault, exceptions: exceptions.rules)
     }
 
     /// Parses `devices.list`.
     init?(list: String) {
         self.init(allowsByDefault: false, exceptions: [])
+        var exceptions = Exceptions()
         for line in list.split(separator: "\n") {
             guard let rule = Self.rule(line) else {
                 if line.hasPrefix("a ") {
@@ -39,8 +41,9 @@ struct LegacyDevices: Equatable {
                 }
                 return nil
             }
-            insert(rule)
+            exceptions.insert(rule)
         }
+        self.exceptions = exceptions.rules
     }
 
     private static func rule(_ line: Substring) -> DeviceRule? {
@@ -56,32 +59,8 @@ struct LegacyDevices: Equatable {
             allow: true, words[0] == "b" ? .block : .character, UInt32(numbers[0]), UInt32(numbers[1]), access)
     }
 
-    private mutating func insert(_ rule: DeviceRule) {
-        if let same = exceptions.firstIndex(where: { $0.node == rule.node }) {
-            exceptions[same].access.formUnion(rule.access)
-        } else {
-            exceptions.append(rule)
-        }
-    }
-
-    private mutating func remove(_ rule: DeviceRule) throws(CgroupFailure) {
-        for index in exceptions.indices {
-            let exception = exceptions[index]
-            guard exception.sharesDevices(with: rule), !exception.access.isDisjoint(with: rule.access) else { continue }
-            guard rule.coversDevices(of: exception) else {
-                throw CgroupFailure(
-                    .unavailable,
-                    "linux.resources.devices: cgroup v1 cannot \(rule.allow ? "allow" : "deny") \(rule.text) after "
-                        + "\(rule.allow ? "denying" : "allowing") \(exception.text), which holds it")
-            }
-            exceptions[index].access.subtract(rule.access)
-        }
-        exceptions.removeAll { $0.access.isEmpty }
-    }
-
-    /// The smallest list of writes that lead from one state to another, without a moment that forbids an access that
-    /// both states allow.
-    /// - Parameter current: nil if it is unknown, or in a new cgroup, which is not in use.
+    /// The fewest writes that lead from one state to another, without a moment in which both forbid what both allow.
+    /// - Parameter current: nil when it is not known, as in a cgroup just made, which nobody uses.
     func transitions(from current: LegacyDevices?) -> [Transition] {
         guard let current, current.allowsByDefault == allowsByDefault else {
             return [Transition(allow: allowsByDefault, text: "a")]
@@ -89,22 +68,57 @@ struct LegacyDevices: Equatable {
         }
         // Additions first: then an access that both states allow, even by different rules, is never forbidden in
         // between.
-        var added: [Transition] = []
-        var removed: [Transition] = []
-        for wanted in exceptions {
-            let present = current.exceptions.first { $0.node == wanted.node }?.access ?? []
-            let missing = wanted.access.subtracting(present)
-            if !missing.isEmpty {
-                added.append(Transition(allow: !allowsByDefault, text: "\(wanted.node) \(missing.letters)"))
-            }
+        return Self.transitions(exceptions, beyond: current.exceptions, allow: !allowsByDefault)
+            + Self.transitions(current.exceptions, beyond: exceptions, allow: allowsByDefault)
+    }
+
+    private static func transitions(
+        _ exceptions: [DeviceRule], beyond others: [DeviceRule], allow: Bool
+    ) -> [Transition] {
+        let others = Dictionary(others.map { ($0.devices, $0.access) }) { first, _ in first }
+        return exceptions.compactMap { rule in
+            let surplus = rule.access.subtracting(others[rule.devices] ?? [])
+            return surplus.isEmpty ? nil : Transition(allow: allow, text: "\(rule.node) \(surplus.letters)")
         }
-        for present in current.exceptions {
-            let wanted = exceptions.first { $0.node == present.node }?.access ?? []
-            let surplus = present.access.subtracting(wanted)
-            if !surplus.isEmpty {
-                removed.append(Transition(allow: allowsByDefault, text: "\(present.node) \(surplus.letters)"))
-            }
+    }
+}
+
+/// Exceptions that are being put together.
+private struct Exceptions {
+    private var index = DeviceIndex()
+    private var order: [DeviceRule] = []
+    /// Where in the order a set of devices stands: one that is taken away and comes again, at its end.
+    private var places: [DeviceSet: Int] = [:]
+
+    var rules: [DeviceRule] {
+        order.enumerated().compactMap { place, rule in
+            guard places[rule.devices] == place else { return nil }
+            var rule = rule
+            rule.access = index[rule.devices]
+            return rule.access.isEmpty ? nil : rule
         }
-        return added + removed
+    }
+
+    mutating func insert(_ rule: DeviceRule) {
+        if index[rule.devices].isEmpty {
+            places[rule.devices] = order.count
+            order.append(rule)
+        }
+        index.insert(rule.devices, rule.access)
+    }
+
+    mutating func remove(_ rule: DeviceRule) throws(CgroupFailure) {
+        if index.meetsBeyond(rule.devices, rule.access),
+            let wider = rules.first(where: {
+                $0.devices.meets(rule.devices) && !rule.devices.covers($0.devices)
+                    && !$0.access.isDisjoint(with: rule.access)
+            })
+        {
+            throw CgroupFailure(
+                .unavailable,
+                "linux.resources.devices: cgroup v1 cannot \(rule.allow ? "allow" : "deny") \(rule.text) after "
+                    + "\(rule.allow ? "denying" : "allowing") \(wider.text), which holds it")
+        }
+        for set in index.sets(within: rule.devices) { index.subtract(set, rule.access) }
     }
 }

@@ -60,10 +60,20 @@ package struct SystemdUnitRequest: Equatable, Sendable {
 
     private mutating func add(_ annotations: [String: String]) throws(CgroupFailure) {
         let prefix = "org.systemd.property."
+        var given: [SystemdProperty] = []
+        var places: [String: Int] = [:]
         for (key, text) in annotations.sorted(by: { $0.key < $1.key }) where key.hasPrefix(prefix) {
             let property = try SystemdAnnotation.property(String(key.dropFirst(prefix.count)), text, key: key)
-            properties.removeAll { $0.name == property.name }
-            properties.append(property)
+            // Two spellings of one property: the later counts.
+            if let place = places[property.name] {
+                given[place] = property
+            } else {
+                places[property.name] = given.count
+                given.append(property)
+            }
         }
+        guard !given.isEmpty else { return }
+        properties.removeAll { places[$0.name] != nil }
+        properties += given
     }
 }

@@ -63,6 +63,63 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
             ])
     }
 
+    /// The same by comparing each with each.
+    private func reduced(_ rules: [DeviceRule], allowsByDefault: Bool) -> [DeviceRule] {
+        var kept: [DeviceRule] = []
+        for (index, rule) in rules.enumerated() {
+            let isCovered = rules[(index + 1)...].contains {
+                $0.devices.covers(rule.devices) && $0.access.isSuperset(of: rule.access)
+            }
+            if isCovered { continue }
+            let changesAnything =
+                rule.allow != allowsByDefault
+                || kept.contains {
+                    $0.allow != rule.allow && $0.devices.meets(rule.devices) && !$0.access.isDisjoint(with: rule.access)
+                }
+            if changesAnything { kept.append(rule) }
+        }
+        return kept
+    }
+
+    /// What v1 comes to, likewise; nil where it cannot.
+    private func exceptions(_ policy: DevicePolicy) -> [DeviceRule]? {
+        var result: [DeviceRule] = []
+        for rule in policy.rules {
+            if rule.allow != policy.allowsByDefault {
+                if let same = result.firstIndex(where: { $0.devices == rule.devices }) {
+                    result[same].access.formUnion(rule.access)
+                } else {
+                    result.append(rule)
+                }
+                continue
+            }
+            for index in result.indices where result[index].devices.meets(rule.devices) {
+                if result[index].access.isDisjoint(with: rule.access) { continue }
+                guard rule.devices.covers(result[index].devices) else { return nil }
+                result[index].access.subtract(rule.access)
+            }
+            result.removeAll { $0.access.isEmpty }
+        }
+        return result
+    }
+
+    @Test func `are reduced as by comparing each with each`() {
+        var random = SystemRandomNumberGenerator()
+        let numbers: [UInt32?] = [nil, 1, 2, 3]
+        for round in 0..<4000 {
+            let rules = (0..<Int.random(in: 0...14, using: &random)).map { _ in
+                DeviceRule(
+                    allow: Bool.random(using: &random), Bool.random(using: &random) ? .block : .character,
+                    numbers.randomElement(using: &random) ?? nil, numbers.randomElement(using: &random) ?? nil,
+                    DeviceAccess(rawValue: UInt32.random(in: 1...7, using: &random)))
+            }
+            let policy = DevicePolicy(allowsByDefault: round % 2 == 0, rules: rules)
+            #expect(policy.rules == reduced(rules, allowsByDefault: round % 2 == 0), "\(rules.map(\.text))")
+            let legacy = try? LegacyDevices(policy)
+            #expect(legacy?.exceptions == exceptions(policy), "\(policy.summary)")
+        }
+    }
+
     @Test(arguments: [
         (LinuxDeviceCgroup(allow: true), "access: expected some of \"rwm\", found nothing"),
         (LinuxDeviceCgroup(allow: true, access: "a"), "access: expected some of \"rwm\", found \"a\""),
