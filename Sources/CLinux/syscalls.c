@@ -27,63 +27,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct clone_args kernels(const struct clinux_clone *a) {
-    return (struct clone_args){.flags = a->flags,
-                               .pidfd = (uint64_t)(uintptr_t)a->pidfd,
-                               .exit_signal = (uint64_t)a->exit_signal,
-                               .cgroup = (uint64_t)a->cgroup_fd};
-}
 int clinux_clone3(const struct clinux_clone *a) {
-    struct clone_args args = kernels(a);
+    struct clone_args args = {.flags = a->flags,
+                              .pidfd = (uint64_t)(uintptr_t)a->pidfd,
+                              .exit_signal = (uint64_t)a->exit_signal,
+                              .cgroup = (uint64_t)a->cgroup_fd};
     return (int)syscall(SYS_clone3, &args, sizeof args);
-}
-// The child takes the function and its argument from registers, which the kernel preserves: it must not use the
-// caller's stack frame.
-int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), void *context) {
-    // The distance leaves room for this function's frame and for data that the compiler may have put below it.
-    enum { distance = 4096, size = 65536 };
-    uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - distance) & ~(uintptr_t)15;
-    struct clone_args args = kernels(a);
-    args.flags |= CLONE_VM | CLONE_VFORK;
-    args.stack = top - size;
-    args.stack_size = size;
-#if defined(__x86_64__)
-    register void *function __asm__("r12") = (void *)life;
-    register void *argument __asm__("r13") = context;
-    long result;
-    __asm__ volatile("syscall\n\t"
-                     "test %%rax, %%rax\n\t"
-                     "jnz 1f\n\t"
-                     "xor %%ebp, %%ebp\n\t"
-                     "mov %%r13, %%rdi\n\t"
-                     "call *%%r12\n\t"
-                     "hlt\n"
-                     "1:"
-                     : "=a"(result)
-                     : "a"(SYS_clone3), "D"(&args), "S"(sizeof args), "r"(function), "r"(argument)
-                     : "rcx", "r11", "memory", "cc");
-#elif defined(__aarch64__)
-    register long number __asm__("x8") = SYS_clone3;
-    register long result __asm__("x0") = (long)&args;
-    register long length __asm__("x1") = sizeof args;
-    register void *function __asm__("x19") = (void *)life;
-    register void *argument __asm__("x20") = context;
-    __asm__ volatile("svc 0\n\t"
-                     "cbnz x0, 1f\n\t"
-                     "mov x29, xzr\n\t"
-                     "mov x0, x20\n\t"
-                     "blr x19\n\t"
-                     "brk 0\n"
-                     "1:"
-                     : "+r"(result)
-                     : "r"(number), "r"(length), "r"(function), "r"(argument)
-                     : "memory", "cc");
-#else
-    long result = -ENOSYS;
-#endif
-    if (result >= 0) return (int)result;
-    errno = (int)-result;
-    return -1;
 }
 int clinux_clone(uint64_t flags, int *pidfd) { return (int)syscall(SYS_clone, flags, NULL, pidfd, NULL, NULL); }
 int clinux_clone_waiting(uint64_t flags) {

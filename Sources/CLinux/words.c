@@ -1,11 +1,15 @@
 // The arguments and environment of the process, which other processes can read in /proc. proc(5).
 #include "CLinux.h"
 #include <string.h>
+#include <unistd.h>
 
 static char *first, *end_of_arguments, *end;
+static long *start;
+static const void *hidden;
 
 // The kernel stores them one after another, arguments first. If they are not stored so, they are a copy.
 void clinux_find_words(long *stack) {
+    start = stack;
     char **word = (char **)(stack + 1);
     char *next = *word;
     for (int kind = 0; kind < 2; kind++, word++) {
@@ -21,11 +25,19 @@ void clinux_find_words(long *stack) {
 size_t clinux_words_size(void) { return first ? (size_t)(end - first) : 0; }
 void clinux_hide_words(void *kept, const char *title) {
     if (!first) return;
+    hidden = kept;
     memcpy(kept, first, (size_t)(end - first));
     memset(first, 0, (size_t)(end - first));
     size_t room = (size_t)(end_of_arguments - first) - 1, length = strlen(title);
     memcpy(first, title, length < room ? length : room);
 }
 void clinux_show_words(const void *kept) {
+    hidden = NULL;
     if (first) memcpy(first, kept, (size_t)(end - first));
+}
+void clinux_execute_again(void) {
+    if (!start) return;
+    if (hidden) clinux_show_words(hidden);
+    char **words = (char **)(start + 1);
+    execve("/proc/self/exe", words, words + *start + 1);
 }

@@ -71,15 +71,11 @@ extension Cgroup {
 
     /// The same for some of the directories.
     func isFrozen(in directories: [CgroupDirectory]) throws(CgroupFailure) -> Bool {
-        let freezer = directories.first {
-            $0.controllers.contains("freezer") || (location.hierarchy == .unified && $0.isUnified)
-        }
-        guard let freezer else { return false }
+        guard let freezer = freezer(in: directories) else { return false }
         do throws(Errno) {
             // One call by the whole path: the file contains one digit, and isStillThere() rules out another
             // container's cgroup.
-            let file = freezer.isUnified ? "cgroup.freeze" : "freezer.self_freezing"
-            guard try readText(freezer.fullPath + "/" + file).first == "1" else { return false }
+            guard try readText(Self.stateFile(of: freezer)).first == "1" else { return false }
             return try freezer.isStillThere()
         } catch Errno.noSuchFileOrDirectory {
             return false
@@ -88,6 +84,19 @@ extension Cgroup {
         } catch {
             throw CgroupFailure("read the freezer state of cgroup \(freezer.fullPath)", error)
         }
+    }
+
+    /// The file that begins with `1` when this cgroup itself is frozen.
+    package var freezerFile: String? { freezer(in: location.directories).map(Self.stateFile) }
+
+    private func freezer(in directories: [CgroupDirectory]) -> CgroupDirectory? {
+        directories.first {
+            $0.controllers.contains("freezer") || (location.hierarchy == .unified && $0.isUnified)
+        }
+    }
+
+    private static func stateFile(of directory: CgroupDirectory) -> String {
+        directory.fullPath + (directory.isUnified ? "/cgroup.freeze" : "/freezer.self_freezing")
     }
 
     private var noFreezer: CgroupFailure {

@@ -54,6 +54,10 @@ struct JoinLaunch {
             && filter?.flags.contains(.newListener) != true
     }
 
+    /// The file that tells whether the container is paused while the intermediate shares the runtime's memory; nil if a
+    /// pause is to be ignored.
+    let freezer: String?
+
     /// In the runtime's memory: where the process between writes down whom it has borne.
     var birth: UnsafeMutablePointer<Int32>?
 
@@ -110,7 +114,8 @@ extension Runtime {
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate,
             isHidden: isHidden,
             meetsTracers: plan.capabilities.bounding.union(plan.capabilities.permitted).contains(.tracing)
-                || !NamespaceSet(rawValue: record.createdNamespaces).contains(.pid))
+                || !record.creates(.pid),
+            freezer: options.ignoresPaused ? nil : group.freezerFile)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let newborn = clone.newborn.take()
         let isAnsweredAtBirth = clone.isAnsweredAtBirth
@@ -208,7 +213,9 @@ extension Runtime {
         var launch = launch
         let between = try withUnsafeMutablePointer(to: &pid) { birth throws(Errno) in
             launch.birth = birth
-            return try cloneProcessInMemory(into: directory) { [launch] in runJoiningClone(launch) }
+            return try cloneProcessInMemory(into: directory, freezer: launch.freezer, sibling: birth) { [launch] in
+                runJoiningClone(launch)
+            }
         }
         var result = JoiningClone(process: between, isAnsweredAtBirth: launch.isAnsweredAtBirth)
         // It is our child, and not reaped yet: its number is no other's.
