@@ -1,9 +1,9 @@
-// The configurations that cases start from. The default one is the spec's default bundle, without a terminal.
+// The configurations that cases start from. The default is the configuration of `spec`, without a terminal.
 
-/// The names that `base` may have.
+/// The allowed values of `base`.
 let baseNames = ["default", "minimal", "engine"]
 
-/// The configuration of that name, or nil.
+/// The configuration with a name; nil if there is none.
 func baseConfiguration(_ name: String) throws(CaseError) -> JSONValue? {
     switch name {
     case "default": try JSONValue(caseText: defaultBase)
@@ -13,7 +13,7 @@ func baseConfiguration(_ name: String) throws(CaseError) -> JSONValue? {
     }
 }
 
-/// As little as makes a container: its own mounts and process ids.
+/// The smallest configuration of a container: its own mount and pid namespaces.
 private let minimalBase = """
     {
       "ociVersion": "1.0.2",
@@ -28,7 +28,7 @@ private let minimalBase = """
     }
     """
 
-/// What the `spec` command of the runtimes writes, with the witness in place of a shell on a terminal.
+/// The configuration that the runtimes' `spec` command writes, with the witness instead of a shell on a terminal.
 private let defaultBase = """
     {
       "ociVersion": "1.0.2",
@@ -76,7 +76,7 @@ private let defaultBase = """
     }
     """
 
-/// What container engines ask for by default: more capabilities, the usual devices, a filter of system calls.
+/// The changes that container engines make by default: more capabilities, the usual devices, a seccomp filter.
 private let engineChanges = """
     {
       "process": {

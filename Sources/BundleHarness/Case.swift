@@ -1,15 +1,15 @@
-// A case: what is run, and what must come of it. The text of `case.json` as values.
+// A case: its steps and their expected results. The content of `case.json` as values.
 
 package import SystemPackage
 
-/// One case directory, read and checked.
+/// One case directory, parsed and checked.
 package struct Case: Sendable {
-    /// Group and name, as `mounts/tmpfs-size`.
+    /// Group and name: `mounts/tmpfs-size`.
     package var name: String
     package var directory: FilePath
-    /// One sentence on what the case shows.
+    /// One sentence that says what the case shows.
     package var about: String
-    /// The config.json properties that the case proves, as `linux.resources.memory.limit`.
+    /// The config.json properties that the case proves: `linux.resources.memory.limit`.
     package var properties: [String]
     package var containers: [String: ContainerRecipe]
     /// Files in the case's scratch directory on the host.
@@ -20,57 +20,57 @@ package struct Case: Sendable {
     package var knownDifferences: [KnownDifference]
     package var timeLimit: Int?
 
-    /// The name of the container that a step means when it names none.
+    /// The container of steps that name none.
     package static let mainContainer = "main"
 }
 
-/// How the bundle of one container is made.
+/// The recipe for the bundle of one container.
 package struct ContainerRecipe: Sendable {
-    /// The configuration before the overlay.
+    /// The configuration before the overlay is applied.
     package var base: JSONValue
     package var overlay: Overlay
-    /// A text that is written instead, where even the JSON is to be wrong.
+    /// Text that is written instead of the configuration, for cases with malformed JSON.
     package var text: String?
     package var rootfs: Recipe
-    /// A directory that is copied as the root file system instead of the usual one.
+    /// A directory to copy as the root filesystem instead of the usual one.
     package var copiedRootfs: FilePath?
-    /// False for a bundle without a root file system.
+    /// False for a bundle without a root filesystem.
     package var hasRootfs: Bool
 }
 
-/// One thing that is done, and what is expected of it.
+/// One action, and its expected result.
 package struct Step: Sendable {
     package enum Action: Equatable, Sendable {
-        /// A runtime command with the arguments that every case needs: root, bundle, id, pid file.
+        /// A runtime command; the harness adds the arguments that every case needs: root, bundle, id, pid file.
         case command(String, container: String, options: [String], arguments: [String])
-        /// A runtime command line, entirely the case's own.
+        /// A runtime command line that the case gives completely.
         case raw([String])
         /// A command on the host.
         case host([String])
-        /// Until the container has that status, or until it has exited.
+        /// Waits until the container has that status, or has exited.
         case wait(String, container: String)
         /// A socket that receives seccomp notifications and answers them.
         case listen(String, answer: Int)
     }
 
     package var action: Action
-    /// What is expected, before the placeholders are replaced; it has been read once, so it is well-formed.
+    /// The expectations before the placeholders are replaced; they were parsed once, so they are well-formed.
     package var expected: JSONValue
-    /// The name under which the observation is kept for `sameAs` and `differsFrom`.
+    /// The name of the observation, for `sameAs` and `differsFrom`.
     package var name: String?
     package var input: String?
     package var environment: [String: String]
-    /// The user that the runtime is started as.
+    /// The user id of the runtime.
     package var user: Int?
-    /// True when the next step does not wait for this one.
+    /// Whether the next step starts without waiting for this one.
     package var runsInBackground: Bool
-    /// True when the terminal is received over a console socket, and its output is the container's.
+    /// Whether the harness receives the terminal over a console socket; the container's output is read from it.
     package var hasConsole: Bool
     /// The place in the case file.
     package var place: String
 }
 
-/// What a step must come to; what is not mentioned may be anything, save that a step must succeed by default.
+/// The expected result of a step. A value that is not mentioned may be anything, but a step must succeed by default.
 package struct StepExpectations: Sendable, Equatable {
     package var exit: Expectation?
     package var output: Expectation?
@@ -80,13 +80,13 @@ package struct StepExpectations: Sendable, Equatable {
     package var seconds: Expectation?
 }
 
-/// A difference that is known of a runtime.
+/// A known difference of a runtime.
 package struct KnownDifference: Sendable, Equatable {
-    /// The runtime's name, as its `--version` gives it.
+    /// The runtime's name as printed by `--version`.
     package var runtime: String
-    /// Only versions before this one differ, when given.
+    /// If set, only versions before this one differ.
     package var before: [Int]?
-    /// Only versions from this one on differ, when given.
+    /// If set, only versions from this one on differ.
     package var since: [Int]?
     package var reason: String
 }

@@ -1,8 +1,8 @@
-// Finding cases below the directories that the user names.
+// Finds cases below the directories on the command line.
 
 internal import SystemPackage
 
-/// Where a case lies and what it is called.
+/// The directory and the name of a case.
 package struct CaseDirectory: Sendable, Equatable {
     package var name: String
     package var path: String
@@ -12,11 +12,10 @@ package struct CaseDirectory: Sendable, Equatable {
         self.path = path
     }
 
-    /// The cases in a directory, itself included, in the order of their names.
+    /// The cases in a directory and below it, sorted by name.
     ///
-    /// A directory with a `case.json` is a
-    /// case, and so is a bundle: one with a `config.json`.
-    /// - Throws: `CaseError` when the directory is not there or holds no case.
+    /// A directory is a case if it contains a `case.json`, or, as a bundle, a `config.json`.
+    /// - Throws: `CaseError` if the directory does not exist or contains no case.
     package static func find(in directory: String) throws(CaseError) -> [CaseDirectory] {
         var top = absolute(directory)
         while top.count > 1 && top.last == "/" { top.removeLast() }
@@ -37,7 +36,7 @@ package struct CaseDirectory: Sendable, Equatable {
         return found
     }
 
-    /// Reads the case.
+    /// Parses the case.
     /// - Throws: `CaseError` with the file and the key.
     package func load() throws(CaseError) -> Case {
         let configuration = exists(path + "/config.json") ? readText(path + "/config.json") : nil

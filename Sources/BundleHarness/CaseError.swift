@@ -1,12 +1,12 @@
-// What is wrong with a case, as opposed to what is wrong with a runtime.
+// The error of a case, as opposed to a failure of a runtime.
 
-/// A case that cannot be run, with the key that is at fault.
+/// A case that cannot be run, with the key of the error.
 package struct CaseError: Error, Equatable, CustomStringConvertible {
     package let description: String
 
     package init(_ description: String) { self.description = description }
 
-    /// The same fault, seen from further out.
+    /// The same error with the enclosing place in front.
     func within(_ place: String) -> CaseError { CaseError("\(place): \(description)") }
 }
 

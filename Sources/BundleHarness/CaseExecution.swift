@@ -1,16 +1,16 @@
-// Running one case on one runtime, in a process of its own.
+// Runs one case on one runtime, in a process of its own.
 
 internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What the process of one case is told.
+/// The input of the process that runs a case.
 package struct CaseRequest: Sendable {
     package var test: Case
     package var runtime: Runtime
-    /// A directory of this run alone.
+    /// A directory that only this run uses.
     package var scratch: String
-    /// A word that no other run on this machine uses; container ids and cgroups are named after it.
+    /// A word that no other run on this machine uses; container ids and cgroups contain it.
     package var token: String
     package var programs: Programs
     package var timeLimit: Double
@@ -27,9 +27,9 @@ package struct CaseRequest: Sendable {
     }
 }
 
-/// One case while it runs.
+/// A running case.
 ///
-/// It must be the only thing in its process, which is a subreaper and reaps all orphans.
+/// It must be the only task of its process, which is a subreaper and reaps all orphans.
 package final class CaseExecution {
     let request: CaseRequest
     let test: Case
@@ -38,7 +38,7 @@ package final class CaseExecution {
     let deadline: ContinuousClock.Instant
     var complaints: [String] = []
     var transcript: [String] = []
-    /// The containers that exist as far as the steps' successes tell.
+    /// The containers that exist, according to the steps that succeeded.
     var live: Set<String> = []
     var written: Set<String> = []
     let reaper = Reaper()
@@ -54,7 +54,7 @@ package final class CaseExecution {
         deadline = .now + .seconds(request.timeLimit)
     }
 
-    /// Runs the case and undoes what it did.
+    /// Runs the case and removes its containers and files.
     package func run() async -> CaseResult {
         let start = ContinuousClock.now
         var result = CaseResult(caseName: test.name, runtime: request.runtime.label, verdict: .passed)
@@ -93,12 +93,12 @@ package final class CaseExecution {
     func id(_ container: String) -> String { "\(request.token)-\(container)" }
     var ids: [String] { test.containers.keys.sorted().map(id) }
     func bundle(_ container: String) -> String { "\(scratch)/bundles/\(container)" }
-    /// Where the container's cgroup is, below the hierarchies' mount points.
+    /// The path of the container's cgroup below the hierarchies' mount points.
     func cgroup(_ container: String) -> String {
         request.runtime.asksSystemd
             ? "/\(HostTrace.slice)/\(id(container)).scope" : "/bundle-harness/\(request.token)/\(container)"
     }
-    /// The same as `linux.cgroupsPath` says it.
+    /// The same as a value of `linux.cgroupsPath`.
     private func cgroupsPath(_ container: String) -> String {
         request.runtime.asksSystemd ? "\(HostTrace.slice):\(request.token):\(container)" : cgroup(container)
     }
@@ -114,7 +114,7 @@ package final class CaseExecution {
     }
 
     var placeholders: Placeholders {
-        // Who speaks of a bundle finds it complete.
+        // A step that refers to a bundle needs the complete bundle.
         Placeholders { [unowned self] name, argument throws(CaseError) in
             let container = argument.isEmpty ? Case.mainContainer : argument
             switch name {
@@ -137,7 +137,7 @@ package final class CaseExecution {
 
     private func prepare() async throws(CaseError) {
         for directory in [scratch, rootDirectory, scratch + "/output"] { try makeDirectories(directory) }
-        // What the host looks like is what a container must differ from, or not.
+        // Cases compare the container with the host.
         let topics = ["namespaces", "host", "user", "limits", "scheduling", "network", "cgroups", "clocks", "security"]
         observations["host"] = try? JSONValue(parsing: await capture(request.programs.witness.string, topics))
         try test.host.make(below: scratch, programs: request.programs, placeholders)
@@ -156,7 +156,8 @@ package final class CaseExecution {
         if let user = test.steps.compactMap(\.user).first { try give(scratch, to: user) }
     }
 
-    /// The configuration is written when the container is first used: it may name the pid of another.
+    /// The configuration is written before the first use of the container, because it may contain the pid of another
+    /// one.
     func writeConfiguration(_ name: String) throws(CaseError) {
         guard written.insert(name).inserted, let recipe = test.containers[name] else { return }
         let path = bundle(name) + "/config.json"

@@ -1,15 +1,15 @@
-// Reading `case.json`: every key is checked before anything runs.
+// Parses `case.json`; every key is checked before a step runs.
 
 package import SystemPackage
 
 extension Case {
-    /// Reads a case.
+    /// Parses a case.
     /// - Parameters:
-    ///   - text: what `case.json` holds.
+    ///   - text: the content of `case.json`.
     ///   - name: group and name.
-    ///   - directory: where the case lies; a `config.json` or a `rootfs` there is used.
+    ///   - directory: the directory of the case; a `config.json` or a `rootfs` in it is used.
     ///   - configuration: the text of a `config.json` beside it.
-    ///   - rootfs: a root file system beside it.
+    ///   - rootfs: a root filesystem beside it.
     /// - Throws: `CaseError` with the key.
     package init(
         reading text: String, name: String, directory: FilePath, configuration: String? = nil, rootfs: FilePath? = nil
@@ -96,7 +96,7 @@ extension ContainerRecipe {
             hasRootfs = true
             rootfs = try Recipe(fields.object("rootfs") ?? [:], at: fields.key("rootfs"))
         }
-        // A patch that cannot be applied is the case's fault; it shows before anything runs.
+        // A patch that cannot be applied is an error of the case, which must show before a step runs.
         _ = try overlay.applied(to: base)
     }
 
@@ -186,7 +186,7 @@ extension StepExpectations {
 }
 
 extension KnownDifference {
-    /// Reads `runc`, `runc<1.2` or `runc>=1.2`.
+    /// Parses `runc`, `runc<1.2` or `runc>=1.2`.
     init(_ text: String, _ reason: String) throws(CaseError) {
         self.reason = reason
         if reason.isEmpty { throw CaseError("known.\(text): a known difference needs its reason") }
@@ -204,7 +204,7 @@ extension KnownDifference {
         if isBefore { before = numbers.compactMap(\.self) } else { since = numbers.compactMap(\.self) }
     }
 
-    /// Whether the difference is one of this runtime.
+    /// Whether the difference belongs to this runtime.
     package func applies(to runtime: RuntimeIdentity) -> Bool {
         guard self.runtime == runtime.name else { return false }
         if let before { return runtime.version.lexicographicallyPrecedes(before) }

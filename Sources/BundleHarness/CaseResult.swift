@@ -1,21 +1,21 @@
-// How a case ended on one runtime.
+// The result of one case on one runtime.
 
-/// The outcome of one case on one runtime.
+/// The result of one case on one runtime.
 package struct CaseResult: Sendable, Equatable {
     package enum Verdict: String, Sendable {
         case passed, failed, skipped
-        /// The runtime differs, and the case says that this one does.
+        /// The runtime differs, and the case lists the difference as known.
         case known
     }
 
     package var caseName: String
     package var runtime: String
     package var verdict: Verdict
-    /// What spoke against the runtime, or why the case was skipped.
+    /// The failures, or the reasons for skipping.
     package var messages: [String]
-    /// The reason the case gives for the difference; with `passed`, a difference that is gone.
+    /// The reason that the case gives for a known difference; together with `passed`, the difference is gone.
     package var reason: String?
-    /// The commands that were run and what they printed, when something went wrong.
+    /// The commands and their output, if the case failed.
     package var transcript: [String]
     package var seconds: Double
 
@@ -32,12 +32,12 @@ package struct CaseResult: Sendable, Equatable {
         self.seconds = seconds
     }
 
-    /// A known difference that does not show: the case's remark is out of date.
+    /// Whether a known difference did not occur: the case is out of date.
     package var isSurprise: Bool { verdict == .passed && reason != nil }
 }
 
 extension CaseResult {
-    /// The result as the line that a case's own process prints.
+    /// The line that a case's own process prints.
     package var json: JSONValue {
         [
             "case": .string(caseName), "runtime": .string(runtime), "verdict": .string(verdict.rawValue),

@@ -1,11 +1,12 @@
-// The other end of a terminal and of a seccomp notification: processes of their own, so that no container waits for us.
+// The receiving ends of a terminal and of seccomp notifications: separate processes, so that no container waits for
+// the harness.
 
 internal import CLinux
 internal import Glibc
 
-/// What the harness does when it is started as one of its own workers.
+/// The code of the harness's worker processes.
 package enum Worker {
-    /// Receives a terminal over a socket and copies what is written to it into a file, until it is closed.
+    /// Receives a terminal over a socket and copies its output into a file, until it is closed.
     package static func console(socket path: String, output: String) throws(CaseError) {
         let connection = try accept(on: path)
         var terminal: Int32 = -1
@@ -14,7 +15,7 @@ package enum Worker {
         let received = clinux_receive_descriptors(connection, &name, name.count, &terminal, &count, 0)
         guard received >= 0, count == 1 else { throw CaseError("receive a terminal on \(path): \(word())") }
         try writeNew(path + ".name", String(decoding: name.prefix(max(0, received)), as: UTF8.self), mode: 0o644)
-        let file = clinux_openat(-100, output, O_WRONLY | O_CREAT | O_APPEND | CLINUX_O_CLOEXEC, 0o644)
+        let file = clinux_openat(AT_FDCWD, output, O_WRONLY | O_CREAT | O_APPEND | CLINUX_O_CLOEXEC, 0o644)
         try check(file, "write \(output)")
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while true {
@@ -26,12 +27,12 @@ package enum Worker {
         try writeNew(path + ".closed", "", mode: 0o644)
     }
 
-    /// Receives a seccomp listener, keeps the message that came with it, and answers every notification.
+    /// Receives a seccomp listener, stores the message that was sent with it, and answers every notification.
     ///
     /// - Parameters:
     ///   - path: the socket to listen on.
-    ///   - answer: the errno that the caller gets; 0 lets the call go on.
-    /// - Throws: `CaseError` when the socket cannot be made or the message not be kept.
+    ///   - answer: the errno for the caller; 0 lets the call continue.
+    /// - Throws: `CaseError` if the socket cannot be created or the message cannot be stored.
     package static func listener(socket path: String, answer: Int) throws(CaseError) {
         let server = try listen(on: path)
         var served = 0
@@ -51,7 +52,8 @@ package enum Worker {
         }
     }
 
-    /// struct seccomp_notif is 80 bytes and begins with the id; struct seccomp_notif_resp is 24: id, value, error, flags.
+    /// struct seccomp_notif has 80 bytes and begins with the id; struct seccomp_notif_resp has 24: id, value, error,
+    /// flags.
     private static func serve(_ listener: Int32, answer: Int) {
         while true {
             var notification = [UInt64](repeating: 0, count: 10)
@@ -63,7 +65,8 @@ package enum Worker {
                 close(listener)
                 return
             }
-            // The second half of the last word is the error, then come the flags: 1 lets the call continue.
+            // The error is the lower half of the last word, the flags are the upper half; flag 1 lets the call
+            // continue.
             let error = UInt64(UInt32(bitPattern: Int32(-answer)))
             var response: [UInt64] = [notification[0], 0, error | (answer == 0 ? 1 << 32 : 0)]
             _ = response.withUnsafeMutableBytes {
@@ -75,7 +78,7 @@ package enum Worker {
     private static func listen(on path: String) throws(CaseError) -> Int32 {
         let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0)
         try check(server, "make a socket")
-        // Under its name only when it listens: whoever waits for the name connects at once.
+        // The socket gets its name only after listen(2), because a process that waits for the name connects at once.
         let early = path + "~"
         unlink(early)
         try check(clinux_bind_unix(server, early, early.utf8.count), "bind \(early)")
@@ -121,7 +124,7 @@ extension CaseExecution {
         throw CaseError("\(path) was not made: \(readText(base + ".err") ?? "")")
     }
 
-    /// What was written to the terminal has all been read when the other end says that it was closed.
+    /// The worker marks the socket as closed after it has read all output of the terminal.
     func finishConsole(_ container: String) async {
         let socket = consoleSocket(container)
         guard exists(socket) else { return }

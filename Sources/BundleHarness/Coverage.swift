@@ -1,10 +1,11 @@
-// The table of which case proves which property of the specification: generated, so that it cannot rot.
+// The table of properties of the specification and the cases that prove them. It is generated, so that it cannot
+// become outdated.
 
-/// The properties of the specification against the cases.
+/// The properties of the specification and their cases.
 package struct Coverage: Sendable {
-    /// The properties that no case proves.
+    /// The properties without a case.
     package let missing: [String]
-    /// The table in Markdown.
+    /// The table as Markdown.
     package let text: String
 
     package init(cases: [Case], results: [CaseResult], runtimes: [String], properties: [String]) {

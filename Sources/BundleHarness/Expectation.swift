@@ -1,6 +1,6 @@
-// What a case expects of one value, and how the value is judged.
+// The expectation of a case for one value, and its evaluation.
 
-/// A condition on one value: a literal that it equals, members that it has, or one or more of the words below.
+/// A condition for one value: a literal, members, or one or more of the keywords below.
 package indirect enum Expectation: Equatable, Sendable {
     case equals(JSONValue)
     case not(Expectation)
@@ -22,8 +22,8 @@ package indirect enum Expectation: Equatable, Sendable {
         "differsFrom",
     ]
 
-    /// Reads an expectation: an object with one of the words is a condition, another object names members, anything
-    /// else is the value itself.
+    /// Parses an expectation: an object with one of the keywords is a condition, any other object names members, any
+    /// other value is a literal.
     /// - Throws: `CaseError` with the key path.
     package init(_ value: JSONValue, at path: String) throws(CaseError) {
         guard case .object(let members) = value, !members.isEmpty else {
@@ -79,11 +79,11 @@ package indirect enum Expectation: Equatable, Sendable {
     }
 }
 
-/// Where an expectation is judged: the place of the value, and the other observations it may be compared with.
+/// The context of an evaluation: the place of the value, and the other observations that it may be compared with.
 package struct Judgement {
-    /// Where the value stands, for messages and for `sameAs`.
+    /// The place of the value, for messages and for `sameAs`.
     package let place: String
-    /// Finds the value at the same place of another observation: `host`, or the `as` of an earlier step.
+    /// Returns the value at the same place of another observation: `host`, or the `as` of an earlier step.
     package let other: (_ reference: String) -> JSONValue?
 
     package init(place: String, other: @escaping (String) -> JSONValue? = { _ in nil }) {
@@ -93,11 +93,11 @@ package struct Judgement {
 }
 
 extension Expectation {
-    /// What speaks against the value; empty when it is as expected.
+    /// Checks a value.
     /// - Parameters:
-    ///   - value: nil when there is none.
-    ///   - judgement: where the value stands.
-    /// - Returns: one sentence for each thing that is wrong.
+    ///   - value: nil if there is none.
+    ///   - judgement: the context.
+    /// - Returns: a sentence for each violation; empty if the value is as expected.
     package func complaints(about value: JSONValue?, _ judgement: Judgement) -> [String] {
         if case .absent(let wanted) = self {
             return (value == nil) == wanted
@@ -151,7 +151,7 @@ extension Expectation {
         return text.firstMatch(of: regex) != nil
     }
 
-    /// The condition in words.
+    /// The condition as text.
     package var summary: String {
         func list(_ values: [JSONValue]) -> String { values.map(\.text).joined(separator: ", ") }
         return switch self {

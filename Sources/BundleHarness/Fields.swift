@@ -1,4 +1,4 @@
-// Reading a case's object by its keys, with errors that name the key, and without letting a misspelt one pass.
+// Reads the object of a case by keys; errors name the key, and a misspelt key is an error.
 
 /// The members of one object of a case; every key must be read before `finish`.
 struct Fields {

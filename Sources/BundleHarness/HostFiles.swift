@@ -1,4 +1,4 @@
-// Making and reading files on the host; every failure names the path.
+// Creates and reads files on the host; every error contains the path.
 
 internal import CLinux
 internal import Glibc
@@ -43,7 +43,7 @@ func makeDirectories(_ path: String) throws(CaseError) {
 }
 
 func writeNew(_ path: String, _ text: String, mode: mode_t) throws(CaseError) {
-    let fd = clinux_openat(-100, path, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
+    let fd = clinux_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
     try check(fd, "write \(path)")
     defer { close(fd) }
     let bytes = Array(text.utf8)
@@ -56,9 +56,9 @@ func writeNew(_ path: String, _ text: String, mode: mode_t) throws(CaseError) {
     try check(fchmod(fd, mode), "change the mode of \(path)")
 }
 
-/// The text of a file, or nil when it cannot be read.
+/// The text of a file; nil if it cannot be read.
 func readText(_ path: String) -> String? {
-    let fd = clinux_openat(-100, path, O_RDONLY | CLINUX_O_CLOEXEC, 0)
+    let fd = clinux_openat(AT_FDCWD, path, O_RDONLY | CLINUX_O_CLOEXEC, 0)
     guard fd >= 0 else { return nil }
     defer { close(fd) }
     var bytes: [UInt8] = []
@@ -72,10 +72,10 @@ func readText(_ path: String) -> String? {
 }
 
 func copyFile(_ source: String, _ target: String, mode: mode_t) throws(CaseError) {
-    let from = clinux_openat(-100, source, O_RDONLY | CLINUX_O_CLOEXEC, 0)
+    let from = clinux_openat(AT_FDCWD, source, O_RDONLY | CLINUX_O_CLOEXEC, 0)
     try check(from, "open \(source)")
     defer { close(from) }
-    let to = clinux_openat(-100, target, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
+    let to = clinux_openat(AT_FDCWD, target, O_WRONLY | O_CREAT | O_TRUNC | CLINUX_O_CLOEXEC, mode)
     try check(to, "write \(target)")
     defer { close(to) }
     var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -98,7 +98,7 @@ func isDirectory(_ path: String) -> Bool {
 
 func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-/// The sorted names in a directory; empty when it cannot be read.
+/// The sorted names in a directory; empty if it cannot be read.
 func listDirectory(_ path: String) -> [String] {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
@@ -112,7 +112,7 @@ func listDirectory(_ path: String) -> [String] {
     return names.sorted()
 }
 
-/// Removes a file or a directory with all that is in it; never crosses into another file system.
+/// Removes a file or a directory with its content; does not enter another filesystem.
 func removeTree(_ path: String) throws(CaseError) {
     var top = stat()
     if lstat(path, &top) != 0 { return }
@@ -126,7 +126,7 @@ private func remove(_ path: String, device: dev_t) throws(CaseError) {
         try check(unlink(path), "remove \(path)")
         return
     }
-    // Only directories tell: on an overlay the files have the device of the layer that they lie in.
+    // Only directories are compared: on an overlay a file has the device of its layer.
     guard facts.st_dev == device else { throw CaseError("remove \(path): something is still mounted there") }
     for name in listDirectory(path) { try remove(path + "/" + name, device: device) }
     try check(rmdir(path), "remove \(path)")

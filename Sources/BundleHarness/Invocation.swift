@@ -1,4 +1,4 @@
-// Starting a program with its output in files, so that a container that outlives its runtime holds up nobody.
+// Starts a program with its output in files, so that a container that outlives its runtime blocks no reader.
 
 internal import Glibc
 internal import Subprocess
@@ -10,17 +10,17 @@ struct Invocation: Sendable {
     var arguments: [String]
     var environment: [String: String] = [:]
     var directory: String?
-    /// A file that is the standard input; `/dev/null` otherwise.
+    /// The file for the standard input; `/dev/null` if nil.
     var inputPath: String?
     var outputPath: String
     var errorPath: String
     var user: Int?
-    /// After so many seconds the program is killed.
+    /// The number of seconds after which the program is killed.
     var limit: Double
-    /// Whether the program is out of reach of the terminal's signals.
+    /// Whether the program has a session of its own, so that the terminal's signals do not reach it.
     var hasOwnSession = false
 
-    /// What the runtime finds in its environment, whatever the harness was started with.
+    /// The environment of a runtime, independent of the harness's own.
     static let cleanEnvironment = [
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C",
     ]
@@ -28,9 +28,9 @@ struct Invocation: Sendable {
     var commandLine: String { ([executable.lastPart] + arguments).map(shellQuoted).joined(separator: " ") }
 }
 
-/// How a program ended.
+/// The result of a program.
 struct Ending: Sendable {
-    /// The exit status, or 128 and the signal.
+    /// The exit status, or 128 + signal.
     var status: Int
     var timedOut: Bool
     var seconds: Double
@@ -50,8 +50,8 @@ func shellQuoted(_ word: String) -> String {
 }
 
 extension Invocation {
-    /// Runs the program until it ends or its time is over.
-    /// - Throws: `CaseError` when it cannot be started.
+    /// Runs the program until it ends or its time limit passes.
+    /// - Throws: `CaseError` if it cannot be started.
     func run() async throws(CaseError) -> Ending {
         let start = ContinuousClock.now
         let status: Int?

@@ -1,13 +1,14 @@
-// Reading JSON with the line of what is wrong, and without the duplicate keys that other readers let pass.
+// Parses JSON; errors have a line, and duplicate keys, which other parsers accept, are errors. The harness has its
+// own parser because it must not rely on the code that it tests.
 
-/// Why a text is not JSON.
+/// The reason why a text is not JSON.
 package struct JSONSyntaxError: Error, Equatable {
     package let line: Int
     package let problem: String
 }
 
 extension JSONValue {
-    /// Reads one JSON document (RFC 8259).
+    /// Parses one JSON document (RFC 8259).
     /// - Throws: `JSONSyntaxError` for malformed text, duplicate keys, and nesting deeper than 200.
     package init(parsing text: String) throws(JSONSyntaxError) {
         var parser = JSONParser(bytes: Array(text.utf8))

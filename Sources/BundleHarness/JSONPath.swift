@@ -1,12 +1,12 @@
-// How a case names a place in an observation: `mounts[/proc].options`.
+// The path of a value in an observation: `mounts[/proc].options`.
 
-/// Keys joined by dots; a key that holds dots, or an index, stands in brackets.
+/// Keys joined by dots; a key that contains dots, or an index, is in brackets.
 package struct JSONPath: Hashable, Sendable, CustomStringConvertible {
     package let keys: [String]
     package let description: String
 
-    /// Reads a path such as `user.uid`, `env.PATH`, `mounts[/dev/pts].options` or `groups[0]`.
-    /// - Throws: `CaseError` when a bracket is not closed or a key is empty.
+    /// Parses a path such as `user.uid`, `env.PATH`, `mounts[/dev/pts].options` or `groups[0]`.
+    /// - Throws: `CaseError` for an unclosed bracket or an empty key.
     package init(_ text: String) throws(CaseError) {
         description = text
         var keys: [String] = []
@@ -28,7 +28,7 @@ package struct JSONPath: Hashable, Sendable, CustomStringConvertible {
         self.keys = keys
     }
 
-    /// The value there, or nil when a key on the way is missing.
+    /// The value at the path; nil if a key is missing.
     package func value(in root: JSONValue) -> JSONValue? {
         var current = root
         for key in keys {

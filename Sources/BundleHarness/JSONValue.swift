@@ -1,18 +1,18 @@
-// A JSON value of any shape: cases, configurations and observations are data that the harness does not own.
+// A JSON value of any shape: cases, configurations and observations have no fixed types in the harness.
 
-/// A JSON value; whole numbers keep all their digits.
+/// A JSON value; integers keep all digits.
 package enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     case integer(Int)
-    /// A whole number beyond `Int.max`, as resource limits may be.
+    /// An integer beyond `Int.max`, as in resource limits.
     case unsigned(UInt64)
     case double(Double)
     case string(String)
     case array([JSONValue])
     case object([String: JSONValue])
 
-    /// The word for the kind of value, for error messages.
+    /// The type of the value, for error messages.
     package var kind: String {
         switch self {
         case .null: "null"
@@ -31,10 +31,10 @@ package enum JSONValue: Equatable, Sendable {
     package var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
     package var object: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
 
-    /// A member of an object; nil when this is no object or has no such member.
+    /// A member of an object; nil if the value is not an object or has no such member.
     package subscript(key: String) -> JSONValue? { object?[key] }
 
-    /// The number as a floating-point one, for comparisons.
+    /// The number as a floating-point value, for comparisons.
     var number: Double? {
         switch self {
         case .integer(let value): Double(value)
@@ -44,7 +44,7 @@ package enum JSONValue: Equatable, Sendable {
         }
     }
 
-    /// Every string replaced by what the closure makes of it; keys stay as they are.
+    /// Replaces every string by the result of the closure; keys stay unchanged.
     func mapStrings<Failure: Error>(_ change: (String) throws(Failure) -> String) throws(Failure) -> JSONValue {
         switch self {
         case .string(let text): return .string(try change(text))
@@ -82,7 +82,7 @@ extension JSONValue {
         return output
     }
 
-    /// The text with two spaces of indentation a level, members sorted by key.
+    /// The text with two spaces of indentation per level, members sorted by key.
     package var prettyText: String {
         var output = ""
         write(to: &output, indent: "  ", depth: 0)

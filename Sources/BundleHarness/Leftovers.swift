@@ -1,9 +1,9 @@
-// What a case has left behind on the host: nothing, or it fails.
+// Finds traces that a case has left on the host; any trace is a failure.
 
 internal import CLinux
 internal import Glibc
 
-/// What there was on the host before a case.
+/// The state of the host before a case.
 struct HostTrace {
     let ids: [String]
     let parents: [String]
@@ -26,16 +26,17 @@ struct HostTrace {
         return counts
     }
 
-    /// The slice that cases put their units in.
+    /// The slice that contains the units of the cases.
     static let slice = "bundleharness.slice"
 
-    /// Every cgroup hierarchy that is mounted.
+    /// All mounted cgroup hierarchies.
     static var hierarchies: [String] {
         if cgroupIsUnified { return ["/sys/fs/cgroup"] }
         return listDirectory("/sys/fs/cgroup").map { "/sys/fs/cgroup/" + $0 }.filter { exists($0 + "/cgroup.procs") }
     }
 
-    /// The cgroups below the case's own parent, and those that are named after a container where the runtime runs.
+    /// The cgroups below the case's own parent, and those that are named after a container below the runtime's own
+    /// cgroup.
     func cgroups() -> [String] {
         var found: Set<String> = []
         let own = HostTrace.ownCgroups()
@@ -61,7 +62,7 @@ struct HostTrace {
         return listDirectory(path).map { path + "/" + $0 }.filter(isDirectory).flatMap { [$0] + directories(below: $0) }
     }
 
-    /// State that the runtime keeps of a container that is gone.
+    /// State that the runtime keeps of a deleted container.
     func states() -> [String] {
         listDirectory(root).filter { name in ids.contains { name.contains($0) } }.map { root + "/" + $0 }
     }
@@ -72,7 +73,8 @@ struct HostTrace {
 }
 
 extension CaseExecution {
-    /// Ends what still runs, deletes what the steps left on purpose, complains about the rest and takes it away.
+    /// Ends remaining processes, deletes containers that the steps left on purpose, reports all other traces and
+    /// removes them.
     func finish(_ before: HostTrace) async {
         await deleteLiveContainers()
         for task in background { task.cancel() }
@@ -115,7 +117,7 @@ extension CaseExecution {
         }
     }
 
-    /// Orphans are children of this process, which is a subreaper; the dead ones are reaped on the way.
+    /// Orphans are children of this process, which is a subreaper; it reaps those that have ended.
     private func remainingProcesses() async -> [String] {
         for attempt in 0..<100 {
             var status: Int32 = 0

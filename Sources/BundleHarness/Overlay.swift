@@ -1,7 +1,7 @@
-// How a case changes the configuration it starts from: a JSON merge patch (RFC 7396) that can also change lists.
+// The changes of a case to its base configuration: a JSON merge patch (RFC 7396) that can also change lists.
 
-/// The lists of a configuration cannot be merged by position, so three words say what becomes of one:
-/// `$remove` takes out every element that has all the given members, `$prepend` and `$append` add.
+/// Lists cannot be merged by position, so three keywords change them: `$remove` removes every element that has all
+/// the given members, `$prepend` and `$append` add elements.
 package struct Overlay: Equatable, Sendable {
     package let patch: JSONValue
 
@@ -9,9 +9,9 @@ package struct Overlay: Equatable, Sendable {
 
     private static let listWords: Set<String> = ["$append", "$prepend", "$remove"]
 
-    /// The target with the patch laid over it.
-    /// - Throws: `CaseError` with the key path, for a list word on something that is no list, or a removal that removes
-    ///   nothing.
+    /// The target with the patch applied.
+    /// - Throws: `CaseError` with the key path, for a list keyword on a value that is not a list, or a removal
+    /// without a match.
     package func applied(to target: JSONValue) throws(CaseError) -> JSONValue {
         try Self.merge(patch, into: target, at: "config")
     }

@@ -1,13 +1,13 @@
-// The words that stand for what is only known when a case runs: `${id}`, `${scratch}`, `${pid:other}`.
+// Placeholders for values that are known only when a case runs: `${id}`, `${scratch}`, `${pid:other}`.
 
-/// The values behind the placeholders of one running case.
+/// The values of the placeholders of one running case.
 struct Placeholders {
-    /// Finds the value of a name with its argument; throws when it is not known yet.
+    /// Returns the value of a name with its argument; throws if it is not known yet.
     let value: (_ name: String, _ argument: String) throws(CaseError) -> String
 
     private static let names: Set<String> = ["id", "bundle", "cgroup", "pid", "root", "scratch", "runtime"]
 
-    /// The text with every placeholder replaced.
+    /// Replaces every placeholder in a text.
     ///
     /// `$${` stands for a literal `${`.
     func expand(_ text: String) throws(CaseError) -> String {
@@ -19,7 +19,7 @@ struct Placeholders {
         try value.mapStrings { text throws(CaseError) in try expand(text) }
     }
 
-    /// Replaces in keys too: an expectation's key is a place in an observation.
+    /// Also replaces placeholders in keys, because the key of an expectation is a path in an observation.
     func expandAll(_ value: JSONValue) throws(CaseError) -> JSONValue {
         switch value {
         case .object(let members):

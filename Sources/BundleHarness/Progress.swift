@@ -1,9 +1,9 @@
-// A line on the terminal that says how far the run is.
+// The progress line on the terminal.
 
 internal import Glibc
 internal import Synchronization
 
-/// A progress bar on standard error, when that is a terminal.
+/// A progress bar on standard error, if that is a terminal.
 package final class Progress: Sendable {
     private let total: Int
     private let isShown: Bool

@@ -1,4 +1,4 @@
-// Reaping what the runtimes leave to their caller, as an engine's subreaper does.
+// Reaps processes that the runtimes leave to their caller, like an engine's subreaper.
 
 internal import CLinux
 internal import Glibc
@@ -6,12 +6,12 @@ internal import Synchronization
 
 /// Collects the statuses of orphans while a case runs.
 ///
-/// A process that nobody reaps stays in its pid namespace, and keeps process 1 of that from ending.
+/// A process that is not reaped stays in its pid namespace, and process 1 of that namespace cannot end before.
 final class Reaper: Sendable {
     private let statuses = Mutex<[Int: Int]>([:])
     private let session = getsid(0)
 
-    /// The exit status of a process that was reaped: what it returned, or 128 and the signal.
+    /// The exit status of a reaped process: its status, or 128 + signal.
     func status(of pid: Int) -> Int? { statuses.withLock { $0[pid] } }
 
     /// Reaps until the task is cancelled.
@@ -22,12 +22,12 @@ final class Reaper: Sendable {
         }
     }
 
-    /// Reaps the dead orphans.
+    /// Reaps orphans that have ended.
     ///
-    /// What the harness started itself is in its own session, and is waited for elsewhere.
+    /// The harness's own children are in its session, and other code waits for them.
     func reapOrphans() {
         for pid in children() {
-            guard let facts = processFacts(pid), facts.state == "Z", facts.session != session else { continue }
+            guard let facts = processStat(pid), facts.state == "Z", facts.session != session else { continue }
             var status: Int32 = 0
             guard clinux_wait_exited(Int32(pid), &status, WNOHANG) == Int32(pid) else { continue }
             let signal = Int(status & 0x7f)
@@ -36,7 +36,7 @@ final class Reaper: Sendable {
     }
 }
 
-/// The children of this process, whichever thread started them.
+/// The children of this process, of all threads.
 func children() -> [Int] {
     let own = getpid()
     return listDirectory("/proc/self/task").flatMap { task in
@@ -44,8 +44,8 @@ func children() -> [Int] {
     }
 }
 
-private func processFacts(_ pid: Int) -> (state: Character, session: pid_t)? {
-    // The name is in parentheses and may hold anything; what follows the last one is well-formed.
+private func processStat(_ pid: Int) -> (state: Character, session: pid_t)? {
+    // The name is in parentheses and may contain any character; the text after the last one is well-formed.
     guard let line = readText("/proc/\(pid)/stat"), let end = line.lastIndex(of: ")") else { return nil }
     let fields = line[line.index(after: end)...].split(separator: " ")
     guard fields.count > 3, let state = fields[0].first, let session = pid_t(fields[3]) else { return nil }

@@ -1,4 +1,4 @@
-// Files that a case wants to find: in the root file system, or on the host.
+// Files that a case needs: in the root filesystem, or on the host.
 
 internal import CLinux
 internal import Glibc
@@ -14,7 +14,7 @@ package struct Recipe: Sendable, Equatable {
         case node(Character, Int, Int)
         /// A copy of one of the harness's programs.
         case program(String)
-        /// Nothing there, although the usual root file system has it.
+        /// Removes a file of the usual root filesystem.
         case nothing
     }
 
@@ -30,9 +30,9 @@ package struct Recipe: Sendable, Equatable {
 
     package init() {}
 
-    /// Reads a recipe.
+    /// Parses a recipe.
     ///
-    /// A text is a file's content, a path that ends with a slash is a directory, an object says more.
+    /// A string is a file's content, a path that ends with a slash is a directory, an object describes other kinds.
     /// - Throws: `CaseError` with the key.
     package init(_ members: [String: JSONValue], at path: String) throws(CaseError) {
         for (name, value) in members.sorted(by: { $0.key < $1.key }) {
@@ -81,7 +81,7 @@ package struct Recipe: Sendable, Equatable {
     }
 }
 
-/// The programs that root file systems are made of.
+/// The programs that root filesystems contain.
 package struct Programs: Sendable {
     package var witness: FilePath
     package var busybox: FilePath
@@ -93,8 +93,8 @@ package struct Programs: Sendable {
 }
 
 extension Recipe {
-    /// Makes the files below a directory, parents included.
-    /// - Throws: `CaseError` with the path and the kernel's word.
+    /// Creates the files below a directory, with their parents.
+    /// - Throws: `CaseError` with the path and the kernel's message.
     func make(below root: String, programs: Programs, _ placeholders: Placeholders) throws(CaseError) {
         for entry in entries {
             let path = root + "/" + entry.path.trimmingSlashes
@@ -126,7 +126,7 @@ extension Recipe {
     }
 }
 
-/// The root file system that every container gets: busybox with the names of the usual commands, and the witness.
+/// The root filesystem of every container: busybox with links for the usual commands, and the witness.
 func makeRootfs(at root: String, programs: Programs) throws(CaseError) {
     for directory in ["bin", "dev", "etc", "home", "proc", "root", "run", "sys", "usr", "usr/bin", "var", "tmp"] {
         try makeDirectories(root + "/" + directory)

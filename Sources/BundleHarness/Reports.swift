@@ -1,6 +1,6 @@
-// Results for readers and for machines.
+// Reports for people and for programs.
 
-/// How results are written.
+/// The format of a report.
 package enum ReportFormat: String, Sendable, CaseIterable {
     case table, tap, junit, json
 
@@ -15,7 +15,7 @@ package enum ReportFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// The numbers under a report.
+/// The totals at the end of a report.
 package struct Totals: Equatable, Sendable {
     package var passed = 0
     package var failed = 0
@@ -36,7 +36,7 @@ package struct Totals: Equatable, Sendable {
     package var text: String { "\(passed) passed, \(failed) failed, \(known) known to differ, \(skipped) skipped" }
 }
 
-/// Cases down, runtimes across; a case on which the runtimes differ is marked.
+/// One row per case, one column per runtime; a case on which the runtimes differ is marked.
 private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String {
     let words: [CaseResult.Verdict: String] = [.passed: "ok", .failed: "FAILED", .known: "known", .skipped: "skipped"]
     var order: [String] = []
@@ -93,7 +93,7 @@ private func skipped(_ results: [CaseResult]) -> [(String, [String])] {
     return names.sorted { $0.key < $1.key }
 }
 
-/// TAP version 14: a known difference is a TODO, a requirement that is not met a SKIP.
+/// TAP version 14: a known difference is a TODO, a requirement that is not met is a SKIP.
 private func tapReport(_ results: [CaseResult]) -> String {
     func plain(_ text: String) -> String {
         text.replacing("\\", with: "\\\\").replacing("#", with: "\\#").replacing("\n", with: " ")
@@ -116,7 +116,7 @@ private func tapReport(_ results: [CaseResult]) -> String {
     return lines.joined(separator: "\n") + "\n"
 }
 
-/// JUnit XML as CI systems read it: a suite for each runtime.
+/// JUnit XML for CI systems: one suite per runtime.
 private func junitReport(_ results: [CaseResult], runtimes: [String]) -> String {
     var lines = [#"<?xml version="1.0" encoding="UTF-8"?>"#, "<testsuites>"]
     for runtime in runtimes {

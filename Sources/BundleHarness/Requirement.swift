@@ -1,9 +1,10 @@
-// What a case needs of the machine and of how the runtime is called; where it is missing, the case is skipped and says why.
+// The requirements of a case for the machine and the runtime's flags. If one is not met, the case is skipped with the
+// reason.
 
 internal import CLinux
 internal import Glibc
 
-/// One need of a case.
+/// One requirement of a case.
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
     case cgroupfsDriver, systemdDriver
@@ -24,9 +25,9 @@ package enum Requirement: Equatable, Sendable {
         "landlock": .landlock, "no-landlock": .noLandlock,
     ]
 
-    /// Reads `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`, `file:/dev/fuse`,
-    /// `arch:x86_64`.
-    /// - Throws: `CaseError` for a need that the harness does not know.
+    /// Parses `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`,
+    /// `file:/dev/fuse`, `arch:x86_64`.
+    /// - Throws: `CaseError` for an unknown requirement.
     package init(_ text: String, at path: String) throws(CaseError) {
         if let known = Self.plain[text] {
             self = known
@@ -53,7 +54,7 @@ package enum Requirement: Equatable, Sendable {
         }
     }
 
-    /// Why the machine or the runtime's flags do not meet the need, or nil when they do.
+    /// The reason why the machine or the runtime's flags do not meet the requirement; nil if they do.
     package func whatIsMissing(of runtime: Runtime) -> String? {
         switch self {
         case .cgroupfsDriver: runtime.asksSystemd ? "only where the runtime makes the cgroups itself" : nil
@@ -94,7 +95,7 @@ var cgroupIsUnified: Bool {
 
 private var hasApparmor: Bool { readText("/sys/module/apparmor/parameters/enabled")?.first == "Y" }
 
-// Asked for its version, LANDLOCK_CREATE_RULESET_VERSION, it answers if it is switched on. landlock(7).
+// LANDLOCK_CREATE_RULESET_VERSION returns the version if Landlock is enabled. landlock(7).
 private var hasLandlock: Bool { clinux_landlock_create_ruleset(nil, 0, 1) > 0 }
 
 private var hasSwapLimit: Bool {
@@ -131,7 +132,7 @@ private func hasCapability(_ name: String) -> Bool {
     return sets.0 & 1 << bit != 0
 }
 
-/// The path of a command as a shell would find it.
+/// The path of a command, found as a shell does.
 package func findCommand(_ name: String) -> String? {
     if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
     let path = getenv("PATH").map { String(cString: $0) } ?? ""

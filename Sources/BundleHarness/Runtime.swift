@@ -1,6 +1,6 @@
-// A runtime under examination: a command line, and what it says it is.
+// A runtime under test: a command line, and its identity.
 
-/// What a runtime calls itself.
+/// The name and version that a runtime prints.
 package struct RuntimeIdentity: Sendable, Equatable {
     package var name: String
     package var version: [Int]
@@ -10,7 +10,7 @@ package struct RuntimeIdentity: Sendable, Equatable {
         self.version = version
     }
 
-    /// Reads the first line of `--version`: `NAME version 1.2.3-rest`.
+    /// Parses the first line of `--version`: `NAME version 1.2.3-rest`.
     package init(versionText: String, fallback: String) {
         let words = (versionText.split(separator: "\n").first ?? "").split(separator: " ").map(String.init)
         guard let index = words.firstIndex(of: "version"), index > 0, words.count > index + 1 else {
@@ -22,15 +22,15 @@ package struct RuntimeIdentity: Sendable, Equatable {
     }
 }
 
-/// A runtime and the flags that it is always called with.
+/// A runtime and the flags for every call.
 package struct Runtime: Sendable, Equatable {
-    /// The column's heading: what was given on the command line, without the directory.
+    /// The column heading: the text on the command line, without the directory.
     package var label: String
     package var executable: String
     package var flags: [String]
     package var identity: RuntimeIdentity
 
-    /// Whether it leaves the making of cgroups to systemd, and names them as units.
+    /// Whether systemd creates the cgroups, which are then named as units.
     package var asksSystemd: Bool { flags.contains { $0.hasSuffix("-systemd-cgroup") } }
 
     package init(label: String, executable: String, flags: [String], identity: RuntimeIdentity) {
@@ -40,10 +40,10 @@ package struct Runtime: Sendable, Equatable {
         self.identity = identity
     }
 
-    /// Finds a runtime and asks it for its name.
-    /// - Parameter text: a path or command with optional flags, as `/usr/bin/crun --systemd-cgroup`.
+    /// Finds a runtime and reads its identity.
+    /// - Parameter text: a path or command with optional flags: `/usr/bin/crun --systemd-cgroup`.
     /// - Returns: the runtime with its absolute path.
-    /// - Throws: `CaseError` when there is no such command or it does not answer.
+    /// - Throws: `CaseError` if there is no such command, or it does not print a version.
     package static func find(_ text: String) async throws(CaseError) -> Runtime {
         let words = text.split(separator: " ").map(String.init)
         guard let first = words.first, let path = findCommand(first) else {

@@ -1,7 +1,7 @@
-// Every property of a Linux config.json in runtime-spec 1.3.0: what the coverage table must have a case for.
+// All properties of a Linux config.json in runtime-spec 1.3.0: the coverage table needs a case for each.
 
-/// The property paths in the order of the specification; where a property has a fixed set of meanings that are proved
-/// apart, the meaning follows an equals sign.
+/// The property paths in the order of the specification. If a property has a fixed set of values with a case for
+/// each, the value follows an equals sign.
 package let specificationPropertyList: [String] = """
     ociVersion
     root.path root.readonly

@@ -1,9 +1,9 @@
-// One step of a case: what is called, and how its result is judged.
+// Runs one step of a case and checks its result.
 
 internal import CLinux
 internal import Glibc
 
-/// What a step came to.
+/// The result of a step.
 struct StepResult {
     var status: Int?
     var output = ""
@@ -12,8 +12,8 @@ struct StepResult {
 }
 
 extension CaseExecution {
-    /// Does one step and judges it.
-    /// - Returns: false when the rest of the case makes no sense any more.
+    /// Runs one step and checks its result.
+    /// - Returns: false if the remaining steps make no sense.
     func perform(_ step: Step) async throws(CaseError) -> Bool {
         stepNumber += 1
         let complaintsBefore = complaints.count
@@ -55,7 +55,7 @@ extension CaseExecution {
         return complaints.count == complaintsBefore || !isEssential(step)
     }
 
-    /// A container that was not made cannot be looked at; going on would only repeat the complaint.
+    /// If a container was not created, all other steps would fail for the same reason.
     private func isEssential(_ step: Step) -> Bool {
         if case .command(let command, _, _, _) = step.action { return command == "create" || command == "run" }
         return false
@@ -96,7 +96,7 @@ extension CaseExecution {
         return invocation
     }
 
-    /// Runs a program, or starts it when the next step does not wait for it: then there is no result.
+    /// Runs a program, or starts it if the next step does not wait for it: then there is no result.
     private func carryOut(_ invocation: Invocation, _ step: Step) async throws(CaseError) -> StepResult? {
         if step.runsInBackground {
             transcript.append("$ \(invocation.commandLine) &")
@@ -123,7 +123,7 @@ extension CaseExecution {
         }
     }
 
-    /// Keeps track of which containers ought to exist.
+    /// Updates the list of containers that should exist.
     private func note(
         _ command: String, _ container: String, isDetached: Bool, _ options: [String], succeeded: Bool
     ) {
@@ -191,7 +191,7 @@ extension CaseExecution {
         }
     }
 
-    /// The last line that the witness wrote.
+    /// The last line that the witness printed.
     private func observation(in output: String) -> JSONValue? {
         for line in output.split(separator: "\n").reversed() {
             // A terminal adds a carriage return to every line.

@@ -1,17 +1,17 @@
-// Running many cases on several runtimes, each in a process of its own, some at a time.
+// Runs many cases on several runtimes, each in a process of its own, several at a time.
 
 internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
-/// What is to be run and how.
+/// The cases to run, and the settings.
 package struct Suite: Sendable {
     package var cases: [Case]
     package var runtimes: [Runtime]
     package var jobs: Int
-    /// Seconds that a case may take when it does not say itself.
+    /// The time limit of cases that do not set one, in seconds.
     package var timeLimit: Int
-    /// Whether the directories of the cases are left for the user to look at.
+    /// Whether the directories of the cases are kept for inspection.
     package var keepsScratch: Bool
     /// Whether `/sys/fs/cgroup/unified` is hidden from the runtimes.
     package var hidesUnified: Bool
@@ -32,10 +32,10 @@ package struct Suite: Sendable {
         self.programs = programs
     }
 
-    /// Runs everything.
-    /// - Parameter progress: told after each case.
-    /// - Returns: the results, case by case in the suite's order, and within a case in the runtimes' order.
-    /// - Throws: `CaseError` when the work directory cannot be made.
+    /// Runs all cases.
+    /// - Parameter progress: called after each case.
+    /// - Returns: the results in the suite's order of cases, and for each case in the order of the runtimes.
+    /// - Throws: `CaseError` if the work directory cannot be created.
     package func run(progress: @Sendable (CaseResult) -> Void) async throws(CaseError) -> [CaseResult] {
         let work = "\(absolute(workDirectory))/bundle-harness-\(getpid())"
         let local = Programs(witness: FilePath(work + "/bin/witness"), busybox: FilePath(work + "/bin/busybox"))
@@ -62,15 +62,16 @@ package struct Suite: Sendable {
             }
         }
         for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + "/bundle-harness") }
-        // What could not be removed has been complained about case by case.
+        // Directories that could not be removed have been reported for each case.
         if !keepsScratch { _ = try? removeTree(work) }
         return results.compactMap(\.self)
     }
 
-    /// The parent of all cases' cgroups is made once: runtimes that make it at the same time get in each other's way.
+    /// The parent of all cases' cgroups is created once, because runtimes that create it at the same time disturb
+    /// each other.
     private func makeParentCgroups() {
         for hierarchy in HostTrace.hierarchies where mkdir(hierarchy + "/bundle-harness", 0o755) == 0 {
-            // Nothing may join a cpuset whose lists are empty.
+            // A cpuset accepts no process while its lists are empty.
             for file in ["cpuset.cpus", "cpuset.mems"] where exists("\(hierarchy)/bundle-harness/\(file)") {
                 guard let value = readText("\(hierarchy)/\(file)"), !cgroupIsUnified else { continue }
                 _ = try? writeNew("\(hierarchy)/bundle-harness/\(file)", value, mode: 0o644)
@@ -125,9 +126,9 @@ package struct Suite: Sendable {
 }
 
 extension Worker {
-    /// What an order asks for, once this process is in a mount namespace of its own.
+    /// Prepares this process for a case: it enters a mount namespace of its own.
     ///
-    /// The process must not have started a thread yet: an unshared namespace is the calling thread's.
+    /// The process must still have only one thread, because unshare(2) affects only the calling thread.
     package static func enter(order text: String) throws(CaseError) -> CaseRequest {
         let order = try JSONValue(caseText: text)
         func string(_ key: String) -> String { order[key]?.string ?? "" }

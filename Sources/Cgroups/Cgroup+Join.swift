@@ -5,7 +5,7 @@ internal import Kernel
 internal import SystemPackage
 
 extension Cgroup {
-    /// Moves a process into the cgroup: with the systemd driver, and if the kernel refused a ``CgroupEntry``.
+    /// Moves a process into the cgroup: with the systemd driver, and if the kernel refused a ``CgroupPlacement``.
     ///
     /// With the systemd driver this starts the unit with the process in it and waits for the start. Then it writes
     /// the limits and device rules, because systemd supports only some of them.
@@ -50,9 +50,9 @@ extension Cgroup {
     ///   - subPaths: cgroups below the container's, as given to `--cgroup`: `path` on v2, `ctrl[,ctrl]:path` on v1.
     ///   - followingInit: whether to join the present cgroup of init.
     /// - Throws: an `invalid` failure for sub-paths that name no controller or leave the container's cgroup.
-    package func entryForExec(
+    package func placementForExec(
         initPid: Int32, subPaths: [String] = [], followingInit: Bool = false
-    ) throws(CgroupFailure) -> CgroupEntry {
+    ) throws(CgroupFailure) -> CgroupPlacement {
         var target = location
         if followingInit {
             target.directories = try directories(ofProcess: initPid)
@@ -71,7 +71,7 @@ extension Cgroup {
 
     /// Opens existing directories, by the whole path: a cgroup hierarchy contains no links, and `--cgroup` must not
     /// contain "..".
-    private func openEntry() throws(CgroupFailure) -> CgroupEntry {
+    private func openEntry() throws(CgroupFailure) -> CgroupPlacement {
         try entry { (directory) throws(Errno) in
             let flags: OpenFlags = .noFollow
             guard try directory.isStillThere() else { throw .noSuchFileOrDirectory }
@@ -84,7 +84,7 @@ extension Cgroup {
     /// The present cgroups of a process, in the hierarchies of this location.
     private func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
         let file = "/proc/\(pid)/cgroup"
-        let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
+        let paths = CgroupHost.ownPaths(try during("read \(file)") { () throws(Errno) in try readText(file) })
         return location.directories.map { directory in
             var moved = directory
             if let path = directory.controllers.lazy.compactMap({ paths[$0] }).first, path != moved.path {

@@ -23,12 +23,12 @@ extension Cgroup {
     /// - Returns: how the process enters the cgroup.
     /// - Throws: an `occupied` failure if the cgroup has processes or is frozen; otherwise the first write that
     /// failed.
-    package func prepare(_ plan: CgroupPlan) throws(CgroupFailure) -> CgroupEntry {
+    package func prepare(_ plan: CgroupPlan) throws(CgroupFailure) -> CgroupPlacement {
         switch location.driver {
-        case .disabled: return CgroupEntry(location: location)
+        case .disabled: return CgroupPlacement(location: location)
         case .systemd:
             try checkUnoccupied(location.directories)
-            return CgroupEntry(needsAdoption: true, location: location)
+            return CgroupPlacement(needsAdoption: true, location: location)
         case .cgroupfs: break
         }
         var made = MadeDirectories()
@@ -40,7 +40,7 @@ extension Cgroup {
         }
     }
 
-    private func prepare(_ plan: CgroupPlan, _ made: inout MadeDirectories) throws(CgroupFailure) -> CgroupEntry {
+    private func prepare(_ plan: CgroupPlan, _ made: inout MadeDirectories) throws(CgroupFailure) -> CgroupPlacement {
         var open = OpenCgroup()
         var effective = location
         effective.directories = []
@@ -57,7 +57,7 @@ extension Cgroup {
             }
         }
         if effective.directories.isEmpty {
-            return CgroupEntry(location: .none(location.hierarchy), refusals: refusals)
+            return CgroupPlacement(location: .none(location.hierarchy), refusals: refusals)
         }
         let cgroup = Cgroup(effective, owner: owner)
         cgroup.mark(open)
@@ -70,7 +70,7 @@ extension Cgroup {
     /// The directory with its inode.
     func known(_ directory: CgroupDirectory, _ descriptor: Int32) throws(CgroupFailure) -> CgroupDirectory {
         var directory = directory
-        directory.inode = try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in
+        directory.inode = try during("open cgroup \(directory.fullPath)") { () throws(Errno) in
             try fileStatus(descriptor).inode
         }
         return directory
@@ -83,7 +83,7 @@ extension Cgroup {
     }
 
     /// How the process enters directories that are open.
-    private func entry(_ open: borrowing OpenCgroup, _ refusals: [String]) throws(CgroupFailure) -> CgroupEntry {
+    private func entry(_ open: borrowing OpenCgroup, _ refusals: [String]) throws(CgroupFailure) -> CgroupPlacement {
         var numbers = open.descriptors[...]
         return try entry(refusals) { (directory) throws(Errno) in
             let number = numbers.removeFirst()
@@ -97,7 +97,7 @@ extension Cgroup {
     /// opened one by one.
     func entry(
         _ refusals: [String] = [], opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
-    ) throws(CgroupFailure) -> CgroupEntry {
+    ) throws(CgroupFailure) -> CgroupPlacement {
         var childWrites: [Int32] = []
         var cloneInto: Int32?
         for directory in location.directories {
@@ -110,7 +110,7 @@ extension Cgroup {
                 throw CgroupFailure("open cgroup \(directory.fullPath)", error)
             }
         }
-        return CgroupEntry(cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals)
+        return CgroupPlacement(cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals)
     }
 
     /// Creates one directory and its ancestors, and prepares it for a process.
@@ -119,7 +119,7 @@ extension Cgroup {
         _ directory: CgroupDirectory, _ plan: CgroupPlan, _ made: inout MadeDirectories, isOwnedBySystemd: Bool = false
     ) throws(CgroupFailure) -> OwnedDescriptor {
         let what = "make cgroup \(directory.fullPath)"
-        let mount = try naming(what) { () throws(Errno) in try openMount(directory) }
+        let mount = try during(what) { () throws(Errno) in try openMount(directory) }
         let isNew: Bool
         do throws(Errno) { isNew = try made.make(directory, mount) } catch {
             let lacksRights = error == .permissionDenied || error == .notPermitted
@@ -128,10 +128,10 @@ extension Cgroup {
                 .refused, "\(what): \(error.word) (no cgroup above it is delegated to user \(geteuid()))", code: error)
         }
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
-        let own = try naming(what) { () throws(Errno) in try openBelow(mount, directory.path) }
+        let own = try during(what) { () throws(Errno) in try openBelow(mount, directory.path) }
         if directory.controllers.contains("cpuset") {
             let planned = plan.writes.filter { $0.controller == "cpuset" }.map(\.file)
-            try naming("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)") { () throws(Errno) in
+            try during("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)") { () throws(Errno) in
                 try inheritCPUSet(directory, mount, own, isNew: isNew, planned: planned)
             }
         }

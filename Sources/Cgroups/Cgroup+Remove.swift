@@ -1,6 +1,5 @@
 // Removes the container's cgroup. Needs only its location, and can be repeated.
 
-internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -40,7 +39,7 @@ extension Cgroup {
 
     private func remove(_ directory: CgroupDirectory, sparing others: Set<String>) throws(CgroupFailure) {
         var delay = 1_000
-        let isThere = try naming("remove cgroup \(directory.fullPath)") { () throws(Errno) in
+        let isThere = try during("remove cgroup \(directory.fullPath)") { () throws(Errno) in
             try directory.isStillThere()
         }
         guard isThere, !others.contains(directory.fullPath) else { return }
@@ -86,11 +85,8 @@ extension Cgroup {
         _ name: UnsafePointer<CChar>, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
     ) throws(Errno) {
         if others.contains(path) { return }
-        let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
-        let flags: OpenFlags = .directory | .closeOnExec
         let number = parent.rawValue
-        let own = OwnedDescriptor(
-            adopting: try checked { clinux_openat2(number, name, UInt64(flags.rawValue), 0, confined) })
+        let own = try openBelow(number, name, .directory, resolving: .confined)
         for child in try subdirectories(of: own) {
             do throws(Errno) {
                 try removeTree(child.bytes, at: own, "\(path)/\(child.name)", sparing: others)

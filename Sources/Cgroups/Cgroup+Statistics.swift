@@ -10,7 +10,7 @@ extension Cgroup {
     package func statistics() throws(CgroupFailure) -> CgroupStatistics {
         var statistics = CgroupStatistics()
         guard let first = location.directories.first else { return statistics }
-        _ = try naming("read the statistics of cgroup \(first.fullPath)") { () throws(Errno) in try open(first) }
+        _ = try during("read the statistics of cgroup \(first.fullPath)") { () throws(Errno) in try open(first) }
         if location.hierarchy == .unified {
             statistics.readUnified(StatisticsFiles(path: first.fullPath), pageSizes: StatisticsFiles.pageSizes())
         } else {

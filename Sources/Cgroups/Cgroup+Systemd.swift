@@ -58,7 +58,7 @@ extension Cgroup {
 
     private func contains(_ pid: Int32, _ directory: CgroupDirectory) throws(CgroupFailure) -> Bool {
         let file = "/proc/\(pid)/cgroup"
-        let paths = CgroupHost.ownPaths(try naming("read \(file)") { () throws(Errno) in try readText(file) })
+        let paths = CgroupHost.ownPaths(try during("read \(file)") { () throws(Errno) in try readText(file) })
         return directory.controllers.contains { paths[$0] == directory.path }
     }
 
@@ -95,7 +95,7 @@ extension Cgroup {
         guard let directory = location.directory(of: "systemd") ?? processDirectory, directory.inode != nil,
             location.unit?.hasSuffix(".slice") == false
         else { return try stopUnit() }
-        let isThere = try naming("look for cgroup \(directory.fullPath)") { () throws(Errno) in
+        let isThere = try during("look for cgroup \(directory.fullPath)") { () throws(Errno) in
             try directory.isStillThere()
         }
         // systemd remembers a failed unit although it has no cgroup.

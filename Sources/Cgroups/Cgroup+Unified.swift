@@ -12,14 +12,14 @@ extension Cgroup {
         for plan: CgroupPlan
     ) throws(CgroupFailure) {
         do throws(Errno) {
-            try handDown(to: directory.path, mount)
+            try delegateControllers(to: directory.path, mount)
         } catch {
             throw CgroupFailure("enable controllers for cgroup \(directory.fullPath)", error)
         }
-        try settleType(directory, own, plan)
+        try makeThreadedIfNeeded(directory, own, plan)
     }
 
-    private func handDown(to path: String, _ mount: borrowing OwnedDescriptor) throws(Errno) {
+    private func delegateControllers(to path: String, _ mount: borrowing OwnedDescriptor) throws(Errno) {
         let top = try openBelow(mount, "/")
         let all = words(try readValue("cgroup.controllers", at: top))
         let parentPath = CgroupPath.parent(of: path)
@@ -30,11 +30,11 @@ extension Cgroup {
         for part in [Substring("")] + parentPath.split(separator: "/") {
             level += part.isEmpty ? "" : "/\(part)"
             let directory = try openBelow(mount, level.isEmpty ? "/" : level)
-            try handDown(from: directory)
+            try delegateControllers(from: directory)
         }
     }
 
-    private func handDown(from directory: borrowing OwnedDescriptor) throws(Errno) {
+    private func delegateControllers(from directory: borrowing OwnedDescriptor) throws(Errno) {
         let available = words(try readValue("cgroup.controllers", at: directory))
         let enabled = words(try readValue("cgroup.subtree_control", at: directory))
         let missing = available.filter { !enabled.contains($0) }.map { "+\($0)" }
@@ -53,7 +53,7 @@ extension Cgroup {
 
     /// A new directory below a threaded one accepts no process until it is threaded itself; then it limits only
     /// threads.
-    private func settleType(
+    private func makeThreadedIfNeeded(
         _ directory: CgroupDirectory, _ own: borrowing OwnedDescriptor, _ plan: CgroupPlan
     ) throws(CgroupFailure) {
         guard let type = try? readValue("cgroup.type", at: own), type == "domain invalid" || type == "domain threaded"

@@ -20,7 +20,7 @@ extension Cgroup {
         var open = OpenCgroup()
         for directory in location.directories {
             open.append(
-                try naming("open cgroup \(directory.fullPath)") { () throws(Errno) in try Cgroups.open(directory) })
+                try during("open cgroup \(directory.fullPath)") { () throws(Errno) in try Cgroups.open(directory) })
         }
         if limits.writes.isEmpty { return limits.notes }
         guard !location.directories.isEmpty else {

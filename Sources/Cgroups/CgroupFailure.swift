@@ -48,7 +48,7 @@ package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 /// Adds the operation to the failure of a system call.
-func naming<Value: ~Copyable>(
+func during<Value: ~Copyable>(
     _ what: @autoclosure () -> String, _ body: () throws(Errno) -> Value
 ) throws(CgroupFailure) -> Value {
     do throws(Errno) { return try body() } catch { throw CgroupFailure(what(), error) }

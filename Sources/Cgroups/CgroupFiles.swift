@@ -1,6 +1,5 @@
 // Opens, reads and writes files inside the hierarchy, never outside.
 
-internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -12,14 +11,7 @@ func openMount(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
 
 /// Opens a directory below a mount point, without following anything that leads out of the hierarchy.
 func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> OwnedDescriptor {
-    // RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
-    let confined: UInt64 = 0x01 | 0x02 | 0x04 | 0x08
-    let flags: OpenFlags = .directory | .closeOnExec
-    let number = mount.rawValue
-    return OwnedDescriptor(
-        adopting: try checked {
-            clinux_openat2(number, relative(path), UInt64(flags.rawValue), 0, confined)
-        })
+    try openBelow(mount.rawValue, relative(path), .directory, resolving: .confined)
 }
 
 /// Opens the container's directory.

@@ -1,6 +1,5 @@
 // Finds out how the host mounts its cgroups.
 
-internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -46,7 +45,7 @@ extension CgroupHost {
         for controller in legacyControllers {
             guard let entry = present.first(where: { $0.name == controller }) else { continue }
             let path = "\(root)/\(controller)"
-            guard try fileSystemType(path) == legacyMagic else { continue }
+            guard try fileSystemType(path) == FilesystemMagic.cgroup else { continue }
             add(controller, at: entry.isDirectory ? path : resolved(path, in: root), to: &mounts)
         }
         if mounts.isEmpty { mounts = try mountsFromTable() }
@@ -83,19 +82,13 @@ extension CgroupHost {
         }
     }
 
-    private static let legacyMagic: Int64 = 0x27e0eb  // CGROUP_SUPER_MAGIC
-    private static let unifiedMagic: Int64 = 0x6367_7270  // CGROUP2_SUPER_MAGIC
-
     private static func isUnified(_ path: String) throws(CgroupFailure) -> Bool {
-        try fileSystemType(path) == unifiedMagic
+        try fileSystemType(path) == FilesystemMagic.cgroup2
     }
 
     private static func fileSystemType(_ path: String) throws(CgroupFailure) -> Int64? {
-        var type: Int64 = 0
-        var flags: Int64 = 0
         do throws(Errno) {
-            try checked { clinux_statfs(path, &type, &flags) }
-            return type
+            return try filesystem(at: path).magic
         } catch {
             if isAbsence(error) { return nil }
             throw CgroupFailure("look at \(path)", error)

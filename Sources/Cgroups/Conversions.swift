@@ -40,13 +40,13 @@ enum SwapArithmetic {
         if limit == -1, swap == 0 { return "max" }
         if swap == -1 { return "max" }
         if swap < 0 {
-            throw CgroupFailure(.invalid, "\(key): \(swap) is no limit; -1 stands for none")
+            throw CgroupFailure(.invalid, "\(key): \(swap) is not a limit; -1 means no limit")
         }
         if swap == 0 { return try keptTotal(limit: limit, current) }
         // Without a memory limit there is nothing to subtract.
         if limit == -1 { return "\(swap)" }
         if limit < 0 {
-            throw CgroupFailure(.invalid, "linux.resources.memory.limit: \(limit) is no limit; -1 stands for none")
+            throw CgroupFailure(.invalid, "linux.resources.memory.limit: \(limit) is not a limit; -1 means no limit")
         }
         let base = limit > 0 ? limit : current?.memory ?? 0
         guard base != 0, base != .max else {

@@ -53,7 +53,7 @@ struct Launch {
     func enterCgroup(_ channel: ChildChannel) throws(StepReport) {
         if needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
-        let code = CgroupEntry.enter(cgroupFiles, failed: &failed)
+        let code = CgroupPlacement.enter(cgroupFiles, failed: &failed)
         if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
     }
 }

@@ -17,8 +17,8 @@ package func writeDefaultConfig(bundle: String, isRootless: Bool) throws(Failure
     }
     let spec =
         isRootless
-        ? Spec.rootlessBundle(uid: geteuid(), gid: getegid(), cgroupNamespace: isUnified)
-        : Spec.defaultBundle(cgroupNamespace: isUnified)
+        ? Spec.rootlessConfig(uid: geteuid(), gid: getegid(), cgroupNamespace: isUnified)
+        : Spec.defaultConfig(cgroupNamespace: isUnified)
     do throws(Errno) {
         let file = try OwnedDescriptor.open(path, .writeOnly | .create | .exclusive, mode: 0o666)
         try writeAll(spec.json(indent: "\t") + [10], to: file.rawValue)

@@ -42,7 +42,7 @@ extension Runtime {
         }
         guard record.isReady else { throw .isBeingCreated(id) }
         guard !record.cgroup.directories.isEmpty else { throw withoutStatistics(record) }
-        var news = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).outOfMemoryEvents() }
+        var news = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).oomEvents() }
         var deadline = now() + Int64(milliseconds)
         while true {
             var entries = [

@@ -33,7 +33,7 @@ struct Foreground: ~Copyable {
     }
 
     /// Waits for the end of the process; orphans that become ours meanwhile are reaped.
-    consuming func wait() throws(Failure) -> ProcessEnd {
+    consuming func wait() throws(Failure) -> TerminationStatus {
         relay.resize()
         while true {
             if let end = reap() {
@@ -49,7 +49,7 @@ struct Foreground: ~Copyable {
         }
     }
 
-    private func reap() -> ProcessEnd? {
+    private func reap() -> TerminationStatus? {
         while let child = reapEnded() {
             if child.pid == pid { return child.end }
         }

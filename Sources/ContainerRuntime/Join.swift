@@ -100,7 +100,7 @@ extension Runtime {
         }
         let group = Cgroup(record.cgroup)
         let entry = try cgroup { () throws(CgroupFailure) in
-            try group.entryForExec(initPid: record.pid, subPaths: options.cgroupPaths)
+            try group.placementForExec(initPid: record.pid, subPaths: options.cgroupPaths)
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let root = namespaces.contains(.mount) ? nil : try openRoot(of: record)
@@ -179,7 +179,7 @@ extension Runtime {
             guard error == .resourceBusy, directory != nil else { throw Failure("clone", error) }
         }
         let entry = try cgroup { () throws(CgroupFailure) in
-            try group.entryForExec(initPid: record.pid, followingInit: true)
+            try group.placementForExec(initPid: record.pid, followingInit: true)
         }
         return try during("clone into the cgroup of the container's init") { () throws(Errno) in
             try clone(launch, into: entry.cloneIntoDescriptor)

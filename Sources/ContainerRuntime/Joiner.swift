@@ -100,7 +100,7 @@ private struct Joiner {
     private func enterCgroup() throws(StepReport) {
         if launch.needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
-        let code = CgroupEntry.enter(launch.cgroupFiles, failed: &failed)
+        let code = CgroupPlacement.enter(launch.cgroupFiles, failed: &failed)
         if code != 0 { throw StepReport(step: .enterCgroup, index: failed, code: Errno(rawValue: code)) }
     }
 

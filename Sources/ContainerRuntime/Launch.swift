@@ -16,7 +16,7 @@ extension Runtime {
         var plan = plans.container
         let joined = try openNamespaces(plan)
         var control: ResourceControl?
-        if let wanted = plan.resourceControl { control = try ResourceControl(wanted) }
+        if let wanted = plan.resctrl { control = try ResourceControl(wanted) }
         var undo = Undo()
         let location = plans.cgroup.location
         var record = newRecord(plan, location, hasSeccomp: filter != nil)
@@ -158,7 +158,7 @@ extension Runtime {
         let pid = parent.child.pid
         let process = parent.plan.process
         try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment)
-        let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processFacts(pid) }
+        let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
         record.pid = pid
         record.startTime = facts?.startTime ?? 0
         if facts == nil || !mayLookIntoHidden() {
@@ -201,7 +201,7 @@ extension Runtime {
         if startsAtOnce, record.hasSeccomp { try parent.checkExecuted() }
     }
 
-    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupEntry {
+    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
         do throws(Failure) {
             return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
         } catch {

@@ -22,7 +22,7 @@ extension Runtime {
         var opened: [Int32?] = []
         // Open until this process ends, as its clone has them by their numbers.
         for (index, mount) in plan.mounts.enumerated() {
-            guard mount.isOfHost else {
+            guard mount.isOpenedByRuntime else {
                 opened.append(nil)
                 continue
             }

@@ -20,7 +20,7 @@ struct Parent: ~Copyable {
     let sentences: Sentences
     private var terminal: KeptTerminal
     private let sources = MountSources()
-    private let memory: LackOfMemory
+    private let memory: OOMKillDetector
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, cgroup: Cgroup, child: consuming ChildProcess,
@@ -35,7 +35,7 @@ struct Parent: ~Copyable {
         terminal = KeptTerminal(console: console)
         sentences = Sentences(plan: plan)
         let limit = cgroupPlan.writes.first { $0.file == "memory.max" }.flatMap { UInt64($0.value) }
-        memory = LackOfMemory(watching: cgroup, limit: limit)
+        memory = OOMKillDetector(watching: cgroup, limit: limit)
     }
 
     /// Sees the child through until it is ready; `ready` is what has to be done before it may go on.

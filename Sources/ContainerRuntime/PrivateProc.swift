@@ -40,9 +40,9 @@ struct ProcWrites {
     let plan: ContainerPlan
 
     func writeParameters() throws(StepReport) {
-        guard !plan.kernelParameters.isEmpty else { return }
+        guard !plan.sysctls.isEmpty else { return }
         let proc = try call(.kernelParameter) { () throws(Errno) in try PrivateProc() }
-        for (index, parameter) in plan.kernelParameters.enumerated() {
+        for (index, parameter) in plan.sysctls.enumerated() {
             try call(.kernelParameter, index) { () throws(Errno) in
                 try proc.write("sys/" + parameter.path, parameter.value)
             }

@@ -70,6 +70,6 @@ private func children(of family: [ProcessHandle]) -> [ProcessHandle] {
 }
 
 private func isChild(_ pid: Int32, of known: Set<Int32>) throws(Errno) -> Bool {
-    guard let facts = try processFacts(pid), !facts.hasEnded else { return false }
+    guard let facts = try processStat(pid), !facts.hasEnded else { return false }
     return known.contains(facts.parent)
 }

@@ -17,7 +17,7 @@ func processesWithoutCgroup(init initPid: Int32, ownsPidNamespace: Bool) throws(
     var waiting = [initPid]
     for pid in entries.compactMap({ Int32($0.name) }) {
         do throws(Errno) {
-            guard let facts = try processFacts(pid), !facts.hasEnded else { continue }
+            guard let facts = try processStat(pid), !facts.hasEnded else { continue }
             children[facts.parent, default: []].append(pid)
         } catch {
             continue

@@ -7,14 +7,14 @@ internal import SystemPackage
 
 /// A container's place in resctrl.
 struct ResourceControl {
-    let plan: ResourceControlPlan
+    let plan: ResctrlPlan
     let mount: String
 
     var directory: String { plan.group.isEmpty ? mount : mount + "/" + plan.group }
     var monitorDirectory: String? { plan.monitor.map { directory + "/mon_groups/" + $0 } }
 
     /// Where resctrl is mounted on this host.
-    init(_ plan: ResourceControlPlan) throws(Failure) {
+    init(_ plan: ResctrlPlan) throws(Failure) {
         self.plan = plan
         let usual = "/sys/fs/resctrl"
         let resctrl: Int64 = 0x765_5821  // RDTGROUP_SUPER_MAGIC

@@ -32,11 +32,11 @@ extension Runtime {
         }
         var made = try make(create, startsAtOnce: true, isForeground: true)
         let record = made.record
-        let memory = LackOfMemory(watching: Cgroup(record.cgroup))
+        let memory = OOMKillDetector(watching: Cgroup(record.cgroup))
         try afterStart(record, made.directory)
         // The container is anybody's to pause, update or delete while its program runs.
         made.directory.unlock()
-        let end: ProcessEnd
+        let end: TerminationStatus
         do throws(Failure) {
             end = try Foreground(
                 pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(),

@@ -24,10 +24,10 @@ extension SeccompPlan {
 ///   - end: how it ended, where that is to be known.
 func checkExecuted(
     _ pid: Int32, startTime: UInt64? = nil, seccomp: () throws(Failure) -> SeccompPlan?,
-    end: () throws(Errno) -> ProcessEnd?
+    end: () throws(Errno) -> TerminationStatus?
 ) throws(Failure) {
-    var facts: ProcessFacts?
-    do throws(Errno) { facts = try processFacts(pid) } catch {}
+    var facts: ProcessStat?
+    do throws(Errno) { facts = try processStat(pid) } catch {}
     if let facts, startTime == nil || facts.startTime == startTime {
         if facts.hasExecuted { return }
     } else {

@@ -116,7 +116,7 @@ struct Sentences {
     }
 
     private func parameter(_ index: Int) -> String {
-        guard let parameter = plan?.kernelParameters[index] else { return "linux.sysctl" }
+        guard let parameter = plan?.sysctls[index] else { return "linux.sysctl" }
         return "linux.sysctl.\(parameter.name): write \"\(parameter.value)\""
     }
 

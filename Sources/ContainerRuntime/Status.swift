@@ -17,7 +17,7 @@ extension ContainerRecord {
         guard pid > 0 else { return nil }
         do throws(Errno) {
             let pidfd = try openProcess(pid)
-            guard try isInit(pidfd, try processFacts(pid)) else { return nil }
+            guard try isInit(pidfd, try processStat(pid)) else { return nil }
             return pidfd
         } catch {
             if error == .noSuchProcess || error == .invalidArgument { return nil }
@@ -31,7 +31,7 @@ extension ContainerRecord {
         return try pid == 0 ? true : hasInit()
     }
 
-    private func isInit(_ pidfd: borrowing OwnedDescriptor, _ facts: ProcessFacts?) throws(Errno) -> Bool {
+    private func isInit(_ pidfd: borrowing OwnedDescriptor, _ facts: ProcessStat?) throws(Errno) -> Bool {
         let hasEnded = try waitUntilReadable(pidfd.rawValue, milliseconds: 0)
         if initIdentity != 0 {
             guard !hasEnded else { return false }
@@ -48,7 +48,7 @@ extension ContainerRecord {
         guard pid > 0 else { return false }
         do throws(Errno) {
             guard initIdentity != 0 || geteuid() != 0 else {
-                guard let facts = try processFacts(pid) else { return false }
+                guard let facts = try processStat(pid) else { return false }
                 return facts.startTime == startTime && !facts.hasEnded
             }
         } catch {

@@ -48,9 +48,9 @@ extension Runtime {
     ) throws(Failure) -> ResourceControl? {
         guard schemata != Schemata() else { return nil }
         let current = try directory.config().linux?.intelRdt
-        let plan: ResourceControlPlan
+        let plan: ResctrlPlan
         do throws(InvalidSpec) {
-            plan = try ResourceControlPlan(
+            plan = try ResctrlPlan(
                 changing: current, cache: schemata.cache, bandwidth: schemata.bandwidth, id: record.id)
         } catch {
             throw Failure(.invalid, "\(error)")

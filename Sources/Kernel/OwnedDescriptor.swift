@@ -69,7 +69,7 @@ extension OwnedDescriptor {
     }
 
     /// `AT_FDCWD`: paths are relative to the working directory.
-    package static let currentDirectory: Int32 = -100
+    package static let currentDirectory: Int32 = AT_FDCWD
 }
 
 /// Opens the null device for streams that the caller has closed: a file that is opened later must not take their

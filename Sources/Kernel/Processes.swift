@@ -80,7 +80,7 @@ package func cloneProcessInMemory(
 }
 
 /// How a process ended.
-package enum ProcessEnd: Equatable, Sendable {
+package enum TerminationStatus: Equatable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 
@@ -94,20 +94,20 @@ package enum ProcessEnd: Equatable, Sendable {
 }
 
 /// Waits for a child to end, and reaps it.
-package func waitForEnd(of pid: Int32) throws(Errno) -> ProcessEnd {
+package func waitForEnd(of pid: Int32) throws(Errno) -> TerminationStatus {
     var status: Int32 = 0
     try checked { clinux_wait_exited(pid, &status, 0) }
-    return ProcessEnd(waitStatus: status)
+    return TerminationStatus(waitStatus: status)
 }
 
 /// Reaps any child that has ended, without waiting.
-package func reapEnded() -> (pid: Int32, end: ProcessEnd)? {
+package func reapEnded() -> (pid: Int32, end: TerminationStatus)? {
     var status: Int32 = 0
     let pid = clinux_wait_exited(-1, &status, WNOHANG)
-    return pid > 0 ? (pid, ProcessEnd(waitStatus: status)) : nil
+    return pid > 0 ? (pid, TerminationStatus(waitStatus: status)) : nil
 }
 
-extension ProcessEnd {
+extension TerminationStatus {
     /// Decodes a status of wait(2).
     package init(waitStatus status: Int32) {
         let signal = status & 0x7f
@@ -134,7 +134,7 @@ package func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(
 }
 
 /// The fields of /proc/PID/stat that are used.
-package struct ProcessFacts: Equatable, Sendable {
+package struct ProcessStat: Equatable, Sendable {
     package var state: UInt8
     package var parent: Int32
     /// In clock ticks after boot: together with the pid it identifies a process for ever.
@@ -169,9 +169,9 @@ package func identity(ofPidfd pidfd: Int32) throws(Errno) -> UInt64 {
 }
 
 /// The facts of a process; nil if there is no such process, or /proc hides it from the caller (hidepid, proc(5)).
-package func processFacts(_ pid: Int32) throws(Errno) -> ProcessFacts? {
+package func processStat(_ pid: Int32) throws(Errno) -> ProcessStat? {
     do throws(Errno) {
-        return ProcessFacts(stat: try readFile("/proc/\(pid)/stat"))
+        return ProcessStat(stat: try readFile("/proc/\(pid)/stat"))
     } catch {
         let absences: [Errno] = [.noSuchFileOrDirectory, .noSuchProcess, .notPermitted, .permissionDenied]
         if absences.contains(error) { return nil }

@@ -14,6 +14,8 @@ package struct Resolution: OptionSet, Sendable {
     package static let noSymlinks = Self(rawValue: 0x4)  // RESOLVE_NO_SYMLINKS
     package static let beneath = Self(rawValue: 0x8)  // RESOLVE_BENEATH
     package static let inRoot = Self(rawValue: 0x10)  // RESOLVE_IN_ROOT
+    /// Below the directory, on the same mount, and through no link.
+    package static let confined = Self(rawValue: 0x1 | 0x2 | 0x4 | 0x8)
 }
 
 /// Opens a path below a directory under the given rules. openat2(2).

@@ -33,7 +33,7 @@ struct JSONText {
             guard let unit = utf16Unit(at: escape), (0xd800..<0xe000).contains(unit) else { continue }
             offset = escape + 6
             guard unit < 0xdc00, let second = utf16Unit(at: offset), (0xdc00..<0xe000).contains(second) else {
-                throw failure("half a surrogate pair is no character", at: escape)
+                throw failure("half a surrogate pair is not a character", at: escape)
             }
             offset += 6
         }

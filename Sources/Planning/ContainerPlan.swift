@@ -14,10 +14,10 @@ package struct ContainerPlan: Equatable, Sendable {
     package var mounts: [MountStep]
     package var devices: DevicePlan
     package var networkDevices: [NetworkDeviceStep]
-    package var resourceControl: ResourceControlPlan?
+    package var resctrl: ResctrlPlan?
     package var hostname: String?
     package var domainname: String?
-    package var kernelParameters: [KernelParameter]
+    package var sysctls: [Sysctl]
     package var process: ProcessPlan
     package var hooks: Hooks
     package var seccomp: SeccompPlan?
@@ -40,7 +40,7 @@ extension ContainerPlan {
         case .network where !networkDevices.isEmpty: return "linux.netDevices would have nowhere to go"
         default: break
         }
-        guard let parameter = kernelParameters.first(where: { $0.namespace == kind }) else { return nil }
+        guard let parameter = sysctls.first(where: { $0.namespace == kind }) else { return nil }
         return "sysctl \"\(parameter.name)\" would be the host's"
     }
 
@@ -81,10 +81,10 @@ extension ContainerPlan {
         devices = try DevicePlan(
             linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
         networkDevices = try NetworkDeviceStep.plan(linux.netDevices, namespaces)
-        resourceControl = try ResourceControlPlan(linux.intelRdt, id: id)
+        resctrl = try ResctrlPlan(linux.intelRdt, id: id)
         hostname = spec.hostname.flatMap { $0.isEmpty ? nil : $0 }
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
-        kernelParameters = try KernelParameter.plan(linux.sysctl, namespaces)
+        sysctls = try Sysctl.plan(linux.sysctl, namespaces)
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
         self.process.landlock = try LandlockPlan(annotations: spec.annotations)
         try Rules.check(self.process, namespaces, host)

@@ -122,7 +122,7 @@ extension DeviceStep {
         if !isNeeded { return 0 }
         guard let value else { throw InvalidSpec(keyPath: key, problem: "is required") }
         guard let number = UInt32(exactly: value), number <= most else {
-            throw InvalidSpec(keyPath: key, problem: "\(value) is no device number")
+            throw InvalidSpec(keyPath: key, problem: "\(value) is not a valid device number")
         }
         return number
     }

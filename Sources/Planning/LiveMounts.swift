@@ -28,14 +28,14 @@ extension ContainerPlan {
 
 extension MountStep {
     // Every other type is, or names, a file of the host.
-    private static let ownTypes = ["devpts", "mqueue", "ramfs", "sysfs", "tmpfs"]
+    private static let containerTypes = ["devpts", "mqueue", "ramfs", "sysfs", "tmpfs"]
 
     /// Whether the runtime must open or create it in the host's mount namespace: inside the container its paths would
     /// lead to files that the container chose.
-    package var isOfHost: Bool {
+    package var isOpenedByRuntime: Bool {
         switch object {
         case .bind: true
-        case .filesystem(let type, _, _): !Self.ownTypes.contains(type)
+        case .filesystem(let type, _, _): !Self.containerTypes.contains(type)
         case .remount, .legacyCgroup, .unifiedCgroup: false
         }
     }
@@ -76,7 +76,7 @@ extension Rules {
     fileprivate static func checkLive(
         _ step: MountStep, _ namespaces: NamespacePlan, _ host: HostFacts
     ) throws(InvalidSpec) {
-        guard step.isOfHost else { return }
+        guard step.isOpenedByRuntime else { return }
         guard host.uid == 0 else {
             throw InvalidSpec(
                 keyPath: step.key,

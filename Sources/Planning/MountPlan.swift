@@ -105,7 +105,7 @@ extension MountStep {
         if options.isBind, let other = options.parameters.first(where: { !ParsedOptions.isHarmless($0) }) {
             throw InvalidSpec(
                 keyPath: "\(key).options",
-                problem: "\"\(other.text)\" is no option of a bind mount, which would go without what it asks for")
+                problem: "\"\(other.text)\" is not an option of a bind mount and would have no effect")
         }
         if isBind {
             attributes.keepAccessTimes()

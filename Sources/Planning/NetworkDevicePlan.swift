@@ -28,11 +28,12 @@ extension NetworkDeviceStep {
         for (name, device) in devices.sorted(by: { $0.key < $1.key }) {
             let key = "linux.netDevices.\(name)"
             guard isName(name) else {
-                throw InvalidSpec(keyPath: key, problem: "\"\(name)\" is no name of a network device")
+                throw InvalidSpec(keyPath: key, problem: "\"\(name)\" is not a valid name of a network device")
             }
             let inside = device.name.flatMap { $0.isEmpty ? nil : $0 } ?? name
             guard isName(inside) else {
-                throw InvalidSpec(keyPath: "\(key).name", problem: "\"\(inside)\" is no name of a network device")
+                throw InvalidSpec(
+                    keyPath: "\(key).name", problem: "\"\(inside)\" is not a valid name of a network device")
             }
             if !inside.utf8.contains(UInt8(ascii: "%")), let other = names.place(of: inside, at: result.count) {
                 throw InvalidSpec(

@@ -222,6 +222,6 @@ extension ProcessPlan {
 
 /// A user or group id. The kernel takes the largest number as "no change", so the id would not be set. setresuid(2).
 func identity(_ id: UInt32, _ key: String) throws(InvalidSpec) -> UInt32 {
-    guard id != .max else { throw InvalidSpec(keyPath: key, problem: "\(id) is no id") }
+    guard id != .max else { throw InvalidSpec(keyPath: key, problem: "\(id) is not a valid id") }
     return id
 }

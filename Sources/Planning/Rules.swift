@@ -26,7 +26,7 @@ package enum Rules {
             throw InvalidSpec(keyPath: "ociVersion", problem: "must not be empty")
         }
         guard SpecVersion(spec.ociVersion) != nil else {
-            throw InvalidSpec(keyPath: "ociVersion", problem: "\"\(spec.ociVersion)\" is no semantic version")
+            throw InvalidSpec(keyPath: "ociVersion", problem: "\"\(spec.ociVersion)\" is not a semantic version")
         }
     }
 

@@ -161,7 +161,7 @@ extension SeccompPlan {
         }
         let value = number ?? 1
         guard value <= 0xffff, action.value != errno || value <= 4095 else {
-            throw InvalidSpec(keyPath: numberKey, problem: "\(value) is no error number")
+            throw InvalidSpec(keyPath: numberKey, problem: "\(value) is not a valid error number")
         }
         return action.value | value
     }

@@ -7,7 +7,7 @@ internal import SystemPackage
 
 @main
 struct Main {
-    /// Workers are entered before anything starts a thread.
+    /// Workers start before any code creates a thread.
     static func main() async {
         let words = Array(CommandLine.arguments.dropFirst())
         guard words.first == "worker", words.count >= 3 else { return await BundleHarnessCommand.main() }

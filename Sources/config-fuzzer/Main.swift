@@ -1,4 +1,5 @@
-// Throws changed configs at the decoder and the planner: each must give a value or an error, soon, and the same twice.
+// Passes changed configs to the decoder and the planner. Each must return a value or an error, within a time limit,
+// and the same result twice.
 
 internal import Cgroups
 internal import CLinux
@@ -8,12 +9,12 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// `config-fuzzer SECONDS SEED INPUT FOLDER...`: the texts are made of the .json files of the folders; INPUT is where the
-/// one at work lies, so that it is at hand after a crash.
+/// `config-fuzzer SECONDS SEED INPUT FOLDER...`: the texts are made from the .json files of the folders; INPUT is the
+/// file that contains the current text, for use after a crash.
 @main
 struct ConfigFuzzer {
     private static let usage = "usage: config-fuzzer SECONDS SEED INPUT FOLDER..."
-    /// Seconds of the processor's time, not the clock's, that a case may take: a busy machine is no hang.
+    /// The limit of CPU time per case in seconds. Wall time would make a busy machine look like a hang.
     private static let longestCase = 10
 
     static func main() throws {
@@ -38,7 +39,7 @@ struct ConfigFuzzer {
         let end = time(nil) + seconds
         let file = try OwnedDescriptor.open(input, [.writeOnly, .create, .truncate], mode: 0o600).relinquish()
         while tally.texts % 64 != 0 || time(nil) < end {
-            // A case that hangs is ended by a signal, and so is this program.
+            // A case that hangs is ended by a signal, together with this program.
             watch()
             let text = mutator.next()
             ftruncate(file, 0)
@@ -62,7 +63,7 @@ struct ConfigFuzzer {
         var planned = 0
     }
 
-    /// - Returns: what is wrong, if anything is.
+    /// - Returns: the violation, if there is one.
     private static func examine(_ text: [UInt8], _ tally: inout Tally) -> String? {
         tally.texts += 1
         let spec: Spec

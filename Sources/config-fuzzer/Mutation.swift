@@ -1,6 +1,6 @@
-// How a config is changed: by bytes, and by JSON tokens so that most of what comes out is still a document.
+// Changes a config: by bytes, and by JSON tokens, so that most results are still documents.
 
-/// A generator of numbers that gives the same ones again for the same seed (SplitMix64).
+/// A generator of random numbers that are the same for the same seed (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed }
@@ -21,7 +21,7 @@ struct Token: Hashable {
     var bytes: [UInt8]
 }
 
-/// Cuts a text into tokens; what is no JSON comes out as scalars.
+/// Splits a text into tokens; invalid JSON becomes scalars.
 func tokens(of text: [UInt8]) -> [Token] {
     var result: [Token] = []
     var index = 0
@@ -48,10 +48,10 @@ func tokens(of text: [UInt8]) -> [Token] {
     return result
 }
 
-/// Makes new configs of old ones.
+/// Derives new configs from old ones.
 struct Mutator {
     private let seeds: [[Token]]
-    /// Every string and every scalar of the seeds, and those that tend to break things.
+    /// All strings and scalars of the seeds, and hostile ones.
     private let strings: [Token]
     private let scalars: [Token]
     var random: SeededGenerator
@@ -75,7 +75,7 @@ struct Mutator {
             if token.kind == .string { strings.insert(token) }
             if token.kind == .scalar { scalars.insert(token) }
         }
-        // In an order of their own: that of a set differs from run to run.
+        // Sorted, because the order of a set differs from run to run.
         self.strings = strings.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
         self.scalars = scalars.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
         random = SeededGenerator(seed: seed)
@@ -104,7 +104,7 @@ struct Mutator {
     }
 
     private mutating func replace(_ index: Int, in document: inout [Token]) {
-        // A value rather than a bracket: most brackets gone wrong end in the same error.
+        // A value is replaced rather than a bracket, because most wrong brackets cause the same error.
         let place = document[index...].firstIndex { $0.kind != .punctuation } ?? index
         let useString =
             document[place].kind == .string ? Int.random(in: 0..<8, using: &random) != 0 : Bool.random(using: &random)

@@ -1,4 +1,5 @@
-// A process in a container that means ill, and is asked what it sees of the command: see Sources/witness/Hostile.swift.
+// A hostile process in a container, which reports the parts of the command that it can access: see
+// Sources/witness/Hostile.swift.
 
 internal import CLinux
 internal import Glibc
@@ -6,21 +7,21 @@ internal import Kernel
 internal import SystemPackage
 
 final class HostilePeer {
-    /// How it is called in reports.
+    /// The name in reports.
     let name: String
     private let socket: OwnedDescriptor
-    /// Its own capabilities let it trace whatever it sees: then only what is the host's is a hole.
+    /// Its own capabilities let it trace any process that it sees: then only access to the host's files is a hole.
     private let mayTrace: Bool
     private let level: Int
     private let pidNamespace: UInt64?
-    /// What it calls the processes of the command; 0 for what it cannot see.
-    /// Whether it has ended, as when its container is killed.
+    /// Whether it has ended, for example because its container was killed.
     private var isGone = false
+    /// The pids of the command's processes in the peer's pid namespace; 0 for processes that it cannot see.
     private var names: [Int32: Int32] = [:]
 
     /// - Parameters:
-    ///   - request: `NAME:PATH`, with a `+` behind the name of one that may trace.
-    ///   - facts: what it has to look for.
+    ///   - request: `NAME:PATH`, with a `+` after the name of a peer that may trace.
+    ///   - facts: the items to search for.
     init(_ request: Substring, facts: String) throws(Errno) {
         let parts = request.split(separator: ":", maxSplits: 1)
         guard parts.count == 2 else { throw .invalidArgument }
@@ -29,7 +30,7 @@ final class HostilePeer {
         socket = OwnedDescriptor(
             adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         let (path, number) = (String(parts[1]), socket.rawValue)
-        // It may have its name already, and not listen yet.
+        // Its socket may exist before it listens.
         for attempt in 0... {
             do throws(Errno) {
                 try checked { clinux_connect_unix(number, path, path.utf8.count) }
@@ -55,7 +56,7 @@ final class HostilePeer {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The ways in that it has found, by process.
+    /// The holes that it has found, by process.
     func look(at processes: [Int32]) throws(Errno) -> [(pid: Int32, hole: String)] {
         let seen = visible(processes)
         if seen.isEmpty || isGone { return [] }
@@ -72,7 +73,7 @@ final class HostilePeer {
             else { return nil }
             let hole = String(parts[1])
             if mayTrace, Self.rights.contains(hole) { return nil }
-            // Of the host's own processes too everybody may read that who sees their numbers.
+            // Every user who sees a process may read its cmdline; that is true of the host's processes too.
             if level == 0, hole.hasPrefix("cmdline") { return nil }
             return (pid.outside, hole)
         }
@@ -80,7 +81,7 @@ final class HostilePeer {
 
     private static let rights: Set<String> = [
         "memory is readable", "mem opens", "environ opens", "descriptors can be taken",
-        // Until it has mounted its root an init has the host's; its pid namespace it is in from the first.
+        // Until an init has mounted its root, it has the host's; but it is in its pid namespace from the start.
         "root leads to files of the host", "cwd leads to files of the host",
     ]
 

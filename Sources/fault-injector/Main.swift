@@ -1,18 +1,19 @@
-// Kills a program at a system call of one's choice, or makes that call fail.
+// Injects a fault into a program at a chosen system call: kills a process there, or makes the call fail.
 //
-//   fault-injector [--at PROCESS:CALL (--kill caller|first|all | --fail ERRNO)] [--list] [--seconds N]
-//                  --report FILE PROGRAM ARGUMENT...
+//   fault-injector [--at PROCESS:CALL (--kill caller|first|all
+// --fail ERRNO)] [--list] [--seconds N]
+//      --report FILE PROGRAM ARGUMENT...
 //   fault-injector --at PROCESS:CALL --ask "MILLISECONDS COMMAND ARGUMENT..." --report FILE PROGRAM ARGUMENT...
 //   fault-injector --observe KEY=VALUE... - --report FILE PROGRAM ARGUMENT...
 //
-// Processes are counted from 0 in the order of their making, the calls of each from 1. What the program executes is let
-// go; the program itself, executed again, is not. The exit status is the program's own. The report is one line:
-// `struck NAME`, `exempt NAME` (a call that cannot fail), `missed` (the process made fewer calls) or `hung NAME`; with
-// --list a line `PROCESS CALL NAME` for each call comes before it.
+// Processes are numbered from 0 in the order of their creation, the calls of each from 1. A process that executes
+// another program is no longer traced; if it executes the same program again, it is. The exit status is the program's
+// own. The report is one line: `injected NAME`, `exempt NAME` (a call that cannot fail), `missed` (the process made
+// fewer calls) or `hung NAME`; with --list a line `PROCESS CALL NAME` for each call comes before it.
 //
-// With --ask another command is given when the process has come to the call, and stands still until it is answered, or
-// for so long; `answer STATUS MILLISECONDS prompt|late TEXT` tells of it. With --observe witnesses in containers look at
-// the program's processes before and after each call, and other commands are given; see Observer.swift.
+// With --ask another command runs while the process is stopped at the call, until that command ends or the time is
+// over; `answer STATUS MILLISECONDS prompt|late TEXT` reports the result. With --observe, witnesses in containers
+// examine the program's processes before and after each call, and other commands run meanwhile; see Observer.swift.
 
 internal import Glibc
 internal import Kernel
@@ -23,7 +24,7 @@ struct Main {
     private struct Usage: Error { var problem: String }
 
     private struct Request {
-        var strike: Strike?
+        var injection: Injection?
         var lists = false
         var seconds: UInt32 = 20
         var report = ""
@@ -37,7 +38,8 @@ struct Main {
             var observer: Observer?
             if let wanted = request.observer { observer = try Observer(wanted) }
             var tracer = try Tracer(
-                strike: request.strike, lists: request.lists, seconds: request.seconds, program: request.program[0],
+                injection: request.injection, lists: request.lists, seconds: request.seconds,
+                program: request.program[0],
                 observer: observer)
             let outcome = try tracer.run(request.program)
             try write((observer?.report ?? []).map { $0 + "\n" }.joined() + report(outcome), to: request.report)
@@ -57,7 +59,7 @@ struct Main {
     private static func parse(_ arguments: [String]) throws(Usage) -> Request {
         var request = Request()
         var place: (process: Int, call: Int)?
-        var blow: Strike.Blow?
+        var fault: Injection.Fault?
         var words = arguments[...]
         while let word = words.first, word.hasPrefix("--") {
             words.removeFirst()
@@ -72,22 +74,24 @@ struct Main {
             guard let value = words.popFirst() else { throw Usage(problem: "\(word) takes a value") }
             switch word {
             case "--at": place = try parsePlace(value)
-            case "--kill": blow = try parseKill(value)
+            case "--kill": fault = try parseKill(value)
             case "--fail":
                 guard let code = Int32(value) else { throw Usage(problem: "--fail \(value): not a number") }
-                blow = .fail(code)
+                fault = .fail(code)
             case "--ask":
                 let parts = value.split(separator: " ").map(String.init)
                 guard let milliseconds = parts.first.flatMap({ Int($0) }) else {
                     throw Usage(problem: "--ask \(value): expected MILLISECONDS COMMAND")
                 }
-                blow = .ask(Array(parts.dropFirst()), milliseconds)
+                fault = .ask(Array(parts.dropFirst()), milliseconds)
             case "--seconds": request.seconds = UInt32(value) ?? request.seconds
             case "--report": request.report = value
             default: throw Usage(problem: "unknown option \(word)")
             }
         }
-        if let place, let blow { request.strike = Strike(process: place.process, call: place.call, blow: blow) }
+        if let place, let fault {
+            request.injection = Injection(process: place.process, call: place.call, fault: fault)
+        }
         request.program = Array(words)
         if request.program.isEmpty || request.report.isEmpty {
             throw Usage(problem: "a report and a program are needed")
@@ -95,7 +99,7 @@ struct Main {
         return request
     }
 
-    // Words without a name: KEY=VALUE, up to a single dash.
+    // The arguments after --observe are KEY=VALUE, up to a single dash.
     private static func parseObservation(_ words: inout ArraySlice<String>) throws(Usage) -> ObserverRequest {
         var request = ObserverRequest()
         while let word = words.popFirst(), word != "-" {
@@ -124,7 +128,7 @@ struct Main {
         return (parts[0], parts[1])
     }
 
-    private static func parseKill(_ text: String) throws(Usage) -> Strike.Blow {
+    private static func parseKill(_ text: String) throws(Usage) -> Injection.Fault {
         switch text {
         case "caller": return .killCaller
         case "first": return .killFirst
@@ -140,11 +144,11 @@ struct Main {
             lines.append(
                 "answer \(answer.status) \(answer.milliseconds) \(answer.isPrompt ? "prompt" : "late") \(said)")
         }
-        switch outcome.struck {
+        switch outcome.injected {
         case let name? where outcome.isHung: lines.append("hung \(name)")
         case let name? where outcome.isExempt: lines.append("exempt \(name)")
-        case let name?: lines.append("struck \(name)")
-        case nil: lines.append(outcome.isHung ? "hung without a blow" : "missed")
+        case let name?: lines.append("injected \(name)")
+        case nil: lines.append(outcome.isHung ? "hung without a fault" : "missed")
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -1,32 +1,32 @@
-// Looks around whenever a command is held at a system call: what a container sees of it, what other commands say, and
-// whether the host is as it was.
+// Examines the system whenever a command is stopped at a system call: the access of a container to the command's
+// processes, the results of other commands, and changes of the host.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What is asked of the observer.
+/// The settings of the observer.
 struct ObserverRequest {
-    /// `NAME:SOCKET` of witnesses that mean ill.
+    /// `NAME:SOCKET` of hostile witnesses.
     var peers: [String] = []
-    /// Processes that are there already and are the command's, such as an init that waits.
+    /// Existing processes that belong to the command, such as a waiting init.
     var followed: [Int32] = []
-    /// The container's id, and the runtime with its global options, for the commands that are given beside.
+    /// The container's id, and the runtime with its global options, for the concurrent commands.
     var id = ""
     var runtime: [String] = []
-    /// A file of the host that no container has, in a directory that names itself nowhere in one.
+    /// A file of the host that no container has, in a directory whose path appears in no container.
     var secret = ""
-    /// A file into which each hook that precedes `created` writes a line when it has ended, and how many there will be.
+    /// A file to which each hook before `created` appends a line when it ends, and the number of these hooks.
     var hookLog = ""
     var hooks = 0
-    /// At which entries into a call commands are given: at every one, every second…; 0 for none.
+    /// The interval of concurrent commands: 1 for every entry into a call, 2 for every second…; 0 for none.
     var every = 0
-    /// Whether the container was made before the command.
+    /// Whether the container was created before the command.
     var isMade = false
 }
 
-/// A moment of the command's life.
+/// The place where the command is stopped.
 struct Stop {
     var pid: Int32
     var process: Int
@@ -37,19 +37,19 @@ struct Stop {
 
 final class Observer {
     let request: ObserverRequest
-    private let host: HostLook
+    private let host: HostBaseline
     private let peers: [HostilePeer]
     private(set) var stops = 0
     private(set) var checks = 0
     private var entries = 0
-    /// Of the state that was told at this stop: whether a process may enter.
-    private var mayEnter = false
-    /// What was found, with where it was seen first and how often.
+    /// Whether the last state allows another process to enter the container.
+    private var isReady = false
+    /// The violations, each with its first place and its count.
     private var found: [String: (place: String, order: Int, count: Int)] = [:]
 
     init(_ request: ObserverRequest) throws(Errno) {
         self.request = request
-        host = try HostLook(id: request.id)
+        host = try HostBaseline(id: request.id)
         let mounts = host.mounts.map { "\($0)" }.joined(separator: ",")
         var facts = "mounts \(mounts)\n"
         if let secret = text(request.secret) { facts += "text \(secret.prefix { $0 != "\n" })\n" }
@@ -68,8 +68,9 @@ final class Observer {
         self.peers = peers
     }
 
-    /// Looks at the command's processes from everywhere.
-    /// - Parameter isOurs: whether a process is no other program yet; one that does not stand still may have become it.
+    /// Examines the command's processes from all peers and from the host.
+    /// - Parameter isOurs: whether a process still executes the program; a process that is not stopped may have
+    /// executed another.
     func look(
         at stop: Stop, _ processes: [(pid: Int32, index: Int)], isOurs: (Int32) -> Bool
     ) throws(Errno) {
@@ -86,12 +87,12 @@ final class Observer {
         checks += 1
         for change in host.changedMounts() { add(change, stop) }
         for process in processes where stop.isEntry && isOurs(process.pid) {
-            for cgroup in host.strangeCgroups(of: process.pid) { add("process \(process.index) \(cgroup)", stop) }
+            for cgroup in host.foreignCgroups(of: process.pid) { add("process \(process.index) \(cgroup)", stop) }
         }
     }
 
-    /// The commands that are given at this stop, in this order.
-    func questions(at stop: Stop) -> [[String]] {
+    /// The concurrent commands at this stop, in order.
+    func commands(at stop: Stop) -> [[String]] {
         guard stop.isEntry, request.every > 0 else { return [] }
         entries += 1
         guard entries % request.every == 0 else { return [] }
@@ -103,18 +104,18 @@ final class Observer {
         ].map { request.runtime + $0 }
     }
 
-    /// Compares an answer with the rule.
-    func judge(_ answer: Answer, at stop: Stop) {
+    /// Compares a result with the rules.
+    func judge(_ answer: CommandResult, at stop: Stop) {
         checks += 1
         let command = answer.words[request.runtime.count]
         if !answer.isPrompt { add("\(command) does not answer: \(answer.milliseconds) ms", stop) }
         if answer.isCrash { add("\(command) ended with status \(answer.status)", stop) }
         switch command {
         case "state": judgeState(answer, stop)
-        case "exec": judgeEntry(answer, stop)
+        case "exec": judgeExec(answer, stop)
         default: break
         }
-        // A process that joined and was killed with its container has its own status, and no record.
+        // An exec process that was killed with its container has a signal's status, and prints no error record.
         let hasEntered =
             command == "exec" && (answer.output.contains("entered\n") || (129...254).contains(answer.status))
         if answer.isPrompt, answer.status != 0, !hasEntered, answer.errorRecords != 1 {
@@ -122,28 +123,28 @@ final class Observer {
         }
     }
 
-    private func judgeState(_ answer: Answer, _ stop: Stop) {
-        mayEnter = false
+    private func judgeState(_ answer: CommandResult, _ stop: Stop) {
+        isReady = false
         guard answer.status == 0, let status = answer.member("status") else { return }
         let pid = answer.member("pid").flatMap { Int32($0) } ?? 0
         guard status == "created" || status == "running" || status == "paused" else { return }
-        var lacks = host.possessions(of: pid).map { "its init has the host's \($0)" }
+        var lacks = host.hostReferences(of: pid).map { "its init has the host's \($0)" }
         let hooks = (text(request.hookLog) ?? "").split(separator: "\n").count
         if !request.isMade, hooks < request.hooks { lacks.append("\(hooks) of \(request.hooks) hooks have run") }
-        mayEnter = lacks.isEmpty
+        isReady = lacks.isEmpty
         for lack in lacks { add("state says \(status), but \(lack)", stop) }
     }
 
-    private func judgeEntry(_ answer: Answer, _ stop: Stop) {
+    private func judgeExec(_ answer: CommandResult, _ stop: Stop) {
         if let secret = text(request.secret), !secret.isEmpty, answer.output.contains(secret) {
             add("exec runs in the host's root", stop)
-        } else if answer.output.contains("entered\n"), !mayEnter {
+        } else if answer.output.contains("entered\n"), !isReady {
             add("exec enters a container that is not there yet", stop)
         }
     }
 
     func add(_ what: String, _ stop: Stop) {
-        // One line for all descriptors of a kind.
+        // All descriptors count as one violation.
         var (what, detail) = (what, "")
         if let slash = what.firstIndex(of: "/"), what[..<slash].hasSuffix("fd") {
             detail = ": " + what[slash...]
@@ -153,7 +154,7 @@ final class Observer {
         found[what, default: (place, found.count, 0)].count += 1
     }
 
-    /// What was found, in the order in which it was seen, and the sum.
+    /// The violations in the order of their first occurrence, and the totals.
     var report: [String] {
         found.sorted { $0.value.order < $1.value.order }
             .map { "violation: \($0.key) [\($0.value.count) times, first \($0.value.place)]" }

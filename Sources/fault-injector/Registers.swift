@@ -1,11 +1,11 @@
-// The registers in which a system call's number and result stand, by architecture. ptrace(2), PTRACE_GETREGSET.
+// The registers that contain a system call's number and result, by architecture. ptrace(2), PTRACE_GETREGSET.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// The general registers of a stopped process, as many words as the largest architecture has here.
+/// The general registers of a stopped process; the array has room for the larger set of the two architectures.
 struct Registers {
     private var words = [UInt64](repeating: 0, count: 34)
     private static let generalSet: UInt = 1  // NT_PRSTATUS
@@ -39,10 +39,10 @@ struct Registers {
         get { words[14] }
         set { words[14] = newValue }
     }
-    /// After the call; the caller counts on finding it there.
+    /// Restores the register after the call, because the caller relies on its value.
     mutating func restoreFirstArgument(_ value: UInt64) { firstArgument = value }
 
-    /// Has the kernel make no call at all.
+    /// Makes the kernel skip the call.
     static func skipCall(of pid: Int32) throws(Errno) {
         var registers = try Registers(of: pid)
         registers.words[15] = UInt64.max
@@ -57,7 +57,7 @@ struct Registers {
         get { words[0] }
         set { words[0] = newValue }
     }
-    /// The result stands in its place.
+    /// The result register is the same one, so there is nothing to restore.
     mutating func restoreFirstArgument(_ value: UInt64) {}
 
     static func skipCall(of pid: Int32) throws(Errno) {

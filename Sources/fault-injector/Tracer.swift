@@ -1,4 +1,4 @@
-// Follows a program and what it clones, call by call, and strikes at the call that was asked for.
+// Traces a program and the processes that it clones, call by call, and injects a fault at the requested call.
 
 internal import CLinux
 internal import CSeccomp
@@ -6,36 +6,37 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Which call is struck: processes are counted from 0 in the order of their making, calls of a process from 1.
+/// The place and the kind of a fault: processes are numbered from 0 in the order of their creation, calls of a
+/// process from 1.
 ///
-/// Each process is counted for itself, because the order among processes is never twice the same.
-struct Strike {
-    enum Blow {
-        /// The process that makes the call is killed, the program's first process, or all.
+/// Calls are counted for each process, because the order of calls among processes differs from run to run.
+struct Injection {
+    enum Fault {
+        /// Kills the process that makes the call, the program's first process, or all.
         case killCaller, killFirst, killAll
-        /// The call is not made and fails.
+        /// Makes the call fail without executing it.
         case fail(Int32)
-        /// A command is given meanwhile: its words, and how many milliseconds it has until the caller goes on.
+        /// Runs a command meanwhile: its words, and the milliseconds until the caller continues.
         case ask([String], Int)
     }
     var process: Int
     var call: Int
-    var blow: Blow
+    var fault: Fault
 }
 
-/// What came of it.
+/// The result of a run.
 struct Outcome {
-    /// The system call that was struck; nil when the process made fewer.
-    var struck: String?
-    /// Whether the call cannot fail, so that nothing was done.
+    /// The name of the system call with the fault; nil if the process made fewer calls.
+    var injected: String?
+    /// Whether the call cannot fail, so that no fault was injected.
     var isExempt = false
-    /// Whether the program had to be killed because it did not end in time.
+    /// Whether the program was killed because it did not end in time.
     var isHung = false
-    var end: ProcessEnd?
-    /// All calls in the order in which they were seen, when they were asked for.
+    var end: TerminationStatus?
+    /// All calls in the order of their occurrence, if requested.
     var calls: [(process: Int, call: Int, name: String)] = []
-    /// What the command said that was given meanwhile.
-    var answer: Answer?
+    /// The result of the concurrent command.
+    var answer: CommandResult?
 }
 
 struct Tracer {
@@ -44,14 +45,14 @@ struct Tracer {
         var isCounted: Bool
         var calls = 0
         var isInCall = false
-        /// What the call that is being made shall return.
+        /// The result that the current call must return.
         var result: Int?
-        /// What stood in the register of its first argument.
+        /// The value of its first argument register.
         var argument: UInt64?
         var name = ""
     }
 
-    private let strike: Strike?
+    private let injection: Injection?
     private let lists: Bool
     private let seconds: UInt32
     private let program: (device: UInt64, inode: UInt64)
@@ -60,27 +61,27 @@ struct Tracer {
     private var first: Int32 = 0
     private var outcome = Outcome()
     private let observer: Observer?
-    /// Stops of processes that have to wait until a question is answered.
+    /// Stops of processes that must wait until the concurrent command has ended.
     private var held: [(pid: Int32, status: Int32)] = []
-    private var question: Question?
+    private var concurrent: ConcurrentCommand?
 
     init(
-        strike: Strike?, lists: Bool, seconds: UInt32, program: String, observer: Observer?
+        injection: Injection?, lists: Bool, seconds: UInt32, program: String, observer: Observer?
     ) throws(Errno) {
-        self.strike = strike
+        self.injection = injection
         self.lists = lists
         self.seconds = seconds
         self.program = try Self.identity(program)
         self.observer = observer
     }
 
-    // A call that the kernel never refuses, or that is not supposed to come back.
+    // Calls that the kernel never refuses, or that never return.
     private static let unfailing: Set<String> = [
         "exit", "exit_group", "rt_sigreturn", "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid",
         "umask", "set_tid_address", "restart_syscall",
     ]
 
-    /// Runs a program to its end under the tracer's eyes.
+    /// Runs a program to its end under the tracer.
     mutating func run(_ arguments: [String]) throws(Errno) -> Outcome {
         let gate = try SocketPair()
         guard let child = try cloneProcess(namespaces: []) else {
@@ -90,7 +91,7 @@ struct Tracer {
         try seize(first)
         for pid in observer?.request.followed ?? [] { try follow(pid) }
         try sendMessage(gate.first.rawValue, [0])
-        // An alarm makes a wait that lasts too long come back; signal(2) would have the wait go on.
+        // The alarm interrupts a wait that takes too long; signal(2) would restart the wait.
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { _ in alarm(1) }
         sigaction(SIGALRM, &action, nil)
@@ -108,18 +109,19 @@ struct Tracer {
         return outcome
     }
 
-    // Seized, not attached: no stop signal is sent, which would stay with a process that is let go too early.
+    // Seized, not attached: PTRACE_ATTACH sends a stop signal, which would stay pending in a process that is detached
+    // too early.
     private mutating func seize(_ pid: Int32) throws(Errno) {
-        // PTRACE_SEIZE with PTRACE_O_TRACESYSGOOD, -FORK, -VFORK, -CLONE and -EXEC, which go over to what is cloned.
+        // PTRACE_SEIZE with PTRACE_O_TRACESYSGOOD, -FORK, -VFORK, -CLONE and -EXEC, which cloned processes inherit.
         if clinux_ptrace(0x4206, pid, 0, UnsafeMutableRawPointer(bitPattern: 0x1f)) != 0 {
             throw Errno(rawValue: errno)
         }
-        // Counted from its first system call on.
+        // Its calls are counted from the first one on.
         processes[pid] = Process(index: made, isCounted: false)
         made += 1
     }
 
-    // It sleeps in a call of which nothing has been seen, and makes it again.
+    // The process sleeps in a call that began before the tracing; the interrupt makes it restart the call.
     private mutating func follow(_ pid: Int32) throws(Errno) {
         try seize(pid)
         processes[pid]?.isCounted = true
@@ -133,11 +135,11 @@ struct Tracer {
         _exit(127)
     }
 
-    // What the program leaves behind makes its last calls, and is let go when it sleeps in one.
+    // Processes that outlive the program make their last calls; they are detached when they sleep in one.
     private mutating func settle() throws(Errno) {
         var idle = 0
         let latest = now() + 15_000
-        while !processes.isEmpty && idle < 10 || question != nil && now() < latest {
+        while !processes.isEmpty && idle < 10 || concurrent != nil && now() < latest {
             if let event = wait(WNOHANG) {
                 idle = 0
                 try take(event.pid, event.status)
@@ -146,7 +148,7 @@ struct Tracer {
                 usleep(1000)
             }
         }
-        if let question { outcome.answer = question.giveUp() }
+        if let concurrent { outcome.answer = concurrent.abandon() }
     }
 
     private mutating func wait(_ options: Int32) -> (pid: Int32, status: Int32)? {
@@ -163,8 +165,8 @@ struct Tracer {
     }
 
     private mutating func take(_ pid: Int32, _ status: Int32) throws(Errno) {
-        guard status & 0xff == 0x7f else { return end(pid, ProcessEnd(waitStatus: status)) }
-        guard pid != question?.pid else { return }
+        guard status & 0xff == 0x7f else { return end(pid, TerminationStatus(waitStatus: status)) }
+        guard pid != concurrent?.pid else { return }
         let signal = status >> 8 & 0xff
         let event = status >> 16
         if processes[pid] == nil {
@@ -186,10 +188,10 @@ struct Tracer {
         }
     }
 
-    private mutating func end(_ pid: Int32, _ end: ProcessEnd) {
-        if let asked = question, asked.pid == pid {
-            question = nil
-            outcome.answer = asked.answer(end, isPrompt: false)
+    private mutating func end(_ pid: Int32, _ end: TerminationStatus) {
+        if let command = concurrent, command.pid == pid {
+            concurrent = nil
+            outcome.answer = command.answer(end, isPrompt: false)
             return
         }
         processes[pid] = nil
@@ -197,7 +199,7 @@ struct Tracer {
         if pid == first { outcome.end = end }
     }
 
-    // A fault that a traced first process of a pid namespace does not handle would come again for ever.
+    // The first process of a traced pid namespace would repeat an unhandled fault for ever.
     private static let faults: Set<Int32> = [SIGSEGV, SIGBUS, SIGILL, SIGFPE]
 
     private func go(_ pid: Int32, delivering signal: Int32 = 0) {
@@ -215,14 +217,14 @@ struct Tracer {
         process.isInCall.toggle()
         if process.isInCall {
             process.calls += 1
-            if lists || observer != nil || isStruck(process) {
-                // One that has been killed meanwhile makes no call.
+            if lists || observer != nil || isInjected(process) {
+                // A process that has been killed meanwhile makes no call.
                 guard let number = systemCall(of: pid) else { return }
                 process.name = Self.name(number)
                 if lists { outcome.calls.append((process.index, process.calls, process.name)) }
             }
             try observe(pid, process)
-            if isStruck(process) { try strike(pid, &process, process.name) }
+            if isInjected(process) { try inject(pid, &process, process.name) }
         } else if let result = process.result.take() {
             var registers = try Registers(of: pid)
             registers.setResult(result)
@@ -234,7 +236,7 @@ struct Tracer {
         } else {
             try observe(pid, process)
         }
-        // It may have been killed while others were asked.
+        // It may have been killed while other commands ran.
         if processes[pid] != nil { processes[pid] = process }
         go(pid)
     }
@@ -249,59 +251,61 @@ struct Tracer {
             pid: pid, process: process.index, call: process.calls, name: process.name, isEntry: process.isInCall)
         let counted = processes.filter(\.value.isCounted)
         try observer.look(at: stop, counted.map { ($0.key, $0.value.index) }, isOurs: isProgram)
-        for words in observer.questions(at: stop) {
-            let asked = try Question(words)
-            observer.judge(try hear(asked, milliseconds: Self.patience) ?? asked.giveUp(), at: stop)
+        for words in observer.commands(at: stop) {
+            let command = try ConcurrentCommand(words)
+            observer.judge(try waitForResult(command, milliseconds: Self.timeLimit) ?? command.abandon(), at: stop)
         }
     }
 
-    // What no command that only looks may need, on a machine that is busy.
-    private static let patience = 5000
+    // The time limit of commands that only read, generous for a busy machine.
+    private static let timeLimit = 5000
 
-    /// Waits for an answer while the processes of the command stand still wherever they are, or come to a call.
-    private mutating func hear(_ asked: Question, milliseconds: Int) throws(Errno) -> Answer? {
-        while asked.milliseconds < milliseconds {
+    /// Waits for the command's result. Traced processes stop at their next call meanwhile.
+    private mutating func waitForResult(_ command: ConcurrentCommand, milliseconds: Int) throws(Errno) -> CommandResult?
+    {
+        while command.milliseconds < milliseconds {
             var status: Int32 = 0
             let pid = clinux_wait_exited(-1, &status, WNOHANG)
-            if pid == asked.pid { return asked.answer(ProcessEnd(waitStatus: status), isPrompt: true) }
+            if pid == command.pid { return command.answer(TerminationStatus(waitStatus: status), isPrompt: true) }
             if pid <= 0 {
                 usleep(100)
             } else if status & 0xff == 0x7f {
                 held.append((pid, status))
             } else {
-                end(pid, ProcessEnd(waitStatus: status))
+                end(pid, TerminationStatus(waitStatus: status))
             }
         }
         return nil
     }
 
-    private func isStruck(_ process: Process) -> Bool {
-        process.index == strike?.process && process.calls == strike?.call
+    private func isInjected(_ process: Process) -> Bool {
+        process.index == injection?.process && process.calls == injection?.call
     }
 
-    private mutating func strike(_ pid: Int32, _ process: inout Process, _ name: String) throws(Errno) {
-        guard let strike else { return }
-        outcome.struck = name
-        switch strike.blow {
+    private mutating func inject(_ pid: Int32, _ process: inout Process, _ name: String) throws(Errno) {
+        guard let injection else { return }
+        outcome.injected = name
+        switch injection.fault {
         case .killCaller: kill(pid, SIGKILL)
         case .killFirst: kill(first, SIGKILL)
         case .killAll: for pid in processes.keys { kill(pid, SIGKILL) }
         case .ask(let words, let milliseconds):
-            let asked = try Question(words)
-            outcome.answer = try hear(asked, milliseconds: milliseconds)
-            if outcome.answer == nil { question = asked }
+            let command = try ConcurrentCommand(words)
+            outcome.answer = try waitForResult(command, milliseconds: milliseconds)
+            if outcome.answer == nil { concurrent = command }
         case .fail(let code):
             outcome.isExempt = Self.unfailing.contains(name)
             if outcome.isExempt { return }
             if name == "brk" {
-                // It knows no error: a break that cannot be moved stays, and is told. brk(2), "C library/kernel differences".
+                // brk cannot fail: it returns the old break if the break cannot be moved. brk(2), "C library/kernel
+                // differences".
                 var registers = try Registers(of: pid)
                 process.argument = registers.firstArgument
                 registers.firstArgument = 0
                 return try registers.write(to: pid)
             }
             process.result = -Int(code)
-            // A descriptor is closed even when close says otherwise. close(2).
+            // close frees the descriptor even if it returns an error. close(2).
             if name != "close" { try Registers.skipCall(of: pid) }
         }
     }
@@ -314,7 +318,7 @@ struct Tracer {
         return String(cString: text)
     }
 
-    // The program executes itself from elsewhere; what is another file is no longer of interest.
+    // The program executes itself from another place; a process with another executable is not traced.
     private func isProgram(_ pid: Int32) -> Bool {
         do throws(Errno) {
             return try Self.identity("/proc/\(pid)/exe") == program

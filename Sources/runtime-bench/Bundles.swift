@@ -1,9 +1,10 @@
-// The bundles that are run: one rootfs on busybox-static, the config of `spec`, and what a measurement changes in it.
+// The bundles of the benchmark: one rootfs with busybox-static, the config of `spec`, and the changes for each
+// measurement.
 
 internal import Foundation
 internal import Glibc
 
-/// A directory that goes away with the benchmark.
+/// A directory that is removed at the end of the benchmark.
 struct WorkFolder {
     let path: String
 
@@ -16,14 +17,14 @@ struct WorkFolder {
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 }
 
-/// A bundle whose program ends at once, and beside it one whose program stays.
+/// A bundle whose program ends at once, and one whose program stays.
 struct Bundle {
     let path: String
     let rootfs: String
     let idle: String
 }
 
-/// All bundles, on one rootfs.
+/// All bundles, with one rootfs.
 struct Bundles {
     let plain: Bundle
     let seccomp: Bundle
@@ -33,7 +34,7 @@ struct Bundles {
     /// The bundle whose program stays.
     var idle: String { plain.idle }
 
-    /// Makes them; `specification` is the runtime whose `spec` writes the config.
+    /// Creates them; `specification` is the runtime whose `spec` writes the config.
     init(folder: String, profile: String, specification: String) throws {
         self.folder = folder
         let files = FileManager.default
@@ -50,7 +51,7 @@ struct Bundles {
         guard var config = try JSONSerialization.jsonObject(with: text) as? [String: Any] else {
             throw BenchFailure("the config of \(specification) spec is no object")
         }
-        // Debian's crun 1.8 knows no later version.
+        // Debian's crun 1.8 accepts no later version.
         config["ociVersion"] = "1.0.2"
         config["root"] = ["path": rootfs, "readonly": true] as [String: Any]
         config.change("process") { $0["terminal"] = false }
@@ -62,7 +63,7 @@ struct Bundles {
         seccomp = try Self.write(filtered, folder, "seccomp")
     }
 
-    /// The plain bundle under a memory limit.
+    /// The plain bundle with a memory limit.
     func limited(bytes: Int) throws -> Bundle {
         var changed = config
         changed.change("linux") { $0.change("resources") { $0["memory"] = ["limit": bytes] } }
@@ -84,8 +85,8 @@ struct Bundles {
     }
 }
 
-/// The engines' default seccomp profile for a container with the capabilities of `spec`: engines resolve their
-/// profile's conditions before a runtime sees it, and so does this.
+/// The engines' default seccomp profile for a container with the capabilities of `spec`. Engines resolve the
+/// profile's conditions before a runtime gets it, and so does this type.
 struct EngineProfile {
     let rules: [String: Any]
 

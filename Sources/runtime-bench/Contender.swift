@@ -1,4 +1,4 @@
-// One program under test: its command lines, a container's life under it, and what a single run costs.
+// One program under test: its command lines, a container's life cycle, and the cost of a single run.
 
 internal import Foundation
 internal import Glibc
@@ -11,7 +11,7 @@ struct Contender {
     let path: String
     let kind: Kind
 
-    /// Reads `NAME=PATH`, or a name to be found in PATH.
+    /// Parses `NAME=PATH`, or a name to find in PATH.
     init(argument: String) throws {
         let parts = argument.split(separator: "=", maxSplits: 1).map(String.init)
         name = parts[0]
@@ -25,10 +25,10 @@ struct Contender {
         kind = .floor
     }
 
-    /// The same, run from a fresh copy of its program.
+    /// The same runtime, run from a fresh copy of its program.
     ///
-    /// How a file came into the page cache makes up to a fifth of a start: in large pieces when it was just written, in
-    /// small ones when it was read in again. All shall be there alike.
+    /// The state of a file in the page cache accounts for up to a fifth of a start: large folios after the file was
+    /// written, small ones after it was read. Copies put all contenders in the same state.
     func copied(into folder: String) throws -> Contender {
         let copy = "\(folder)/\(name)"
         _ = try Started([try found(in: "cp"), path, copy]).succeed()
@@ -45,7 +45,7 @@ struct Contender {
         kind == .floor ? [path, bundle.rootfs, "/bin/true"] : [path, "run", "--bundle", bundle.path, id]
     }
 
-    /// One container through everything: `run` of its own, then create, state, start, exec, kill and delete.
+    /// The whole life cycle of a container: a `run` of its own, then create, state, start, exec, kill and delete.
     func lifecycle(_ bundle: Bundle) throws -> [(String, Double)] {
         let id = "bench-\(name)-\(getpid())"
         var times = [("run", try Started(running(bundle, id)).succeed().wall)]
@@ -62,7 +62,7 @@ struct Contender {
         }
         try timed("state", ["state", id])
         try timed("start", ["start", id])
-        // On cgroup v1 a runtime that writes cgroup.procs waits longer when nobody has done so for a while.
+        // On cgroup v1 a write of cgroup.procs takes longer if the last one was some time ago.
         try timed("exec at once", ["exec", id, "/bin/true"])
         settle()
         try timed("exec", ["exec", id, "/bin/true"])
@@ -74,8 +74,8 @@ struct Contender {
         return times
     }
 
-    // The kernel takes a network namespace apart in the background, and makes no other meanwhile: what one container
-    // leaves behind is not to be the next one's cost.
+    // The kernel destroys network namespaces in the background and creates none meanwhile. The pause keeps this cost
+    // out of the next container's measurement.
     private func settle() { usleep(30_000) }
 
     /// Seconds until all of `count` containers that were started together have ended.
@@ -86,9 +86,10 @@ struct Contender {
         return now() - since
     }
 
-    /// The largest resident set of the runtime or a child of it, in KiB, and the page faults without input of all.
+    /// The largest resident set of the runtime or a child of it, in KiB, and the sum of minor page faults.
     ///
-    /// As busybox's time(1) tells them: what is spawned inherits the peak of who spawns it, and busybox's is small.
+    /// Measured by busybox's time(1): a process inherits the peak of the process that spawns it, and busybox's is
+    /// small.
     func usage(ofRunning bundle: Bundle) throws -> (peak: Int, faults: Int) {
         let output = bundle.path + "/../\(name).time"
         let words = [try found(in: "busybox"), "time", "-o", output, "-f", "%M %R"]
@@ -97,11 +98,11 @@ struct Contender {
         guard fields.count == 2, let pages = Int(fields[0]), let faults = Int(fields[1]) else {
             throw BenchFailure("\(output) does not hold two numbers")
         }
-        // It takes the kernel's KiB for pages.
+        // busybox treats the kernel's KiB as pages.
         return (pages * 1024 / Int(getpagesize()), faults)
     }
 
-    /// System calls of the runtime and of what it starts, counted by strace(1); 0 without strace.
+    /// The number of system calls of the runtime and its children, counted by strace(1); 0 without strace.
     func systemCalls(ofRunning bundle: Bundle) throws -> Int {
         guard let strace = try? found(in: "strace") else { return 0 }
         let output = bundle.path + "/../\(name).strace"
@@ -117,13 +118,14 @@ struct Contender {
         return Int(facts.st_size) / 1024
     }
 
-    /// The least memory limit, in KiB and to 32 KiB, under which /bin/true runs three times out of three.
+    /// The smallest memory limit, in KiB with a resolution of 32 KiB, under which /bin/true succeeds three times out
+    /// of three.
     func leastMemory(_ bundles: Bundles) throws -> Int {
         var (fails, works) = (0, 512)  // in units of 32 KiB: 16 MiB
         while works - fails > 1 {
             let middle = (fails + works) / 2
             let bundle = try bundles.limited(bytes: middle * 32 * 1024)
-            // What a runtime says of a limit that is too low is of no interest here.
+            // The messages of a runtime about a low limit are not needed here.
             let quietly = ["/bin/sh", "-c", "exec \"$@\" >/dev/null 2>&1", "sh"]
             let id = "bench-limit-\(name)"
             let succeeded = try (0..<3).allSatisfy { _ in

@@ -1,14 +1,14 @@
-// A crowded host: thousands of mounts and hundreds of idle containers beside the one that is measured.
+// A crowded host: thousands of mounts and hundreds of idle containers besides the measured one.
 
 internal import CLinux
 internal import Glibc
 
-/// What was put on the host, to be taken away again.
+/// The mounts and containers that are removed again at the end.
 final class Crowd {
     private let folder: String
     private var containers: [(contender: Contender, id: String)] = []
 
-    /// Mounts one empty directory many times over; the caller is in a mount namespace of its own.
+    /// Mounts one empty directory many times; the caller is in a mount namespace of its own.
     init(folder: String, mounts: Int) throws {
         self.folder = folder + "/mounts"
         let empty = self.folder + "/empty"
@@ -28,7 +28,7 @@ final class Crowd {
         }
     }
 
-    /// Starts idle containers, divided among those who take part.
+    /// Starts idle containers, divided among the contenders.
     func fill(with contender: Contender, count: Int, bundle: String) throws {
         guard contender.kind == .runtime else { return }
         for index in 0..<count {

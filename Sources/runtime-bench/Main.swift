@@ -1,4 +1,4 @@
-// The command line of the benchmark: which runtimes, how many runs, what to measure, how to print it.
+// The command line of the benchmark: the runtimes, the number of runs, the measurements, the output format.
 
 internal import ArgumentParser
 internal import CLinux
@@ -101,10 +101,11 @@ struct BenchCommand: ParsableCommand {
     }
 }
 
-/// PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: the containers' processes become ours when their runtime leaves.
+/// PR_SET_CHILD_SUBREAPER of <linux/prctl.h>: the containers' processes become children of the benchmark when their
+/// runtime exits.
 private let becomeSubreaper: Int32 = 36
 
-/// What can be measured on its own.
+/// The groups of measurements.
 enum Group: String, CaseIterable, ExpressibleByArgument {
     case `default`, seccomp, parallel, memory, crowded
 }
@@ -115,7 +116,8 @@ func complain(_ text: String) {
 }
 
 extension Array {
-    /// The same elements, another one first each round, so that no runtime always follows the same neighbour.
+    /// The same elements, starting at another one each round, so that a runtime does not always follow the same
+    /// neighbour.
     func rotated(by round: Int) -> [Element] {
         guard !isEmpty else { return self }
         let start = ((round % count) + count) % count

@@ -1,4 +1,4 @@
-// What was measured, as a table for people or as JSON: medians, and how they compare with the first runtime's.
+// The measurements as a table or as JSON: medians, and their comparison with the first runtime's.
 
 internal import Foundation
 
@@ -18,7 +18,7 @@ struct Report {
         samples[name, default: [:]][contender, default: []].append(seconds)
     }
 
-    /// Adds a figure that needs no median.
+    /// Adds a value that needs no median.
     mutating func note(_ name: String, _ contender: String, _ value: Int) {
         if notes[name] == nil { noteOrder.append(name) }
         notes[name, default: [:]][contender] = value
@@ -29,7 +29,7 @@ struct Report {
         return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
     }
 
-    /// Medians in milliseconds, and in brackets what share of each the first runtime takes.
+    /// Medians in milliseconds, and in brackets the first runtime's time as a fraction of each.
     func table() -> String {
         var lines = [row("median, ms (share that \(contenders[0]) takes)", contenders)]
         for name in order {
@@ -56,7 +56,7 @@ struct Report {
         return padded + cells.map { String(repeating: " ", count: max(1, 16 - $0.count)) + $0 }.joined()
     }
 
-    /// Everything: medians, least and greatest in milliseconds, and the figures.
+    /// All results: median, minimum and maximum in milliseconds, and the other values.
     func json() throws -> String {
         var times: [[String: Any]] = []
         for name in order {

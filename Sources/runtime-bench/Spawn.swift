@@ -1,28 +1,28 @@
-// Starting a program and measuring it from outside: wall time from before the spawn until it is reaped.
+// Starts a program and measures it from outside: wall time from before the spawn until it is reaped.
 
 internal import CLinux
 internal import Glibc
 
-/// A failure of the benchmark itself, or of a runtime that was to be measured.
+/// A failure of the benchmark itself, or of a measured runtime.
 struct BenchFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// What one program took.
+/// The result of one program.
 struct Usage {
     /// Seconds of wall time.
     let wall: Double
     let exitCode: Int
 }
 
-/// A program that is running.
+/// A running program.
 struct Started {
     let pid: pid_t
     let since: Double
     let words: [String]
 
-    /// Starts a program with the null device as its input and output; its errors are ours.
+    /// Starts a program with the null device as input and output; it inherits the standard error.
     init(_ words: [String]) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -61,13 +61,13 @@ struct Started {
     }
 }
 
-/// Reaps a process that became ours when its runtime left, once it has ended.
+/// Waits for a process that became a child of the benchmark when its runtime exited.
 func reap(_ pid: pid_t) {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) == -1, errno == EINTR {}
 }
 
-/// Seconds of the monotonic clock.
+/// The monotonic clock in seconds.
 func now() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)

@@ -1,9 +1,9 @@
-// Things done rather than seen: each shows a limit or a refusal by running into it.
+// Actions that show a limit or a refusal by exceeding it.
 
 internal import CLinux
 internal import Glibc
 
-/// What a first argument that names an action does; the value is printed, and the number is the exit status.
+/// The actions by the first argument; the value is printed, and the number is the exit status.
 let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "hog-memory": hogMemory, "fork-bomb": forkBomb, "spin": spin, "open": open, "syscall": systemCalls,
     "mknod": makeNode, "mount": mountFileSystem, "write": writeFile, "exit": exitWith, "sleep": sleepFor,
@@ -12,13 +12,13 @@ let actions: [String: @Sendable ([String]) -> (JSON?, Int32)] = [
     "launch": launch,
 ]
 
-/// `hog-memory BYTES`: touches memory until it has them; the kernel may kill it first.
+/// `hog-memory BYTES`: allocates and writes memory; the kernel may kill the process first.
 private func hogMemory(_ arguments: [String]) -> (JSON?, Int32) {
     guard let wanted = number(arguments.first) else { return usage("hog-memory BYTES") }
     let step = 1 << 20
     var had = 0
     while had < wanted {
-        // Not malloc: the compiler knows what that does, and leaves out memory that nobody reads.
+        // Not malloc: the compiler knows its semantics and would remove memory that is never read.
         let block = mmap(nil, step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let block, block != MAP_FAILED else {
             return (.object([("allocated", .int(had)), ("error", .string(errorName(errno)))]), 1)
@@ -51,7 +51,7 @@ private func forkBomb(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("forked", .int(children.count)), ("error", failure)]), 0)
 }
 
-/// `spin SECONDS`: keeps a CPU busy, and tells how much of it it got.
+/// `spin SECONDS`: keeps a CPU busy, and prints how much CPU time it got.
 private func spin(_ arguments: [String]) -> (JSON?, Int32) {
     guard let seconds = arguments.first.flatMap({ Double($0) }) else { return usage("spin SECONDS") }
     func milliseconds(_ clock: Int32) -> Int {
@@ -79,7 +79,7 @@ private func systemCalls(_ arguments: [String]) -> (JSON?, Int32) {
     (.object([("syscalls", .object(arguments.map { ($0, probe(systemCall: $0)) }))]), 0)
 }
 
-/// `mknod PATH c|b|p MAJOR MINOR`: makes a device node.
+/// `mknod PATH c|b|p MAJOR MINOR`: creates a device node.
 private func makeNode(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 4, let major = UInt32(arguments[2]), let minor = UInt32(arguments[3]) else {
         return usage("mknod PATH c|b|p MAJOR MINOR")
@@ -89,7 +89,7 @@ private func makeNode(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("mknod", .string(result == 0 ? "ok" : errorName(errno)))]), 0)
 }
 
-/// `mount SOURCE TARGET TYPE FLAGS [DATA]`: mounts a file system.
+/// `mount SOURCE TARGET TYPE FLAGS [DATA]`: mounts a filesystem.
 private func mountFileSystem(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count >= 4, let flags = UInt(arguments[3]) else {
         return usage("mount SOURCE TARGET TYPE FLAGS [DATA]")
@@ -99,7 +99,7 @@ private func mountFileSystem(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("mount", .string(result == 0 ? "ok" : errorName(errno)))]), 0)
 }
 
-/// `write PATH TEXT`: to a file that exists, in one call.
+/// `write PATH TEXT`: writes to an existing file, in one call.
 private func writeFile(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 2 else { return usage("write PATH TEXT") }
     let fd = clinux_openat(currentDirectory, arguments[0], O_WRONLY | closeOnExec, 0)
@@ -110,7 +110,7 @@ private func writeFile(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("write", .string(written == bytes.count ? "ok" : errorName(errno)))]), 0)
 }
 
-/// `burn-file PATH BYTES`: writes zeros until there are so many, or the kernel refuses.
+/// `burn-file PATH BYTES`: writes zeros up to that size, or until the kernel refuses.
 private func fillFile(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 2, let wanted = number(arguments[1]) else { return usage("burn-file PATH BYTES") }
     let fd = clinux_openat(currentDirectory, arguments[0], O_WRONLY | O_CREAT | O_TRUNC | closeOnExec, 0o644)
@@ -126,7 +126,7 @@ private func fillFile(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("written", .int(written)), ("error", .null)]), 0)
 }
 
-/// `send SOCKET TEXT`: sends a datagram to a Unix socket, as a service does that is ready.
+/// `send SOCKET TEXT`: sends a datagram to a Unix socket, like a service that reports readiness.
 private func send(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 2 else { return usage("send SOCKET TEXT") }
     let fd = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | closeOnExec, 0)
@@ -138,7 +138,7 @@ private func send(_ arguments: [String]) -> (JSON?, Int32) {
     return (.object([("send", .string(isSent ? "ok" : errorName(errno)))]), 0)
 }
 
-/// `exit STATUS`: ends with that status.
+/// `exit STATUS`: exits with that status.
 private func exitWith(_ arguments: [String]) -> (JSON?, Int32) { (nil, Int32(number(arguments.first) ?? 0)) }
 
 /// `sleep SECONDS`: waits.
@@ -151,15 +151,16 @@ private func number(_ text: String?) -> Int? { text.flatMap { Int($0) } }
 
 private func usage(_ text: String) -> (JSON?, Int32) { (.object([("usage", .string("witness " + text))]), 64) }
 
-/// `exchange PATH PATH`: swaps two names as fast as it can, until it is killed: what is looked at is soon another thing.
+/// `exchange PATH PATH`: swaps two names as fast as possible, until it is killed: a file that another process has
+/// checked is soon replaced.
 private func exchange(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 2 else { return usage("exchange PATH PATH") }
     let atOnce: UInt32 = 2  // RENAME_EXCHANGE
-    while true { _ = clinux_renameat2(-100, arguments[0], -100, arguments[1], atOnce) }
+    while true { _ = clinux_renameat2(currentDirectory, arguments[0], currentDirectory, arguments[1], atOnce) }
 }
 
-/// `spy SECONDS MARKER`: looks into every process that appears, as root of the container might, for a way to a file of the
-/// host's. Prints how many processes it saw and by what it got through.
+/// `spy SECONDS MARKER`: searches every new process for a way to a file of the host, with the rights of the
+/// container's root. Prints the number of processes that it saw and the ways that it found.
 private func spy(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 2, let seconds = Int(arguments[0]) else { return usage("spy SECONDS MARKER") }
     let climb = String(repeating: "../", count: 20) + arguments[1]

@@ -1,20 +1,20 @@
-// Reading small files, links and directories, with nothing but system calls.
+// Reads small files, links and directories by system calls only.
 
 internal import CLinux
 internal import Glibc
 
-let currentDirectory: Int32 = -100  // AT_FDCWD
+let currentDirectory = AT_FDCWD
 let closeOnExec: Int32 = CLINUX_O_CLOEXEC
 let nonBlocking: Int32 = CLINUX_O_NONBLOCK
 let noControllingTerminal: Int32 = CLINUX_O_NOCTTY
 
-/// The symbol of an error, as `ENOENT`.
+/// The symbol of an error: `ENOENT`.
 func errorName(_ code: Int32) -> String {
     guard let name = clinux_errno_name(code) else { return "error \(code)" }
     return String(cString: name)
 }
 
-/// The first bytes of a file, or nil when it cannot be opened or read; errno says why.
+/// The first bytes of a file; nil if it cannot be opened or read; errno has the reason.
 func readText(_ path: String, limit: Int = 1 << 20) -> String? {
     let fd = clinux_openat(currentDirectory, path, O_RDONLY | closeOnExec | nonBlocking | noControllingTerminal, 0)
     guard fd >= 0 else { return nil }
@@ -30,7 +30,7 @@ func readText(_ path: String, limit: Int = 1 << 20) -> String? {
     return String(decoding: bytes, as: UTF8.self)
 }
 
-/// The target of a symbolic link, or nil; errno says why.
+/// The target of a symbolic link, or nil; errno has the reason.
 func readLink(_ path: String) -> String? {
     var buffer = [CChar](repeating: 0, count: 4096)
     let length = readlink(path, &buffer, buffer.count)
@@ -38,7 +38,7 @@ func readLink(_ path: String) -> String? {
     return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// The sorted names in a directory, or nil when it cannot be read.
+/// The sorted names in a directory; nil if it cannot be read.
 func listDirectory(_ path: String) -> [String]? {
     guard let directory = opendir(path) else { return nil }
     defer { closedir(directory) }
@@ -62,7 +62,7 @@ extension String {
 
     var lines: [Substring] { split(separator: "\n") }
 
-    /// Four octal digits, as `0755`.
+    /// Four octal digits: `0755`.
     static func octal(_ mode: some BinaryInteger) -> String {
         let digits = String(Int(mode), radix: 8)
         return String(repeating: "0", count: Swift.max(0, 4 - digits.count)) + digits

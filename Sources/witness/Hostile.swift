@@ -1,17 +1,19 @@
-// A process in a container that means ill, asked over a socket what it can get at: `hostile SOCKET`.
+// A hostile process in a container. The client queries it over a socket for the ways into other processes that it
+// finds: `hostile SOCKET`.
 //
-// A conversation is of packets. The first of the asker tells what to look for, a word a line:
-//   text WORDS     what must not be read anywhere; the rest of the line
+// The protocol consists of packets. The client's first packet describes what to search for, one item per line:
+//   text WORDS     text that must not be readable anywhere; the rest of the line
 //   mounts N,N…    the mounts of the host
 //   file PATH      a file of the host that no container has
-//   stream DEV:INO a file of the host that may be open, as a standard stream
-// Each later one is `look PID…`, and is answered by one packet with a line `PID HOLE` for each way
-// in. That a tracer holds these processes says nothing: what is tried asks the kernel's same question as ptrace(2) does.
+//   stream DEV:INO a file of the host that may be open as a standard stream
+// Each later packet is `look PID…`; the answer is one packet with a line `PID HOLE` for each way
+// in. A tracer on these processes has no influence: the checks use the permission check of ptrace(2), not ptrace(2)
+// itself.
 
 internal import CLinux
 internal import Glibc
 
-/// Serves one asker after the other, and never returns.
+/// Serves one client after the other, and never returns.
 func hostile(_ arguments: [String]) -> (JSON?, Int32) {
     guard arguments.count == 1 else { return (.object([("usage", .string("witness hostile SOCKET"))]), 64) }
     let path = arguments[0]
@@ -31,7 +33,7 @@ func hostile(_ arguments: [String]) -> (JSON?, Int32) {
 
 private func serve(_ asker: Int32) {
     guard let first = receive(asker) else { return }
-    let quarry = Quarry(first)
+    let quarry = SearchTargets(first)
     send(asker, "ready")
     while let request = receive(asker) {
         let words = request.split(separator: " ")
@@ -50,8 +52,8 @@ private func send(_ asker: Int32, _ text: String) {
     _ = Glibc.send(asker, bytes, bytes.count, 0)
 }
 
-/// What is looked for, and where.
-private struct Quarry {
+/// The items to search for.
+private struct SearchTargets {
     private var texts: [[UInt8]] = []
     private var mounts: Set<UInt64> = []
     private var streams: Set<String> = []
@@ -72,11 +74,11 @@ private struct Quarry {
 
     func holes(of pid: Int32) -> [String] {
         let place = "/proc/\(pid)/"
-        // Not in sight.
+        // The process is not visible.
         guard access(place + "stat", F_OK) == 0 else { return [] }
         var found = traces(of: pid)
         for name in ["root", "cwd", "exe"] where leadsOut(place + name) { found.append("\(name) is the host's") }
-        // A new mount namespace has copies of the host's mounts, with other numbers.
+        // A new mount namespace has copies of the host's mounts, with other ids.
         let climb = String(repeating: "../", count: 16)
         for name in ["root", "cwd"] {
             for file in files where access("\(place)\(name)/\(climb)\(file)", F_OK) == 0 {
@@ -97,11 +99,11 @@ private struct Quarry {
         return found.map { "\(pid) \($0)" }
     }
 
-    // What asks for the rights of PTRACE_MODE_ATTACH, without being in the way of another tracer. ptrace(2).
+    // These calls need the rights of PTRACE_MODE_ATTACH, but do not conflict with another tracer. ptrace(2).
     private func traces(of pid: Int32) -> [String] {
         var found: [String] = []
         var byte: UInt8 = 0
-        // Whoever may look is told that there is nothing at that address.
+        // A caller with the right gets EFAULT for an unmapped address.
         if clinux_process_vm_readv(pid, 4096, &byte, 1) >= 0 || errno == EFAULT { found.append("memory is readable") }
         let memory = clinux_openat(currentDirectory, "/proc/\(pid)/mem", O_RDWR | closeOnExec, 0)
         if memory >= 0 {
@@ -121,7 +123,7 @@ private struct Quarry {
         return found
     }
 
-    // A path through /proc, followed: whether it ends on a mount of the host's.
+    // Whether a path through /proc, followed, ends on a mount of the host.
     private func leadsOut(_ path: String) -> Bool {
         let fd = clinux_openat(currentDirectory, path, CLINUX_O_PATH | closeOnExec, 0)
         guard fd >= 0 else { return false }
@@ -140,7 +142,7 @@ private struct Quarry {
 }
 
 extension [UInt8] {
-    /// Where a sequence begins first.
+    /// The position of the first occurrence of a sequence.
     fileprivate func firstRange(of part: [UInt8]) -> Int? {
         guard !part.isEmpty, count >= part.count else { return nil }
         return (0...(count - part.count)).first {

@@ -1,4 +1,4 @@
-// Who the process is: ids, capabilities, labels, limits, place in the system.
+// The identity of the process: ids, capabilities, labels, limits.
 
 internal import CLinux
 internal import Glibc
@@ -63,7 +63,7 @@ func observeNamespaces() -> JSON {
     return .object(names.compactMap { name in readLink("/proc/self/ns/\(name)").map { (name, .string($0)) } })
 }
 
-/// The facts that only `/proc/self/status` tells, or prctl when there is no `/proc`.
+/// The facts that only `/proc/self/status` contains, or prctl(2) if `/proc` is not mounted.
 func observeSecurity() -> [(String, JSON)] {
     var status: [Substring: String] = [:]
     for line in (readText("/proc/self/status") ?? "").lines {
@@ -108,7 +108,7 @@ private func parentDeathSignal() -> Int32 {
     return signal
 }
 
-/// The session keyring's description, as `keyring;0;0;3f1b0000;_ses.name`.
+/// The session keyring's description: `keyring;0;0;3f1b0000;_ses.name`.
 func observeKeyring() -> JSON {
     let session = UInt(bitPattern: -3)  // KEY_SPEC_SESSION_KEYRING
     var buffer = [CChar](repeating: 0, count: 1024)

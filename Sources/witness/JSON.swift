@@ -1,6 +1,6 @@
-// A JSON value and its text: the witness has no Foundation to write it with.
+// A JSON value and its text. The witness has its own writer, because it must run without Foundation.
 
-/// A JSON value; an object keeps the order in which its members were added.
+/// A JSON value; an object keeps the order of its members.
 enum JSON: Sendable {
     case null
     case bool(Bool)

@@ -1,9 +1,10 @@
-// `launch ATTRIBUTE[=VALUE]... -- PROGRAM ARGUMENT...`: becomes a program, as a caller does that has set what is inherited.
+// `launch ATTRIBUTE[=VALUE]... -- PROGRAM ARGUMENT...`: executes a program after setting attributes that are
+// inherited, as a caller of a runtime may have done.
 
 import CLinux
 import Glibc
 
-/// What an attribute does to the calling process; it throws nothing and returns what failed.
+/// The effect of each attribute on the calling process; the function returns a nonzero value on failure.
 private let attributes: [String: @Sendable (String) -> Int] = [
     "ignore": { ignoreSignals($0) },
     "block": { blockSignals($0) },
@@ -51,7 +52,7 @@ private let attributes: [String: @Sendable (String) -> Int] = [
         guard clinux_capset(effective, permitted, inheritable | 1 << number) == 0 else { return -1 }
         return Int(clinux_prctl(47, 2, UInt(number), 0, 0))  // PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE
     },
-    // Those of prctl(2) that take one number.
+    // The options of prctl(2) that take one number.
     "death-signal": { control(1, $0) },
     "dumpable": { control(4, $0) },
     "securebits": { control(28, $0) },
@@ -63,7 +64,7 @@ private let attributes: [String: @Sendable (String) -> Int] = [
     "deny-write-execute": { control(65, $0) },
 ]
 
-/// Sets the attributes in their order and executes the program; a value is printed only where that fails.
+/// Sets the attributes in their order and executes the program; prints a value only on failure.
 func launch(_ arguments: [String]) -> (JSON?, Int32) {
     let usage = "launch ATTRIBUTE[=VALUE]... -- PROGRAM [ARGUMENT...]; there are "
     guard let end = arguments.firstIndex(of: "--"), end + 1 < arguments.count else {
@@ -89,7 +90,7 @@ private func control(_ option: Int32, _ text: String) -> Int {
     Int(clinux_prctl(option, UInt(text) ?? 0, 0, 0, 0))
 }
 
-/// Numbers between commas, or all that can be.
+/// Numbers separated by commas, or `all` that can be ignored.
 private func signals(_ text: String) -> [Int] {
     text == "all"
         ? (1...64).filter { $0 != SIGKILL && $0 != SIGSTOP } : text.split(separator: ",").compactMap { Int($0) }
@@ -101,7 +102,7 @@ private func ignoreSignals(_ text: String) -> Int {
     #elseif arch(arm64)
     let setAction = 134
     #endif
-    // The kernel's structure, whose first word is SIG_IGN: the C library does not let 32 and 33 be ignored.
+    // The first word of the kernel's structure is SIG_IGN. The C library refuses signals 32 and 33.
     let action: [UInt] = [1, 0, 0, 0]
     return action.withUnsafeBytes { bytes in
         let address = UInt(bitPattern: bytes.baseAddress)
@@ -114,14 +115,14 @@ private func blockSignals(_ text: String) -> Int {
     return Int(clinux_sigprocmask(SIG_BLOCK, mask, nil))
 }
 
-/// `RESOURCE:SOFT[:HARD]`, the resource by its number; without a hard limit that is the soft one.
+/// `RESOURCE:SOFT[:HARD]` with the number of the resource; the hard limit defaults to the soft one.
 private func limit(_ text: String) -> Int {
     let parts = text.split(separator: ":").map(String.init)
     guard parts.count > 1, let resource = Int32(parts[0]), let soft = UInt64(parts[1]) else { return -1 }
     return Int(clinux_prlimit(0, resource, soft, parts.count > 2 ? UInt64(parts[2]) ?? soft : soft))
 }
 
-/// A policy's number; `+reset` for one that is not passed on.
+/// The number of a policy; `+reset` sets SCHED_RESET_ON_FORK.
 private func schedule(_ text: String) -> Int {
     let resetOnFork: UInt32 = 0x4000_0000  // SCHED_RESET_ON_FORK
     let parts = text.split(separator: "+").map(String.init)

@@ -1,10 +1,10 @@
-// The program that looks around inside a container and prints what it sees as one JSON object.
+// The program that observes its environment in a container and prints it as one JSON object.
 //
 //   witness [TOPIC...] [PROBE=ARGUMENT...] [--hold] [-- ANYTHING...]    observe; without a topic, everything
-//   witness ACTION ARGUMENT...                                          run into a limit
+//   witness ACTION ARGUMENT...                                          exceed a limit
 //
 // Probes: path, sysctl, open, open-r, open-w, syscall, read. With --hold it stays until it gets a SIGTERM.
-// It needs no file of the root file system, and where /proc is not mounted it tells the rest.
+// It needs no file of the root filesystem; without /proc it omits the topics that need it.
 
 internal import CLinux
 internal import CRuntimePaths
@@ -30,7 +30,7 @@ struct Main {
     }
 }
 
-/// What the arguments ask for.
+/// The parsed arguments.
 private struct Request {
     var topics: [String] = []
     var probes: [(kind: String, argument: String)] = []
@@ -53,7 +53,7 @@ private struct Request {
     }
 }
 
-/// A probe's key in the output, and how it is made.
+/// The key of a probe in the output, and its function.
 private let probeKinds: [String: (key: String, probe: @Sendable (String) -> JSON)] = [
     "path": ("paths", { probe(path: $0) }),
     "sysctl": ("sysctls", { probe(sysctl: $0) }),
@@ -122,7 +122,7 @@ private func observation(_ request: Request) -> JSON {
     return .object(members)
 }
 
-/// The arguments, also where there is no `/proc` for Swift's `CommandLine` to read them from.
+/// The arguments, independent of `/proc`, from which Swift's `CommandLine` would read them.
 private let commandLine = strings(cruntimepaths_arguments())
 
 private func strings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) -> [String] {
@@ -157,7 +157,7 @@ private func executable() -> JSON { readLink("/proc/self/exe").map(JSON.string) 
 private func hostNames() -> [(String, JSON)] {
     var names = utsname()
     uname(&names)
-    // Swift hides the member that glibc calls domainname: it is the sixth of six equal arrays.
+    // Swift hides the member that glibc calls domainname: it is the last of six arrays of equal size.
     let domain = withUnsafeBytes(of: &names) { bytes in
         let last = UnsafeRawBufferPointer(rebasing: bytes[(bytes.count / 6 * 5)...])
         return String(decoding: last.prefix(while: { $0 != 0 }), as: UTF8.self)
@@ -178,7 +178,7 @@ private func printLine(_ value: JSON) {
     }
 }
 
-/// Pid 1 ignores a signal that it has no handler for, so `--hold` brings one.
+/// Pid 1 ignores signals without a handler, so `--hold` needs one.
 private func catchTermination() {
     signal(SIGTERM) { _ in _exit(0) }
 }

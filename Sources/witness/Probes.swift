@@ -1,9 +1,9 @@
-// Questions asked by argument: a path, a sysctl, a device to open, a system call to try.
+// Probes with an argument: a path, a sysctl, a device to open, a system call to try.
 
 internal import CLinux
 internal import Glibc
 
-/// What there is to know of a path: `exists`, facts, and what can be done with it, tried for real.
+/// The facts about a path: whether it exists, its attributes, and the accesses that succeed.
 func probe(path: String) -> JSON {
     guard var facts = fileFacts(path) else {
         return .object([("exists", .bool(false)), ("error", .string(errorName(errno)))])
@@ -37,7 +37,7 @@ private func access(_ path: String, as key: String, _ mode: Int32) -> [(String, 
     return [(key, .bool(false)), (key + "Error", .string(errorName(errno)))]
 }
 
-/// A file is made and removed again, because access(2) does not tell the whole truth to root.
+/// Creates a file and removes it, because access(2) is not reliable for root.
 private func writability(directory: String) -> [(String, JSON)] {
     let path = directory + "/.witness-\(getpid())"
     let fd = clinux_openat(currentDirectory, path, O_WRONLY | O_CREAT | O_EXCL | closeOnExec, 0o600)
@@ -47,7 +47,7 @@ private func writability(directory: String) -> [(String, JSON)] {
     return [("writable", .bool(true))]
 }
 
-/// The value of a sysctl by its dotted name; a name with slashes is taken as it is.
+/// The value of a sysctl by its dotted name; a name with slashes is used unchanged.
 func probe(sysctl name: String) -> JSON {
     let file = name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 })
     guard let value = readText("/proc/sys/" + file) else { return .object([("error", .string(errorName(errno)))]) }
@@ -63,7 +63,7 @@ func probe(opening path: String, for mode: String) -> JSON {
     return .string("ok")
 }
 
-/// The error of a system call, or `ok`; the arguments that are not given are -1, which most calls refuse harmlessly.
+/// The error of a system call, or `ok`. Missing arguments are -1, which most calls refuse without effect.
 ///
 /// The request is `NAME` or a number, then `:ARGUMENT` up to six times.
 func probe(systemCall request: String) -> JSON {

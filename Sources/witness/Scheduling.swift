@@ -1,9 +1,9 @@
-// When and where the process runs: scheduler, priorities, CPUs, memory nodes, clocks, personality.
+// The scheduling of the process: policy, priorities, CPUs, memory nodes, clocks, personality.
 
 internal import CLinux
 internal import Glibc
 
-/// A system call's number on this machine; nil where it has none of the name.
+/// The number of a system call on this machine; nil if it has no such call.
 func systemCallNumber(_ name: String) -> Int? {
     let number = clinux_call_number(name)
     return number < 0 ? nil : number
@@ -50,7 +50,7 @@ func observeIOPriority() -> JSON {
     ])
 }
 
-/// The CPUs that the process may run on, as a list in the kernel's style: `0-1,4`.
+/// The CPUs that the process may use, in the kernel's list format: `0-1,4`.
 func observeAffinity() -> JSON {
     var mask = [UInt8](repeating: 0, count: 8192)
     let size = clinux_sched_getaffinity(0, mask.count, &mask)

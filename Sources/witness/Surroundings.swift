@@ -1,9 +1,9 @@
-// What surrounds the process: mounts, devices, network, descriptors, cgroups, host name.
+// The environment of the process: mounts, devices, network, descriptors, cgroups, host name.
 
 internal import CLinux
 internal import Glibc
 
-/// The mounts by mount point; where several lie on one another, the topmost.
+/// The mounts by mount point; if several are on one point, the topmost.
 func observeMounts() -> JSON {
     guard let table = readText("/proc/self/mountinfo", limit: 64 << 20) else { return .null }
     var order: [String] = []
@@ -40,7 +40,7 @@ private func mount(_ line: Substring, _ index: Int) -> (String, [(String, JSON)]
 
 private func split(_ options: Substring) -> [String] { options.split(separator: ",").map(String.init) }
 
-/// Undoes the octal escapes of mountinfo: `\040` is a space.
+/// Decodes the octal escapes of mountinfo: `\040` is a space.
 private func unescape(_ field: Substring) -> String {
     let bytes = Array(field.utf8)
     var result: [UInt8] = []
@@ -70,7 +70,7 @@ func observeDevices() -> JSON {
     return .object(entries)
 }
 
-/// What lstat(2) and readlink(2) say of a path, or nil when it is not there; errno says why.
+/// The results of lstat(2) and readlink(2) for a path; nil if it does not exist; errno has the reason.
 func fileFacts(_ path: String) -> [(String, JSON)]? {
     var facts = stat()
     guard lstat(path, &facts) == 0 else { return nil }
@@ -96,7 +96,7 @@ func observeDescriptors() -> JSON {
     var found: [(String, JSON)] = []
     if let names = listDirectory("/proc/self/fd") {
         for number in names.compactMap({ Int32($0) }).sorted() {
-            // The descriptor that read the directory is closed by now, so its link is gone.
+            // The descriptor that read the directory is already closed, so its link is gone.
             if let target = readLink("/proc/self/fd/\(number)") { found.append((String(number), .string(target))) }
         }
     } else {
@@ -150,7 +150,7 @@ func observeNetwork() -> JSON {
     return .object(interfaces)
 }
 
-/// One of the SIOCGIF* requests: the 40 bytes of struct ifreq, whose first 16 are the name.
+/// One of the SIOCGIF* requests: the 40 bytes of struct ifreq, which begins with the name (16 bytes).
 private func request(_ control: Int32, _ number: UInt, _ name: String) -> [UInt8]? {
     var bytes = Array(name.utf8.prefix(15))
     bytes += [UInt8](repeating: 0, count: 40 - bytes.count)

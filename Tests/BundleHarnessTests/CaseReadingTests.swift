@@ -1,4 +1,4 @@
-// Reading case.json.
+// Parsing case.json.
 
 @testable import BundleHarness
 import SystemPackage
@@ -9,7 +9,7 @@ private func read(_ text: String, configuration: String? = nil) throws(CaseError
 }
 
 struct CaseReadingTests {
-    @Test func `the least case runs the default bundle`() throws {
+    @Test func `the smallest case runs the default bundle`() throws {
         let test = try read(#"{"about": "It runs."}"#)
         #expect(test.about == "It runs.")
         #expect(test.steps.map(\.action) == [.command("run", container: "main", options: [], arguments: [])])
@@ -32,7 +32,7 @@ struct CaseReadingTests {
                 .command("exec", container: "main", options: ["--tty"], arguments: ["sh"]), .raw(["--version"]),
                 .host(["true"]), .wait("exit", container: "main"), .listen("/s", answer: 5),
             ])
-        #expect(test.steps[4].runsInBackground)
+        #expect(test.steps.map(\.runsInBackground) == [false, false, false, false, true, false, false])
     }
 
     @Test func `requirements and known differences are read`() throws {
@@ -137,7 +137,7 @@ struct CaseReadingTests {
         #expect(throws: CaseError(message)) { try read(text) }
     }
 
-    @Test func `a recipe tells files, directories, links, nodes and what is to go`() throws {
+    @Test func `a recipe describes files, directories, links, nodes and removals`() throws {
         let test = try read(
             """
             {"about": "x", "rootfs": {"/dir/": {}, "/file": "text", "/gone": null, "/link": {"link": "/file"},
@@ -163,7 +163,7 @@ struct RuntimeIdentityTests {
             ("something else", RuntimeIdentity(name: "fallback", version: [])),
             ("", RuntimeIdentity(name: "fallback", version: [])),
         ])
-    func `a runtime is what its version line says`(text: String, identity: RuntimeIdentity) {
+    func `the version line gives the runtime's name and version`(text: String, identity: RuntimeIdentity) {
         #expect(RuntimeIdentity(versionText: text, fallback: "fallback") == identity)
     }
 }

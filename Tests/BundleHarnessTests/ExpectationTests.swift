@@ -1,4 +1,4 @@
-// Judging values.
+// Evaluating expectations.
 
 import BundleHarness
 import Testing
@@ -20,7 +20,7 @@ struct ExpectationTests {
             (["atLeast": 1, "atMost": 5], 3), (["a": 1, "b": ["contains": "x"]], ["a": 1, "b": "xyz", "c": 9]),
             (["equals": ["equals": 1]], ["equals": 1]), (nil, nil),
         ] as [(JSONValue, JSONValue)])
-    func `what is as expected draws no complaint`(expectation: JSONValue, value: JSONValue) throws {
+    func `an expected value causes no complaint`(expectation: JSONValue, value: JSONValue) throws {
         #expect(try complaints(expectation, value) == [])
     }
 
@@ -37,11 +37,13 @@ struct ExpectationTests {
             (["not": 0], 0, "x: expected not 0, found 0"), (["absent": true], 1, "x: expected nothing, found 1"),
             (["a": 1], ["a": 2], "x.a: expected 1, found 2"), (["a": 1], 5, "x.a: expected 1, found nothing"),
         ] as [(JSONValue, JSONValue, String)])
-    func `what is not draws one that says both`(expectation: JSONValue, value: JSONValue, complaint: String) throws {
+    func `an unexpected value causes a complaint with both values`(
+        expectation: JSONValue, value: JSONValue, complaint: String
+    ) throws {
         #expect(try complaints(expectation, value) == [complaint])
     }
 
-    @Test func `nothing is only as expected where it is expected`() throws {
+    @Test func `a missing value is accepted only if it is expected`() throws {
         #expect(try complaints(["absent": true], nil) == [])
         #expect(try complaints(["absent": false], nil) == ["x: expected a value, found nothing"])
         #expect(try complaints(["lacks": "a"], nil) == [#"x: expected something without "a", found nothing"#])
@@ -55,7 +57,7 @@ struct ExpectationTests {
             try complaints(["net": ["differsFrom": "host"]], ["net": "net:[1]"], other: other) == [
                 #"x.net: expected another than host, found "net:[1]""#
             ])
-        // Two observations that both miss the place prove nothing.
+        // Two observations without a value at the place prove nothing.
         #expect(
             try complaints(["differsFrom": "nobody"], "a", other: other) == [
                 #"x: expected another than nobody, found "a""#

@@ -25,13 +25,13 @@ struct JSONTests {
             ("\"\\ud800\"", 1, "a lone surrogate in a string"),
             ("1.2.3", 1, "malformed number 1.2.3"),
         ])
-    func `what is malformed is refused with its line`(text: String, line: Int, problem: String) {
+    func `malformed JSON is refused with its line`(text: String, line: Int, problem: String) {
         let error = #expect(throws: JSONSyntaxError.self) { try JSONValue(parsing: text) }
         #expect(error?.line == line)
         #expect(error?.problem == problem)
     }
 
-    @Test func `nesting without end is refused, not followed`() {
+    @Test func `endless nesting is refused, not followed`() {
         let error = #expect(throws: JSONSyntaxError.self) {
             try JSONValue(parsing: String(repeating: "[", count: 100_000))
         }

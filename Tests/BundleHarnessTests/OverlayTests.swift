@@ -1,4 +1,4 @@
-// How a case changes its configuration.
+// Changes of a case to its configuration.
 
 import BundleHarness
 import Testing
@@ -27,12 +27,12 @@ struct OverlayTests {
         #expect(places == ["/a", "/proc", "/dev", "/z"])
     }
 
-    @Test func `remove takes out what has all the members given`() throws {
+    @Test func `remove deletes the elements that have all the given members`() throws {
         let changed = try Overlay(["mounts": ["$remove": [["type": "tmpfs"]]]]).applied(to: base)
         #expect(changed["mounts"] == [["destination": "/proc", "type": "proc"]])
     }
 
-    @Test func `a list that is not there can be appended to`() throws {
+    @Test func `append creates a missing list`() throws {
         #expect(try Overlay(["linux": ["devices": ["$append": [1]]]]).applied(to: base)["linux"] == ["devices": [1]])
     }
 

@@ -1,4 +1,4 @@
-// Reports, letter by letter.
+// Reports, compared as a whole.
 
 import BundleHarness
 import SystemPackage
@@ -39,7 +39,7 @@ struct ReportTests {
                 """)
     }
 
-    @Test func `TAP 14 has a TODO for what is known and a SKIP for what cannot be shown`() {
+    @Test func `TAP 14 has a TODO for a known difference and a SKIP for an unmet requirement`() {
         #expect(
             ReportFormat.tap.text(results, runtimes: ["runc", "crun"]) == """
                 TAP version 14
@@ -100,7 +100,7 @@ struct ReportTests {
 }
 
 struct CoverageTests {
-    @Test func `a property without a case is missing, and the others show how they fared`() throws {
+    @Test func `a property without a case is listed as missing, the others with their results`() throws {
         let test = try Case(
             reading: #"{"about": "x", "spec": ["hostname", "domainname"]}"#, name: "uts/name", directory: "/c")
         let outcome = [

@@ -1,4 +1,4 @@
-// The arithmetic between cgroup v1's values and cgroup v2's.
+// Conversions between values of cgroup v1 and cgroup v2.
 
 import OCISpec
 import Testing
@@ -57,7 +57,7 @@ import Testing
             ),
             (
                 LinuxMemory(limit: 300, swap: -5), nil,
-                "linux.resources.memory.swap: -5 is no limit; -1 stands for none"
+                "linux.resources.memory.swap: -5 is not a limit; -1 means no limit"
             ),
             (
                 LinuxMemory(limit: 300, swap: 200), nil,
@@ -65,7 +65,7 @@ import Testing
             ),
             (
                 LinuxMemory(limit: -2, swap: 200), nil,
-                "linux.resources.memory.limit: -2 is no limit; -1 stands for none"
+                "linux.resources.memory.limit: -2 is not a limit; -1 means no limit"
             ),
             (
                 LinuxMemory(limit: 200), CurrentLimits(memory: 100, swap: 50),
@@ -98,7 +98,7 @@ import Testing
         ),
         ("rdma.max", "", "mlx4_0 hca_handle=3", "mlx4_0 hca_handle=max hca_object=max"),
     ])
-    func `say what was there before`(file: String, current: String, written: String, restored: String) {
+    func `restore the previous content`(file: String, current: String, written: String, restored: String) {
         #expect(Restoration.value(of: file, current: current, written: written) == restored)
     }
 }

@@ -1,4 +1,4 @@
-// Device rules: reading, reducing, and what they become on either hierarchy.
+// Device rules: parsing, reducing, and their form in v1 and v2.
 
 import OCISpec
 import Testing
@@ -15,12 +15,12 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
         "allow device c 136:* rwm", "allow device c 5:2 rwm", "allow device c 10:200 rwm",
     ]
 
-    @Test func `without any deny all but the usual devices`() throws {
+    @Test func `without entries deny all but the usual devices`() throws {
         #expect(try DevicePolicy([]).summary == ["deny all devices"] + defaults)
         #expect(try DevicePolicy([denyAll]).summary == ["deny all devices"] + defaults)
     }
 
-    @Test func `that allow everything leave nothing to say`() throws {
+    @Test func `that allow everything reduce to nothing`() throws {
         #expect(try DevicePolicy([denyAll, allowAll]).summary == ["allow all devices"])
         #expect(try DevicePolicy([allowAll]).allowsEverything)
     }
@@ -34,7 +34,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
         #expect(try DevicePolicy(rules).summary == expected)
     }
 
-    @Test func `that start anew forget what came before`() throws {
+    @Test func `for all devices replace the earlier ones`() throws {
         let rules = [LinuxDeviceCgroup(allow: true, type: "b", major: 8, minor: 0, access: "r"), denyAll]
         #expect(try DevicePolicy(rules).summary == ["deny all devices"] + defaults)
     }
@@ -47,7 +47,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
             ])
     }
 
-    @Test func `are reduced to those that change something`() {
+    @Test func `are reduced to those that have an effect`() {
         let policy = DevicePolicy(
             allowsByDefault: false,
             rules: [
@@ -144,12 +144,12 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
         allowsByDefault: false,
         rules: [DeviceRule(allow: true, .character, 1, 3, .all), DeviceRule(allow: true, .block, 8, nil, .read)])
 
-    @Test func `start from nothing with a clean slate`() throws {
+    @Test func `of a new cgroup start with a deny of everything`() throws {
         #expect(try lines(few, from: nil) == ["deny a", "allow c 1:3 rwm", "allow b 8:* r"])
         #expect(try lines(few, from: "a *:* rwm\n") == ["deny a", "allow c 1:3 rwm", "allow b 8:* r"])
     }
 
-    @Test func `that are in force already are not written`() throws {
+    @Test func `that are already in force are not written`() throws {
         #expect(try lines(few, from: "b 8:* r\nc 1:3 rwm\n") == [])
     }
 
@@ -175,7 +175,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
         #expect(try lines(policy, from: nil) == ["deny a", "allow b 8:0 rm", "allow b 9:0 rm"])
     }
 
-    @Test func `that would make a hole in a wider rule are refused`() {
+    @Test func `that remove part of a wider rule are refused`() {
         let policy = DevicePolicy(
             allowsByDefault: false,
             rules: [DeviceRule(allow: true, .block, 8, nil, .all), DeviceRule(allow: false, .block, 8, 1, .write)])
@@ -188,7 +188,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
     }
 }
 
-/// As much of an eBPF machine as a device program needs.
+/// The part of an eBPF machine that a device program needs.
 private func answer(
     _ program: DeviceProgram, _ kind: DeviceRule.Kind, _ major: UInt32, _ minor: UInt32, _ access: DeviceAccess
 ) -> UInt64? {
@@ -262,7 +262,7 @@ private func answer(
         #expect(answer(program, .character, 8, 0, .write) == 1)
     }
 
-    @Test func `let the last rule that matches count`() {
+    @Test func `apply the last rule that matches`() {
         let policy = DevicePolicy(
             allowsByDefault: false,
             rules: [

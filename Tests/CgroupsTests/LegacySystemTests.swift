@@ -87,13 +87,13 @@ import Testing
 
     @Test func `a thread that writes to the entry is in every cgroup`() throws {
         try withCgroup("entry") { cgroup, plan throws in
-            let entry = try cgroup.entryForExec(initPid: getpid())
+            let entry = try cgroup.placementForExec(initPid: getpid())
             let descriptors = entry.childWrites
             var code: Int32 = -1
             var during = ""
             try onOwnThread {
                 var failed = -1
-                code = CgroupEntry.enter(descriptors, failed: &failed)
+                code = CgroupPlacement.enter(descriptors, failed: &failed)
                 during = (try? readText("/proc/thread-self/cgroup")) ?? ""
             }
             #expect(code == 0)
@@ -180,11 +180,11 @@ import Testing
     @Test func `exec joins a cgroup below by controller`() throws {
         try withCgroup("sub") { cgroup, plan throws in
             for directory in plan.location.directories { try #require(mkdir("\(directory.fullPath)/a", 0o755) == 0) }
-            let entry = try cgroup.entryForExec(initPid: getpid(), subPaths: ["memory,pids:a"])
+            let entry = try cgroup.placementForExec(initPid: getpid(), subPaths: ["memory,pids:a"])
             #expect(entry.location.directory(of: "memory")?.path == "\(Self.root)/sub/a")
             #expect(entry.location.directory(of: "cpu")?.path == "\(Self.root)/sub")
             let absent = failure { () throws(CgroupFailure) in
-                try cgroup.entryForExec(initPid: getpid(), subPaths: ["memory:nope"])
+                try cgroup.placementForExec(initPid: getpid(), subPaths: ["memory:nope"])
             }
             #expect(
                 absent?.description
@@ -233,7 +233,7 @@ import Testing
     @Test func `a process over the memory limit is killed and counted`() throws {
         let resources = LinuxResources(memory: LinuxMemory(limit: 16 << 20, swap: 16 << 20))
         try withCgroup("oom", resources) { cgroup, _ throws in
-            var events = try cgroup.outOfMemoryEvents()
+            var events = try cgroup.oomEvents()
             #expect(cgroup.oomKillCount() == 0)
             let path = try #require(cgroup.location.directory(of: "memory")?.fullPath)
             let child = try SpawnedProcess([

@@ -58,7 +58,7 @@ import Testing
         let plan = try CgroupPlan(
             cgroupsPath: nil, containerID: "web\(getpid())",
             resources: LinuxResources(memory: LinuxMemory(limit: 64 << 20)), driver: .systemd, host: host)
-        let path = plan.location.directories[0].fullPath
+        let path = try #require(plan.location.directories.first).fullPath
         #expect(path == "/sys/fs/cgroup\(host.userManagerPath)/user.slice/swiftrun-web\(getpid()).scope")
         let cgroup = Cgroup(plan.location)
         let child = try SpawnedProcess()

@@ -1,4 +1,4 @@
-// Hosts and processes that the tests share.
+// Hosts and processes that several tests use.
 
 import Cgroups
 import Glibc
@@ -6,7 +6,7 @@ import OCISpec
 import Testing
 
 extension CgroupHost {
-    /// A host as this field's v1 machines are: one mount point a controller, and an empty v2 tree beside.
+    /// A typical v1 host: one mount point per controller, and an empty v2 tree beside them.
     static let legacy = CgroupHost(
         hierarchy: .legacy,
         mounts: ["cpuset", "devices", "memory", "cpu", "pids", "blkio", "freezer", "systemd"].map {
@@ -14,33 +14,33 @@ extension CgroupHost {
         },
         ownPaths: ["memory": "/me", "cpu": "/"])
 
-    /// A host with cgroup v2 alone.
+    /// A host with cgroup v2 only.
     static let unified = CgroupHost(
         hierarchy: .unified, mounts: [CgroupMount(controllers: ["unified"], path: "/sys/fs/cgroup")],
         ownPaths: ["unified": "/user.slice/session.scope"])
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Needs root on a machine whose controllers are on cgroup v1.
+    /// Needs root on a machine with cgroup v1.
     static var needsLegacyRoot: Self {
         enabled("needs root and cgroup v1 controllers") {
             geteuid() == 0 && access("/sys/fs/cgroup/memory/cgroup.procs", F_OK) == 0
         }
     }
 
-    /// Needs root on a machine that systemd runs, such as the virtual machine's second lane.
+    /// Needs root on a machine with systemd, such as the second lane of the virtual machine.
     static var needsSystemd: Self {
         enabled("needs root and a running systemd") { geteuid() == 0 && access("/run/systemd/system", F_OK) == 0 }
     }
 
-    /// Needs a user who is not root, with a delegated cgroup at /sys/fs/cgroup/tester that it runs below.
+    /// Needs an ordinary user with a delegated cgroup at /sys/fs/cgroup/tester, in which the tests run.
     static var needsDelegation: Self {
         enabled("needs another user than root in a delegated cgroup, /sys/fs/cgroup/tester") {
             geteuid() != 0 && access("/sys/fs/cgroup/tester/cgroup.procs", W_OK) == 0
         }
     }
 
-    /// Needs a user who is not root, with a systemd of its own.
+    /// Needs an ordinary user with a systemd of its own.
     static var needsUserSystemd: Self {
         enabled("needs another user than root with a systemd of its own") {
             guard geteuid() != 0, let directory = getenv("XDG_RUNTIME_DIR") else { return false }
@@ -48,7 +48,7 @@ extension Trait where Self == ConditionTrait {
         }
     }
 
-    /// Needs root on a machine with cgroup v2 alone, such as the virtual machine's.
+    /// Needs root on a machine with cgroup v2 only, such as the virtual machine.
     static var needsUnifiedRoot: Self {
         enabled("needs root and cgroup v2 at /sys/fs/cgroup") {
             geteuid() == 0 && access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0
@@ -56,7 +56,7 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// A process of the test's own, killed and waited for at the end.
+/// A process of the test, killed and reaped at the end.
 struct SpawnedProcess: ~Copyable {
     let pid: Int32
 
@@ -86,13 +86,13 @@ func failure<Value: ~Copyable>(of body: () throws(CgroupFailure) -> Value) -> Cg
     }
 }
 
-/// A thread's work.
+/// The work of a thread.
 private final class Work {
     let run: () -> Void
     init(_ run: @escaping () -> Void) { self.run = run }
 }
 
-/// Runs a body on a thread that ends with it, so that nothing it does to itself lasts.
+/// Runs a closure on a thread that ends with it, so that changes of the thread's attributes do not last.
 func onOwnThread(_ body: @escaping () -> Void) throws {
     var thread = pthread_t()
     let code = pthread_create(

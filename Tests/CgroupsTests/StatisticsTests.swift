@@ -23,11 +23,11 @@ import Testing
         (MemoryUse(limit: nil, current: nil, peak: 5), "at most 5 were used"),
         (MemoryUse(limit: nil, current: nil, peak: nil), "the kernel does not tell how much was used"),
     ])
-    func `the use of memory is part of a sentence`(_ use: MemoryUse, _ text: String) {
+    func `memory usage is formatted as part of a sentence`(_ use: MemoryUse, _ text: String) {
         #expect("\(use)" == text)
     }
 
-    @Test func `of v2 are told in the terms of v1`() throws {
+    @Test func `of v2 are reported in the terms of v1`() throws {
         var statistics = CgroupStatistics()
         statistics.readUnified(StatisticsFiles(path: tree("v2-web")), pageSizes: ["1GB", "2MB"])
         #expect(
@@ -54,7 +54,7 @@ import Testing
         #expect(statistics.rdma == ["mlx4_0": rdma])
     }
 
-    @Test func `of v1 are told`() throws {
+    @Test func `of v1 are reported`() throws {
         var statistics = CgroupStatistics()
         let root = tree("v1-web")
         statistics.readLegacy({ StatisticsFiles(path: "\(root)/\($0)") }, pageSizes: ["2MB"])
@@ -83,7 +83,7 @@ import Testing
         #expect(statistics.hugetlb["2MB"] == LimitedUse(limit: 8_388_608, usage: 2_097_152, max: 4_194_304, failcnt: 1))
     }
 
-    @Test func `of nothing are an object with every key`() {
+    @Test func `without values are an object with every key`() {
         #expect(
             json(CgroupStatistics())
                 == #"{"cpu":{"usage":{"kernel":0,"user":0},"throttling":{}},"cpuset":{"cpu_exclusive":0,"mem_hardwall":0,"#

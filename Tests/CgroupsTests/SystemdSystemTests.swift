@@ -25,7 +25,7 @@ import Testing
         return text.last == "\n" ? String(text.dropLast()) : text
     }
 
-    @Test func `a scope holds the process with its limits, takes new ones, and is forgotten`() throws {
+    @Test func `a scope contains the process with its limits, accepts new ones, and is removed`() throws {
         let resources = LinuxResources(
             devices: [LinuxDeviceCgroup(allow: false, access: "rwm")], memory: LinuxMemory(limit: 64 << 20),
             cpu: LinuxCPU(shares: 512, quota: 20_000, period: 50_000), pids: LinuxPids(limit: 7),
@@ -33,7 +33,7 @@ import Testing
         let plan = try plan("scope", resources)
         let cgroup = Cgroup(plan.location)
         let unit = try #require(plan.location.unit)
-        let path = plan.location.directories[0].fullPath
+        let path = try #require(plan.location.directories.first).fullPath
         let child = try SpawnedProcess()
         defer { try? cgroup.remove() }
         let entry = try cgroup.prepare(plan)

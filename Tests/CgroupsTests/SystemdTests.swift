@@ -1,4 +1,4 @@
-// What systemd is asked for, and in which bytes.
+// Requests to systemd, and their encoding.
 
 import OCISpec
 import Testing
@@ -24,7 +24,7 @@ import Testing
         #expect(message.encoded == expected)
     }
 
-    @Test func `read back as what was written`() throws {
+    @Test func `are decoded to the encoded value`() throws {
         let message = DBusMessage(
             kind: .signal, serial: 7, path: "/org/x", interface: "a.b", member: "JobRemoved",
             body: [
@@ -38,10 +38,10 @@ import Testing
         #expect(DBusMessage(bytes) == message)
     }
 
-    @Test func `that are cut or broken read as nothing`() {
+    @Test func `that are truncated or malformed are refused`() {
         let bytes = DBusMessage(kind: .call, serial: 1, path: "/", member: "M", body: [.strings(["abc"])]).encoded
         for length in 0..<bytes.count { #expect(DBusMessage(Array(bytes.prefix(length))) == nil) }
-        // Whatever a byte is changed to, reading ends.
+        // Decoding must end for every value of every byte.
         for index in bytes.indices {
             for value in [0, 1, 0x7f, 0xff] as [UInt8] {
                 var broken = bytes
@@ -126,7 +126,7 @@ import Testing
     ])
     func `are these on v1`(row: Row) throws { #expect(try limits(row.resources, .legacy) == row.expected) }
 
-    @Test func `of an update combine with what is set`() throws {
+    @Test func `of an update are combined with the present limits`() throws {
         let current = CurrentLimits(quota: "20000", period: 50_000)
         #expect(
             try limits(LinuxResources(cpu: LinuxCPU(quota: 10_000)), .unified, current) == [
@@ -138,7 +138,7 @@ import Testing
             ])
     }
 
-    /// A quota and a period, what is set, and what the files then hold.
+    /// A quota and a period, the present limits, and the resulting content of the files.
     @Test(
         arguments: [
             (500_000, 900_000, nil, 504_000, 900_000), (5_000, 50_000, nil, 5_000, 50_000),
@@ -157,7 +157,7 @@ import Testing
         let settled = CPUQuota.settled(LinuxResources(cpu: cpu), current: current)
         #expect(settled.cpu == LinuxCPU(quota: wantedQuota, period: wantedPeriod))
         guard wantedQuota > 0, wantedQuota < .max else { return }
-        // What systemd writes when it reloads: its share of a second, over its period.
+        // systemd writes these when it reloads: the rounded run time per second, over its period.
         let perSecond = try #require(CPUQuota.perSecond(wantedQuota, period: wantedPeriod))
         #expect(Int64(perSecond * wantedPeriod / 1_000_000) == wantedQuota)
         for hierarchy in [CgroupHierarchy.unified, .legacy] {
@@ -228,7 +228,7 @@ import Testing
         ("TimeoutStopSec", "'3'", "expected a number of seconds, found \"'3'\""),
         ("TimeoutStopSec", "-3", "expected a number of seconds, found \"-3\""),
     ])
-    func `that annotations may not have are refused`(name: String, text: String, reason: String) {
+    func `that annotations may not set are refused`(name: String, text: String, reason: String) {
         let refusal = failure { () throws(CgroupFailure) in try request(nil, ["org.systemd.property.\(name)": text]) }
         #expect(refusal == CgroupFailure(.invalid, "annotations[\"org.systemd.property.\(name)\"]: \(reason)"))
     }

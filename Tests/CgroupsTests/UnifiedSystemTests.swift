@@ -50,7 +50,7 @@ import Testing
         return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + (status & 0x7f)
     }
 
-    @Test func `the directory is made with every controller, and removal leaves none`() throws {
+    @Test func `the directory is created with every controller, and removed without traces`() throws {
         let plan = try plan("all")
         let cgroup = Cgroup(plan.location)
         defer { rmdir("/sys/fs/cgroup\(Self.root)") }
@@ -59,7 +59,8 @@ import Testing
         #expect(entry.cloneIntoDescriptor != nil)
         #expect(try value("all", "cgroup.controllers") == readText("/sys/fs/cgroup/cgroup.controllers").dropLast())
         try cgroup.remove()
-        #expect(access(plan.location.directories[0].fullPath, F_OK) != 0)
+        let path = try #require(plan.location.directories.first).fullPath
+        #expect(access(path, F_OK) != 0)
         try cgroup.remove()
     }
 
@@ -156,7 +157,8 @@ import Testing
                 == "linux.resources.unified[\"foo.bar\"]: write \"1\" to /sys/fs/cgroup\(Self.root)/unknown/foo.bar: "
                 + "no such file or directory (the controller foo or this file is not available here)")
         #expect(refusal?.kind == .unavailable)
-        #expect(access(plan.location.directories[0].fullPath, F_OK) != 0)
+        let path = try #require(plan.location.directories.first).fullPath
+        #expect(access(path, F_OK) != 0)
     }
 
     @Test(
@@ -164,7 +166,7 @@ import Testing
             access("/sys/dev/block/254:0", F_OK) == 0
                 && (try? readText("/sys/fs/cgroup/io.cost.qos"))?.contains("254:0 enable=1") == false
         })
-    func `a weight that a disk cannot have is told with the file that was tried last`() throws {
+    func `a weight that a disk does not support is reported with the file that was tried last`() throws {
         let disk = LinuxWeightDevice(major: 254, minor: 0, weight: 1_000)
         let plan = try plan("weight", LinuxResources(blockIO: LinuxBlockIO(weightDevice: [disk])))
         defer { rmdir("/sys/fs/cgroup\(Self.root)") }
@@ -177,27 +179,28 @@ import Testing
 
     @Test func `a delegated cgroup belongs to its owner`() throws {
         try withCgroup("given", delegation: CgroupDelegation(uid: 4_321)) { _, plan throws in
+            let path = try #require(plan.location.directories.first).fullPath
             for file in ["", "/cgroup.procs", "/cgroup.subtree_control", "/cgroup.threads"] {
                 var facts = stat()
-                #expect(stat("\(plan.location.directories[0].fullPath)\(file)", &facts) == 0)
+                #expect(stat("\(path)\(file)", &facts) == 0)
                 #expect(facts.st_uid == 4_321)
             }
             var facts = stat()
-            #expect(stat("\(plan.location.directories[0].fullPath)/memory.max", &facts) == 0)
+            #expect(stat("\(path)/memory.max", &facts) == 0)
             #expect(facts.st_uid == 0)
         }
     }
 
-    @Test func `exec joins a cgroup below, or the one that init moved on to`() throws {
+    @Test func `exec joins a sub-cgroup, or the one that init has moved to`() throws {
         try withCgroup("sub") { cgroup, plan throws in
-            let path = plan.location.directories[0].fullPath
+            let path = try #require(plan.location.directories.first).fullPath
             try #require(mkdir("\(path)/a", 0o755) == 0)
             let child = try SpawnedProcess()
             try writeFile("\(path)/a/cgroup.procs", "\(child.pid)")
-            let below = try cgroup.entryForExec(initPid: child.pid, subPaths: ["a"])
-            #expect(below.location.directories[0].fullPath == "\(path)/a")
-            let following = try cgroup.entryForExec(initPid: child.pid, followingInit: true)
-            #expect(following.location.directories[0].fullPath == "\(path)/a")
+            let below = try cgroup.placementForExec(initPid: child.pid, subPaths: ["a"])
+            #expect(below.location.directories.map(\.fullPath) == ["\(path)/a"])
+            let following = try cgroup.placementForExec(initPid: child.pid, followingInit: true)
+            #expect(following.location.directories.map(\.fullPath) == ["\(path)/a"])
             #expect(try cgroup.processes() == [child.pid])
         }
     }
@@ -226,7 +229,7 @@ import Testing
     @Test func `a process over the memory limit is killed and counted`() throws {
         let resources = LinuxResources(memory: LinuxMemory(limit: 16 << 20, swap: 16 << 20))
         try withCgroup("oom", resources) { cgroup, _ throws in
-            var events = try cgroup.outOfMemoryEvents()
+            var events = try cgroup.oomEvents()
             #expect(cgroup.oomKillCount() == 0)
             #expect(try run(in: cgroup, "head -c 64M /dev/zero | tail -n 1 > /dev/null") == 128 + SIGKILL)
             #expect(events.next() == .outOfMemory(killed: 1))
@@ -237,9 +240,9 @@ import Testing
         }
     }
 
-    @Test func `below a threaded cgroup a new one is threaded, and limits memory not`() throws {
+    @Test func `below a threaded cgroup a new one is threaded, and cannot limit memory`() throws {
         try withCgroup("threads") { cgroup, plan throws in
-            let path = plan.location.directories[0].fullPath
+            let path = try #require(plan.location.directories.first).fullPath
             try #require(mkdir("\(path)/parent", 0o755) == 0)
             try writeFile("\(path)/parent/cgroup.type", "threaded")
             func inner(_ resources: LinuxResources?) throws -> CgroupPlan {

@@ -1,11 +1,11 @@
-// `linux.resources` as values for files, field by field.
+// `linux.resources` as values for files, one property after the other.
 
 import OCISpec
 import Testing
 
 @testable import Cgroups
 
-/// One row of the table of fields.
+/// One row of the table.
 struct Row: Sendable, CustomTestStringConvertible {
     var resources: LinuxResources
     var expected: [String]
@@ -155,7 +155,7 @@ struct Row: Sendable, CustomTestStringConvertible {
                     .unavailable, "linux.resources.rdma[\"mlx\"]: the host has no rdma cgroup controller for rdma.max"))
     }
 
-    @Test func `that nobody keeps any more are noted`() throws {
+    @Test func `that the kernel no longer supports are noted`() throws {
         let memory = LinuxResources(memory: LinuxMemory(kernel: 1, kernelTCP: 1))
         #expect(
             try LimitWrites(memory, hierarchy: .legacy).notes == [
@@ -246,7 +246,7 @@ struct Row: Sendable, CustomTestStringConvertible {
         #expect(try summary(LinuxResources(cpu: LinuxCPU(period: 70_000)), current) == ["cpu.max = 5000 70000"])
     }
 
-    @Test func `below the present use are refused if that is wished`() {
+    @Test func `below the present usage are refused if requested`() {
         let memory = LinuxResources(memory: LinuxMemory(limit: 100, checkBeforeUpdate: true))
         let refusal = failure { () throws(CgroupFailure) in
             try LimitWrites(memory, hierarchy: .unified, current: CurrentLimits(memoryInUse: 101))
@@ -259,7 +259,7 @@ struct Row: Sendable, CustomTestStringConvertible {
                 ))
     }
 
-    @Test func `together with swap below the present use are refused too`() {
+    @Test func `together with swap below the present usage are refused too`() {
         let memory = LinuxResources(memory: LinuxMemory(limit: 50, swap: 100, checkBeforeUpdate: true))
         let refusal = failure { () throws(CgroupFailure) in
             try LimitWrites(memory, hierarchy: .unified, current: CurrentLimits(memoryInUse: 100))
@@ -300,7 +300,7 @@ struct Row: Sendable, CustomTestStringConvertible {
     }
 
     @Test(arguments: CgroupHierarchy.allCases)
-    func `say that what is idle has no shares`(hierarchy: CgroupHierarchy) throws {
+    func `note that an idle cgroup has no shares`(hierarchy: CgroupHierarchy) throws {
         let resources = LinuxResources(cpu: LinuxCPU(shares: 512, idle: 1))
         #expect(
             try LimitWrites(resources, hierarchy: hierarchy).notes == [
@@ -316,7 +316,7 @@ struct Row: Sendable, CustomTestStringConvertible {
         #expect(try LimitWrites(something, hierarchy: hierarchy).writes.map(\.absence) == [.refused, .refused])
     }
 
-    @Test func `tolerate a missing swap file only where nothing is lost`() throws {
+    @Test func `tolerate a missing swap file only if no limit is lost`() throws {
         func absence(_ swap: Int64) throws -> CgroupWrite.Absence? {
             try LimitWrites(LinuxResources(memory: LinuxMemory(limit: 100, swap: swap)), hierarchy: .unified)
                 .writes.first?.absence

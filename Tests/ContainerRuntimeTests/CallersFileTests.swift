@@ -1,4 +1,4 @@
-// Paths that stand for descriptors.
+// Paths that name descriptors.
 
 import Testing
 

@@ -1,6 +1,6 @@
-// What a filter says to a system call, found out by running its program as the kernel does. seccomp(2), bpf(4).
+// Evaluates a seccomp filter for a system call by running its program as the kernel does. seccomp(2), bpf(4).
 
-/// A system call as a filter sees it.
+/// A system call from the view of a filter.
 struct SystemCallFacts {
     var number: UInt32
     var architecture: UInt32
@@ -21,7 +21,8 @@ struct SystemCallFacts {
     }
 }
 
-/// The answer of a program, nil when it is broken: a jump out of it, an instruction that seccomp does not allow.
+/// The result of a program; nil if the program is invalid: a jump outside, or an instruction that seccomp does not
+/// allow.
 func answer(of program: [UInt8], to call: SystemCallFacts) -> UInt32? {
     var place = 0
     var accumulator: UInt32 = 0

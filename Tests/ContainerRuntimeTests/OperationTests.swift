@@ -1,4 +1,4 @@
-// Small parts of the operations that can be tried without a container.
+// Parts of the operations that can be tested without a container.
 
 import Glibc
 import Kernel
@@ -10,7 +10,7 @@ import Testing
 @testable import ContainerRuntime
 
 struct FailureTests {
-    @Test func `a refused operation is told with the kernel's word last, and from further away`() {
+    @Test func `a refused operation is reported with the kernel's message last, and with its context first`() {
         let failure = Failure("open /a", .permissionDenied)
         #expect(failure.kind == .system(.permissionDenied))
         #expect(failure.during("make b").during("c").message == "c: make b: open /a: permission denied")
@@ -20,7 +20,7 @@ struct FailureTests {
 struct UndoTests {
     private final class Journal { var lines: [String] = [] }
 
-    @Test func `what was done is undone, last first, unless it is kept`() {
+    @Test func `completed steps are undone in reverse order, unless they are kept`() {
         let journal = Journal()
         func attempt(keeps: Bool) {
             var undo = Undo()
@@ -36,7 +36,7 @@ struct UndoTests {
 }
 
 struct MountInfoTests {
-    @Test func `a line of mountinfo gives place and type, with blanks in the path`() throws {
+    @Test func `a line of mountinfo gives mount point and type, with blanks in the path`() throws {
         let line: Substring = #"36 35 98:0 /mnt1 /mnt\0402\134x\011 rw,noatime master:1 - ext3 /dev/root rw"#
         let entry = try #require(MountInfoEntry(line))
         #expect(entry.path == "/mnt 2\\x\t")
@@ -44,7 +44,7 @@ struct MountInfoTests {
     }
 
     @Test(arguments: ["", "36 35 98:0 / /mnt", "36 35 98:0 / /mnt rw -"])
-    func `a line that is none gives nothing`(line: String) { #expect(MountInfoEntry(line[...]) == nil) }
+    func `a malformed line gives nothing`(line: String) { #expect(MountInfoEntry(line[...]) == nil) }
 }
 
 struct TimestampTests {
@@ -55,7 +55,7 @@ struct TimestampTests {
 }
 
 struct FeatureTests {
-    @Test func `features come from the tables that do the work`() throws {
+    @Test func `features come from the tables that the runtime uses`() throws {
         let features = Features.ofThisRuntime
         #expect(features.mountOptions == mountOptions.map(\.name))
         #expect(features.linux?.capabilities == CapabilitySet.names)

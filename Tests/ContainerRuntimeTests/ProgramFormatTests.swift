@@ -1,4 +1,4 @@
-// What the first bytes of a program say.
+// The format of a program, from its first bytes.
 
 import Testing
 

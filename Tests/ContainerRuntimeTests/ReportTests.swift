@@ -1,4 +1,4 @@
-// What the child says in numbers, and what a person reads.
+// The child's numeric reports, and the messages made from them.
 
 import Kernel
 import OCISpec
@@ -29,7 +29,7 @@ struct StepReportTests {
     @Test(arguments: [
         [], [7], [7, 1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0], [7, 0, 0, 0, 0, 0, 0, 0], [7, 1, 255, 0, 0, 0, 0, 0],
     ])
-    func `what is no report is none`(packet: [UInt8]) { #expect(StepReport(packet: packet) == nil) }
+    func `an invalid packet is not a report`(packet: [UInt8]) { #expect(StepReport(packet: packet) == nil) }
 }
 
 struct SentenceTests {
@@ -154,7 +154,7 @@ struct SentenceTests {
         (StepReport(step: .lookup, code: .noSuchFileOrDirectory), "exec: \"sh\": executable file not found in $PATH"),
         (StepReport(step: .lookup, code: .permissionDenied), "exec: \"sh\": permission denied"),
     ])
-    func `a step that failed is named with its key, and the kernel's word comes last`(
+    func `a failed step is reported with its key, and the kernel's message comes last`(
         report: StepReport, sentence: String
     ) throws {
         #expect(try text(report) == sentence)
@@ -217,14 +217,14 @@ struct SentenceTests {
                 == "default devices: make /dev/null: operation not permitted")
     }
 
-    @Test func `a report about what is not in the plan is a sentence all the same`() throws {
+    @Test func `a report about a part that the plan lacks still gives a sentence`() throws {
         for step in [Step.mount, .device, .joinNamespace, .readonlyPath, .maskedPath, .scheduling] {
             #expect(
                 try text(StepReport(step: step, index: 500, code: .notPermitted)).hasSuffix("operation not permitted"))
         }
     }
 
-    @Test func `a joining process is told of without a plan of the container`() throws {
+    @Test func `an exec process's failure is reported without a plan of the container`() throws {
         let sentences = Sentences(process: try ContainerPlan.sample().process)
         #expect(
             sentences.failure(StepReport(step: .user, code: .invalidArgument)).message
@@ -234,7 +234,7 @@ struct SentenceTests {
                 == "join namespaces: operation not permitted")
     }
 
-    @Test func `the kernel's error stays with the sentence`() throws {
+    @Test func `the failure keeps the kernel's error number`() throws {
         let failure = try Sentences(plan: .sample()).failure(StepReport(step: .pivot, code: .invalidArgument))
         #expect(failure.kind == .system(.invalidArgument))
         #expect(failure.during("create web").message == "create web: pivot_root into /bundle/rootfs: invalid argument")

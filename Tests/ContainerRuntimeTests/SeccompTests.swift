@@ -1,4 +1,4 @@
-// Profiles, compiled, and their programs asked what they say to system calls.
+// Compiled profiles, and the results of their programs for system calls.
 
 import CSeccomp
 import Foundation
@@ -33,7 +33,7 @@ struct SeccompCompilerTests {
             to: SystemCallFacts(number: number(name, architecture), architecture: architecture, arguments: arguments))
     }
 
-    @Test func `what is not named gets the default, what is named gets its action`() throws {
+    @Test func `calls without a rule get the default action, others get their own`() throws {
         let program = try LinuxSeccomp(
             defaultAction: "SCMP_ACT_ALLOW",
             syscalls: [
@@ -107,7 +107,7 @@ struct SeccompCompilerTests {
         #expect(answer(program, "ioctl", [0, 3]) == allow)
     }
 
-    @Test func `names that nobody knows and rules that change nothing do no harm`() throws {
+    @Test func `unknown names and rules without effect are ignored`() throws {
         let program = try LinuxSeccomp(
             defaultAction: "SCMP_ACT_ERRNO",
             syscalls: [
@@ -128,7 +128,7 @@ struct SeccompCompilerTests {
         ])
 
     #if arch(x86_64)
-    @Test func `a call newer than all that the profile names does not exist`() throws {
+    @Test func `a call newer than all calls of the profile does not exist`() throws {
         let program = try Self.old.compiled()
         for architecture in [x86_64, i386] {
             #expect(answer(program, "statx", architecture: architecture) == allow)
@@ -137,7 +137,7 @@ struct SeccompCompilerTests {
             #expect(answer(program, "clone3", architecture: architecture) == refused(ENOSYS))
             #expect(answer(program, "openat2", architecture: architecture) == refused(ENOSYS))
         }
-        // statx is 332 there and 383 here: each architecture is taken by its own newest.
+        // statx is number 332 in one architecture and 383 in the other: each is compared with its own newest call.
         let between = SystemCallFacts(number: 380, architecture: i386)
         #expect(ContainerRuntimeTests.answer(of: program, to: between) == refused(EPERM))
         let newer = SystemCallFacts(number: 380, architecture: x86_64)
@@ -148,7 +148,7 @@ struct SeccompCompilerTests {
         let program = try Self.old.compiled()
         let call = SystemCallFacts(number: 0x4000_0000 | 0, architecture: x86_64)
         #expect(ContainerRuntimeTests.answer(of: program, to: call) == allow)
-        // Its number is that of an architecture: what is compared with which must not be mixed up.
+        // The number equals that of an architecture: the compiler must not confuse the two.
         let confusing = SystemCallFacts(number: i386, architecture: x86_64)
         #expect(ContainerRuntimeTests.answer(of: program, to: confusing) != nil)
     }
@@ -169,7 +169,7 @@ struct SeccompCompilerTests {
             ("SCMP_ACT_ALLOW", nil, allow), ("SCMP_ACT_LOG", nil, 0x7ffc_0000), ("SCMP_ACT_TRACE", 5, 0x7ff0_0005),
             ("SCMP_ACT_ERRNO", 38, refused(ENOSYS)),
         ] as [(String, UInt32?, UInt32)])
-    func `a permissive default stays what it is for newer calls`(name: String, number: UInt32?, answer: UInt32) throws {
+    func `a permissive default also applies to newer calls`(name: String, number: UInt32?, answer: UInt32) throws {
         let program = try LinuxSeccomp(
             defaultAction: name, defaultErrnoRet: number,
             syscalls: [LinuxSyscall(names: ["read"], action: "SCMP_ACT_KILL_PROCESS")]
@@ -177,13 +177,13 @@ struct SeccompCompilerTests {
         #expect(self.answer(program, "openat2") == answer)
     }
 
-    @Test func `a profile as large as an engine's is right for every call it names`() throws {
+    @Test func `a profile as large as an engine's is correct for every call`() throws {
         let names = (0..<450).compactMap { number -> String? in
             guard let name = seccomp_syscall_resolve_num_arch(seccomp_arch_native(), Int32(number)) else { return nil }
             defer { free(name) }
             return String(cString: name)
         }
-        #expect(names.count > 300)
+        try #require(names.count > 300)
         let allowed = names.enumerated().filter { $0.offset % 3 != 0 }.map(\.element)
         let program = try LinuxSeccomp(
             defaultAction: "SCMP_ACT_ERRNO",
@@ -199,7 +199,7 @@ struct SeccompCompilerTests {
         #expect(program.count / 8 < 4096)
     }
 
-    @Test func `the flags are the runtime's choice unless the config has some`() throws {
+    @Test func `the runtime chooses the flags unless the config sets them`() throws {
         func flags(_ names: [String]?, notifies: Bool = false) throws -> SeccompFlags {
             let rule = LinuxSyscall(names: ["mkdir"], action: "SCMP_ACT_NOTIFY")
             return SeccompCompiler.flags(
@@ -231,7 +231,7 @@ struct SeccompCacheTests {
         try FileManager.default.contentsOfDirectory(atPath: directory(folder)).sorted()
     }
 
-    /// Changes what is kept of the one filter that is there.
+    /// Changes the content of the only cached filter.
     private func change(_ folder: Folder, _ edit: (inout [UInt8]) -> Void) throws {
         let path = try directory(folder) + "/" + #require(files(folder).first)
         var bytes = try readFile(path)
@@ -239,12 +239,12 @@ struct SeccompCacheTests {
         try Data(bytes).write(to: URL(filePath: path))
     }
 
-    @Test func `a filter is kept, and found again`() throws {
+    @Test func `a filter is cached, and found again`() throws {
         let folder = try Folder()
         let made = try filter(folder)
         #expect(try files(folder).count == 1)
         #expect(try fileStatus(at: directory(folder)).mode & 0o777 == 0o700)
-        // A program that could only come from there.
+        // A program that can only come from the changed file.
         try change(folder) { $0[$0.count - 1] ^= 0xff }
         let found = try filter(folder)
         #expect(found.program.count == made.program.count)
@@ -260,7 +260,7 @@ struct SeccompCacheTests {
     }
 
     @Test(arguments: ["empty", "short", "odd", "profile"])
-    func `a broken file is made anew`(how: String) throws {
+    func `a broken file is replaced`(how: String) throws {
         let folder = try Folder()
         let made = try filter(folder)
         let whole = try readFile(directory(folder) + "/" + #require(files(folder).first))
@@ -277,7 +277,7 @@ struct SeccompCacheTests {
     }
 
     @Test(arguments: [0o755, 0o770, 0o701] as [mode_t])
-    func `a directory that others can reach into is not used`(mode: mode_t) throws {
+    func `a directory that other users can access is not used`(mode: mode_t) throws {
         let folder = try Folder()
         let made = try filter(folder)
         try change(folder) { $0[$0.count - 1] ^= 0xff }
@@ -286,7 +286,7 @@ struct SeccompCacheTests {
     }
 
     @Test(.enabled(if: geteuid() == 0, "giving a directory away needs root"))
-    func `a directory of somebody else is not used`() throws {
+    func `a directory of another user is not used`() throws {
         let folder = try Folder()
         let made = try filter(folder)
         try change(folder) { $0[$0.count - 1] ^= 0xff }
@@ -308,12 +308,12 @@ struct SeccompCacheTests {
         #expect(try filter(folder) == made)
     }
 
-    @Test func `a root that cannot be written costs nothing but time`() throws {
+    @Test func `a root that cannot be written disables only the cache`() throws {
         let cache = SeccompCache(root: "/proc/no-such-directory")
         #expect(try !cache.filter(for: profile, SeccompPlan(profile)).program.isEmpty)
     }
 
-    @Test func `old filters make room for new ones`() throws {
+    @Test func `old filters are removed for new ones`() throws {
         let folder = try Folder()
         for number in 0..<70 {
             let profile = LinuxSeccomp(defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: UInt32(number))

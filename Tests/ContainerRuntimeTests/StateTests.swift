@@ -1,4 +1,4 @@
-// What is remembered of containers: the record, its directory, its lock.
+// State of containers: the record, its directory, its lock.
 
 import Cgroups
 import Foundation
@@ -38,12 +38,12 @@ extension ContainerRecord {
 }
 
 struct ContainerRecordTests {
-    @Test func `a record comes back as it was written`() throws {
+    @Test func `a record is read as it was written`() throws {
         let record = ContainerRecord.sample()
         #expect(try ContainerRecord(json: record.json()) == record)
     }
 
-    @Test func `a record of a container that has nothing yet comes back too`() throws {
+    @Test func `an almost empty record is read as it was written`() throws {
         let record = ContainerRecord(
             id: "a", ociVersion: "1.0.0", bundle: "/", rootfs: "/r", created: "now", owner: 0,
             cgroup: .none(.unified), namespaces: 0, annotations: [:])
@@ -52,7 +52,7 @@ struct ContainerRecordTests {
         #expect(!record.creates(.pid))
     }
 
-    /// Records in which each key is there, absent, or unusual.
+    /// Records in which each key is present, absent, or unusual.
     static let samples: [ContainerRecord] = {
         var plain = ContainerRecord.sample()
         plain.cgroup = .none(.unified)
@@ -74,13 +74,13 @@ struct ContainerRecordTests {
     }()
 
     @Test(arguments: samples)
-    func `the short way of reading a record finds what the long one does`(record: ContainerRecord) throws {
+    func `the fast reader and the general reader give the same record`(record: ContainerRecord) throws {
         #expect(try ContainerRecord(record: record.json()) == record)
         if record.bundle == "/bundle" { #expect(ContainerRecord.usual(record.json()) == record) }
     }
 
     @Test(arguments: samples)
-    func `what is no whole record is left to the long way, byte for byte`(record: ContainerRecord) throws {
+    func `the fast reader leaves every malformed record to the general one`(record: ContainerRecord) throws {
         let json = record.json()
         var variants = json.indices.map { Array(json[..<$0]) } + [json + [0x20], json + json]
         for index in json.indices {
@@ -113,7 +113,7 @@ struct ContainerRecordTests {
         #expect(throws: InvalidSpec.self) { try ContainerRecord(json: Array(json.utf8)) }
     }
 
-    @Test func `a driver and a hierarchy that nobody knows are refused`() {
+    @Test func `an unknown driver or hierarchy is refused`() {
         for (word, problem) in [
             ("\"systemd\"", "cgroup.driver: unknown driver \"x\""),
             ("\"hybrid\"", "cgroup.hierarchy: unknown hierarchy \"x\""),
@@ -125,11 +125,11 @@ struct ContainerRecordTests {
         }
     }
 
-    @Test func `a container whose init has another's number is stopped`() throws {
+    @Test func `a container whose init's pid belongs to another process is stopped`() throws {
         var record = ContainerRecord.sample()
         record.cgroup = .none(.unified)
         record.pid = getpid()
-        let facts = try #require(try processFacts(getpid()))
+        let facts = try #require(try processStat(getpid()))
         record.startTime = facts.startTime
         #expect(try record.status(isWaiting: true) == .created)
         #expect(try record.status(isWaiting: false) == .running)
@@ -161,7 +161,7 @@ struct StateStoreTests {
         #expect(failure { try StateStore.check(id: "") } == Failure(.invalid, "container ID cannot be empty"))
     }
 
-    @Test func `a container is made once, and found again`() throws {
+    @Test func `a container is created once, and found again`() throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path + "/deep/root")
         #expect(failure { try store.identifiers() }?.kind == .notFound)
@@ -190,7 +190,7 @@ struct StateStoreTests {
         #expect(try directory.record() == .sample())
     }
 
-    @Test func `who waits for the lock of a container that is being made hears so at once`() throws {
+    @Test func `waiting for the lock of a container in creation fails at once`() throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path)
         let directory = try store.make(id: "web")
@@ -222,7 +222,7 @@ struct StateStoreTests {
         #expect(try store.identifiers() == [])
     }
 
-    @Test func `what is removed is gone, whatever was in it`() throws {
+    @Test func `a removed directory is gone, whatever it contained`() throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path)
         let directory = try store.make(id: "web")
@@ -235,7 +235,7 @@ struct StateStoreTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a reader sees the old content or the new, never a part`() async throws {
+    func `a reader sees the old or the new content, never a part`() async throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path)
         var small = ContainerRecord.sample()
@@ -259,12 +259,12 @@ struct StateStoreTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `another process's lock keeps us out until it ends`() async throws {
+    func `the lock of another process excludes others until it ends`() async throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path)
         let directory = try store.make(id: "web")
         let other = try store.open(id: "web")
-        // The lock goes with the open directory: two of one process shut each other out as well.
+        // The lock belongs to the open directory, so two opens in one process also exclude each other.
         #expect(
             failure { try other.lock(seconds: 0) }
                 == Failure(.wrongState, "container web is busy: another command has been changing it for more than 0 s")
@@ -286,7 +286,7 @@ struct StateStoreTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `of many who make one container only one succeeds`() async throws {
+    func `of many concurrent creations of one container only one succeeds`() async throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path + "/root")
         let results = await withTaskGroup(of: Failure?.self) { group in

@@ -1,4 +1,4 @@
-// A directory that goes with its owner, and plans to try things with.
+// A temporary directory, and sample plans.
 
 import Foundation
 import Glibc
@@ -9,7 +9,7 @@ import SystemPackage
 
 @testable import ContainerRuntime
 
-/// A directory of its own under /tmp.
+/// A directory of its own under /tmp, removed at the end.
 final class Folder: Sendable {
     let path: String
 
@@ -23,7 +23,7 @@ final class Folder: Sendable {
     var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
 }
 
-/// The message and kind of the failure that something ends in.
+/// The message and kind of the failure that a closure throws.
 func failure(_ body: () throws -> some Any) -> Failure? {
     do {
         _ = try body()
@@ -34,7 +34,7 @@ func failure(_ body: () throws -> some Any) -> Failure? {
 }
 
 extension ContainerPlan {
-    /// A plan that has something of everything that can fail.
+    /// A plan with a part of every kind that can fail.
     static func sample() throws -> ContainerPlan {
         let spec = Spec(
             ociVersion: "1.3.0",

@@ -1,4 +1,4 @@
-// Our numbers beside those of the C headers, and our names beside those of the C libraries.
+// The numbers of Swift constants compared with the C headers, and names compared with the C libraries.
 
 import CCapability
 import CLinuxConstants
@@ -32,7 +32,7 @@ struct ConstantTests {
     }
 
     @Test(arguments: NamespaceKind.allCases)
-    func `the kernel tells what kind a namespace is`(kind: NamespaceKind) throws {
+    func `the kernel returns the kind of a namespace`(kind: NamespaceKind) throws {
         let namespace = try OwnedDescriptor.open("/proc/self/ns/\(kind.linkName)")
         #expect(try namespaceKind(of: namespace.rawValue) == kind)
     }
@@ -124,7 +124,7 @@ struct ConstantTests {
     }
 
     @Test(arguments: ["cap_chown", "CHOWN", "CAP_", "CAP_CHOWN ", "", "CAP_UNKNOWN"])
-    func `what is not quite a capability's name is none`(name: String) { #expect(CapabilitySet(name: name) == nil) }
+    func `a misspelt capability is unknown`(name: String) { #expect(CapabilitySet(name: name) == nil) }
 
     @Test func `every signal of the header is known by its name`() throws {
         let signals = header.filter { $0.key.hasPrefix("SIG") }
@@ -146,5 +146,5 @@ struct ConstantTests {
     }
 
     @Test(arguments: ["", "SIG", "KILLS", "65", "-1", "0x9", "9 ", "SIG9"])
-    func `what is no signal is refused`(text: String) { #expect(Signal(text) == nil) }
+    func `an invalid signal is refused`(text: String) { #expect(Signal(text) == nil) }
 }

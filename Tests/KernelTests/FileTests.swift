@@ -8,7 +8,7 @@ import Testing
 @testable import Kernel
 
 struct FileTests {
-    @Test func `a descriptor is closed with its owner, and not when it is handed over`() throws {
+    @Test func `a descriptor is closed with its owner, but not after it was relinquished`() throws {
         var number: Int32 = -1
         do {
             let owned = try OwnedDescriptor.open("/dev/null")
@@ -16,7 +16,7 @@ struct FileTests {
         }
         #expect(fcntl(number, F_GETFD) & FD_CLOEXEC != 0)
         close(number)
-        // Other threads open files too: what counts is that this one's device is not there any more.
+        // Other threads open files too, so the test checks that this descriptor's device is no longer open.
         let pair = try SocketPair()
         let inode = try fileStatus(pair.first.rawValue).inode
         let copy = pair.first.rawValue
@@ -34,7 +34,7 @@ struct FileTests {
         #expect(throws: Errno(rawValue: EFBIG)) { try readAll(file.rawValue, limit: 99_999) }
     }
 
-    @Test func `a directory's entries are all there, without itself and its parent`() throws {
+    @Test func `a directory has all its entries, without "." and ".."`() throws {
         let folder = "/tmp/kernel-tests.\(getpid()).\(UInt32.random(in: 0...UInt32.max))"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         mkdir(folder, 0o700)
@@ -78,7 +78,7 @@ struct FileTests {
         #expect(try !fileStatus(at: "/proc/version").isCharacterDevice(1, 3))
     }
 
-    @Test func `a filesystem is told by its magic`() throws {
+    @Test func `a filesystem is identified by its magic number`() throws {
         #expect(try filesystem(at: "/proc").magic == FilesystemMagic.proc)
         let own = try OwnedDescriptor.open("/proc/self")
         #expect(try filesystem(of: own.rawValue).magic == FilesystemMagic.proc)

@@ -1,4 +1,4 @@
-// A rootfs full of traps: whatever links and swaps there are, nothing outside is reached or made.
+// A rootfs full of traps: whatever links and swaps it contains, nothing outside is opened or created.
 
 import Foundation
 import Glibc
@@ -7,7 +7,7 @@ import Testing
 
 @testable import Kernel
 
-/// A directory with `inside`, which is taken for a rootfs, and `outside`, which must stay as it is.
+/// A directory with `inside`, which serves as a rootfs, and `outside`, which must not change.
 private final class Trap {
     let path: String
 
@@ -30,7 +30,7 @@ private final class Trap {
 
     func inode(_ name: String) throws -> UInt64 { try fileStatus(at: "\(path)/\(name)").inode }
 
-    /// Everything that is outside.
+    /// All files outside.
     var outside: [String] {
         (FileManager.default.enumerator(atPath: path + "/outside")?.allObjects as? [String] ?? []).sorted()
     }
@@ -42,7 +42,7 @@ struct RootDirectoryTests {
         ("absolute", ENOENT), ("relative", ENOENT), ("up", ENOENT), ("dangling", ENOENT), ("loop", ELOOP),
         ("loop/a", ELOOP), ("file/a", ENOTDIR), ("process/status", ELOOP),
     ])
-    func `a path that leads out leads nowhere`(path: String, code: Int32) throws {
+    func `a path that leads outside is refused`(path: String, code: Int32) throws {
         let trap = try Trap()
         trap.link("absolute", to: trap.path + "/outside/file")
         trap.link("relative", to: "../outside/file")
@@ -84,7 +84,7 @@ struct RootDirectoryTests {
         ("dangling/x", "nowhere/deep/x"),
         ("out/x", "outside/x"), ("dir/up/y", "y"), ("absolute/z", "dir/z"),
     ])
-    func `what is missing is made, and only inside`(path: String, made: String) throws {
+    func `a missing path is created, and only inside`(path: String, made: String) throws {
         let trap = try Trap()
         let before = trap.outside
         trap.link("dangling", to: "/nowhere/deep")
@@ -97,7 +97,7 @@ struct RootDirectoryTests {
         #expect(trap.outside == before)
     }
 
-    @Test func `a missing file is made empty in directories that are made for it`() throws {
+    @Test func `a missing file is created empty, with its parent directories`() throws {
         let trap = try Trap()
         trap.link("etc", to: "/../outside")
         let file = try trap.root().openOrMake("etc/conf/hosts", .file, mode: 0o640)
@@ -110,7 +110,7 @@ struct RootDirectoryTests {
         #expect(try fileStatus(again.rawValue) == status)
     }
 
-    @Test func `making ends at a loop, at a file, and at a link where none may be`() throws {
+    @Test func `creating fails at a loop, at a file, and at a forbidden link`() throws {
         let trap = try Trap()
         trap.link("loop", to: "loop2")
         trap.link("loop2", to: "loop")
@@ -139,7 +139,7 @@ struct RootDirectoryTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a directory that another process keeps swapping for a link never leads out`() throws {
+    func `a directory that another process swaps with a link never leads outside`() throws {
         let trap = try Trap()
         mkdir(trap.path + "/inside/swap", 0o755)
         symlink(trap.path + "/outside", trap.path + "/inside/.link")
@@ -168,7 +168,7 @@ struct RootDirectoryTests {
                 #expect(!forbidden.contains(inode))
                 reached += 1
             } catch {
-                // Between two renames there may be nothing, or too much going on.
+                // Between two renames the path may be missing, or the kernel may report too many changes.
             }
         }
         #expect(reached > 0)

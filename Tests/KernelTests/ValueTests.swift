@@ -1,4 +1,4 @@
-// What is decided from bytes alone: errors in words, processes in /proc, users, signal masks, mount attributes.
+// Functions of bytes only: error messages, processes in /proc, users, signal masks, mount attributes.
 
 import Glibc
 import SystemPackage
@@ -13,11 +13,11 @@ struct ValueTests {
         (ENOTDIR, "not a directory"), (EIO, "input/output error"), (E2BIG, "argument list too long"),
         (ENOEXEC, "exec format error"), (ESRCH, "no such process"), (9999, "unknown error 9999"),
     ])
-    func `an error's word is the kernel's, in lower case`(code: Int32, word: String) {
+    func `an error's message is the kernel's, in lower case`(code: Int32, word: String) {
         #expect(Errno(rawValue: code).word == word)
     }
 
-    @Test func `a refused call throws what the kernel said, at once`() {
+    @Test func `a refused call throws the kernel's error at once`() {
         #expect(throws: Errno.badFileDescriptor) { try checked { fcntl(-1, F_GETFD) } }
         #expect(throws: Errno.noSuchFileOrDirectory) { try readFile("/proc/self/no-such-file") }
     }
@@ -30,7 +30,7 @@ struct ValueTests {
     @Test(arguments: [
         "sh", "", ")", "(", "a b", "x) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 99", ") (", "((()",
     ])
-    func `a command of any characters does not confuse the facts of a process`(command: String) throws {
+    func `a command with any characters does not confuse the parser of stat`(command: String) throws {
         let facts = try #require(ProcessStat(stat: stat(command)))
         #expect(facts.state == UInt8(ascii: "S"))
         #expect(facts.parent == 4)
@@ -47,14 +47,14 @@ struct ValueTests {
     @Test(arguments: ["", "42", "42 (sh", "42 (sh) S 1", "42 (sh) S x 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18"])
     func `a broken stat gives no facts`(text: String) { #expect(ProcessStat(stat: Array(text.utf8)) == nil) }
 
-    @Test func `a process is what its own stat says, and nobody when it is gone`() throws {
+    @Test func `a process has the facts of its stat, and none after its end`() throws {
         let facts = try #require(try processStat(getpid()))
         #expect(facts.parent == getppid())
         #expect(facts.startTime > 0)
         #expect(try processStat(Int32.max) == nil)
     }
 
-    @Test func `the end of a process has the status that a shell gives it`() {
+    @Test func `the termination status is the one that a shell reports`() {
         #expect(TerminationStatus(waitStatus: 0) == .exited(0))
         #expect(TerminationStatus(waitStatus: 3 << 8) == .exited(3))
         #expect(TerminationStatus(waitStatus: 9) == .signalled(9))
@@ -78,7 +78,7 @@ struct ValueTests {
         arguments: [
             (0, "/root"), (1000, "/home/web"), (7, nil), (8, nil), (9, nil), (4_294_967_294, "/last"),
         ] as [(UInt32, String?)])
-    func `a home is that of the first user with the number, never of a name`(uid: UInt32, home: String?) {
+    func `a home belongs to the first user with the uid, never to a user name`(uid: UInt32, home: String?) {
         #expect(homeDirectory(of: uid, passwd: passwd) == home)
     }
 
@@ -87,7 +87,7 @@ struct ValueTests {
         #expect(mask.rawValue == 1 << 16 | 1 << 63)
     }
 
-    @Test func `of two changes of a mount's attribute the later one counts`() {
+    @Test func `of two changes of a mount's attribute the later one wins`() {
         var change = AttributeChange(set: [.readOnly, .noExec])
         change.merge(AttributeChange(clear: .readOnly))
         change.merge(AttributeChange(set: .noSuid))

@@ -1,4 +1,4 @@
-// The configurations of spec-fixtures/config, each read as a whole.
+// The configurations of spec-fixtures/config, each parsed as a whole.
 
 import OCISpec
 import Testing
@@ -12,7 +12,7 @@ struct ConfigFixtureTests {
     }
 
     @Test(arguments: Fixture.all(in: "config/invalid"))
-    func `an invalid configuration is refused with its sentence`(fixture: Fixture) throws {
+    func `an invalid configuration is refused with its exact message`(fixture: Fixture) throws {
         let expected = try fixture.expectedError
         let error = try #require(throws: InvalidSpec.self) { try Spec(config: fixture.json) }
         #expect(error.description == expected)

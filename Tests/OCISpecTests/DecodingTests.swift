@@ -1,9 +1,9 @@
-// How JSON becomes values: absence, numbers, text, names that occur twice, and size.
+// Decoding of JSON: absence, numbers, text, repeated names, and size.
 
 import OCISpec
 import Testing
 
-/// Reads a value from the text of a document.
+/// Decodes a value from the text of a document.
 private func read<Value: JSONDecodable>(_ json: String, as _: Value.Type = Value.self) throws(InvalidSpec) -> Value {
     try Value(json: Array(json.utf8))
 }
@@ -19,7 +19,7 @@ struct DecodingTests {
         #expect(absent.user == User(uid: 0, gid: 0, umask: nil, additionalGids: []))
     }
 
-    @Test func `an empty text is absent where the specification means that`() throws {
+    @Test func `an empty string is absent where the specification says so`() throws {
         let mount = try read(#"{"destination": "", "type": "", "source": ""}"#, as: Mount.self)
         #expect(mount == Mount(destination: "", type: nil, source: nil))
         #expect(try read(#"{"type": "pid", "path": ""}"#) == LinuxNamespace(type: "pid", path: nil))
@@ -50,13 +50,13 @@ struct DecodingTests {
     }
 
     @Test(arguments: ["0.5", "1e-3", "9007199254740992.0", "1e300", "-1e19"])
-    func `a real number that is not surely whole is refused`(json: String) {
+    func `a real number that may have been rounded is refused`(json: String) {
         #expect(throws: InvalidSpec(keyPath: "[0]", problem: "expected an integer, found \(json)")) {
             try read("[\(json)]", as: [Int64].self)
         }
     }
 
-    @Test func `a required property is found in letters of the other case`() throws {
+    @Test func `a required property is found in another case`() throws {
         #expect(
             try read(#"{"pagesize": "2MB", "limit": 1}"#) == LinuxHugepageLimit(pageSize: "2MB", limit: 1))
         #expect(throws: InvalidSpec(keyPath: "pageSize", problem: "expected a string, found an integer")) {
@@ -64,12 +64,12 @@ struct DecodingTests {
         }
     }
 
-    @Test func `the last of two properties with one name counts`() throws {
+    @Test func `the last of two properties with the same name wins`() throws {
         #expect(try read(#"{"destination": "/a", "destination": "/b"}"#) == Mount(destination: "/b"))
         #expect(try read(#"{"k": "a", "k": "b"}"#) == ["k": "b"])
     }
 
-    @Test func `text may hold every character but NUL`() throws {
+    @Test func `text may contain every character but NUL`() throws {
         let json = #"["\"\\\/\b\f\n\r\t\u001f\u007f", "é€𝄞", "\u00e9\u20AC\ud834\udd1e", "\\u0000", ""]"#
         let expected = ["\"\\/\u{8}\u{c}\n\r\t\u{1f}\u{7f}", "é€𝄞", "é€𝄞", "\\u0000", ""]
         #expect(try read(json) == expected)
@@ -103,7 +103,7 @@ struct DecodingTests {
         }
     }
 
-    @Test func `every beginning of a document is refused`() throws {
+    @Test func `every truncated document is refused`() throws {
         let json = Process.everything.json()
         for count in 0..<json.count {
             let problem =

@@ -1,4 +1,4 @@
-// The value of `config/every-property.json`, where every property is set and every text names its own place.
+// The value of `config/every-property.json`, in which every property is set and every string is its own path.
 
 @testable import OCISpec
 

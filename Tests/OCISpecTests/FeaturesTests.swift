@@ -1,4 +1,4 @@
-// What `features` prints.
+// The output of `features`.
 
 import OCISpec
 import Testing

@@ -1,4 +1,4 @@
-// The files of spec-fixtures, found from where this file lies.
+// The files of spec-fixtures, found relative to this file.
 
 import Foundation
 import Testing
@@ -16,7 +16,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
         self.folder = Self.root.appending(path: folder)
     }
 
-    /// Every `.json` file of a folder; a folder that cannot be read has none.
+    /// Every `.json` file of a folder; empty if the folder cannot be read.
     static func all(in folder: String) -> [Fixture] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []
         return files.filter { $0.hasSuffix(".json") }.sorted().map { Fixture(String($0.dropLast(5)), in: folder) }
@@ -24,12 +24,12 @@ struct Fixture: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    /// The document as it is.
+    /// The text of the document.
     var json: [UInt8] {
         get throws { try Array(Data(contentsOf: folder.appending(path: name + ".json"))) }
     }
 
-    /// What the document must be refused with: the one line of the twin `.error` file.
+    /// The expected error: the only line of the `.error` file with the same name.
     var expectedError: String {
         get throws {
             let text = try String(contentsOf: folder.appending(path: name + ".error"), encoding: .utf8)
@@ -38,7 +38,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
     }
 }
 
-/// Copies of a document in each of which one value, at the place named, has a type that it never has.
+/// Copies of a document; in each, one value, at the returned place, has a wrong type.
 func documentsWithOneWrongType(_ json: [UInt8]) throws -> [(place: String, json: [UInt8])] {
     let document = try JSONSerialization.jsonObject(with: Data(json))
     return try variants(of: document, at: "").map { variant in

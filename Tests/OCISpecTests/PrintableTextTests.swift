@@ -1,4 +1,4 @@
-// What is printed of others' text: nothing that moves the cursor, orders text anew or passes for a line of ours.
+// Output of foreign text: no character may move the cursor, reorder text or imitate a line of swiftrun.
 
 import OCISpec
 import Testing

@@ -1,4 +1,4 @@
-// What the version of a config decides.
+// The effect of a config's version.
 
 import Testing
 

@@ -1,4 +1,4 @@
-// Names of properties in other letters of case, as Go's encoding/json takes them.
+// Property names in another case, as Go's encoding/json accepts them.
 
 import Testing
 
@@ -21,7 +21,7 @@ import Testing
         "noNewPrivilege", "noNewPrivilegesx", "noNewPrivileges ", "no_new_privileges", "ｎoNewPrivileges",
         "noNewPrivilegeß",
     ])
-    func `is not what is spelled otherwise`(name: String) throws {
+    func `is not found under a misspelt name`(name: String) throws {
         #expect(try !process("\"\(name)\": true").noNewPrivileges)
     }
 
@@ -34,7 +34,7 @@ import Testing
         #""noNewPrivileges": true, "NONEWPRIVILEGES": false"#, #""NONEWPRIVILEGES": false, "noNewPrivileges": true"#,
         #""NoNewPrivileges": null, "noNewPrivileges": true"#,
     ])
-    func `is refused beside the same in others`(members: String) {
+    func `is refused if it is present in two spellings`(members: String) {
         #expect(throws: InvalidSpec.self) { try process(members) }
     }
 
@@ -48,15 +48,15 @@ import Testing
         #expect(spec.linux?.readonlyPaths == ["/x"])
         #expect(spec.linux?.resources?.pids?.limit == 7)
         #expect(spec.mounts.first?.options == ["ro"])
-        // These names are data.
+        // The keys of a map are data, so their case counts.
         #expect(spec.annotations == ["Key": "1", "key": "2"])
     }
 
     @Test(arguments: [
-        (#"["\ud800"]"#, "line 1, column 3: half a surrogate pair is no character"),
-        (#"["a\udc00b"]"#, "line 1, column 4: half a surrogate pair is no character"),
-        (#"["\ud800\ud800"]"#, "line 1, column 3: half a surrogate pair is no character"),
-        (#"["\ud800x"]"#, "line 1, column 3: half a surrogate pair is no character"),
+        (#"["\ud800"]"#, "line 1, column 3: half a surrogate pair is not a character"),
+        (#"["a\udc00b"]"#, "line 1, column 4: half a surrogate pair is not a character"),
+        (#"["\ud800\ud800"]"#, "line 1, column 3: half a surrogate pair is not a character"),
+        (#"["\ud800x"]"#, "line 1, column 3: half a surrogate pair is not a character"),
     ])
     func `and a text is Unicode`(text: String, problem: String) {
         #expect(throws: InvalidSpec(keyPath: "", problem: problem)) {

@@ -1,4 +1,4 @@
-// How values become JSON, byte by byte.
+// Encoding of values as JSON, compared byte by byte.
 
 import OCISpec
 import Testing
@@ -47,7 +47,7 @@ struct WritingTests {
         #expect(text([UInt64.max].json()) == "[18446744073709551615]")
     }
 
-    @Test func `every control character comes back as it was`() throws {
+    @Test func `every control character is read as it was written`() throws {
         let value = (1..<0x20).map { String(UnicodeScalar(UInt8($0))) }.joined()
         #expect(try String(json: value.json()) == value)
     }

@@ -1,4 +1,4 @@
-// The files of spec-fixtures, found from where this file lies, and the plans that are made of them.
+// The files of spec-fixtures, found relative to this file, and plans for them.
 
 import Foundation
 import Kernel
@@ -20,7 +20,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
         self.folder = Self.root.appending(path: folder)
     }
 
-    /// Every `.json` file of a folder; a folder that cannot be read has none.
+    /// Every `.json` file of a folder; empty if the folder cannot be read.
     static func all(in folder: String) -> [Fixture] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []
         return files.filter { $0.hasSuffix(".json") }.sorted().map { Fixture(String($0.dropLast(5)), in: folder) }
@@ -32,7 +32,7 @@ struct Fixture: CustomTestStringConvertible, Sendable {
         get throws { try Spec(config: Array(Data(contentsOf: folder.appending(path: name + ".json")))) }
     }
 
-    /// What the config must be refused with: the one line of the twin `.error` file.
+    /// The expected error: the only line of the `.error` file with the same name.
     var expectedError: String {
         get throws {
             let text = try String(contentsOf: folder.appending(path: name + ".error"), encoding: .utf8)
@@ -42,10 +42,10 @@ struct Fixture: CustomTestStringConvertible, Sendable {
 }
 
 extension HostFacts {
-    /// A host with cgroup v2, seen by root.
+    /// A host with cgroup v2 and root as the caller.
     static let unified = HostFacts(
         uid: 0, gid: 0, isInUserNamespace: false, cgroup: .unified(directory: "/sys/fs/cgroup/web"))
-    /// A host with cgroup v1, seen by root.
+    /// A host with cgroup v1 and root as the caller.
     static let legacy = HostFacts(
         uid: 0, gid: 0, isInUserNamespace: false,
         cgroup: .legacy([
@@ -55,7 +55,7 @@ extension HostFacts {
 }
 
 extension Spec {
-    /// A config with nothing but what every container needs.
+    /// A config with only the properties that every container needs.
     static func container(
         process: OCISpec.Process = OCISpec.Process(args: ["sh"], cwd: "/"), mounts: [Mount] = [],
         linux: (inout Linux) -> Void = { _ in }
@@ -66,7 +66,7 @@ extension Spec {
             ociVersion: Spec.supportedVersion, process: process, root: Root(path: "rootfs"), mounts: mounts, linux: own)
     }
 
-    /// The config with what every container needs, where it is silent about that.
+    /// The config with the properties that every container needs, if it does not set them.
     var completed: Spec {
         let minimum = Spec.container()
         var spec = self
@@ -88,7 +88,7 @@ extension Spec {
     }
 }
 
-/// The error that something is refused with.
+/// The error that a closure throws.
 func refusal(_ body: () throws -> some Any) -> String {
     do {
         return "not refused: \(try body())"

@@ -1,4 +1,4 @@
-// Whole plans in words, compared with spec-fixtures/plan/golden; scripts/update-golden writes these anew.
+// Whole plans as text, compared with spec-fixtures/plan/golden; scripts/update-golden writes these files.
 
 import Foundation
 import OCISpec
@@ -6,7 +6,7 @@ import Testing
 
 @testable import Planning
 
-// In order: the last test looks at what the others write.
+// Serialized, because the last test checks the files that the others write.
 @Suite(.serialized)
 struct GoldenPlanTests {
     private static let folder = Fixture.root.appending(path: "plan/golden")
@@ -29,16 +29,16 @@ struct GoldenPlanTests {
     }
 
     @Test(arguments: Fixture.all(in: "config/valid"))
-    func `a valid config has the plan that is written down`(fixture: Fixture) throws {
+    func `a valid config has its golden plan`(fixture: Fixture) throws {
         try compare(text(fixture.spec.completed), with: fixture.name)
     }
 
     @Test(arguments: Fixture.all(in: "default"))
-    func `the default config has the plan that is written down`(fixture: Fixture) throws {
+    func `the default config has its golden plan`(fixture: Fixture) throws {
         try compare(text(fixture.spec, host: .legacy), with: "default-" + fixture.name)
     }
 
-    @Test func `the plan of the default config is written down as JSON`() throws {
+    @Test func `the plan of the default config has its golden JSON`() throws {
         let plan = try Fixture("root", in: "default").spec.plan(host: .legacy)
         let file = Self.folder.appending(path: "default-root.json")
         let text = String(decoding: plan.json(indent: "  "), as: UTF8.self) + "\n"

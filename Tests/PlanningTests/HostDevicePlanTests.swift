@@ -1,4 +1,4 @@
-// What of the host's hardware a container takes over: network devices, and shares of cache and memory bandwidth.
+// Hardware of the host that a container gets: network devices, and shares of cache and memory bandwidth.
 
 import OCISpec
 import Testing
@@ -24,12 +24,13 @@ struct NetworkDevicePlanTests {
     @Test(arguments: ["", ".", "..", "a/b", "a:b", "a b", "a\tb", "sixteen-letters!"])
     func `a name that the kernel would refuse is refused`(name: String) {
         #expect(
-            refusal { try steps([name: nil]) } == "linux.netDevices.\(name): \"\(name)\" is no name of a network device"
+            refusal { try steps([name: nil]) }
+                == "linux.netDevices.\(name): \"\(name)\" is not a valid name of a network device"
         )
         guard !name.isEmpty else { return }
         #expect(
             refusal { try steps(["eth0": name]) }
-                == "linux.netDevices.eth0.name: \"\(name)\" is no name of a network device")
+                == "linux.netDevices.eth0.name: \"\(name)\" is not a valid name of a network device")
     }
 
     @Test func `two devices cannot have one name, and none go nowhere`() {
@@ -45,40 +46,40 @@ struct NetworkDevicePlanTests {
 }
 
 struct ResourceControlPlanTests {
-    private func plan(_ rdt: LinuxIntelRdt) throws -> ResourceControlPlan? {
-        try Spec.container { $0.intelRdt = rdt }.plan().resourceControl
+    private func plan(_ rdt: LinuxIntelRdt) throws -> ResctrlPlan? {
+        try Spec.container { $0.intelRdt = rdt }.plan().resctrl
     }
 
     @Test func `a group of its own carries the container's id`() throws {
         #expect(
             try plan(
                 LinuxIntelRdt(schemata: ["L3:1=3"], l3CacheSchema: "L3:0=ff; 1=0f\nMB:0=1", memBwSchema: "MB:0=20"))
-                == ResourceControlPlan(
+                == ResctrlPlan(
                     group: "web", isShared: false, schemata: ["L3:0=ff;1=0f", "MB:0=20", "L3:1=3"], monitor: nil))
         #expect(
             try plan(LinuxIntelRdt(l3CacheSchema: "L3:0=f\nMB:0=70"))?.schemata == ["L3:0=f", "MB:0=70"])
         #expect(
             try plan(LinuxIntelRdt(enableMonitoring: true))
-                == ResourceControlPlan(group: "web", isShared: false, schemata: [], monitor: "web"))
-        #expect(try Spec.container().plan().resourceControl == nil)
+                == ResctrlPlan(group: "web", isShared: false, schemata: [], monitor: "web"))
+        #expect(try Spec.container().plan().resctrl == nil)
     }
 
     @Test func `a class that is named is shared; a slash is the root group`() throws {
         #expect(
             try plan(LinuxIntelRdt(closID: "gold"))
-                == ResourceControlPlan(group: "gold", isShared: true, schemata: [], monitor: nil))
+                == ResctrlPlan(group: "gold", isShared: true, schemata: [], monitor: nil))
         #expect(try plan(LinuxIntelRdt(closID: "/"))?.group == "")
         #expect(try plan(LinuxIntelRdt(closID: ""))?.isShared == false)
     }
 
     @Test(arguments: [".", "..", "a/b", "/a", "a\nb"])
-    func `a class that could be elsewhere is refused`(name: String) {
+    func `a class with a path is refused`(name: String) {
         #expect(
             refusal { try plan(LinuxIntelRdt(closID: name)) as Any }
-                == "linux.intelRdt.closID: \"\(name)\" is no name of a class of service")
+                == "linux.intelRdt.closID: \"\(name)\" is not a valid name of a class of service")
     }
 
-    @Test func `a schema that is none is refused`() {
+    @Test func `an invalid schema is refused`() {
         let expected: [(LinuxIntelRdt, String)] = [
             (LinuxIntelRdt(l3CacheSchema: "ff"), "l3CacheSchema: \"ff\" is not a schema such as L3:0=ff;1=ff"),
             (LinuxIntelRdt(memBwSchema: "L3:0=f"), "memBwSchema: \"L3:0=f\" does not begin with MB:"),
@@ -93,19 +94,19 @@ struct ResourceControlPlanTests {
 
     @Test func `an update changes the group that the container has, or makes one of its own`() throws {
         #expect(
-            try ResourceControlPlan(changing: nil, cache: "L3:0=f", bandwidth: "MB:0=20", id: "web")
-                == ResourceControlPlan(group: "web", isShared: false, schemata: ["L3:0=f", "MB:0=20"], monitor: nil))
+            try ResctrlPlan(changing: nil, cache: "L3:0=f", bandwidth: "MB:0=20", id: "web")
+                == ResctrlPlan(group: "web", isShared: false, schemata: ["L3:0=f", "MB:0=20"], monitor: nil))
         #expect(
-            try ResourceControlPlan(
+            try ResctrlPlan(
                 changing: LinuxIntelRdt(closID: "gold", schemata: ["L2:0=f"], enableMonitoring: true), cache: nil,
                 bandwidth: "MB:0=20", id: "web")
-                == ResourceControlPlan(group: "gold", isShared: true, schemata: ["MB:0=20"], monitor: nil))
+                == ResctrlPlan(group: "gold", isShared: true, schemata: ["MB:0=20"], monitor: nil))
         #expect(
-            refusal { try ResourceControlPlan(changing: nil, cache: "ff", bandwidth: nil, id: "web") as Any }
+            refusal { try ResctrlPlan(changing: nil, cache: "ff", bandwidth: nil, id: "web") as Any }
                 == "linux.intelRdt.l3CacheSchema: \"ff\" is not a schema such as L3:0=ff;1=ff")
     }
 
-    @Test func `a class that exists has to fit`() throws {
+    @Test func `an existing class must have the requested schema`() throws {
         let present = "    MB:0=100;1= 50\n    L3:0=00ff;1=00FF\n"
         func mismatch(_ lines: String...) throws -> String? {
             try plan(LinuxIntelRdt(closID: "gold", schemata: lines))?.mismatch(with: present)

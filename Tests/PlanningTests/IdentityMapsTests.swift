@@ -12,7 +12,7 @@ private let container = IdentityMaps(
     gids: [LinuxIDMapping(containerID: 0, hostID: 2000, size: 10)])
 
 struct IdentityMapsTests {
-    @Test func `maps are written and read as the kernel has them`() {
+    @Test func `maps are written and read in the kernel's format`() {
         let text = "         0     100000      65536\n     65536          7          1\n"
         let maps = [
             LinuxIDMapping(containerID: 0, hostID: 100_000, size: 65536),
@@ -52,7 +52,7 @@ struct IdentityMapsTests {
         ("uids=@0-15-1;gids=0-0-1", "\"@0-15-1\" has ids that the user namespace does not map"),
         ("uids=@0-4294967295-2;gids=0-0-1", "\"@0-4294967295-2\" has ids that the user namespace does not map"),
     ])
-    func `inline maps that make no sense are refused`(text: String, problem: String) {
+    func `invalid inline maps are refused`(text: String, problem: String) {
         #expect(throws: InlineMapError(problem: problem)) { try IdentityMaps(inline: text, container: container) }
     }
 
@@ -79,7 +79,7 @@ struct IDMappedMountPlanTests {
             linux.uidMappings = container.uids
             linux.gidMappings = container.gids
         }
-        return try spec.plan().mounts[0].idMapping
+        return try #require(try spec.plan().mounts.first).idMapping
     }
 
     @Test func `maps are the mount's, inline, or the container's`() throws {

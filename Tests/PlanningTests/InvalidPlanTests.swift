@@ -1,4 +1,4 @@
-// Configs that are read but break a rule: each is refused with exactly its sentence, before anything exists.
+// Configs that are well-formed but break a rule: each is refused with its exact message, before anything is created.
 
 import OCISpec
 import Testing
@@ -7,14 +7,14 @@ import Testing
 
 struct InvalidPlanTests {
     @Test(arguments: Fixture.all(in: "plan/invalid"))
-    func `a config that breaks a rule is refused with its sentence`(fixture: Fixture) throws {
+    func `a config that breaks a rule is refused with its exact message`(fixture: Fixture) throws {
         let expected = try fixture.expectedError
         #expect(refusal { try fixture.spec.plan() } == expected)
     }
 
     @Test func `there is a fixture for every rule`() { #expect(Fixture.all(in: "plan/invalid").count >= 150) }
 
-    @Test func `an "a" in a device rule's access is passed over`() throws {
+    @Test func `an "a" in a device rule's access is ignored`() throws {
         let rule = LinuxDeviceCgroup(allow: false, type: "c", major: 1, minor: 11, access: "rwa")
         _ = try Spec.container { $0.resources = LinuxResources(devices: [rule]) }.plan()
     }

@@ -1,4 +1,4 @@
-// The annotation for Landlock: what it may say, and what a kernel makes of it.
+// The Landlock annotation: its syntax, and the plan for a kernel's version.
 
 import CLinuxConstants
 import OCISpec
@@ -26,7 +26,7 @@ struct LandlockPlanTests {
             index += 1
         }
         #expect(found == 14)
-        // Newer than the headers of many hosts.
+        // The headers of many hosts do not have these yet.
         #expect(LandlockPlan.names(1 << 14 | 1 << 15) == ["truncate", "ioctl_dev"])
         #expect(LandlockPlan.rights.map(\.value) == (0..<16).map { 1 << $0 })
     }
@@ -90,7 +90,7 @@ struct LandlockPlanTests {
             ".rules.pathBeneath[0].paths[1]: \"bin\" is not an absolute path"
         ),
     ])
-    func `what is wrong is told by its key`(text: String, sentence: String) {
+    func `an error is reported with its key`(text: String, sentence: String) {
         #expect(refusal { try plan(text) } == Self.key + sentence)
         var spec = Spec.container()
         spec.annotations = ["org.swiftrun.landlock": text]
@@ -103,7 +103,7 @@ struct LandlockPlanTests {
                                  {"allowedAccess":["truncate"],"paths":["/b"]}]}
         """#
 
-    @Test func `rights that the kernel does not know are left out, and that is said`() throws {
+    @Test func `rights that the kernel does not know are left out with a note`() throws {
         var plan = try #require(try plan(Self.everything + "}"))
         let whole = plan
         #expect(try plan.limit(toVersion: 5) == [])

@@ -1,4 +1,4 @@
-// What may be mounted in a container that is there already.
+// Mounts that can be added to an existing container.
 
 import Kernel
 import OCISpec
@@ -19,7 +19,7 @@ struct LiveMountTests {
         let plan = try plan(added, spec)
         #expect(plan.mounts.map(\.destination) == ["/b"])
         #expect(plan.mounts.map(\.object) == [.bind(source: "/bundle/vol", recursive: true)])
-        #expect(plan.mounts[0].attributes.set == .readOnly)
+        #expect(plan.mounts.map(\.attributes.set) == [.readOnly])
         #expect(plan.warnings == ["mounts[0].options: ignoring \"size\", which is not an option of a bind mount"])
         var inside = Spec.container(mounts: added)
         inside.root?.path = "/bundle/rootfs"
@@ -28,8 +28,9 @@ struct LiveMountTests {
 
     @Test func `a tmpfs on dev is read-only at once`() throws {
         let plan = try plan([Mount(destination: "/dev", type: "tmpfs", options: ["ro"])])
-        #expect(plan.mounts[0].attributes.set == .readOnly)
-        #expect(!plan.mounts[0].becomesReadOnlyLast)
+        let mount = try #require(plan.mounts.first)
+        #expect(mount.attributes.set == .readOnly)
+        #expect(!mount.becomesReadOnlyLast)
     }
 
     @Test(arguments: [
@@ -39,8 +40,8 @@ struct LiveMountTests {
         (Mount(destination: "/a", type: "tmpfs"), false), (Mount(destination: "/a", type: "mqueue"), false),
         (Mount(destination: "/a", type: "devpts"), false), (Mount(destination: "/a", type: "sysfs"), false),
     ])
-    func `what names something of the host is opened there`(mount: Mount, isOfHost: Bool) throws {
-        #expect(try plan([mount]).mounts[0].isOfHost == isOfHost)
+    func `a mount of a host file is opened by the runtime`(mount: Mount, isOpenedByRuntime: Bool) throws {
+        #expect(try plan([mount]).mounts.map(\.isOpenedByRuntime) == [isOpenedByRuntime])
     }
 
     @Test(arguments: [
@@ -69,11 +70,11 @@ struct LiveMountTests {
             "mounts[0].destination: \"/proc/sys\" cannot be mounted because it is inside /proc"
         ),
     ])
-    func `what makes no sense later is refused`(mount: Mount, sentence: String) {
+    func `a mount that is possible only at creation is refused`(mount: Mount, sentence: String) {
         #expect(refusal { try plan([mount]) } == sentence)
     }
 
-    @Test func `who may not take something of the host is told`() {
+    @Test func `a user without rights over the host is refused`() {
         let mapped = Spec.container {
             $0.namespaces.append(LinuxNamespace(type: "user"))
             $0.uidMappings = [LinuxIDMapping(containerID: 0, hostID: 1000, size: 1)]

@@ -6,18 +6,18 @@ import Testing
 
 @testable import Planning
 
-/// How much of the processor's time something takes, in seconds.
+/// The CPU time of a closure, in seconds.
 private func time(_ body: () throws -> Void) rethrows -> Double {
     let start = clock()
     try body()
     return Double(clock() - start) / Double(CLOCKS_PER_SEC)
 }
 
-/// One list of config.json, and what becomes of a config that has many entries in it.
+/// One list of config.json, and the expected result for a config with many entries in it.
 private struct LongList: Sendable, CustomTestStringConvertible {
     let name: String
     let fill: @Sendable (inout Spec, Range<Int>) -> Void
-    /// The end of the sentence that refuses a hundred thousand; nil where they are planned.
+    /// The end of the message that refuses a hundred thousand entries; nil if they are planned.
     let refusal: String?
 
     init(_ name: String, refusal: String? = nil, _ fill: @escaping @Sendable (inout Spec, Range<Int>) -> Void) {
@@ -119,8 +119,8 @@ private struct LongList: Sendable, CustomTestStringConvertible {
     static let all = ofSpec + ofProcess + ofLinux
 }
 
-/// What is quadratic takes a hundred times as long for ten times as many; what is linear ten times, and twice that where
-/// caches overflow.
+/// A quadratic algorithm takes a hundred times as long for ten times as many entries, a linear one ten times, or twice that
+/// if caches overflow.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct `a list of a hundred thousand` {
     @Test(arguments: LongList.all) private func `is planned`(list: LongList) throws {
         var ratio = 0.0
@@ -152,7 +152,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
         return time
     }
 
-    @Test func `finds what is there twice`() {
+    @Test func `finds repeated names`() {
         var names = EarlierNames()
         for number in 0..<40 { #expect(names.place(of: "n\(number)", at: number * 2) == nil) }
         for number in 0..<40 { #expect(names.place(of: "n\(number)", at: 100) == number * 2) }

@@ -1,4 +1,4 @@
-// Mounts that are not where most are: in the runtime's mount namespace, or named by their place on the host.
+// Mounts at unusual places: in the runtime's mount namespace, or named by their path on the host.
 
 import OCISpec
 import Planning
@@ -42,7 +42,7 @@ struct MountPlaceTests {
         #expect(try object(rootless) != .bind(source: "/sys/fs/cgroup", recursive: false))
     }
 
-    @Test func `options of a filesystem are passed over on a bind mount, and that is said`() throws {
+    @Test func `options of a filesystem are ignored on a bind mount with a note`() throws {
         let spec = Spec.container(mounts: [Mount(destination: "/a", source: "/b", options: ["bind", "size=1m", "ro"])])
         let plan = try spec.plan()
         #expect(plan.warnings == ["mounts[0].options: ignoring \"size\", which is not an option of a bind mount"])

@@ -1,4 +1,4 @@
-// What becomes of `process`.
+// The plan for `process`.
 
 import Kernel
 import OCISpec
@@ -13,19 +13,19 @@ struct ProcessPlanTests {
         return try ProcessPlan(process)
     }
 
-    @Test func `of two values of a variable the later one counts, at the place of the first`() throws {
+    @Test func `of two values of a variable the later one wins, at the position of the first`() throws {
         let plan = try plan { $0.env = ["A=1", "HOME=/h", "B=2", "A=3", "A=", "C=x=y"] }
         #expect(plan.environment == ["A=", "HOME=/h", "B=2", "C=x=y"])
         #expect(!plan.needsHome)
     }
 
-    @Test func `a value may hold anything`() throws {
+    @Test func `a value may contain any character`() throws {
         let entry = "X=a\nb\t\"é= "
         #expect(try plan { $0.env = [entry, "HOME=/"] }.environment == [entry, "HOME=/"])
     }
 
     @Test(arguments: [[], ["A=1"], ["HOME="], ["HOME=/x", "HOME="]])
-    func `a home that is missing or empty is left to be found`(env: [String]) throws {
+    func `a missing or empty home is looked up later`(env: [String]) throws {
         let plan = try plan { $0.env = env }
         #expect(plan.needsHome)
         #expect(!plan.environment.contains { $0.hasPrefix("HOME=") })
@@ -70,7 +70,7 @@ struct ProcessPlanTests {
         #expect(plan.warnings == [])
     }
 
-    @Test func `sets that are left out are empty, and those that are given are exactly so`() throws {
+    @Test func `missing sets are empty, and given sets are unchanged`() throws {
         let plan = try plan {
             $0.capabilities = LinuxCapabilities(
                 bounding: ["CAP_KILL", "CAP_CHOWN"], effective: ["CAP_KILL"], permitted: ["CAP_KILL", "CAP_CHOWN"])
@@ -83,7 +83,7 @@ struct ProcessPlanTests {
         #expect(plan.warnings == [])
     }
 
-    @Test func `an unknown capability is told once and ignored`() throws {
+    @Test func `an unknown capability is reported once and ignored`() throws {
         let plan = try plan {
             $0.capabilities = LinuxCapabilities(
                 bounding: ["CAP_KILL", "CAP_FLY"], effective: ["CAP_FLY"], permitted: ["CAP_KILL", "kill"])
@@ -96,7 +96,7 @@ struct ProcessPlanTests {
             ])
     }
 
-    @Test func `what the kernel would refuse is told and left out`() throws {
+    @Test func `a capability that the kernel would refuse is left out with a note`() throws {
         let plan = try plan {
             $0.capabilities = LinuxCapabilities(
                 bounding: ["CAP_KILL"], effective: ["CAP_KILL", "CAP_CHOWN"], inheritable: ["CAP_KILL", "CAP_MKNOD"],
@@ -113,7 +113,7 @@ struct ProcessPlanTests {
             ])
     }
 
-    @Test func `what the runtime itself does not have is told`() throws {
+    @Test func `a capability that the runtime lacks is reported`() throws {
         let plan = try plan { $0.capabilities = LinuxCapabilities(permitted: ["CAP_KILL", "CAP_SYS_RESOURCE"]) }
         let own = CapabilitySet(name: "CAP_KILL") ?? []
         #expect(
@@ -128,7 +128,7 @@ struct ProcessPlanTests {
         }
         #expect(plan.limits.map(\.resource) == ResourceLimit.allCases)
         #expect(plan.limits.allSatisfy { $0.soft == 1 && $0.hard == .max })
-        #expect(plan.limits[2].key == "process.rlimits[2]")
+        #expect(plan.limits.map(\.key) == ResourceLimit.allCases.indices.map { "process.rlimits[\($0)]" })
     }
 
     @Test func `empty labels are none`() throws {
@@ -173,7 +173,7 @@ struct SchedulingPlanTests {
         Scheduler(policy: "SCHED_FIFO", priority: 1), Scheduler(policy: "SCHED_RR", priority: 99),
         Scheduler(policy: "SCHED_IDLE"), Scheduler(policy: "SCHED_DEADLINE", runtime: 5, deadline: 5),
     ])
-    func `what a policy allows is taken`(scheduler: Scheduler) throws {
+    func `valid attributes of a policy are accepted`(scheduler: Scheduler) throws {
         let attributes = try #require(try plan { $0.scheduler = scheduler }.attributes)
         #expect(attributes.nice == scheduler.nice)
         #expect(attributes.priority == UInt32(scheduler.priority))
@@ -218,7 +218,7 @@ struct NumberListTests {
             ("", []), ("0", [0]), ("0-3,7", [0, 1, 2, 3, 7]), ("7,0-3", [0, 1, 2, 3, 7]), ("1,1,1", [1]),
             (" 1 , 2-3\n", [1, 2, 3]), (",,5,", [5]), ("5-5", [5]), ("007", [7]), ("9", [9]),
         ] as [(String, [Int])])
-    func `a list gives its numbers in order, each once`(text: String, numbers: [Int]) throws {
+    func `a list gives its numbers in order without duplicates`(text: String, numbers: [Int]) throws {
         #expect(try numberList(text, "key", below: 10) == numbers)
     }
 
@@ -231,12 +231,12 @@ struct NumberListTests {
         ("0-9999999", "9999999 is more than 9"), (",", "\",\" has no numbers"),
         ("٣", "\"٣\" is neither a number nor a range"),
     ])
-    func `what is no list is refused`(text: String, problem: String) {
+    func `an invalid list is refused`(text: String, problem: String) {
         #expect(refusal { try numberList(text, "key", below: 10) } == "key: " + problem)
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a long text of overlapping ranges is refused and not worked off`() {
+    func `a long text of overlapping ranges is refused quickly`() {
         let text = Array(repeating: "0-65535", count: 100_000).joined(separator: ",")
         #expect(refusal { try numberList(text, "key", below: 65536) } == "key: has too many overlapping ranges")
     }

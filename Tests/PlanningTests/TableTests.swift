@@ -1,4 +1,4 @@
-// The tables of names beside the C headers, and the mount options beside the specification's list.
+// Tables of names compared with the C headers, and mount options compared with the specification's list.
 
 import CLinuxConstants
 import Kernel
@@ -36,7 +36,7 @@ struct TableTests {
         for (name, value) in SchedulingPlan.memoryModes where name != "MPOL_WEIGHTED_INTERLEAVE" {
             #expect(header[name] == UInt64(value), "\(name)")
         }
-        // Newer than the headers of many hosts.
+        // The headers of many hosts do not have this one yet.
         #expect(SchedulingPlan.memoryModes.first { $0.0 == "MPOL_WEIGHTED_INTERLEAVE" }?.1 == 6)
         #expect(SchedulingPlan.memoryModes.count == 7)
         for (name, value) in SchedulingPlan.memoryFlags { #expect(header[name] == UInt64(value), "\(name)") }
@@ -82,10 +82,10 @@ struct TableTests {
     }
 
     @Test(arguments: ["", "acl", "noacl", "RO", "ro ", "size=1", "zzz", "a", "bin", "binds", "user_xattr"])
-    func `what is no mount option is the filesystem's`(name: String) { #expect(mountOption(named: name) == nil) }
+    func `an unknown option is passed to the filesystem`(name: String) { #expect(mountOption(named: name) == nil) }
 
     @Test(arguments: ["dev", "exec", "suid", "atime", "diratime", "relatime", "strictatime", "symfollow"])
-    func `a clearing option clears what its counterpart sets`(name: String) throws {
+    func `a clearing option clears the attributes that its counterpart sets`(name: String) throws {
         let counterpart = name == "relatime" || name == "strictatime" ? name : name
         let set = mountOption(named: "no" + counterpart)
         let clear = mountOption(named: name)
@@ -105,7 +105,7 @@ struct TableTests {
         "ro", "rw", "nosuid", "suid", "nodev", "dev", "noexec", "exec", "noatime", "atime", "nodiratime", "diratime",
         "relatime", "strictatime", "nostrictatime", "nosymfollow", "symfollow",
     ])
-    func `a recursive option does to all mounts what the plain one does to one`(name: String) throws {
+    func `a recursive option has the same effect on all mounts`(name: String) throws {
         guard case .attributes(let change)? = mountOption(named: name) else {
             Issue.record("\(name) is no attribute")
             return

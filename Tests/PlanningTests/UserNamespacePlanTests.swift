@@ -1,4 +1,4 @@
-// User namespaces: their maps, what else they need, and what an ordinary user may ask for.
+// User namespaces: their maps, their requirements, and the limits of an ordinary user.
 
 import Kernel
 import OCISpec
@@ -9,7 +9,7 @@ import Testing
 private let wide = [LinuxIDMapping(containerID: 0, hostID: 100_000, size: 65536)]
 private let ordinary = HostFacts(uid: 1000, gid: 1001, isInUserNamespace: false, cgroup: .none)
 
-/// A config with a user namespace: new, or the one at a path.
+/// A config with a user namespace: a new one, or the one at a path.
 private func config(
     path: String? = nil, uids: [LinuxIDMapping] = wide, gids: [LinuxIDMapping] = wide,
     _ change: (inout Linux) -> Void = { _ in }
@@ -30,7 +30,7 @@ private func joining(_ types: String..., in spec: Spec = .container()) -> Spec {
 }
 
 struct UserNamespacePlanTests {
-    @Test func `one clone does unless the namespaces need an order`() throws {
+    @Test func `one clone suffices unless the namespaces need an order`() throws {
         let time = LinuxNamespace(type: "time")
         let expected: [(Spec, Bool)] = [
             (.container(), false), (config(), false), (joining("network", "ipc", "uts", "mount"), false),
@@ -73,7 +73,7 @@ struct UserNamespacePlanTests {
             refusal { try config(gids: many).plan() } == "linux.gidMappings: the kernel takes 340 ranges, found 341")
     }
 
-    @Test func `an ordinary user is told what is missing`() throws {
+    @Test func `an ordinary user gets an error with the missing setting`() throws {
         func refused(_ spec: Spec) -> String { refusal { try spec.plan(host: ordinary) } }
         let own = config(
             uids: [LinuxIDMapping(containerID: 0, hostID: 1000, size: 1)],
@@ -106,7 +106,7 @@ struct UserNamespacePlanTests {
         {
             var spec = config(gids: gids)
             spec.mounts = [Mount(destination: "/x", type: type, source: "x", options: options)]
-            return try spec.plan().mounts[0].object
+            return try #require(try spec.plan().mounts.first).object
         }
         let mode = MountStep.Parameter("mode", "0620")
         let group = MountStep.Parameter("gid", "5")
@@ -124,16 +124,17 @@ struct UserNamespacePlanTests {
                 == "mounts[0].options: uid=70000 is not mapped by linux.uidMappings")
     }
 
-    @Test func `without a cgroup of its own a container sees none`() throws {
+    @Test func `a container without a cgroup of its own sees none`() throws {
         var spec = Spec.container { $0.namespaces.append(LinuxNamespace(type: "cgroup")) }
         spec.mounts = [Mount(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid"])]
         var plan = try spec.plan(host: .unified)
         plan.show(.unified(directory: "/sys/fs/cgroup/elsewhere"))
-        #expect(plan.mounts[0].object == .unifiedCgroup(directory: "/sys/fs/cgroup/elsewhere"))
+        #expect(plan.mounts.map(\.object) == [.unifiedCgroup(directory: "/sys/fs/cgroup/elsewhere")])
         plan.show(.none)
+        let mount = try #require(plan.mounts.first)
         #expect(
-            plan.mounts[0].object
+            mount.object
                 == .filesystem(type: "tmpfs", source: "cgroup", parameters: [MountStep.Parameter("mode", "755")]))
-        #expect(plan.mounts[0].attributes.set == [.readOnly, .noSuid])
+        #expect(mount.attributes.set == [.readOnly, .noSuid])
     }
 }

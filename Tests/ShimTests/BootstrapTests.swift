@@ -1,4 +1,4 @@
-// The two start protocols, told apart and answered.
+// The two start protocols: detection and answers.
 
 import FoundationEssentials
 import ShimAPI
@@ -36,7 +36,7 @@ import Testing
         #expect(request.answer(address: "unix:///s") == expected)
     }
 
-    @Test func `parameters with another identity are not believed`() throws {
+    @Test func `parameters with another identity are ignored`() throws {
         let request = try StartRequest(parameters, id: "s2", namespace: "default")
         guard case .options = request else {
             Issue.record("believed")
@@ -50,7 +50,7 @@ import Testing
         #expect(request.answer(address: "unix:///s") == Array("unix:///s".utf8))
     }
 
-    @Test func `nothing at all is the older protocol without options`() throws {
+    @Test func `an empty input is the older protocol without options`() throws {
         let request = try StartRequest([], id: "s1", namespace: "default")
         #expect(request == .options(nil))
         #expect(try RuncOptions(request.options) == RuncOptions())

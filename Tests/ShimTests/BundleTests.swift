@@ -1,4 +1,4 @@
-// What the shim takes from a configuration and from /proc.
+// Values that the shim reads from a configuration and from /proc.
 
 import Cgroups
 import OCISpec
@@ -22,7 +22,7 @@ import Testing
             (#"{"linux": {}}"#, false),
             (#"{}"#, false),
         ])
-    func `a process id namespace of its own ends with its first process`(json: String, isOwn: Bool) throws {
+    func `a pid namespace of its own ends with its first process`(json: String, isOwn: Bool) throws {
         #expect(try BundleConfiguration(json: Array(json.utf8)).hasOwnProcessNamespace == isOwn)
     }
 

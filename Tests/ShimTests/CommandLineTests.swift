@@ -1,4 +1,4 @@
-// The command line, as containerd and people write it.
+// The command line, in the forms that containerd and people use.
 
 import Testing
 
@@ -32,7 +32,7 @@ import Testing
         #expect(!invocation.isDebug)
     }
 
-    @Test func `questions need nothing else`() throws {
+    @Test func `information commands need no other options`() throws {
         #expect(try Invocation(["-info"]).action == .info)
         #expect(try Invocation(["-v"]).action == .version)
         #expect(try Invocation(["--version"]).action == .version)
@@ -50,7 +50,7 @@ import Testing
             (["-namespace", "n", "-id", "x", "dance"], "unknown action dance"),
             (["start", "now"], "unexpected argument now"),
         ] as [([String], String)])
-    func `what is wrong is said`(arguments: [String], problem: String) {
+    func `an error is reported`(arguments: [String], problem: String) {
         #expect(throws: ShimFailure(problem)) { try Invocation(arguments) }
     }
 }

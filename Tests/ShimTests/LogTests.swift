@@ -1,4 +1,4 @@
-// What the shim writes for containerd's log.
+// The shim's log for containerd.
 
 import Testing
 

@@ -1,11 +1,11 @@
-// Mount options as words, and overlays with many layers.
+// Mount options as text, and overlays with many layers.
 
 import Testing
 
 @testable import Shim
 
 @Suite struct MountOptionsTests {
-    @Test func `words become flags, and the rest is the file system's`() {
+    @Test func `known options become flags, the rest is passed to the filesystem`() {
         let options = MountOptions([
             "rbind", "ro", "nosuid", "rprivate", "workdir=/w", "X-containerd.mkdir=1", "index=off", "suid",
         ])
@@ -41,7 +41,7 @@ import Testing
         ("uidmap=0:-1:2", "gidmap=0:1:2", "mount option uidmap=0:-1:2: expected CONTAINER:HOST:COUNT"),
         ("uidmap=0:1:2,", "gidmap=0:1:2", "mount option uidmap=0:1:2,: expected CONTAINER:HOST:COUNT"),
     ])
-    func `maps that are none are refused`(_ users: String, _ groups: String, _ sentence: String) {
+    func `invalid maps are refused`(_ users: String, _ groups: String, _ sentence: String) {
         #expect(throws: ShimFailure(sentence)) { _ = try MountIDMaps(MountOptions([users, groups])) }
     }
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Shim
 
 @Suite struct ProcessStateTests {
-    /// What each state allows, all else being refused.
+    /// The operations that each state allows; all others are refused.
     private let allowed: [ProcessState: Set<ProcessState.Operation>] = [
         .created: [.start, .delete, .kill, .exec, .update, .resize],
         .running: [.kill, .exec, .pause, .update, .checkpoint, .resize],
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `refusals have the codes that clients look at`() {
+    @Test func `refusals have the codes that clients check`() {
         #expect(ProcessState.running.refusal(of: .start) == Status(.unknown, "cannot start a running process"))
         #expect(ProcessState.running.refusal(of: .delete) == Status(.unknown, "cannot delete a running process"))
         #expect(ProcessState.stopped.refusal(of: .kill) == Status(.notFound, "process already finished"))

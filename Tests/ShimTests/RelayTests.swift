@@ -1,4 +1,4 @@
-// Bytes from descriptor to descriptor.
+// Copying bytes between descriptors.
 
 import CLinux
 import Glibc
@@ -49,7 +49,7 @@ import Testing
         close(line.output)
     }
 
-    @Test func `a file that is appended to gets what splice cannot give it`() throws {
+    @Test func `a file opened for appending is written although splice refuses`() throws {
         try withTemporaryDirectory { directory in
             let path = directory + "/log"
             let file = try OwnedDescriptor.open(path, [.writeOnly, .create, .append], mode: 0o600)
@@ -93,7 +93,7 @@ private func makePipe() throws -> (read: Int32, write: Int32) {
     return (ends[0], ends[1])
 }
 
-/// Which flows have ended.
+/// The flows that have ended.
 private final class Endings: Sendable {
     private let flows = Mutex<Set<Relay.FlowID>>([])
 
@@ -106,7 +106,7 @@ private final class Endings: Sendable {
     }
 }
 
-/// A thread that writes, and then closes what it wrote to.
+/// A thread that writes to a descriptor and closes it.
 private final class Writer {
     private let payload: [UInt8]
     private let descriptor: Int32

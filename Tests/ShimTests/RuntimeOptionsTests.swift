@@ -1,4 +1,4 @@
-// Runtime options, in the forms that callers send them.
+// Runtime options, in the forms that clients send.
 
 import FoundationEssentials
 import ShimAPI
@@ -8,7 +8,7 @@ import Testing
 @testable import Shim
 
 @Suite struct RuntimeOptionsTests {
-    @Test func `a TOML body sets what it names`() throws {
+    @Test func `a TOML body sets the options that it names`() throws {
         let options = try options(
             toml: """
                 # from the cluster
@@ -47,7 +47,7 @@ import Testing
         ) { try RuncOptions(any("runtimeoptions.v1.Options", generic)) }
     }
 
-    @Test func `the options of a task of old clients are read too`() throws {
+    @Test func `the task options of old clients are read too`() throws {
         let old = LinuxCreateOptions.with { options in
             options.noPivotRoot = true
             options.noNewKeyring = true

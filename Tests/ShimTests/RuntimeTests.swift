@@ -1,4 +1,4 @@
-// The command lines that runtimes get, and what is read from their logs.
+// The command lines of runtimes, and parsing of their logs.
 
 import ShimAPI
 import Testing
@@ -14,7 +14,7 @@ import Testing
         #expect(runtime.root == "/run/containerd/swiftrun/k8s.io")
     }
 
-    @Test func `a root that is asked for is used, below it the namespace`() {
+    @Test func `a requested root is used, with the namespace below it`() {
         var options = RuncOptions()
         options.binaryName = "/opt/bin/crun"
         options.root = "/var/run/docker/runtime-runc"
@@ -23,7 +23,7 @@ import Testing
         #expect(Runtime(options, namespace: "moby").root == "/run/containerd/crun/moby")
     }
 
-    @Test func `create says all that the options ask for`() {
+    @Test func `create passes all options`() {
         let operation = RuntimeOperation.create(bundle: "/b", pidFile: "/b/init.pid", consoleSocket: "/s")
         #expect(
             arguments(operation) {
@@ -57,7 +57,7 @@ import Testing
                 ]
             ),
         ] as [(RuntimeOperation, [String])])
-    func `an operation is its words`(operation: RuntimeOperation, words: [String]) {
+    func `an operation has these arguments`(operation: RuntimeOperation, words: [String]) {
         #expect(arguments(operation) { _ in } == ["runc"] + global + words)
     }
 
@@ -91,7 +91,7 @@ import Testing
 
     // MARK: logs
 
-    @Test func `the last error record tells the failure`() {
+    @Test func `the last error record is the failure`() {
         let log = """
             {"level":"warning","msg":"careful","time":"2026-11-21T01:32:54Z"}
             {"level":"error","msg":"first","time":"2026-11-21T01:32:54Z"}
@@ -102,7 +102,7 @@ import Testing
         #expect(RuntimeLog.failure(in: log) == "exec \"/x\": no such file")
     }
 
-    @Test func `without an error record the last words count`() {
+    @Test func `without an error record the last lines are the failure`() {
         #expect(RuntimeLog.failure(in: "{\"level\":\"info\",\"msg\":\"x\"}\nSegmentation\nfault\n") == "fault")
         #expect(RuntimeLog.failure(in: "") == nil)
         #expect(RuntimeLog.failure(in: "{\"level\":\"info\",\"msg\":\"x\"}\n") == nil)
@@ -114,7 +114,7 @@ import Testing
             ("container does not exist", true), ("Container Not Running", true),
             ("unable to signal init: No such process", true), ("permission denied", false),
         ])
-    func `some failures mean that it is gone already`(message: String, isGone: Bool) {
+    func `some failures mean that the container no longer exists`(message: String, isGone: Bool) {
         #expect(RuntimeLog.meansGone(message) == isGone)
     }
 }

@@ -1,4 +1,4 @@
-// The name of a shim's socket, and who gets to serve it.
+// The name of a shim's socket, and which process serves it.
 
 import Glibc
 import Kernel
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `one claims the socket, another finds it served, and a dead one is replaced`() throws {
+    @Test func `the socket is claimed once, then found served, and a dead one is replaced`() throws {
         try withTemporaryDirectory { directory in
             let socket = try ShimSocket(
                 directory: directory + "/s", containerd: "", namespace: "n", group: "g", isDebug: false)

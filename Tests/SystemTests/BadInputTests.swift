@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized)
 struct BadInputTests {
-    /// What `run` says of a config with this text; none at all for nil.
+    /// The message of `run` for a config with this text; nil writes no config.
     private func complaint(_ sandbox: Sandbox, _ text: String?) async throws -> String {
         let config = sandbox.bundle + "/config.json"
         try? FileManager.default.removeItem(atPath: config)
@@ -43,7 +43,7 @@ struct BadInputTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `what cannot be done is said with the key, and undone`(_ runtime: RuntimeUnderTest) async throws {
+    func `an impossible request is reported with its key, and undone`(_ runtime: RuntimeUnderTest) async throws {
         let attempts: [(String, @Sendable (inout Spec) -> Void)] = [
             ("root.path: open rootfs", { $0.root?.path = "nowhere" }),
             ("mounts[7]: error mounting", { $0.mounts.append(Mount(destination: "/x", type: "nofs", source: "x")) }),
@@ -159,7 +159,7 @@ struct BadInputTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `what the command line does not know is refused`(_ runtime: RuntimeUnderTest) async throws {
+    func `unknown options are refused`(_ runtime: RuntimeUnderTest) async throws {
         let unknown = try await execute(runtime.path, ["bogus"])
         #expect(unknown.status == 3 || !runtime.isOurs)
         #expect(unknown.errors.contains("No help topic for 'bogus'") || !runtime.isOurs)

@@ -1,4 +1,4 @@
-// What a shim must live through.
+// Faults that a shim must survive.
 
 import Foundation
 import Testing
@@ -46,7 +46,7 @@ struct ContainerdFaultTests {
     func `a runtime that is killed while it creates leaves nothing`(stack: ContainerdStack) async throws {
         try await ContainerdHost.with(stack) { host in
             let real = stack.runtime == "runc" ? "/usr/sbin/runc" : ContainerdHost.checkout + "/.build/dist/swiftrun"
-            // Creates the container, and dies as if it had not.
+            // Creates the container, then ends as if it had failed.
             try host.write(
                 "dying",
                 "#!/bin/sh\ncase \"$*\" in *' create '*) \(real) \"$@\"; kill -9 $$;; esac\nexec \(real) \"$@\"\n")
@@ -60,7 +60,7 @@ struct ContainerdFaultTests {
     }
 
     @Test(arguments: ContainerdStack.ours)
-    func `a hundred processes come and go without a trace in the shim`(stack: ContainerdStack) async throws {
+    func `a hundred processes leave no trace in the shim`(stack: ContainerdStack) async throws {
         try await ContainerdHost.with(stack) { host in
             try await host.detach("c1", "sleep 1000")
             let shim = try await host.shim(of: "c1")

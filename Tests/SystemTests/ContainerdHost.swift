@@ -1,4 +1,4 @@
-// A containerd of Debian's, started by a test in a private mount namespace with directories of its own.
+// A containerd of Debian, started by a test in a private mount namespace with directories of its own.
 
 import Foundation
 import Glibc
@@ -6,7 +6,7 @@ import Subprocess
 import SystemPackage
 import Testing
 
-/// A shim and the runtime behind it.
+/// A shim and its runtime.
 struct ContainerdStack: Sendable, CustomTestStringConvertible {
     let shim: String
     let runtime: String
@@ -14,7 +14,8 @@ struct ContainerdStack: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(shim) with \(runtime)" }
     var isOurShim: Bool { shim == "swift-shim" }
 
-    /// Ours, ours with the field's other half on either side, and the field's alone, which shows a wrong expectation.
+    /// Our programs, combinations of one of ours with one of others, and only others', which reveal a wrong
+    /// expectation.
     static let all = [
         ContainerdStack(shim: "swift-shim", runtime: "swiftrun"), ContainerdStack(shim: "swift-shim", runtime: "runc"),
         ContainerdStack(shim: "containerd's shim", runtime: "swiftrun"),
@@ -23,7 +24,7 @@ struct ContainerdStack: Sendable, CustomTestStringConvertible {
     static let ours = [all[0], all[1]]
 }
 
-/// How a command ended and what it printed.
+/// The status of a command and its output.
 struct ContainerdOutcome: Sendable {
     var status: Int
     var output: String
@@ -34,18 +35,18 @@ struct ContainerdOutcome: Sendable {
 
 /// One running containerd.
 final class ContainerdHost: @unchecked Sendable {
-    // Used by one test; only `start` and `crash` change `daemon` and `keeper`, and no other step of it runs meanwhile.
+    // Used by one test. Only `start` and `crash` change `daemon` and `keeper`, and no other step runs at that time.
     static let image = "docker.io/library/bb:latest"
 
     let stack: ContainerdStack
     let directory: String
-    /// containerd's namespace; its name is in paths that all containerds of a host share.
+    /// containerd's namespace; its name is part of paths that all containerds of a host share.
     let namespace: String
     private var daemon: pid_t = 0
 
     static let checkout = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
 
-    /// Why these tests cannot run here, or nothing.
+    /// The reason why these tests cannot run here; nil if they can.
     static var missing: String? {
         let needed = ["/usr/bin/containerd", "/usr/bin/ctr", "/bin/busybox", "/usr/sbin/runc"]
         let built = ["swift-shim", "swiftrun"].map { checkout + "/.build/dist/" + $0 }
@@ -93,7 +94,7 @@ final class ContainerdHost: @unchecked Sendable {
     /// Starts containerd and waits until it answers.
     func start() async throws {
         try FileManager.default.createDirectory(atPath: directory + "/root", withIntermediateDirectories: true)
-        // A second start finds the first one's namespace by the process that stays in it.
+        // The `keeper` process keeps the namespace for a second start.
         if keeper == 0 {
             keeper = try spawn(
                 "/usr/bin/unshare", ["-m", "/bin/sh", "-c", "mount -t tmpfs none \(directory)/root && exec sleep 1000"])
@@ -110,7 +111,7 @@ final class ContainerdHost: @unchecked Sendable {
 
     private var keeper: pid_t = 0
 
-    /// Kills containerd as a crash would.
+    /// Kills containerd, like a crash.
     func crash() {
         kill(daemon, SIGKILL)
         var status: Int32 = 0
@@ -137,7 +138,7 @@ final class ContainerdHost: @unchecked Sendable {
 
     // MARK: commands
 
-    /// The options of `ctr run` that choose this stack.
+    /// The options of `ctr run` that select this stack.
     var runtime: [String] {
         stack.isOurShim
             ? ["--runtime", "io.containerd.swiftrun.v2", "--runtime-config-path", directory + "/options.toml"]
@@ -156,7 +157,7 @@ final class ContainerdHost: @unchecked Sendable {
         try await host(["/usr/bin/ctr", "-a", directory + "/sock", "-n", namespace] + arguments)
     }
 
-    /// Runs a program where containerd runs: ctr mounts images itself to look into them.
+    /// Runs a program in containerd's mount namespace, because ctr itself mounts images.
     func host(_ command: [String]) async throws -> ContainerdOutcome {
         let result = try await Subprocess.run(
             .path("/usr/bin/nsenter"), arguments: Arguments(["-t", "\(keeper)", "-m"] + command), input: .none,
@@ -171,7 +172,7 @@ final class ContainerdHost: @unchecked Sendable {
 
     /// Runs a container in the foreground.
     func run(_ id: String, _ command: String, _ options: [String] = []) async throws -> ContainerdOutcome {
-        // ctr loses what a container says that ends before ctr has opened the streams, whatever the shim.
+        // ctr loses output of a container that ends before ctr has opened the streams, with any shim.
         let patient = "trap 'sleep 0.2' EXIT; " + command
         return try await ctr(["run", "--rm"] + runtime + options + [Self.image, id, "/bin/sh", "-c", patient])
     }
@@ -183,7 +184,7 @@ final class ContainerdHost: @unchecked Sendable {
         try await ctr(["run", "-d"] + runtime + options + [Self.image, id, "/bin/sh", "-c", command])
     }
 
-    /// A container's process id and status, as `ctr task ls` tells them.
+    /// A container's pid and status, as `ctr task ls` prints them.
     func task(_ id: String) async throws -> (process: pid_t, status: String)? {
         for line in try await ctr("task", "ls").lines {
             let words = line.split(separator: " ")
@@ -197,7 +198,7 @@ final class ContainerdHost: @unchecked Sendable {
         try await eventually("\(stack.testDescription): \(id) is \(status)") { try await task(id)?.status == status }
     }
 
-    /// Kills a container and removes all of it.
+    /// Kills a container and removes everything of it.
     func discard(_ id: String) async throws {
         try await ctr("task", "kill", "-s", "SIGKILL", id)
         try await wait(for: "STOPPED", of: id)
@@ -205,7 +206,7 @@ final class ContainerdHost: @unchecked Sendable {
         try await ctr("container", "rm", id)
     }
 
-    /// The shim that keeps a container's first process.
+    /// The pid of the shim of a container.
     func shim(of id: String) async throws -> pid_t {
         let process = try #require(try await task(id)?.process)
         let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
@@ -213,17 +214,17 @@ final class ContainerdHost: @unchecked Sendable {
         return try #require(pid_t(line.dropFirst(5).trimmingCharacters(in: .whitespaces)))
     }
 
-    /// The events so far, each as its topic and what its message says of ids.
+    /// All events so far: topic, and the ids in the message.
     func events(while body: () async throws -> Void) async throws -> [String] {
         let listener = try spawn(
             "/bin/sh", ["-c", "exec /usr/bin/ctr -a \(directory)/sock -n \(namespace) events > \(directory)/events"])
         try await eventually("ctr hears of events") {
-            // The only sign that it listens is an event: here the one of a label.
+            // The only sign that the listener is ready is an event: this label causes one.
             try await ctr("namespaces", "label", namespace, "listens=yes")
             return read("events").contains("/namespaces/update")
         }
         try await body()
-        // Shims tell of the end when their caller has its answer already.
+        // Shims send the exit event after they have answered their caller.
         var before = ""
         repeat {
             before = read("events")
@@ -240,13 +241,13 @@ final class ContainerdHost: @unchecked Sendable {
 
     // MARK: the end
 
-    /// Whether a process exists and is more than a status that nobody has asked for yet.
+    /// Whether a process exists and is not a zombie.
     static func isAlive(_ process: pid_t) -> Bool {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
         return !text.contains(") Z ")
     }
 
-    /// What is left of containers: bundles, mounts, shims and cgroups.
+    /// Traces of containers: bundles, mounts, shims and cgroups.
     func leftovers() -> [String] {
         let files = FileManager.default
         let bundles = directory + "/state/io.containerd.runtime.v2.task/" + namespace
@@ -264,7 +265,7 @@ final class ContainerdHost: @unchecked Sendable {
         return left
     }
 
-    /// Shim processes that were started for this containerd.
+    /// The shim processes of this containerd.
     private func shims() -> [pid_t] {
         ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
             guard let process = pid_t(name),
@@ -288,7 +289,7 @@ final class ContainerdHost: @unchecked Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    /// Starts a containerd with an image for one test, and looks at what the test leaves.
+    /// Starts a containerd with an image for one test, and checks for traces at the end.
     static func with(
         _ stack: ContainerdStack, sourceLocation: SourceLocation = #_sourceLocation,
         _ body: (ContainerdHost) async throws -> Void

@@ -1,10 +1,11 @@
-// An image of busybox, made by hand.
+// An image of busybox, built by the tests.
 
 import Foundation
 import Subprocess
 import SystemPackage
 
-/// The one image of all engine tests: busybox, its applets, and two users. docker reads manifest.json, the others index.json.
+/// The image of all engine tests: busybox, its applets, and two users. docker reads manifest.json, the others
+/// index.json.
 actor ContainerdImage {
     static let shared = ContainerdImage()
     private var making: Task<String, any Error>?

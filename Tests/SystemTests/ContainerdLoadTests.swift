@@ -10,19 +10,20 @@ import Testing
     .serialized, .timeLimit(.minutes(60)),
     .enabled(if: ContainerdHost.missing == nil, "\(ContainerdHost.missing ?? "")"))
 struct ContainerdLoadTests {
-    /// How many containers and processes each shim has: SHORT_RUNS asks for more, for a look by hand.
+    /// The number of containers and processes per shim; SHORT_RUNS raises it for manual runs.
     private static let count = ProcessInfo.processInfo.environment["SHORT_RUNS"].flatMap { Int($0) } ?? 40
 
-    @Test func `nothing is lost of what short processes write beside busy loops`() async throws {
+    @Test func `no output of short processes is lost beside busy loops`() async throws {
         let ours = try await lost(ContainerdStack(shim: "swift-shim", runtime: "swiftrun"))
         let theirs = try await lost(ContainerdStack(shim: "containerd's shim", runtime: "swiftrun"))
         print("of \(Self.count) runs and \(Self.count) execs: \(ours) lost by our shim, \(theirs) by containerd's")
         #expect(ours == [])
-        // ctr itself may lose what is written before it has opened the streams; the other shim gives it no time for it.
+        // ctr itself loses output that is written before it has opened the streams; the other shim has the same
+        // problem.
         #expect(ours.count <= theirs.count)
     }
 
-    /// The runs and execs whose output was not what they wrote.
+    /// The runs and execs whose output was incomplete.
     private func lost(_ stack: ContainerdStack) async throws -> [String] {
         var lost: [String] = []
         try await ContainerdHost.with(stack) { host in
@@ -42,7 +43,7 @@ struct ContainerdLoadTests {
     }
 }
 
-/// A process that wants a processor all the time, for an hour at most.
+/// A process that uses a CPU continuously, for an hour at most.
 private struct BusyLoop {
     private let process: pid_t
 
@@ -61,7 +62,7 @@ private struct BusyLoop {
     }
 
     func end() {
-        // timeout(1) leads a group of its own, with the loop in it.
+        // timeout(1) leads a process group of its own, which contains the loop.
         kill(-process, SIGKILL)
         var status: Int32 = 0
         waitpid(process, &status, 0)

@@ -1,4 +1,4 @@
-// What ctr's options ask of a container, through our shim and containerd's, over swiftrun and runc.
+// Containers with options of ctr, with our shim and containerd's, on swiftrun and runc.
 
 import Foundation
 import Testing
@@ -8,7 +8,7 @@ import Testing
     .enabled(if: ContainerdHost.missing == nil, "\(ContainerdHost.missing ?? "")"))
 struct ContainerdOptionTests {
     @Test(arguments: ContainerdStack.all)
-    func `rights, limits, mounts and namespaces are what the options say`(_ stack: ContainerdStack) async throws {
+    func `rights, limits, mounts and namespaces follow the options`(_ stack: ContainerdStack) async throws {
         try await ContainerdHost.with(stack) { host in
             try host.write("words", "from the host\n")
             let first = try await host.run(

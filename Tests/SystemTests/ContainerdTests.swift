@@ -1,4 +1,4 @@
-// What users of containerd do all day, through our shim and containerd's, over swiftrun and runc.
+// Everyday operations of containerd's users, with our shim and containerd's, on swiftrun and runc.
 
 import Foundation
 import Testing
@@ -106,7 +106,7 @@ struct ContainerdTests {
             try await host.wait(for: "STOPPED", of: "c1")
             try await host.ctr("task", "rm", "c1")
             try await host.ctr("container", "rm", "c1")
-            // containerd's own shim may still be copying when it tells of the end.
+            // containerd's own shim may still be copying when it reports the exit.
             try await eventually("all is written") { host.read("logs/out.log").count >= 8 }
             #expect(Set(host.read("logs/out.log").split(separator: "\n")) == ["out", "err"])
             try host.write(
@@ -123,7 +123,7 @@ struct ContainerdTests {
             try await host.detach(
                 "c2", "echo out; echo err >&2", ["--log-uri", "binary://\(host.directory)/logger?key=value"])
             try await host.wait(for: "STOPPED", of: "c2")
-            // containerd's own shim ends a logger that still reads.
+            // containerd's own shim kills a logger that is still reading.
             try await eventually("all is logged") { host.read("logged").split(separator: "\n").count >= 3 }
             try await host.ctr("task", "rm", "c2")
             try await host.ctr("container", "rm", "c2")
@@ -134,7 +134,7 @@ struct ContainerdTests {
     }
 
     @Test(arguments: ContainerdStack.all)
-    func `memory is counted, limited and its end told`(stack: ContainerdStack) async throws {
+    func `memory is counted and limited, and an OOM kill is reported`(stack: ContainerdStack) async throws {
         try await ContainerdHost.with(stack) { host in
             try await host.detach("c1", "sleep 100", ["--null-io", "--memory-limit", "40000000"])
             let metrics = try await host.ctr("task", "metrics", "--format", "json", "c1").output

@@ -1,11 +1,11 @@
-// Commands on one container at the same time: one wins, the others say why, and nothing is left.
+// Concurrent commands on one container: one wins, the others report the reason, and nothing is left.
 
 import Foundation
 import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct CrashConcurrencyTests {
-    /// Gives commands at once.
+    /// Runs commands concurrently.
     /// - Returns: the statuses and messages, in the order of the commands.
     private func atOnce(_ sandbox: Sandbox, _ commands: [String]) async throws -> [(status: Int, errors: String)] {
         let runtime = "'\(sandbox.runtime.path)' --root '\(sandbox.state)'"
@@ -30,7 +30,7 @@ struct CrashConcurrencyTests {
         #expect(try await sandbox.detached("create", sandbox.id).status == 0)
     }
 
-    @Test func `of twenty who start one container one wins`() async throws {
+    @Test func `of twenty concurrent starts of one container one succeeds`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try await create(sandbox)
             let outcomes = try await atOnce(sandbox, Array(repeating: "start \(sandbox.id)", count: 20))
@@ -43,7 +43,7 @@ struct CrashConcurrencyTests {
         }
     }
 
-    @Test func `of twenty who delete one container one wins`() async throws {
+    @Test func `of twenty concurrent deletes of one container one succeeds`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try await create(sandbox)
             let outcomes = try await atOnce(sandbox, Array(repeating: "delete \(sandbox.id)", count: 20))
@@ -69,7 +69,7 @@ struct CrashConcurrencyTests {
         }
     }
 
-    @Test func `kill and exec beside delete work or say why not`() async throws {
+    @Test func `kill and exec during delete succeed or report the reason`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             for _ in 0..<20 {
                 try sandbox.configure("sleep", "100")

@@ -1,17 +1,17 @@
-// The runtime killed at every system call of every command: afterwards `delete --force` gives the host back as it was.
+// The runtime is killed at every system call of every command: afterwards `delete --force` restores the host.
 
 import Foundation
 import Kernel
 import OCISpec
 import Testing
 
-/// A command of the runtime, and the state of things in which it is given.
-struct StruckOperation: Sendable, CustomTestStringConvertible {
+/// A command of the runtime, and the state in which it runs.
+struct FaultedOperation: Sendable, CustomTestStringConvertible {
     enum Start: Sendable { case nothing, created, running, stopped, stays }
     var name: String
     var start: Start
     var arguments: [String]
-    /// Whether the witness runs, and what it sees tells whether the container is as it should be.
+    /// Whether the witness runs in the container and its observation shows that the container is correct.
     var observes = false
     var testDescription: String { name }
 
@@ -29,7 +29,7 @@ struct StruckOperation: Sendable, CustomTestStringConvertible {
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct CrashTests {
-    /// A container with a part of everything that has to be taken away again.
+    /// A container with one resource of every kind that must be removed again.
     static func configure(_ sandbox: Sandbox, _ variant: String = "default") throws {
         try sandbox.configure { spec in
             spec.process?.args = ["/bin/witness"]
@@ -59,9 +59,9 @@ struct CrashTests {
         }
     }
 
-    @Test(arguments: StruckOperation.all, ["caller", "first"])
-    func `killed at any system call, it leaves nothing that delete cannot take away`(
-        _ operation: StruckOperation, _ victim: String
+    @Test(arguments: FaultedOperation.all, ["caller", "first"])
+    func `killed at any system call, it leaves nothing that delete cannot remove`(
+        _ operation: FaultedOperation, _ victim: String
     ) async throws {
         // A command with one process has one victim.
         if victim == "first", [.nothing, .stays].contains(operation.start) == false { return }
@@ -74,26 +74,26 @@ struct CrashTests {
     }
 
     private func tryEveryCall(
-        _ operation: StruckOperation, _ blow: Blow, _ variant: String, every step: Int = 1
+        _ operation: FaultedOperation, _ fault: Fault, _ variant: String, every step: Int = 1
     ) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try Self.configure(sandbox, variant)
             let bench = try FaultBench(sandbox)
             let calls = try await bench.calls(of: operation)
-            var table = FaultTable(operation.name + (variant == "default" ? "" : ", \(variant)"), blow.description)
+            var table = FaultTable(operation.name + (variant == "default" ? "" : ", \(variant)"), fault.description)
             for (place, _) in calls where place.call % step == 0 {
-                // What the first process calls it makes as the caller.
-                if blow == .kill("first"), variant == "default", place.process == 0 { continue }
+                // The calls of the first process are covered by "caller".
+                if fault == .kill("first"), variant == "default", place.process == 0 { continue }
                 try await bench.prepare(operation)
-                let outcome = try await bench.run(operation.command(sandbox.id), at: place, blow)
+                let outcome = try await bench.run(operation.command(sandbox.id), at: place, fault)
                 table.count(outcome)
-                if outcome.verdict == "hung" { table.complain(place, blow, outcome, "hung") }
-                // A parent that lives says what became of its child, and cleans up.
-                if place.process > 0, blow == .kill("caller"), outcome.verdict == "struck" {
-                    bench.checkAnswer(operation, place, blow, outcome, &table)
+                if outcome.verdict == "hung" { table.complain(place, fault, outcome, "hung") }
+                // A parent that survives reports the child's failure and cleans up.
+                if place.process > 0, fault == .kill("caller"), outcome.verdict == "injected" {
+                    bench.checkAnswer(operation, place, fault, outcome, &table)
                 }
                 let left = try await bench.end(operation)
-                if !left.isEmpty { table.complain(place, blow, outcome, "left \(left)") }
+                if !left.isEmpty { table.complain(place, fault, outcome, "left \(left)") }
             }
             _ = try await bench.cleanUp()
             table.conclude()
@@ -107,8 +107,8 @@ struct CrashTests {
             var left: [String] = []
             let runtime = "'\(sandbox.runtime.path)' --root '\(sandbox.state)'"
             for attempt in 0..<500 {
-                let operation = StruckOperation.all[attempt % StruckOperation.all.count]
-                if attempt % StruckOperation.all.count == 0 { try sandbox.configure("sleep", "100") }
+                let operation = FaultedOperation.all[attempt % FaultedOperation.all.count]
+                if attempt % FaultedOperation.all.count == 0 { try sandbox.configure("sleep", "100") }
                 try await bench.prepare(operation, keepsConfig: true)
                 let words = operation.command(sandbox.id).map { $0 == "/bin/witness" ? "/bin/true" : $0 }
                 let delay = Double.random(in: 0..<0.012)

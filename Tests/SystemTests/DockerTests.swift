@@ -1,4 +1,4 @@
-// What is docker's alone: its configuration, its events, and containers that outlive it.
+// Features of docker only: its configuration, its events, and containers that outlive it.
 
 import Foundation
 import Testing
@@ -6,7 +6,7 @@ import Testing
 extension EngineTests {
     @Suite(.serialized) struct Docker {
         @Test(arguments: EngineStack.docker)
-        func `the daemon's default runtime runs what asks for none`(_ stack: EngineStack) async throws {
+        func `the daemon's default runtime runs containers that request none`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 #expect(try await engine("info", "--format", "{{.DefaultRuntime}}").output == "swiftrun\n")
                 let started = try await engine("run", "-d", "--name", "first", EngineHost.image, "sleep", "1000")
@@ -37,15 +37,15 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.docker)
-        func `events tell a container's life in order`(_ stack: EngineStack) async throws {
+        func `events report a container's life in order`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
-                let id = try await engine.detach("first", shell: "sleep 1000").lines[0]
+                let id = try #require(try await engine.detach("first", shell: "sleep 1000").lines.first)
                 try await engine("pause", "first")
                 try await engine("unpause", "first")
                 try await engine("kill", "first")
                 try await engine("wait", "first")
                 try await engine("rm", "first")
-                // docker leaves out the second in which it is asked.
+                // docker omits events of the current second.
                 try await Task.sleep(for: .milliseconds(1100))
                 let events = try await engine(
                     "events", "--since", "1m", "--until", "0s", "--filter", "container=" + id, "--filter",

@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-/// An engine's client that chooses one runtime.
+/// An engine's client that selects one runtime.
 struct EngineClient: Sendable {
     let stack: EngineStack
     let host: EngineHost
@@ -20,23 +20,23 @@ struct EngineClient: Sendable {
         try await call(arguments, input: input)
     }
 
-    /// The options of a new container that choose the runtime, and the cgroup that is looked at in the end.
+    /// The options of a new container that select the runtime, and the cgroup that is checked at the end.
     var choice: [String] {
         stack.isDocker ? ["--runtime", stack.runtime] : ["--cgroup-parent", "/" + host.cgroup]
     }
 
-    /// Runs a program in the foreground, in a container that is gone with it.
+    /// Runs a program in the foreground, in a container that is removed at its end.
     func run(_ options: String..., program: [String], input: String = "") async throws -> Outcome {
         try await call(["run", "--rm"] + choice + options + [EngineHost.image] + program, input: input)
     }
 
-    /// Runs a shell's command in the foreground.
+    /// Runs a shell command in the foreground.
     func run(_ options: String..., shell command: String, input: String = "") async throws -> Outcome {
         try await call(
             ["run", "--rm"] + choice + options + [EngineHost.image, "sh", "-c", command], input: input)
     }
 
-    /// Runs a shell's command in the background.
+    /// Runs a shell command in the background.
     @discardableResult
     func detach(_ name: String, _ options: String..., shell command: String) async throws -> Outcome {
         let outcome = try await call(
@@ -45,7 +45,7 @@ struct EngineClient: Sendable {
         return outcome
     }
 
-    /// A field of what the engine knows of a container.
+    /// A field of the engine's data about a container.
     func inspect(_ name: String, _ field: String) async throws -> String {
         try await self("inspect", "--format", "{{\(field)}}", name).output.trimmingCharacters(in: .newlines)
     }
@@ -64,7 +64,7 @@ struct EngineClient: Sendable {
         try await call(["rm", "-f", "-v"] + (stack.isDocker ? [] : ["-t", "0"]) + [name])
     }
 
-    /// Runs a session on a terminal of 30 rows and 70 columns: what is typed is a script that prints it.
+    /// Runs a session on a terminal of 30 rows and 70 columns; the script prints the input.
     func terminal(typing script: String, _ arguments: [String]) async throws -> Outcome {
         let global = stack.isDocker ? "" : " --runtime " + stack.runtime
         let words = arguments.map { "'\($0)'" }.joined(separator: " ")
@@ -76,7 +76,7 @@ struct EngineClient: Sendable {
     }
 }
 
-/// The engines that run, each started by the first test that needs it.
+/// The running engines, each started by the first test that needs it.
 actor Engines {
     static let shared = Engines()
     private var starting: [String: Task<EngineHost, any Error>] = [:]
@@ -94,7 +94,7 @@ actor Engines {
     }
 }
 
-/// Ends the engines when all of their tests have.
+/// Stops the engines after all of their tests.
 struct EngineScope: SuiteTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing body: @Sendable () async throws -> Void
@@ -109,7 +109,7 @@ struct EngineScope: SuiteTrait, TestScoping {
     }
 }
 
-/// Runs a test with an engine and looks at what its containers leave.
+/// Runs a test with an engine and checks for traces of its containers.
 func withEngine(
     _ stack: EngineStack, sourceLocation: SourceLocation = #_sourceLocation,
     _ body: (EngineClient) async throws -> Void
@@ -129,7 +129,7 @@ func withEngine(
     }
 }
 
-/// All that runs under docker and podman, so that they start once.
+/// Contains all tests of docker and podman, so that each engine starts once.
 @Suite(
     .serialized, .timeLimit(.minutes(10)), EngineScope(),
     .enabled(if: EngineHost.missing == nil, "\(EngineHost.missing ?? "")"))

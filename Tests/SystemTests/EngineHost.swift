@@ -1,22 +1,23 @@
-// docker or podman of Debian's in namespaces of its own: what it does to mounts, networks, /etc, /run and /var/lib ends with them.
+// docker or podman of Debian in namespaces of its own: its changes of mounts, networks, /etc, /run and /var/lib end
+// with them.
 
 import Foundation
 import Glibc
 import SystemPackage
 import Testing
 
-/// An engine, the shim it keeps containers with, and the runtime behind it.
+/// An engine, its shim, and its runtime.
 struct EngineStack: Sendable, Hashable, CustomTestStringConvertible {
     enum Engine: String { case docker, podman }
     let engine: Engine
     let runtime: String
-    /// Under docker: whether its containerd finds our shim where it looks for its own.
+    /// docker only: whether its containerd finds our shim in its own directory.
     var hasOurShim = false
 
     var testDescription: String { "\(engine)\(hasOurShim ? " and swift-shim" : "") with \(runtime)" }
     var isDocker: Bool { engine == .docker }
 
-    /// Ours, and the field's own, which shows a wrong expectation.
+    /// Our programs, and only others', which reveal a wrong expectation.
     static let all = docker + podman
     static let docker = [
         EngineStack(engine: .docker, runtime: "swiftrun"), EngineStack(engine: .docker, runtime: "runc"),
@@ -27,22 +28,22 @@ struct EngineStack: Sendable, Hashable, CustomTestStringConvertible {
     ]
 }
 
-/// One private place with one engine; its runtimes are chosen command by command.
+/// A private environment with one engine; commands select the runtime.
 final class EngineHost: @unchecked Sendable {
-    // Every property is set before the host is handed out, except `keeper`, which only `end` changes.
+    // Every property is set before the host is published, except `keeper`, which only `end` changes.
     static let image = "docker.io/library/bb:latest"
 
     let engine: EngineStack.Engine
     let directory: String
-    /// The cgroup under which the engine puts its containers.
+    /// The cgroup below which the engine creates its containers' cgroups.
     let cgroup: String
     private var keeper: pid_t = 0
-    /// Process 1 of the namespaces, by the host's number.
+    /// The host pid of process 1 of the namespaces.
     private var first: pid_t = 0
-    /// The namespaces end when this closes, also when the tests are killed.
+    /// The namespaces end when this descriptor is closed, even if the tests are killed.
     private var lifeline: Int32 = -1
 
-    /// Why these tests cannot run here, or nothing.
+    /// The reason why these tests cannot run here; nil if they can.
     static var missing: String? {
         let needed = [
             "/usr/sbin/dockerd", "/usr/bin/docker", "/usr/bin/podman", "/usr/bin/conmon", "/usr/bin/tini",
@@ -130,7 +131,7 @@ final class EngineHost: @unchecked Sendable {
 
     // MARK: its life
 
-    /// Makes the namespaces, starts the engine and gives it the image.
+    /// Creates the namespaces, starts the engine and loads the image.
     static func start(_ stack: EngineStack) async throws -> EngineHost {
         let host = try EngineHost(stack)
         do {
@@ -164,7 +165,7 @@ final class EngineHost: @unchecked Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, directory + "/log", O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // Process 1 of the namespaces reaps what the engine leaves behind, and they end with it.
+        // Process 1 of the namespaces reaps the engine's orphans; the namespaces end with it.
         let arguments = [
             "/usr/bin/unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "/usr/bin/tini",
             "--", "/bin/sh", directory + "/keeper",
@@ -180,7 +181,7 @@ final class EngineHost: @unchecked Sendable {
         ["PATH=\(directory)/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(directory)"]
     }
 
-    /// Runs a program where the engine runs.
+    /// Runs a program in the engine's namespaces.
     func call(_ command: [String], input: String = "") async throws -> Outcome {
         try await execute(
             "/usr/bin/timeout",
@@ -188,7 +189,7 @@ final class EngineHost: @unchecked Sendable {
             input: input)
     }
 
-    /// Kills all that runs in the namespaces and removes what lies outside of them.
+    /// Kills all processes in the namespaces and removes files outside of them.
     func end() async {
         close(lifeline)
         if first > 0 { kill(first, SIGKILL) }
@@ -218,7 +219,7 @@ final class EngineHost: @unchecked Sendable {
         return (text ?? "").split(separator: " ").compactMap { pid_t($0) }
     }
 
-    /// What containers have left: processes, mounts, cgroups and the runtimes' records.
+    /// Traces of containers: processes, mounts, cgroups and the runtimes' records.
     func leftovers() async throws -> [String] {
         let script = """
             for process in /proc/[0-9]*; do

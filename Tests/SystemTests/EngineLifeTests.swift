@@ -1,4 +1,4 @@
-// What users of docker and podman do with a container over its life, over swiftrun and runc.
+// Operations of docker's and podman's users on a container during its life, on swiftrun and runc.
 
 import Foundation
 import Testing
@@ -58,7 +58,7 @@ extension EngineTests {
                     "exec", "--user", "user", "--workdir", "/tmp", "--env", "A=b", "first", "sh", "-c",
                     "id -u; pwd; echo $A")
                 #expect(other.output == "1000\n/tmp\nb\n")
-                // docker 20.10 ends with 126 for all of these.
+                // docker 20.10 exits with 126 for all of these.
                 for (program, status) in [("nope", 127), ("/nope", 127), ("/etc", 126), ("/etc/passwd", 126)] {
                     let failed = try await engine("exec", "first", program)
                     #expect(failed.status == (stack.isDocker ? 126 : status), "\(program) \(failed.errors)")
@@ -96,7 +96,7 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.all)
-        func `signals arrive, and what does not listen is killed`(_ stack: EngineStack) async throws {
+        func `signals arrive, and a container that ignores them is killed`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 try await engine.detach(
                     "first", shell: "trap 'echo usr1' USR1; trap '' TERM; echo ready; while :; do sleep 0.05; done")
@@ -124,7 +124,7 @@ extension EngineTests {
                     """,
                 ])
                 #expect(attached.output.hasPrefix("got one\ngot end\n"))
-                // podman 4.3 ends with 0 here.
+                // podman 4.3 exits with 0 here.
                 #expect(attached.status == (stack.isDocker ? 3 : 0))
                 #expect(try await engine("wait", "first").output == "3\n")
 
@@ -137,7 +137,7 @@ extension EngineTests {
                     """,
                 ])
                 #expect(lost.output == "got one\n")
-                // podman ends the input with the client, docker keeps it.
+                // podman closes the input when the client ends, docker keeps it open.
                 if stack.isDocker {
                     #expect(try await engine.inspect("second", ".State.Status") == "running")
                 } else {
@@ -171,7 +171,7 @@ extension EngineTests {
         @Test(arguments: EngineStack.all)
         func `health is checked`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
-                // podman leaves the timing to systemd; its checks are made here one by one.
+                // podman leaves the timing to systemd; the test runs its checks one by one.
                 try await engine.detach(
                     "first", "--health-cmd", "test -e /tmp/well", "--health-retries", "1", "--health-interval",
                     stack.isDocker ? "500ms" : "disable", shell: "sleep 1000")
@@ -185,7 +185,7 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.all)
-        func `what ends is restarted as its policy says`(_ stack: EngineStack) async throws {
+        func `a container that ends is restarted according to its policy`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 try await engine.detach("first", "--restart", "on-failure:2", shell: "echo try; exit 4")
                 try await engine.detach("second", "--restart", "always", shell: "sleep 1000")
@@ -204,7 +204,7 @@ extension EngineTests {
 }
 
 extension EngineClient {
-    /// Runs a shell's command in a container that runs.
+    /// Runs a shell command in a running container.
     func exec(_ name: String, _ command: String) async throws -> Outcome {
         try await self("exec", name, "sh", "-c", command)
     }

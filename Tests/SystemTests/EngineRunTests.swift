@@ -1,4 +1,4 @@
-// What users of docker and podman ask of one container in the foreground, over swiftrun and runc.
+// Options of docker and podman for one container in the foreground, on swiftrun and runc.
 
 import Foundation
 import Testing
@@ -20,7 +20,7 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.all)
-        func `what cannot be run ends with the code of the reason`(_ stack: EngineStack) async throws {
+        func `a program that cannot run has the exit code of the reason`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 #expect(try await engine.run("--no-such-option", program: ["true"]).status == 125)
                 for (program, status, reason) in [
@@ -32,14 +32,15 @@ extension EngineTests {
                     let outcome = try await engine.run(program: [program])
                     #expect(outcome.status == status, "\(program)")
                     #expect(outcome.errors.contains(reason), "\(outcome.errors)")
-                    // podman tells the text alone when the runtime writes its log as JSON.
+                    // podman prints only the message if the runtime writes its log as JSON.
                     if !stack.isDocker { #expect(!outcome.errors.contains("level="), "\(outcome.errors)") }
                 }
             }
         }
 
         @Test(arguments: EngineStack.all)
-        func `a container that takes too much memory is killed, and the engine knows`(_ stack: EngineStack) async throws
+        func `a container that exceeds its memory limit is killed, and the engine knows`(_ stack: EngineStack)
+            async throws
         {
             try await withEngine(stack) { engine in
                 let outcome = try await engine.call(
@@ -47,7 +48,7 @@ extension EngineTests {
                         + [EngineHost.image, "dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"])
                 #expect(outcome.status == 137)
                 #expect(try await engine.inspect("hog", ".State.ExitCode") == "137")
-                // Of podman 4.3's containers nobody says so on cgroup v1.
+                // podman 4.3 does not report this on cgroup v1.
                 if stack.isDocker { #expect(try await engine.inspect("hog", ".State.OOMKilled") == "true") }
                 try await engine.discard("hog")
                 #expect(
@@ -77,7 +78,7 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.all)
-        func `a user has the rights that were left`(_ stack: EngineStack) async throws {
+        func `a user has the remaining rights`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 let named = try await engine.run(
                     "--user", "user", "--workdir", "/tmp", "--env", "A=b", "--hostname", "box",
@@ -121,14 +122,14 @@ extension EngineTests {
                     "--security-opt", "seccomp=\(engine.host.directory)/profile.json", shell: "mkdir /tmp/a")
                 #expect(profile.errors.contains("No space left on device"))
                 #expect(profile.status == 1)
-                // docker leaves this to CAP_SYS_ADMIN; podman lets everybody.
+                // docker requires CAP_SYS_ADMIN for this; podman does not.
                 let unshared = try await engine.run(program: ["unshare", "-U", "true"])
                 #expect(unshared.status == (stack.isDocker ? 1 : 0))
             }
         }
 
         @Test(arguments: EngineStack.all)
-        func `files come from volumes, tmpfs and devices, or stay as they are`(_ stack: EngineStack) async throws {
+        func `files come from volumes, tmpfs and devices, or stay unchanged`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 try engine.host.write("words", "from the host\n")
                 let shared = engine.host.directory

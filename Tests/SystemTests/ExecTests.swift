@@ -1,4 +1,4 @@
-// exec: another process in a container that runs.
+// exec: another process in a running container.
 
 import Foundation
 import OCISpec
@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized)
 struct ExecTests {
-    /// A running container to exec into.
+    /// Runs a container for exec.
     private func withRunning(
         _ runtime: RuntimeUnderTest, change: (inout Spec) -> Void = { _ in },
         _ body: (Sandbox) async throws -> Void
@@ -36,7 +36,7 @@ struct ExecTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `options override what the config says`(_ runtime: RuntimeUnderTest) async throws {
+    func `options override the config`(_ runtime: RuntimeUnderTest) async throws {
         try await withRunning(runtime) { sandbox in
             let outcome = try await sandbox.call(
                 "exec", "--cwd", "/tmp", "--env", "A=b c", "--env=X=y", "-u", "1000:1001", "-g", "5", "-g", "6",
@@ -47,7 +47,7 @@ struct ExecTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `a user that is no number never becomes root`(_ runtime: RuntimeUnderTest) async throws {
+    func `a user that is not a number never becomes root`(_ runtime: RuntimeUnderTest) async throws {
         try await withRunning(runtime) { sandbox in
             for user in ["user", ":", "", "0x1", "4294967296", "-1", "1:x"] {
                 let outcome = try await sandbox.call("exec", "-u", user, sandbox.id, "id", "-u")
@@ -85,7 +85,7 @@ struct ExecTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `what fails in the runtime is 255 and says why`(_ runtime: RuntimeUnderTest) async throws {
+    func `a failure of the runtime has status 255 and a message`(_ runtime: RuntimeUnderTest) async throws {
         try await withRunning(runtime) { sandbox in
             let missing = try await sandbox.call("exec", sandbox.id, "nonesuch")
             #expect(missing.status == 255)
@@ -131,7 +131,7 @@ struct ExecTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `a stopped container takes nobody in`(_ runtime: RuntimeUnderTest) async throws {
+    func `exec in a stopped container is refused`(_ runtime: RuntimeUnderTest) async throws {
         try await withRunning(runtime) { sandbox in
             _ = try await sandbox.call("kill", sandbox.id, "KILL")
             try await sandbox.wait(for: "stopped")
@@ -141,16 +141,16 @@ struct ExecTests {
         }
     }
 
-    // Only ours: runc's own processes and threads are in the cgroup too, and more than fit under this limit.
+    // Only for ours: runc's own processes and threads are in the cgroup too, and exceed this limit.
     @Test(arguments: RuntimeUnderTest.ours)
-    func `nothing of the runtime counts against the limit once the program runs`(
+    func `no process of the runtime counts towards the limit once the program runs`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         let limit: Int64 = 3  // the container's init, the program, and the one process that it starts
         try await withRunning(
             runtime, change: { spec in spec.linux?.resources = LinuxResources(pids: LinuxPids(limit: limit)) }
         ) { sandbox in
-            // More to do than processors: whoever has ended waits then to be seen to.
+            // More processes than CPUs: each process that has ended waits to be reaped.
             let outcome = try await shell(
                 """
                 for i in $(seq $(($(nproc) * 2))); do while :; do :; done & hogs="$hogs $!"; done

@@ -1,16 +1,16 @@
-// A command of the runtime under the fault injector: struck at a system call, and what the host looks like afterwards.
+// A command of the runtime under the fault injector, and checks of the host afterwards.
 
 import Foundation
 import Kernel
 import OCISpec
 import Testing
 
-/// What is done to a system call.
-enum Blow: Hashable, Sendable, CustomStringConvertible {
-    /// The process that makes the call is killed, or the command's first process, or all its processes.
+/// The fault at a system call.
+enum Fault: Hashable, Sendable, CustomStringConvertible {
+    /// Kills the process that makes the call, or the command's first process, or all its processes.
     case kill(String)
     case fail(Int32)
-    /// Another command is given meanwhile, and the call waits so many milliseconds for its answer.
+    /// Runs another command meanwhile; the call waits this many milliseconds for its end.
     case ask([String], Int)
 
     var arguments: [String] {
@@ -23,36 +23,36 @@ enum Blow: Hashable, Sendable, CustomStringConvertible {
     var description: String { arguments.joined(separator: " ") }
 }
 
-/// Where: processes are counted from 0, the calls of each from 1.
+/// The place of a fault: processes are numbered from 0, the calls of each from 1.
 struct CallPlace: Hashable, Sendable, CustomStringConvertible {
     var process: Int
     var call: Int
     var description: String { "\(process):\(call)" }
 }
 
-/// How a struck command ended.
-struct StruckCommand: Sendable {
+/// The result of a command with a fault.
+struct FaultOutcome: Sendable {
     var status: Int
     var output: String
     var errors: String
-    /// The injector's word: struck, exempt, missed or hung; then the call's name.
+    /// The injector's verdict: injected, exempt, missed or hung; then the call's name.
     var verdict: String
     var call: String
-    /// All calls, where they were asked for.
+    /// All calls, if requested.
     var calls: [(place: CallPlace, name: String)]
 
-    /// What another command said that was given meanwhile: `STATUS MILLISECONDS prompt|late TEXT`.
+    /// The result of the other command: `STATUS MILLISECONDS prompt|late TEXT`.
     var answer: [String] = []
 
     /// The records of level error.
     var errorRecords: [String] { errors.split(separator: "\n").map(String.init).filter { $0.contains("level=error") } }
 }
 
-/// A sandbox whose commands are run under the injector.
+/// A sandbox whose commands run under the injector.
 struct FaultBench: Sendable {
     static let injector = RuntimeUnderTest.checkout + "/.build/dist/fault-injector"
     let sandbox: Sandbox
-    /// What lies in the sandbox before anything is run.
+    /// The files of the sandbox before any command.
     let files: Set<String>
 
     init(_ sandbox: Sandbox) throws {
@@ -61,13 +61,13 @@ struct FaultBench: Sendable {
         files = Set(try FileManager.default.subpathsOfDirectory(atPath: sandbox.directory))
     }
 
-    /// Runs a command, struck or watched, with files for its streams.
+    /// Runs a command with a fault, or traced only, with files as its streams.
     func run(
-        _ arguments: [String], at place: CallPlace? = nil, _ blow: Blow? = nil, global: [String] = []
-    ) async throws -> StruckCommand {
+        _ arguments: [String], at place: CallPlace? = nil, _ fault: Fault? = nil, global: [String] = []
+    ) async throws -> FaultOutcome {
         var options = ["--report", sandbox.directory + "/report"]
-        if let place, let blow {
-            options += ["--at", place.description] + blow.arguments
+        if let place, let fault {
+            options += ["--at", place.description] + fault.arguments
         } else {
             options += ["--list"]
         }
@@ -82,7 +82,7 @@ struct FaultBench: Sendable {
             return (CallPlace(process: process, call: call), fields[2])
         }
         let verdict = report.last ?? ["none"]
-        return StruckCommand(
+        return FaultOutcome(
             status: outcome.status, output: try text("out"), errors: try text("errors"), verdict: verdict[0],
             call: verdict.count > 1 ? verdict[1] : "", calls: calls,
             answer: Array(report.first { $0.first == "answer" }?.dropFirst() ?? []))
@@ -92,7 +92,7 @@ struct FaultBench: Sendable {
         String(decoding: try Data(contentsOf: URL(filePath: sandbox.directory + "/" + name)), as: UTF8.self)
     }
 
-    /// Takes the container away as an engine would after a crash, and tells what is left all the same.
+    /// Removes the container as an engine does after a crash, and returns remaining traces.
     func cleanUp() async throws -> [String] {
         let outcome = try await sandbox.call("delete", "--force", sandbox.id)
         var left = leftovers()
@@ -102,7 +102,7 @@ struct FaultBench: Sendable {
         return left
     }
 
-    /// What there is of the container on the host: files, cgroups, mounts, processes.
+    /// All traces of the container on the host: files, cgroups, mounts, processes.
     func leftovers() -> [String] {
         var left = processes(settledAt: 0)
         let manager = FileManager.default
@@ -119,8 +119,8 @@ struct FaultBench: Sendable {
         return left
     }
 
-    /// The processes, as soon as there are so many, or after a second: one that was killed a moment ago may still be on its
-    /// way out; one that stays is left behind.
+    /// The processes, when their number is as expected, or after a second: a process that was just killed may still
+    /// be ending; one that stays is a trace.
     private func processes(settledAt count: Int) -> [String] {
         var found = processes()
         for _ in 0..<100 {
@@ -137,12 +137,12 @@ struct FaultBench: Sendable {
             guard let number = Int32(pid) else { return nil }
             let command = beginning("/proc/\(pid)/cmdline")
             if !command.contains(sandbox.id) {
-                // Threads of the kernel have no command and no container.
+                // Kernel threads have no command line and no container.
                 guard !command.isEmpty, beginning("/proc/\(pid)/cgroup").contains(sandbox.id) else {
                     return nil
                 }
             }
-            guard let facts = ProcessFacts(stat: beginning("/proc/\(number)/stat").utf8), !facts.hasEnded else {
+            guard let facts = ProcessStat(stat: beginning("/proc/\(number)/stat").utf8), !facts.hasEnded else {
                 return nil
             }
             return "process \(pid) \(command.split(separator: "\0").joined(separator: " "))"
@@ -151,11 +151,11 @@ struct FaultBench: Sendable {
 }
 
 extension FaultBench {
-    /// Whether everything is tried, as by hand, and not what fits into every build.
+    /// Whether all faults are tried, as in manual runs, not only those that fit into every build.
     static let isThorough = ProcessInfo.processInfo.environment["SWIFTRUN_FAULTS"] == "all"
 
-    /// Every call that a command makes when nothing strikes it.
-    func calls(of operation: StruckOperation) async throws -> [(place: CallPlace, name: String)] {
+    /// All calls of a command without a fault.
+    func calls(of operation: FaultedOperation) async throws -> [(place: CallPlace, name: String)] {
         try await prepare(operation)
         let outcome = try await run(operation.command(sandbox.id))
         #expect(outcome.status == 0, "\(outcome.errors)")
@@ -163,8 +163,8 @@ extension FaultBench {
         return outcome.calls
     }
 
-    /// Brings the container into the state in which the command is given.
-    func prepare(_ operation: StruckOperation, keepsConfig: Bool = false) async throws {
+    /// Puts the container into the state in which the command runs.
+    func prepare(_ operation: FaultedOperation, keepsConfig: Bool = false) async throws {
         let outcome: Outcome
         switch operation.start {
         case .nothing: return
@@ -189,21 +189,21 @@ extension FaultBench {
         return outcome
     }
 
-    /// Takes away what the command has made, and tells what is left; a container that stays must be well.
-    func end(_ operation: StruckOperation) async throws -> [String] {
+    /// Removes the command's results, and returns remaining traces; a container that stays must be intact.
+    func end(_ operation: FaultedOperation) async throws -> [String] {
         guard operation.start == .stays else { return try await cleanUp() }
         let found = processes(settledAt: 1)
         return found.count == 1 && found[0].contains("sleep") ? [] : ["not the container alone: \(found)"]
     }
 
-    /// What the witness sees in the container that a successful command has made or entered.
-    func sight(of operation: StruckOperation, _ outcome: StruckCommand) async throws -> String? {
+    /// The witness's observation in the container that a successful command has created or entered.
+    func sight(of operation: FaultedOperation, _ outcome: FaultOutcome) async throws -> String? {
         guard operation.observes else { return nil }
         if operation.name == "create" {
             let started = try await sandbox.call("start", sandbox.id)
             guard started.status == 0 else { return "start: \(started.errors)" }
         }
-        // Where `create` was called outside the injector the witness writes to nobody.
+        // If `create` ran outside the injector, the witness's output is not captured.
         if operation.start == .created { return try await sandbox.status().map { $0 == "creating" ? $0 : "started" } }
         for _ in 0..<200 {
             let output = try text("out")
@@ -213,7 +213,7 @@ extension FaultBench {
         return "nothing"
     }
 
-    // Without what differs between two containers of the same config.
+    // Removes the parts that differ between two containers of the same config.
     private static func lasting(_ output: String) -> String {
         guard let seen = try? JSONSerialization.jsonObject(with: Data(output.utf8)),
             let text = try? JSONSerialization.data(withJSONObject: lasting(seen), options: .sortedKeys)
@@ -223,7 +223,7 @@ extension FaultBench {
 
     private static let passing: Set<String> = [
         "pid", "ppid", "sid", "pgid", "inode", "serial", "device", "clocks", "namespaces",
-        // An image's users that cannot be read are an image without users.
+        // If the image's users cannot be read, the image counts as one without users.
         "HOME", "environment",
     ]
 
@@ -235,46 +235,47 @@ extension FaultBench {
         return value
     }
 
-    /// Where a refusal is an answer, and the container is made in another way.
+    /// Whether a refusal is a valid answer, so that the container is created in another way.
     static func maySeeOtherwise(_ call: String, _ code: Int32) -> Bool {
         switch call {
-        // Without keyrings there is none to leave behind; a host that refuses mknod has its nodes bound, and one that
-        // refuses a user namespace a sysfs its own.
+        // Without keyrings there is none to isolate. A host that refuses mknod has its nodes bound, and one that
+        // refuses a new sysfs in a user namespace has the host's bound.
         case "keyctl", "mknodat", "fsopen", "fsconfig", "fsmount": code == EPERM
-        // The gate of a created container closes, and start says that it has stopped.
+        // The gate of a created container closes, and start reports that it has stopped.
         case "accept4": true
         default: false
         }
     }
 
-    // Calls of the C library and of Swift before the program begins, and for memory, on whose failure they end it.
+    // Calls of the C library and of Swift before the program begins, and for memory: if these fail, they end the
+    // program.
     private static let vital: Set<String> = [
         "arch_prctl", "readlink", "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "rt_sigprocmask",
     ]
 
-    /// A command that fails says why, once; what was to be made is gone at once.
+    /// A command that fails reports the reason once, and removes at once what it has created.
     func checkAnswer(
-        _ operation: StruckOperation, _ place: CallPlace, _ blow: Blow, _ outcome: StruckCommand,
+        _ operation: FaultedOperation, _ place: CallPlace, _ fault: Fault, _ outcome: FaultOutcome,
         _ table: inout FaultTable
     ) {
         if Self.vital.contains(outcome.call) { return }
-        // The program's own end is told by its status alone.
+        // The program's own end is reported only by its status.
         if outcome.output.hasSuffix("}\n") { return }
-        // The init is the container's process from the moment it waits at the gate.
+        // The init belongs to the container as soon as it waits at the gate.
         if outcome.status == 0, operation.name == "create" { return }
         if outcome.status == 137, operation.name == "run" || operation.name == "exec", outcome.errors.isEmpty { return }
-        if outcome.errorRecords.count != 1 { table.complain(place, blow, outcome, "not one error") }
+        if outcome.errorRecords.count != 1 { table.complain(place, fault, outcome, "not one error") }
         if outcome.status == 0 || outcome.status > 128 && outcome.status != 255 {
-            table.complain(place, blow, outcome, "not a failure's status")
+            table.complain(place, fault, outcome, "not a failure's status")
         }
         if operation.start == .nothing {
             let left = leftovers()
-            if !left.isEmpty { table.complain(place, blow, outcome, "left at once \(left)") }
+            if !left.isEmpty { table.complain(place, fault, outcome, "left at once \(left)") }
         }
     }
 }
 
-/// The first page of a file, or nothing; read thousands of times.
+/// The first page of a file, or an empty text; read thousands of times.
 private func beginning(_ path: String) -> String {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return "" }
@@ -282,36 +283,36 @@ private func beginning(_ path: String) -> String {
     return String(unsafeUninitializedCapacity: 4096) { max(0, read(file, $0.baseAddress, $0.count)) }
 }
 
-/// What became of all tries with one command.
+/// The results of all runs of one command.
 struct FaultTable {
     let command: String
-    let blow: String
+    let fault: String
     private(set) var tried = 0
     private(set) var exempt = 0
-    /// How often the command succeeded in spite of the blow, and how often it said why it failed.
+    /// The number of runs that succeeded despite the fault, and of those that reported the failure.
     var tolerated = 0
     var refused = 0
     private(set) var complaints: [String] = []
 
-    init(_ command: String, _ blow: String) {
+    init(_ command: String, _ fault: String) {
         self.command = command
-        self.blow = blow
+        self.fault = fault
     }
 
-    mutating func count(_ outcome: StruckCommand) {
+    mutating func count(_ outcome: FaultOutcome) {
         if outcome.verdict == "exempt" { exempt += 1 } else { tried += 1 }
     }
 
-    mutating func complain(_ place: CallPlace, _ blow: Blow, _ outcome: StruckCommand, _ what: String) {
+    mutating func complain(_ place: CallPlace, _ fault: Fault, _ outcome: FaultOutcome, _ what: String) {
         complaints.append(
-            "\(command) \(place) \(outcome.call) \(blow): \(what) [status \(outcome.status), \(outcome.errors.prefix(400))]"
+            "\(command) \(place) \(outcome.call) \(fault): \(what) [status \(outcome.status), \(outcome.errors.prefix(400))]"
         )
     }
 
-    /// One line for people; the complaints fail the test.
+    /// Prints one line; the complaints fail the test.
     func conclude(_ sourceLocation: SourceLocation = #_sourceLocation) {
         var line =
-            "crash safety: \(command), \(blow): \(tried) calls tried, \(complaints.count) with something left or wrong"
+            "crash safety: \(command), \(fault): \(tried) calls tried, \(complaints.count) with something left or wrong"
         if tolerated + refused > 0 { line += " (\(refused) refused, \(tolerated) tolerated)" }
         print(line)
         #expect(complaints == [], sourceLocation: sourceLocation)

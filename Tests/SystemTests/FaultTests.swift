@@ -1,4 +1,5 @@
-// Every system call of every command fails in turn: the command says so once and leaves nothing, or does its work as ever.
+// Every system call of every command fails in turn: the command reports it once and leaves nothing, or succeeds as
+// usual.
 
 import Foundation
 import Kernel
@@ -7,13 +8,13 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct FaultTests {
-    // In every build each call fails in one of these ways, turn and turn about; with SWIFTRUN_FAULTS=all in all of them.
-    // Not ENOENT: that something is not there is not a failure but a fact, which changes what is right.
+    // In every build each call fails in one of these ways, in rotation; with SWIFTRUN_FAULTS=all in all of them.
+    // ENOENT is excluded: a missing file is a fact, not a failure, and changes the correct result.
     static let codes = [EIO, ENOMEM, EPERM, EINTR]
 
-    @Test(arguments: StruckOperation.all)
-    func `whatever call fails, the command says so and leaves nothing, or does its work`(
-        _ operation: StruckOperation
+    @Test(arguments: FaultedOperation.all)
+    func `whatever call fails, the command reports it and leaves nothing, or succeeds`(
+        _ operation: FaultedOperation
     ) async throws {
         try await failEveryCall(operation, "default")
     }
@@ -23,7 +24,7 @@ struct FaultTests {
         try await failEveryCall(.run, variant, every: FaultBench.isThorough ? 1 : 5)
     }
 
-    private func failEveryCall(_ operation: StruckOperation, _ variant: String, every step: Int = 1) async throws {
+    private func failEveryCall(_ operation: FaultedOperation, _ variant: String, every step: Int = 1) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try CrashTests.configure(sandbox, variant)
             let bench = try FaultBench(sandbox)
@@ -46,29 +47,29 @@ struct FaultTests {
     }
 
     private func fail(
-        _ operation: StruckOperation, at place: CallPlace, _ code: Int32, _ bench: FaultBench, _ expected: String?,
+        _ operation: FaultedOperation, at place: CallPlace, _ code: Int32, _ bench: FaultBench, _ expected: String?,
         _ table: inout FaultTable
     ) async throws {
-        let blow = Blow.fail(code)
+        let fault = Fault.fail(code)
         try await bench.prepare(operation)
-        let outcome = try await bench.run(operation.command(bench.sandbox.id), at: place, blow)
+        let outcome = try await bench.run(operation.command(bench.sandbox.id), at: place, fault)
         table.count(outcome)
         switch outcome.verdict {
-        case "hung": table.complain(place, blow, outcome, "hung")
-        case "struck" where outcome.status == 0:
+        case "hung": table.complain(place, fault, outcome, "hung")
+        case "injected" where outcome.status == 0:
             table.tolerated += 1
             let seen = try await bench.sight(of: operation, outcome)
             if seen != expected, !FaultBench.maySeeOtherwise(outcome.call, code) {
-                table.complain(place, blow, outcome, "succeeded with another container: \(difference(expected, seen))")
+                table.complain(place, fault, outcome, "succeeded with another container: \(difference(expected, seen))")
             }
-            if !outcome.errorRecords.isEmpty { table.complain(place, blow, outcome, "succeeded with an error") }
-        case "struck":
+            if !outcome.errorRecords.isEmpty { table.complain(place, fault, outcome, "succeeded with an error") }
+        case "injected":
             table.refused += 1
-            bench.checkAnswer(operation, place, blow, outcome, &table)
+            bench.checkAnswer(operation, place, fault, outcome, &table)
         default: break
         }
         let left = try await bench.end(operation)
-        if !left.isEmpty { table.complain(place, blow, outcome, "left \(left)") }
+        if !left.isEmpty { table.complain(place, fault, outcome, "left \(left)") }
     }
 
     private func difference(_ expected: String?, _ seen: String?) -> String {

@@ -1,4 +1,4 @@
-// Hooks by the real binary: the library cannot clone in a test process, which has several threads.
+// Hooks, tested with the real binary: the library cannot clone in a test process, which has several threads.
 
 import Foundation
 import OCISpec
@@ -51,7 +51,7 @@ struct HookTests {
     }
 
     @Test(arguments: ["prestart", "createRuntime", "createContainer"])
-    func `a hook that fails is told with all that it printed, and leaves nothing`(kind: String) async throws {
+    func `a hook that fails is reported with its output, and nothing is left`(kind: String) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try sandbox.configure("true") { $0.hooks = hooks(kind, script("echo out; echo err >&2; exit 3")) }
             let outcome = try await sandbox.call("create", sandbox.id)
@@ -76,7 +76,7 @@ struct HookTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a hook that reads nothing, and one that leaves a daemon behind, make nobody wait`() async throws {
+    func `a hook that reads nothing, and one that leaves a daemon behind, delay no command`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let pidFile = sandbox.directory + "/daemon"
             let outcome = try await sandbox.run(program: ["true"]) { spec in
@@ -91,7 +91,7 @@ struct HookTests {
         }
     }
 
-    @Test func `a hook that is not there is named`() async throws {
+    @Test func `a missing hook is named`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try sandbox.configure("true") { $0.hooks = hooks("createRuntime", Hook(path: "/no/such/hook")) }
             let outcome = try await sandbox.call("create", sandbox.id)
@@ -116,7 +116,7 @@ struct HookTests {
         }
     }
 
-    @Test func `a startContainer hook runs under a filter that knows no clone3`() async throws {
+    @Test func `a startContainer hook runs under a filter without clone3`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let outcome = try await sandbox.run(program: ["cat", "/tmp/mark"]) { spec in
                 spec.root?.readonly = false
@@ -135,7 +135,7 @@ struct HookTests {
 @Suite(.serialized)
 struct DryRunTests {
     @Test(arguments: ["create", "run"])
-    func `a dry run prints the steps and makes nothing`(command: String) async throws {
+    func `a dry run prints the steps and changes nothing`(command: String) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try sandbox.configure("true")
             let outcome = try await sandbox.call(command, "--dry-run", sandbox.id)
@@ -152,7 +152,7 @@ struct DryRunTests {
         }
     }
 
-    @Test func `a dry run refuses what create would, and a format that nobody knows`() async throws {
+    @Test func `a dry run has create's errors, and refuses an unknown format`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try sandbox.configure("true") { $0.process?.cwd = "srv" }
             let refused = try await sandbox.call("create", "--dry-run", sandbox.id)

@@ -1,4 +1,4 @@
-// What a container takes over from the host, and what it tells it: network devices, and that it is ready.
+// Services of the host: network devices for a container, and readiness notifications.
 
 import Foundation
 import OCISpec
@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized)
 struct NetworkDeviceTests {
-    /// Runs a container from a network namespace with a pair of devices, one of which has addresses.
+    /// Runs a container in a network namespace with a pair of devices; one of them has addresses.
     private func outcome(
         _ sandbox: Sandbox, _ devices: [String: LinuxNetDevice], prepare: String = "true", after: String = "true"
     ) async throws -> Outcome {
@@ -31,7 +31,7 @@ struct NetworkDeviceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `a device takes its addresses along, those of the link excepted`(_ runtime: RuntimeUnderTest) async throws {
+    func `a device keeps its addresses, except those of the link`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let moved = try await outcome(
                 sandbox, ["test0": LinuxNetDevice(name: "eth0")], after: "ip -br link | grep -c test0")
@@ -48,7 +48,7 @@ struct NetworkDeviceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `what is refused stays where it was`(_ runtime: RuntimeUnderTest) async throws {
+    func `a device that is refused stays where it was`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let taken = try await outcome(
                 sandbox, ["test0": LinuxNetDevice(name: "lo")], after: "ip -br link | grep -c test0@")
@@ -64,7 +64,7 @@ struct NetworkDeviceTests {
 
 @Suite(.serialized)
 struct ReadinessTests {
-    /// Listens as a service manager does, and prints what it hears until the barrier.
+    /// Receives like a service manager, and prints the messages up to the barrier.
     private static let manager = """
         import socket, os, sys, array
         name = sys.argv[1].replace("@", chr(0)) if sys.argv[1][0] == "@" else sys.argv[1]
@@ -76,7 +76,7 @@ struct ReadinessTests {
             print(data.decode().strip(), flush=True)
             if b"BARRIER" in data: break
         """
-    /// Says what a container says, from outside: its socket is on the host too.
+    /// Sends a container's messages from outside: the socket is on the host.
     private static let container = """
         import socket, sys, time
         for _ in range(6000):
@@ -87,7 +87,9 @@ struct ReadinessTests {
         """
 
     @Test(arguments: RuntimeUnderTest.ours, ["run --detach", "create", "abstract"])
-    func `a service manager hears that the container is ready`(_ runtime: RuntimeUnderTest, way: String) async throws {
+    func `a service manager is notified that the container is ready`(_ runtime: RuntimeUnderTest, way: String)
+        async throws
+    {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { spec in
                 spec.process?.args = ["sh", "-c", "test -S $NOTIFY_SOCKET && sleep 1000"]
@@ -117,7 +119,7 @@ struct ReadinessTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `a container that ends is not waited for`(_ runtime: RuntimeUnderTest) async throws {
+    func `notification does not wait for a container that has ended`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { $0.process?.args = ["true"] }
             let outcome = try await shell(

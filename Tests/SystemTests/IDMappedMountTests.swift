@@ -1,4 +1,4 @@
-// Mounts whose ids are mapped, and mounts of links.
+// Mounts with mapped ids, and mounts of links.
 
 import Foundation
 import OCISpec
@@ -10,7 +10,7 @@ struct IDMappedMountTests {
         LinuxIDMapping(containerID: 1000, hostID: 55, size: 1), LinuxIDMapping(containerID: 0, hostID: 66, size: 1),
     ]
 
-    /// The owners that a container sees: of the directory, of a file in it, and of one on a mount below it.
+    /// The owners from the container's view: of the directory, of a file in it, and of a file on a mount below it.
     private func owners(
         _ sandbox: Sandbox, _ options: [String], uids: [LinuxIDMapping] = [], gids: [LinuxIDMapping] = [],
         inUserNamespace: Bool = false
@@ -50,7 +50,7 @@ struct IDMappedMountTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `without maps they are those of the user namespace`(_ runtime: RuntimeUnderTest) async throws {
+    func `without maps the user namespace's are used`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let plain = try await owners(sandbox, ["rbind"], inUserNamespace: true)
             #expect(plain.lines == ["65534:65534", "65534:65534", "65534:65534"])
@@ -63,7 +63,7 @@ struct IDMappedMountTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `a filesystem that cannot is named`(_ runtime: RuntimeUnderTest) async throws {
+    func `a filesystem that cannot be idmapped is named`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(program: ["true"]) { spec in
                 spec.mounts.append(
@@ -96,7 +96,7 @@ struct IDMappedMountTests {
                 }
             }
             #expect(try await mounted("/link", "/tmp/copy", "copy-symlink").lines == ["/no/such", "0"])
-            // Once more: the same link is there already.
+            // The second time the same link exists already.
             #expect(try await mounted("/link", "/tmp/copy", "copy-symlink").lines == ["/no/such", "0"])
             #expect(try await mounted("/file", "/tmp/plain", "copy-symlink").lines == ["text", "1"])
             #expect(try await mounted("/link", "/tmp/bound", "src-nofollow").lines == ["/no/such", "1"])

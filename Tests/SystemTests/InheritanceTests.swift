@@ -1,15 +1,17 @@
-// What a caller has set and processes keep over fork and execve: it breaks no command, and reaches no program.
+// Attributes that a caller sets and that processes keep over fork and execve: they break no command, and reach no
+// program.
 
 import Foundation
 import OCISpec
 import Testing
 
-/// Something a caller sets, as `witness launch` sets it.
+/// An attribute of a caller, set by `witness launch`.
 struct Inherited: CustomTestStringConvertible, Sendable {
     let attribute: String
-    /// What the container's processes have of it all the same, as with runc: priorities are the caller's to choose.
+    /// The attributes that the container's processes inherit nevertheless, as with runc: priorities are the caller's
+    /// choice.
     var reachesPrograms: Set<String> = []
-    /// What hooks have of it, which are the caller's own programs.
+    /// The attributes that hooks inherit, because they are the caller's own programs.
     var reachesHooks: Set<String> = []
     var testDescription: String { attribute }
 
@@ -56,7 +58,7 @@ struct InheritanceTests {
             Self.witness, ["launch"] + (attribute.map { [$0] } ?? []) + ["--"] + words, in: sandbox.bundle)
     }
 
-    /// What is compared, of all that the witness says.
+    /// The facts to compare, out of the witness's output.
     private func facts(_ text: String) -> [String: String] {
         let seen = (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
         func value(_ path: String...) -> String {
@@ -87,7 +89,7 @@ struct InheritanceTests {
         try sandbox.configure { spec in
             spec.process?.args = program
             spec.root?.readonly = false
-            // What is inheritable could also be ambient.
+            // An inheritable capability could also be ambient.
             spec.process?.capabilities?.inheritable = ["CAP_NET_RAW"]
             spec.process?.capabilities?.permitted?.append("CAP_NET_RAW")
             spec.process?.capabilities?.bounding?.append("CAP_NET_RAW")
@@ -100,7 +102,7 @@ struct InheritanceTests {
         }
     }
 
-    /// What programs and hooks see: by the way in which each was started.
+    /// The facts that programs and hooks see, by the way in which they started.
     private func observe(_ sandbox: Sandbox, _ attribute: String?) async throws -> [String: [String: String]] {
         var seen: [String: [String: String]] = [:]
         let topics = Self.topics.split(separator: " ").map(String.init)
@@ -144,7 +146,7 @@ struct InheritanceTests {
         let seen = try await observed(inherited.attribute)
         for (way, facts) in seen.sorted(by: { $0.key < $1.key }) {
             let isHook = Self.hookKinds.contains(way)
-            // Hooks that are run inside are the container's, with what it has.
+            // Hooks that run in the container have the container's attributes.
             let allowed = isHook ? inherited.reachesHooks.union(inherited.reachesPrograms) : inherited.reachesPrograms
             let changed = facts.keys.filter { facts[$0] != usual[way]?[$0] && !allowed.contains($0) }.sorted()
             #expect(

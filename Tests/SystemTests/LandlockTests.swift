@@ -1,4 +1,4 @@
-// Landlock where the kernel refuses it: what best effort means, and what is an error.
+// Landlock if the kernel refuses it: best effort, and errors.
 
 import Foundation
 import Kernel
@@ -18,14 +18,14 @@ struct LandlockTests {
         }
     }
 
-    /// The calls of a command that are about Landlock.
+    /// The calls of a command that concern Landlock.
     private func calls(_ bench: FaultBench) async throws -> [(place: CallPlace, name: String)] {
         let watched = try await bench.run(["run", bench.sandbox.id])
         return watched.calls.filter { $0.name.hasPrefix("landlock_") }
     }
 
     @Test(arguments: [ENOSYS, EOPNOTSUPP])
-    func `a kernel without it enforces nothing, and that is said or an error`(code: Int32) async throws {
+    func `a kernel without it enforces nothing, with a note or an error`(code: Int32) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try configure(sandbox, bestEffort: true)
             let bench = try FaultBench(sandbox)
@@ -60,7 +60,7 @@ struct LandlockTests {
             ]
             for (step, sentence) in zip(steps.dropFirst(), sentences) {
                 let outcome = try await bench.run(["run", sandbox.id], at: step.place, .fail(EPERM))
-                #expect([outcome.verdict, outcome.call] == ["struck", step.name])
+                #expect([outcome.verdict, outcome.call] == ["injected", step.name])
                 #expect(outcome.status == 1)
                 #expect(outcome.errors.contains("\(sentence): operation not permitted"), "\(outcome.errors)")
             }

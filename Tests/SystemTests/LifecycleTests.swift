@@ -1,4 +1,4 @@
-// create, start, state, kill, delete, run and exec: what engines call, on the real binaries.
+// create, start, state, kill, delete, run and exec: the calls of engines, on the real binaries.
 
 import Foundation
 import Kernel
@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized)
 struct LifecycleTests {
     @Test(arguments: RuntimeUnderTest.all)
-    func `run prints what the program prints and ends as it ends`(_ runtime: RuntimeUnderTest) async throws {
+    func `run has the program's output and status`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(program: ["sh", "-c", "echo out; echo err >&2; exit 7"])
             #expect(outcome.status == 7)
@@ -26,7 +26,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `run says 128 plus the signal that ended the program`(_ runtime: RuntimeUnderTest) async throws {
+    func `run exits with 128 plus the signal that ended the program`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
             async let outcome = sandbox.run()
@@ -58,7 +58,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `the state has what engines read`(_ runtime: RuntimeUnderTest) async throws {
+    func `the state has the properties that engines read`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { spec in
                 spec.process?.args = ["sleep", "100"]
@@ -75,7 +75,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `starting twice and starting what has stopped is refused`(_ runtime: RuntimeUnderTest) async throws {
+    func `starting twice and starting a stopped container is refused`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
             _ = try await sandbox.detached("create", sandbox.id)
@@ -108,7 +108,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `an id that is taken is refused`(_ runtime: RuntimeUnderTest) async throws {
+    func `an id that is in use is refused`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
             _ = try await sandbox.detached("create", sandbox.id)
@@ -197,7 +197,7 @@ struct LifecycleTests {
         }
     }
 
-    // systemd takes the scope of a stopped container away; runc then fails with what openat2 says.
+    // systemd removes the scope of a stopped container; runc then fails with the error of openat2.
     @Test(arguments: RuntimeUnderTest.ours)
     func `ps of a stopped container whose cgroup is gone lists no process`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
@@ -223,7 +223,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `a path to the bundle stands for the container named after it`(_ runtime: RuntimeUnderTest) async throws {
+    func `the path of a bundle names its container`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
             let above = sandbox.directory
@@ -276,7 +276,7 @@ struct LifecycleTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `of fifty who create one id at once one wins`(_ runtime: RuntimeUnderTest) async throws {
+    func `of fifty concurrent creations of one id one succeeds`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("sleep", "100")
             let script = """

@@ -1,4 +1,4 @@
-// `mounts add` struck at every system call: all is mounted, or none of it, and a failure is told once.
+// `mounts add` with a fault at every system call: all mounts are made or none, and a failure is reported once.
 
 import Foundation
 import Kernel
@@ -9,11 +9,11 @@ import Testing
 struct LiveMountTests {
     private static let places = ["/bound", "/bound/deep", "/fresh", "/file"]
 
-    /// What of the mounts the container has.
+    /// The mounts of the container, out of the requested ones.
     private func seen(_ sandbox: Sandbox) async throws -> [String] {
         let pid = try #require(try await sandbox.field("pid") as? Int)
         let mounts = try String(contentsOfFile: "/proc/\(pid)/mountinfo", encoding: .utf8).split(separator: "\n")
-        let points = mounts.map { String($0.split(separator: " ")[4]) }
+        let points = mounts.compactMap { $0.split(separator: " ").dropFirst(4).first.map(String.init) }
         return points.filter { Self.places.contains($0) }.sorted()
     }
 
@@ -35,7 +35,7 @@ struct LiveMountTests {
             spec.linux?.uidMappings = [LinuxIDMapping(containerID: 0, hostID: 100_000, size: 65536)]
             spec.linux?.gidMappings = [LinuxIDMapping(containerID: 0, hostID: 100_000, size: 65536)]
         }
-        // The places are made once.
+        // The mount points exist from the first run on.
         for place in ["bound", "fresh"] {
             try FileManager.default.createDirectory(
                 atPath: sandbox.rootfs + "/" + place, withIntermediateDirectories: true)
@@ -61,20 +61,20 @@ struct LiveMountTests {
             #expect(try await seen(sandbox) == [])
             var table = FaultTable("mounts add" + (userNamespace ? ", user namespace" : ""), "failing")
             for (number, (place, _)) in watched.calls.enumerated() {
-                let blow = Blow.fail([EIO, ENOMEM, EPERM][number % 3])
-                let outcome = try await bench.run(add, at: place, blow)
+                let fault = Fault.fail([EIO, ENOMEM, EPERM][number % 3])
+                let outcome = try await bench.run(add, at: place, fault)
                 table.count(outcome)
                 let found = try await seen(sandbox)
-                if outcome.verdict == "hung" { table.complain(place, blow, outcome, "hung") }
+                if outcome.verdict == "hung" { table.complain(place, fault, outcome, "hung") }
                 if outcome.status == 0 {
                     table.tolerated += 1
-                    if found != Self.places.sorted() { table.complain(place, blow, outcome, "only \(found)") }
+                    if found != Self.places.sorted() { table.complain(place, fault, outcome, "only \(found)") }
                     _ = try await sandbox.call("mounts", "remove", sandbox.id, file)
                 } else {
                     table.refused += 1
-                    // That there is a child to wait for is not in doubt.
-                    if found != [], outcome.call != "wait4" { table.complain(place, blow, outcome, "left \(found)") }
-                    bench.checkAnswer(.mounting, place, blow, outcome, &table)
+                    // A failure of wait4 does not change the result of the child.
+                    if found != [], outcome.call != "wait4" { table.complain(place, fault, outcome, "left \(found)") }
+                    bench.checkAnswer(.mounting, place, fault, outcome, &table)
                     for _ in found { _ = try await sandbox.call("mounts", "remove", sandbox.id, file) }
                 }
             }
@@ -84,6 +84,6 @@ struct LiveMountTests {
     }
 }
 
-extension StruckOperation {
+extension FaultedOperation {
     fileprivate static let mounting = Self(name: "mounts add", start: .stays, arguments: [])
 }

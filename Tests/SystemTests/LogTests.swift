@@ -1,4 +1,4 @@
-// Where errors are told: a file, the journal, the system log.
+// Destinations of errors: a file, the journal, the system log.
 
 import Foundation
 import Kernel
@@ -58,7 +58,7 @@ struct LogTests {
         }
     }
 
-    /// What a datagram socket gets that stands where the journal's or the logger's would, and how the command ended.
+    /// The datagrams to a socket that replaces the journal's or the logger's, and the command's result.
     private func record(mounting script: String, log: String) async throws -> (received: [UInt8], outcome: Outcome) {
         let path = "/tmp/swiftrun-log-\(UUID().uuidString.prefix(8))"
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -1,4 +1,4 @@
-// A container walked through its life under the observer, with witnesses that mean ill inside and beside it.
+// A container's whole life under the observer, with hostile witnesses inside and beside it.
 
 import Foundation
 import Kernel
@@ -6,27 +6,27 @@ import OCISpec
 import SystemPackage
 import Testing
 
-/// A kind of container, and from where it is looked at.
+/// A kind of container, and the positions of the witnesses.
 struct ObservedKind: Sendable, CustomTestStringConvertible {
     var name: String
-    /// What of the pod the container joins.
+    /// The namespaces of the pod that the container joins.
     var joined: [String] = []
-    /// The pod's and the container's own config.
+    /// Changes of the config, for the pod and the container.
     var pod: (@Sendable (inout Spec) -> Void)?
     var change: @Sendable (inout Spec) -> Void = { _ in }
-    /// Whether the pod's root may trace what is in the host's user namespace.
+    /// Whether the pod's root may trace processes in the host's user namespace.
     var podMayTrace = false
-    /// With which hooks.
+    /// The kinds of hooks.
     var hooks: [String] = []
     var hasTerminal = false
     var notifies = false
-    /// Whether the host's mounts are shared with everybody's, as with systemd.
+    /// Whether the host's mounts are shared, as with systemd.
     var isHostShared = false
 
     var testDescription: String { name }
 }
 
-/// What is seen in one command, in the end.
+/// The result of one command.
 struct Observation: Sendable {
     var calls = 0
     var checks = 0
@@ -37,10 +37,10 @@ final class ObserverBench: Sendable {
     let kind: ObservedKind
     let sandbox: Sandbox
     let pod: Sandbox?
-    /// One of how many entries into calls has commands given.
+    /// Concurrent commands run at every n-th entry into a call.
     static let every = FaultBench.isObservedThoroughly ? 1 : 12
 
-    /// What a container runs that stays; it says that it is ready where somebody waits for that.
+    /// The program of a container that stays; it reports readiness if a socket for that exists.
     static let program = ["/bin/sh", "-c", "test -z $NOTIFY_SOCKET || witness send $NOTIFY_SOCKET READY=1; sleep 1000"]
 
     var secret: String { sandbox.directory + "/secret" }
@@ -67,7 +67,7 @@ final class ObserverBench: Sendable {
 
     private func podSocket(_ pod: Sandbox) -> String { pod.rootfs + "/tmp/hostile.sock" }
 
-    /// Writes the config of the container that is to be looked at.
+    /// Writes the config of the observed container.
     func configure(_ program: [String]) async throws {
         let owner = try await pod?.field("pid") as? Int
         try sandbox.write(log, "")
@@ -94,7 +94,7 @@ final class ObserverBench: Sendable {
         }
     }
 
-    /// A witness that has been executed in the container.
+    /// Executes a witness in the container.
     func enter(_ name: String, _ options: String...) async throws -> String {
         let socket = "/tmp/\(name).sock"
         var words = ["exec", "--detach"] + options + [sandbox.id, "/bin/witness", "hostile", socket]
@@ -108,10 +108,10 @@ final class ObserverBench: Sendable {
         return name + ":" + path
     }
 
-    /// Gives a command under the observer.
+    /// Runs a command under the observer.
     /// - Parameters:
-    ///   - peers: witnesses besides the pod's.
-    ///   - follows: whether the init that waits is the command's too.
+    ///   - peers: witnesses in addition to the pod's.
+    ///   - follows: whether the waiting init is observed too.
     func observe(
         _ command: [String], peers: [String] = [], follows: Bool = false, isMade: Bool = true
     ) async throws -> Observation {
@@ -131,7 +131,7 @@ final class ObserverBench: Sendable {
             '\(FaultBench.injector)' \(words.joined(separator: " ")) </dev/null >'\(place)/out' 2>'\(place)/errors'
             """, in: sandbox.bundle)
         let errors = try String(contentsOfFile: place + "/errors", encoding: .utf8)
-        // Nobody listens at the service manager's socket, which start says when the container is ready.
+        // No process listens at the service manager's socket, so start reports a failure when the container is ready.
         let mayFail = kind.notifies && command[0] == "start"
         #expect(outcome.status == 0 || mayFail, "\(kind.name), \(command): \(outcome.status) \(errors)")
         return Self.read(try String(contentsOfFile: place + "/report", encoding: .utf8))
@@ -154,6 +154,6 @@ final class ObserverBench: Sendable {
 }
 
 extension FaultBench {
-    /// Whether other commands are tried at every call, as by hand.
+    /// Whether other commands run at every call, as in manual runs.
     static let isObservedThoroughly = ProcessInfo.processInfo.environment["SWIFTRUN_OBSERVE"] == "all"
 }

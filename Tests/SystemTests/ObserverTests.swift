@@ -1,5 +1,5 @@
-// Every command stopped at every system call of each of its processes, while witnesses in containers and other commands
-// look: nothing of the host's is in reach, and no container is told to be there before it is.
+// Every command is stopped at every system call of each of its processes, while witnesses in containers and other
+// commands check: nothing of the host is accessible, and no container is reported before it is ready.
 
 import Foundation
 import Kernel
@@ -22,7 +22,7 @@ struct ObserverTests {
         spec.process?.capabilities?.permitted?.append("CAP_SYS_PTRACE")
     }
 
-    // A new procfs of the host's pid namespace is not a user namespace's to mount.
+    // A user namespace cannot mount a new procfs of the host's pid namespace.
     private static func seeHost(_ spec: inout Spec) {
         spec.linux?.namespaces.removeAll { $0.type == "pid" }
         seeProc(&spec)
@@ -85,7 +85,7 @@ struct ObserverTests {
     ]
 
     @Test(arguments: kinds)
-    func `nothing of the host is in reach, and no container is told to be there before it is`(
+    func `nothing of the host is accessible, and no container is reported before it is ready`(
         _ kind: ObservedKind
     ) async throws {
         try await withSandbox(.swiftrun) { sandbox in
@@ -119,14 +119,14 @@ struct ObserverTests {
         table.conclude()
     }
 
-    // Commands on a container that is there already, in which witnesses are executed.
+    // Commands on an existing container, in which witnesses run.
     private func walkInside(_ bench: ObserverBench, _ table: inout ObservedTable) async throws {
         let (sandbox, id) = (bench.sandbox, bench.sandbox.id)
         let mounts = sandbox.directory + "/mounts"
-        // In a user namespace it may trace what is there, in the host's whatever it sees.
+        // In its user namespace it may trace the processes there; in the host's, every process that it sees.
         let isHostUser = bench.kind.joined.contains("user") || bench.kind.name == "user namespace" ? "" : "+"
         var peers = [try await bench.enter("sibling")]
-        // With the host's pids it is as mighty as the host's root.
+        // With the host's pids it has the rights of the host's root.
         if bench.kind.name != "host's pids" {
             peers.append(try await bench.enter("tracer" + isHostUser, "--cap", "CAP_SYS_PTRACE"))
         }
@@ -139,7 +139,7 @@ struct ObserverTests {
         ] {
             table.add(name, try await bench.observe(command, peers: peers))
         }
-        // What is frozen does not look; what is killed does not either.
+        // A frozen witness does not respond, and neither does a killed one.
         for (name, command) in [
             ("pause", ["pause", id]), ("resume", ["resume", id]), ("kill", ["kill", id, "KILL"]),
         ] {
@@ -150,7 +150,7 @@ struct ObserverTests {
     }
 }
 
-/// What was seen of one kind of container.
+/// The results for one kind of container.
 private struct ObservedTable {
     let kind: ObservedKind
     private var sum = Observation()

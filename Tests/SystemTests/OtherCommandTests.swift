@@ -1,5 +1,5 @@
-// Every command stopped at its system calls in turn, and another command on the same container given in that moment: it is
-// answered, and whatever the two make of each other, `delete --force` wins and nothing is left.
+// Every command is stopped at its system calls in turn, and another command on the same container runs at that time:
+// it gets an answer, `delete --force` wins in any case, and nothing is left.
 
 import Foundation
 import OCISpec
@@ -7,11 +7,12 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct OtherCommandTests {
-    /// How long the command that is stopped stays so, in milliseconds, unless the other one ends before.
+    /// The longest time that the command stays stopped, in milliseconds, unless the other one ends before.
     private static let patience = 4000
 
-    /// The other commands. `delete --force` waits for nobody; the others may say that the container is busy.
-    /// `pause` is none of them: what it freezes on its way in waits for `resume`, as with runc.
+    /// The other commands. `delete --force` does not wait for other commands; the others may report that the
+    /// container is busy. `pause` is excluded: a process that it freezes on its way in waits for `resume`, as with
+    /// runc.
     private static let others: [[String]] = [
         ["delete", "--force", "ID"], ["kill", "ID", "KILL"], ["delete", "--force", "ID"], ["start", "ID"],
         ["delete", "--force", "ID"], ["update", "--pids-limit", "100", "ID"], ["delete", "ID"],
@@ -20,9 +21,9 @@ struct OtherCommandTests {
 
     private static let kinds = ["default", "hooks", "user namespace"]
 
-    @Test(arguments: StruckOperation.all, kinds)
-    func `another command at any call is answered, and delete wins`(
-        _ operation: StruckOperation, _ kind: String
+    @Test(arguments: FaultedOperation.all, kinds)
+    func `another command at any call gets an answer, and delete wins`(
+        _ operation: FaultedOperation, _ kind: String
     ) async throws {
         if kind != "default", operation.name != "create", operation.name != "start" { return }
         try await withSandbox(.swiftrun) { sandbox in
@@ -45,30 +46,30 @@ struct OtherCommandTests {
     }
 
     private func give(
-        _ other: [String], during operation: StruckOperation, _ place: CallPlace, _ bench: FaultBench,
+        _ other: [String], during operation: FaultedOperation, _ place: CallPlace, _ bench: FaultBench,
         _ table: inout FaultTable
     ) async throws {
         let sandbox = bench.sandbox
         let words = other.map { $0 == "ID" ? sandbox.id : $0 == "MOUNTS" ? sandbox.directory + "/mounts" : $0 }
-        let blow = Blow.ask([sandbox.runtime.path, "--root", sandbox.state] + words, Self.patience)
+        let fault = Fault.ask([sandbox.runtime.path, "--root", sandbox.state] + words, Self.patience)
         try await bench.prepare(operation)
-        let outcome = try await bench.run(operation.command(sandbox.id), at: place, blow)
+        let outcome = try await bench.run(operation.command(sandbox.id), at: place, fault)
         table.count(outcome)
         let complain = { (table: inout FaultTable, what: String) in
             table.complain(place, .ask(words, Self.patience), outcome, what)
         }
         if outcome.verdict == "hung" { complain(&table, "hung") }
-        if outcome.verdict == "struck" {
-            // A pid namespace ends when all of it is reaped, by whoever has put it there. pid_namespaces(7).
+        if outcome.verdict == "injected" {
+            // A pid namespace ends when all of its processes are reaped, including exec processes. pid_namespaces(7).
             let isPrompt = other.contains("--force") && operation.name != "exec"
             for problem in Self.problems(outcome, isPrompt: isPrompt) { complain(&table, problem) }
         }
-        // The other command may have ended what stays from turn to turn.
+        // The other command may have ended a container that stays between runs.
         let left = try await bench.cleanUp()
         if !left.isEmpty { complain(&table, "left \(left)") }
     }
 
-    private static func problems(_ outcome: StruckCommand, isPrompt: Bool) -> [String] {
+    private static func problems(_ outcome: FaultOutcome, isPrompt: Bool) -> [String] {
         guard outcome.answer.count > 2, let status = Int(outcome.answer[0]) else { return ["no answer"] }
         let text = outcome.answer.dropFirst(3).joined(separator: " ")
         var found: [String] = []
@@ -83,7 +84,7 @@ struct OtherCommandTests {
         } else if records != (status == 0 ? 0 : 1) {
             found.append("the other command's \(records) errors for status \(status): \(text)")
         }
-        // Whoever is killed with its container says nothing more.
+        // A process that is killed with its container reports nothing.
         if outcome.status != 0, outcome.status < 128, outcome.errorRecords.count != 1 {
             found.append("the command's \(outcome.errorRecords.count) errors for status \(outcome.status)")
         }

@@ -1,4 +1,4 @@
-// What is podman's alone: pods, user namespaces, and how it probes a runtime.
+// Features of podman only: pods, user namespaces, and its queries of a runtime.
 
 import Foundation
 import Testing
@@ -21,7 +21,7 @@ extension EngineTests {
                 }
                 #expect(try await engine.exec("second", "cat /dev/shm/words").output == "words\n")
                 #expect(try await engine("pod", "rm", "-f", "-t", "0", "pod").status == 0)
-                // podman 4.3 leaves the pod's own cgroup, which is empty when its containers' are gone.
+                // podman 4.3 leaves the pod's own cgroup, which is empty after its containers are removed.
                 _ = try await shell("find /sys/fs/cgroup -depth -type d -path '*/\(id)*' -exec rmdir {} +")
             }
         }
@@ -41,7 +41,7 @@ extension EngineTests {
         }
 
         @Test(arguments: EngineStack.podman)
-        func `podman knows the runtime, and what it cannot do`(_ stack: EngineStack) async throws {
+        func `podman recognises the runtime and its limits`(_ stack: EngineStack) async throws {
             try await withEngine(stack) { engine in
                 let format = "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Version}}"
                 let name = try await engine("info", "--format", format)

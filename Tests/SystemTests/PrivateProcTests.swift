@@ -1,4 +1,4 @@
-// Writes to /proc on a host that lets nobody mount a procfs of his own: they go to the container's, and into no trap.
+// Writes to /proc on a host where mounting a procfs is refused: they go to the container's procfs, and into no trap.
 
 import Foundation
 import Kernel
@@ -7,17 +7,17 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct PrivateProcTests {
-    /// Calls that make the runtime's own procfs, and how nested hosts refuse them.
+    /// Calls that make the runtime's own procfs, and the errors of nested hosts.
     static let refusals: [(call: String, code: Int32)] = [
         ("fsopen", EPERM), ("fsopen", ENOSYS), ("fsconfig", EPERM), ("fsmount", EACCES),
     ]
 
     private func configure(_ sandbox: Sandbox, _ hook: String? = nil) throws {
         try sandbox.configure { spec in
-            // With a trap over all of /proc there is nothing to read.
+            // If the trap covers all of /proc, nothing can be read.
             spec.process?.args = ["/bin/sh", "-c", "cat /proc/sys/kernel/domainname; true"]
             spec.linux?.sysctl = ["kernel.domainname": "wanted"]
-            // What masks paths is made later, and nothing else.
+            // Masked paths would be mounted after the write, so they are left out.
             spec.linux?.maskedPaths = []
             spec.linux?.readonlyPaths = []
             guard let hook else { return }
@@ -28,7 +28,7 @@ struct PrivateProcTests {
         }
     }
 
-    /// Where the call is made for the last time: for the runtime's own procfs.
+    /// The last occurrence of the call, which is for the runtime's own procfs.
     private func place(of call: String, _ bench: FaultBench) async throws -> CallPlace {
         let watched = try await bench.run(["run", bench.sandbox.id])
         #expect(watched.status == 0, "\(watched.errors)")
@@ -36,18 +36,18 @@ struct PrivateProcTests {
     }
 
     @Test(arguments: refusals)
-    func `a kernel parameter is written through the procfs on proc`(call: String, code: Int32) async throws {
+    func `a sysctl is written through the container's procfs`(call: String, code: Int32) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try configure(sandbox)
             let bench = try FaultBench(sandbox)
             let outcome = try await bench.run(["run", sandbox.id], at: place(of: call, bench), .fail(code))
-            #expect([outcome.verdict, outcome.call] == ["struck", call])
+            #expect([outcome.verdict, outcome.call] == ["injected", call])
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(outcome.output == "wanted\n")
         }
     }
 
-    @Test func `another error is no reason to look there`() async throws {
+    @Test func `another error does not lead to the container's procfs`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try configure(sandbox)
             let bench = try FaultBench(sandbox)
@@ -58,12 +58,12 @@ struct PrivateProcTests {
     }
 
     @Test(arguments: [
-        // On the file, on a directory above it, on all of it, and a part of it in its place.
+        // On the file, on a directory above it, on all of /proc, and on a part of it.
         ("trap/sys/kernel/domainname", "/sys/kernel/domainname", "invalid cross-device link"),
         ("trap/sys/kernel", "/sys/kernel", "invalid cross-device link"),
         ("trap", "", "operation not permitted"), ("/proc/sys", "", "operation not permitted"),
     ])
-    func `what is mounted over a part of it is no trap`(source: String, place: String, word: String) async throws {
+    func `a mount over a part of it is no trap`(source: String, place: String, word: String) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let trap = sandbox.directory + "/trap/sys/kernel"
             try FileManager.default.createDirectory(atPath: trap, withIntermediateDirectories: true)
@@ -72,7 +72,7 @@ struct PrivateProcTests {
                 sandbox, "cd '\(sandbox.directory)' && mount --bind '\(source)' '\(sandbox.rootfs)/proc\(place)'")
             let bench = try FaultBench(sandbox)
             let outcome = try await bench.run(["run", sandbox.id], at: self.place(of: "fsopen", bench), .fail(EPERM))
-            #expect([outcome.verdict, outcome.call] == ["struck", "fsopen"])
+            #expect([outcome.verdict, outcome.call] == ["injected", "fsopen"])
             #expect(outcome.status == 1)
             #expect(
                 outcome.errors.contains("linux.sysctl.kernel.domainname: write \\\"wanted\\\": \(word)"),

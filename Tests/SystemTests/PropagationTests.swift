@@ -1,4 +1,5 @@
-// What the container does to its mounts is nothing to the host: every propagation of the root, on hosts of every kind.
+// The container's changes of its mounts must not reach the host: every propagation of the root, on all kinds of
+// hosts.
 
 import Foundation
 import OCISpec
@@ -6,19 +7,19 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct PropagationTests {
-    /// How the mounts of the throw-away namespace, which is the host here, propagate.
+    /// The propagation of mounts in the throw-away namespace that serves as the host.
     static let hosts = ["private", "shared", "slave"]
-    /// What the rootfs lies on: the mount of "/", one of its own, one with another in it, one that it is deep in.
+    /// The mount of the rootfs: the mount of "/", one of its own, one with another mount in it, one far above it.
     static let places = ["root", "own-shared", "own-private", "tmpfs", "holding", "below"]
     static let values = [
         "none", "private", "rprivate", "slave", "rslave", "shared", "rshared", "unbindable", "runbindable",
     ]
-    /// Runs to its end; is made and deleted; fails at the first mount, at the last, at a hook, when all is mounted.
+    /// Runs to its end; is created and deleted; fails at the first mount, at the last, at a hook, after all mounts.
     static let actions = ["show", "sleep", "first", "last", "hook", "program"]
 
-    /// Compares the mounts of the host before, during and after each container; says what differs.
+    /// Compares the host's mounts before, during and after each container, and prints the differences.
     ///
-    /// Of a slave the master is looked at too. Its words: runtime, directory, host, place.
+    /// For a slave, the master is compared too. Arguments: runtime, directory, host, place.
     private static let script = """
         runtime=$1 dir=$2 host=$3 place=$4 master=${5:-self}
         cd "$dir/bundle"
@@ -88,7 +89,7 @@ struct PropagationTests {
         done
         """
 
-    /// A volume of the host's that is shared, with a mount in it, and with paths in it that are protected.
+    /// A shared volume of the host, with a mount in it, and with protected paths in it.
     private func configure(_ sandbox: Sandbox, _ value: String, _ mode: String, _ action: String) throws {
         let volume = sandbox.directory + "/volume"
         try sandbox.configure { spec in
@@ -125,14 +126,14 @@ struct PropagationTests {
         try FileManager.default.moveItem(atPath: sandbox.bundle + "/config.json", toPath: place)
     }
 
-    /// What "/" is to be inside, without the numbers of peer groups.
+    /// The expected propagation of "/" in the container, without the numbers of peer groups.
     private func wanted(_ value: String, _ mode: String, _ host: String, _ place: String) -> String {
         switch value {
         case "shared", "rshared": return "shared:"
         case "unbindable", "runbindable": return "unbindable"
         case "private", "rprivate": return ""
         default:
-            // What is mounted on a slave is private, unless it is a part of it.
+            // A mount on a slave mount is private, unless it belongs to it.
             let alone = ["private": ["own-shared"], "shared": Self.places.filter { $0 != "own-private" }]
             let receiving = alone[host] ?? Self.places.filter { $0 != "own-private" && $0 != "tmpfs" }
             return mode != "absent" && receiving.contains(place) ? "master:" : ""
@@ -140,7 +141,7 @@ struct PropagationTests {
     }
 
     @Test(arguments: hosts, places)
-    func `the host keeps its mounts and gets none`(host: String, place: String) async throws {
+    func `the host's mounts do not change`(host: String, place: String) async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let directory = sandbox.directory
             try FileManager.default.createDirectory(atPath: directory + "/volume", withIntermediateDirectories: true)
@@ -158,6 +159,7 @@ struct PropagationTests {
             let inside = try String(contentsOfFile: directory + "/inside", encoding: .utf8)
             for line in inside.split(separator: "\n") {
                 let words = line.filter { !$0.isNumber }.split { $0 == " " || $0 == ":" }.map(String.init)
+                try #require(words.count > 1, "\(line)")
                 let (value, mode) = (words[0], words[1])
                 let found = line.filter { !$0.isNumber }.dropFirst("\(value) \(mode):".count)
                 #expect(
@@ -171,7 +173,7 @@ struct PropagationTests {
     @Test func `the mount namespace of the host cannot be joined by path`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             try configure(sandbox, "none", "joined", "show")
-            // The root of the one that the runtime is in: it would be taken away from the runtime.
+            // The runtime's own root would be replaced.
             try sandbox.write(
                 sandbox.directory + "/script",
                 """

@@ -1,5 +1,5 @@
-// Commands by chance on a few containers, several at once, the runtime killed now and then: every one ends, says why it
-// failed once, tells a state that there is, and `delete --force` gives the host back as it was.
+// Random commands on a few containers, several at once; sometimes the runtime is killed. Every command ends, reports
+// a failure once, reports a valid state, and `delete --force` restores the host.
 
 import Foundation
 import Kernel
@@ -9,13 +9,13 @@ import Testing
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct RandomCommandTests {
     private static let settings = ProcessInfo.processInfo.environment
-    /// For how long: a minute, or as many seconds as are asked for.
+    /// The duration: a minute, or the requested number of seconds.
     private static let seconds = settings["SWIFTRUN_RANDOM_SECONDS"].flatMap { Double($0) } ?? 60
     private static let seed =
         settings["SWIFTRUN_RANDOM_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0..<1_000_000)
     private static let workers = 4
 
-    @Test func `whatever is asked in whatever order, it ends, and nothing is left`() async throws {
+    @Test func `random commands in any order end, and nothing is left`() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let lane = try RandomLane(sandbox)
             print("random commands: seed \(Self.seed), \(Int(Self.seconds)) s")
@@ -34,13 +34,13 @@ struct RandomCommandTests {
     }
 }
 
-/// What became of all commands.
+/// The results of all commands.
 struct RandomTally: Sendable {
     var commands = 0
     var refused = 0
     var killed = 0
     var hangs = 0
-    /// Commands that a pause or a stop signal held up.
+    /// Commands that a pause or a stop signal delayed.
     var held = 0
     var slowest = 0.0
     var wrongStates = 0
@@ -66,7 +66,7 @@ struct RandomTally: Sendable {
     }
 }
 
-/// Some containers in one state directory, made from bundles of several kinds.
+/// Some containers in one state directory, created from bundles of several kinds.
 struct RandomLane: Sendable {
     let sandbox: Sandbox
     let ids: [String]
@@ -89,7 +89,7 @@ struct RandomLane: Sendable {
                 spec.root?.path = sandbox.rootfs
                 spec.root?.readonly = false
                 spec.process?.args = ["/bin/sleep", "4"]
-                // Each container its own, named after it.
+                // Each container has its own cgroup, named after it.
                 spec.linux?.cgroupsPath = nil
                 change(&spec)
             }
@@ -176,13 +176,13 @@ struct RandomLane: Sendable {
         let pid = object?["pid"] as? Int ?? 0
         let hasProcess = ["created", "running", "paused"].contains(status)
         if hasProcess == (pid > 0), hasProcess || status == "stopped" || status == "creating" { return nil }
-        // One that is being made has a process, or none yet.
+        // A container in creation has a process or none.
         if status == "creating" { return nil }
         tally.wrongStates += 1
         return "status \(status) with pid \(pid)"
     }
 
-    /// Takes all containers away, and looks at what is left.
+    /// Removes all containers, and checks for traces.
     func cleanUp(_ tally: inout RandomTally) async {
         for id in ids {
             let command = RandomCommand(
@@ -195,7 +195,7 @@ struct RandomLane: Sendable {
                 tally.complaints.append("in the end \(command.text): \(complaint) [\(ended.errors)]")
             }
         }
-        // What has been killed may be on its way out.
+        // Killed processes may still be ending.
         var left: [String] = []
         for _ in 0..<200 {
             left = leftovers()
@@ -224,7 +224,7 @@ struct RandomLane: Sendable {
         let mounts = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
         left += mounts.split(separator: "\n").filter { $0.contains(sandbox.id) }.map { "mount \($0)" }
         for pid in (try? manager.contentsOfDirectory(atPath: "/proc")) ?? [] {
-            guard let number = Int32(pid), number != getpid(), let facts = try? processFacts(number), !facts.hasEnded
+            guard let number = Int32(pid), number != getpid(), let facts = try? processStat(number), !facts.hasEnded
             else { continue }
             let read = { (name: String) in (try? String(contentsOfFile: "/proc/\(pid)/\(name)", encoding: .utf8)) ?? ""
             }

@@ -1,10 +1,11 @@
-// Commands by chance: which, with what, on which container, and whether the runtime is killed in the middle of it.
+// Random commands: the command, its arguments, its container, and whether the runtime is killed during it.
 
 import Foundation
 import Glibc
 import Kernel
 
-/// The same numbers for the same seed. Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+/// A generator that returns the same numbers for the same seed. Steele, Lea, Flood, "Fast splittable pseudorandom
+/// number generators" (2014).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -21,19 +22,19 @@ struct SeededGenerator: RandomNumberGenerator {
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
-/// A command of the runtime, as it was thrown.
+/// A randomly chosen command of the runtime.
 struct RandomCommand: Sendable {
     var words: [String]
     var id: String
-    /// After how many microseconds the runtime is killed.
+    /// The number of microseconds after which the runtime is killed.
     var killedAfter: UInt32?
-    /// Whether the status may be a program's own, which no record explains.
+    /// Whether the status may be a program's own, which no error record explains.
     var runsProgram: Bool
 
     var text: String { words.joined(separator: " ") + (killedAfter.map { " (killed after \($0) µs)" } ?? "") }
 
     /// - Parameters:
-    ///   - bundles: where the containers' configs lie.
+    ///   - bundles: the bundles of the containers.
     ///   - place: a directory for files that options name.
     static func random(
         ids: [String], bundles: [String], place: String, using numbers: inout SeededGenerator
@@ -72,43 +73,43 @@ struct RandomCommand: Sendable {
             words: words ?? ["list"], id: id, killedAfter: killedAfter, runsProgram: name == "exec" || name == "run")
     }
 
-    /// What is wrong with how it ended.
+    /// The violation in a command's result, if there is one.
     func complaint(_ ended: EndedCommand) -> String? {
         if ended.isHung { return "hung" }
         if [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV].contains(ended.signal) {
             return "signal \(ended.signal)"
         }
-        // By us, or by a `delete --force` that waits for nobody.
+        // Killed by the test, or by a `delete --force`, which does not wait for other commands.
         if ended.signal == SIGKILL { return nil }
         if ended.signal != 0 { return "signal \(ended.signal)" }
         let records = ended.errors.split(separator: "\n").count { $0.contains("level=error") }
         if ended.status == 0 { return records == 0 ? nil : "success with an error" }
-        // A program's own status; one that a signal ended has 128 and more.
+        // A program's own status; a program that was killed by a signal has 128 and more.
         if runsProgram, records == 0, ended.status == 1 || ended.status > 128 { return nil }
         return records == 1 ? nil : "\(records) error records for status \(ended.status)"
     }
 }
 
-/// How a command ended.
+/// The result of a command.
 struct EndedCommand: Sendable {
     var status: Int32 = 0
     var signal: Int32 = 0
     var output = ""
     var errors = ""
     var isHung = false
-    /// Whether it went on only when the container was thawed and its processes continued.
+    /// Whether it continued only after the container was thawed and its processes continued.
     var isHeld = false
     var seconds = 0.0
 }
 
-/// Gives commands, and sees them end.
+/// Runs commands and waits for their end.
 struct CommandRunner: Sendable {
     let runtime: [String]
     let place: String
-    /// Longer than any wait of a command's own that nobody holds up.
+    /// Longer than every wait of a command that is not delayed by others.
     private static let patience = 15.0
 
-    /// - Parameter name: of files in the place, for the streams.
+    /// - Parameter name: the name of the files for the streams.
     func run(_ command: RandomCommand, _ name: String) async -> EndedCommand {
         let files = [place + "/\(name).out", place + "/\(name).err"]
         let start = Date()
@@ -124,7 +125,7 @@ struct CommandRunner: Sendable {
         while waitpid(pid, &status, WNOHANG) == 0 {
             ended.seconds = Date().timeIntervalSince(start)
             if ended.seconds > Self.patience, !ended.isHeld {
-                // A process that was frozen or stopped on its way in waits, and whoever waits for it.
+                // A process that was frozen or stopped on its way in waits, and its command waits for it.
                 ended.isHeld = true
                 for words in [["resume", command.id], ["kill", "--all", command.id, "CONT"]] {
                     if let other = spawn(runtime + words, ["/dev/null", "/dev/null"]) { waitpid(other, nil, 0) }
@@ -161,7 +162,7 @@ struct CommandRunner: Sendable {
         return posix_spawn(&pid, words[0], &actions, nil, &arguments, environ) == 0 ? pid : nil
     }
 
-    // Where everybody stands who may have to do with it.
+    // The state of all processes that may be involved.
     private func dump(_ hung: pid_t) -> String {
         let manager = FileManager.default
         var text = "process \(hung) hangs\n"

@@ -1,10 +1,10 @@
-// Rootless podman, and root of a user namespace without an engine: user id 0 that has no right over the host.
+// Rootless podman, and root of a user namespace without an engine: user id 0 without rights over the host.
 
 import Foundation
 import OCISpec
 import Testing
 
-/// A user of the host with ranges of subordinate ids, in a mount namespace in which the host's files lie under others.
+/// A user of the host with ranges of subordinate ids, in a mount namespace that hides the host's files about users.
 private struct RangedUser {
     let sandbox: Sandbox
     static let number = "61234"
@@ -41,7 +41,7 @@ private struct RangedUser {
     }
 }
 
-/// A step with podman: what is asked of it, and a line that it must print.
+/// A step with podman: its arguments, and a line that it must print.
 private struct Step {
     let arguments: String
     let line: String
@@ -82,7 +82,7 @@ private struct Step {
 @Suite(.serialized)
 struct RootlessEngineTests {
     @Test(.enabled(if: EngineHost.missing == nil, "\(EngineHost.missing ?? "")"), arguments: RuntimeUnderTest.all)
-    func `podman of an ordinary user does its work`(_ runtime: RuntimeUnderTest) async throws {
+    func `podman works for an ordinary user`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let user = try await RangedUser(sandbox)
             let steps = Step.all.enumerated().map { index, step in

@@ -1,4 +1,4 @@
-// The list of defended attacks names only tests that there are.
+// Checks that the list of defended attacks names existing tests.
 
 import Foundation
 import Testing
@@ -7,7 +7,7 @@ import Testing
 struct SecurityListTests {
     private static let bundles = RuntimeUnderTest.checkout + "/spec-fixtures/bundles"
 
-    /// Entry, attack, defence, tests, without, peers; what stands between the bars, be it nothing.
+    /// The columns: entry, attack, defence, tests, without, peers; a column may be empty.
     private static func columns(_ line: Substring) -> [String] {
         line.split(separator: "|", omittingEmptySubsequences: false).dropFirst().dropLast()
             .map { $0.trimmingCharacters(in: .whitespaces) }
@@ -18,8 +18,8 @@ struct SecurityListTests {
         return text.split(separator: "\n").filter { $0.hasPrefix("| ") }.dropFirst().map { $0 }
     }
 
-    /// The fourth column: names of cases, and `File.swift:words` for tests, whose words may hold commas.
-    private static func namedTests(_ line: Substring) -> [String] {
+    /// The fourth column: names of cases, and `File.swift:name` for tests, whose names may contain commas.
+    private static func namedTests(_ line: Substring) throws -> [String] {
         let columns = columns(line)
         guard columns.count == 6 else { return [] }
         var names: [String] = []
@@ -27,19 +27,20 @@ struct SecurityListTests {
             if part.contains("/") || part.contains(".swift:") {
                 names.append(part)
             } else {
-                names[names.count - 1] += ", " + part
+                let beginning = try #require(names.last, "\(line)")
+                names[names.count - 1] = beginning + ", " + part
             }
         }
         return names
     }
 
-    @Test func `every test that is named is there`() throws {
+    @Test func `every named test exists`() throws {
         let lines = try Self.lines()
         #expect(lines.count >= 36)
         let tests = RuntimeUnderTest.checkout + "/Tests"
         let sources = try FileManager.default.subpathsOfDirectory(atPath: tests).filter { $0.hasSuffix(".swift") }
         for line in lines {
-            let names = Self.namedTests(line)
+            let names = try Self.namedTests(line)
             #expect(!names.isEmpty, "\(line)")
             for name in names {
                 let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
@@ -54,8 +55,8 @@ struct SecurityListTests {
         }
     }
 
-    /// A test that nobody has seen to fail shows nothing: each entry tells what was taken out then.
-    @Test func `every entry tells without what its tests fail`() throws {
+    /// A test that was never seen to fail proves nothing: each entry says without which defence its tests fail.
+    @Test func `every entry says without which defence its tests fail`() throws {
         for line in try Self.lines() {
             let columns = Self.columns(line)
             #expect(columns.count == 6, "\(line)")
@@ -63,7 +64,7 @@ struct SecurityListTests {
         }
     }
 
-    /// What is only in a directory's name would be forgotten.
+    /// A security case that is not on the list would be forgotten.
     @Test func `every security case is on the list`() throws {
         let text = try String(contentsOfFile: Self.bundles + "/SECURITY.md", encoding: .utf8)
         let elsewhere: Set<String> = [

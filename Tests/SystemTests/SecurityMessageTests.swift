@@ -1,4 +1,4 @@
-// Attacks on what the runtime says to its own processes and to engines.
+// Attacks on the runtime's messages to its own processes and to engines.
 
 import Foundation
 import OCISpec
@@ -6,9 +6,9 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct SecurityMessageTests {
-    /// More mounts than fit into two bytes, all but two of them a link that costs nothing.
+    /// More mounts than fit into two bytes; all but two of them create only a link, which is cheap.
     @Test(arguments: RuntimeUnderTest.ours)
-    func `CVE-2021-43784: of seventy thousand mounts each has its own source`(
+    func `CVE-2021-43784: each of seventy thousand mounts has its own source`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         try await withSandbox(runtime) { sandbox in
@@ -33,7 +33,7 @@ struct SecurityMessageTests {
         }
     }
 
-    /// A container on the host's network could listen at the name that an engine is thought to listen at.
+    /// A container on the host's network could listen at the abstract name of an engine's socket.
     @Test(arguments: RuntimeUnderTest.all)
     func `CVE-2020-15257: an abstract name for a console socket is not connected to`(
         _ runtime: RuntimeUnderTest

@@ -1,4 +1,5 @@
-// Attacks that take more than a config: races with whoever owns the image, and looks at the runtime at work.
+// Attacks that need more than a config: races with an attacker who controls the image, and attacks on the running
+// runtime.
 
 import Foundation
 import Kernel
@@ -9,9 +10,9 @@ import Testing
 struct SecurityTests {
     private static let witness = RuntimeUnderTest.checkout + "/.build/dist/witness"
 
-    /// Every descriptor that the runtime might have open leads to nothing of the host's.
+    /// No descriptor that the runtime might have open leads to the host.
     @Test(arguments: RuntimeUnderTest.all)
-    func `CVE-2024-21626: no descriptor of the runtime's is a working directory`(
+    func `CVE-2024-21626: no descriptor of the runtime is a working directory`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         try await withSandbox(runtime) { sandbox in
@@ -35,9 +36,9 @@ struct SecurityTests {
         }
     }
 
-    /// With CAP_SYS_PTRACE the container's root may look into all that is in its pid namespace.
+    /// With CAP_SYS_PTRACE the container's root may inspect every process in its pid namespace.
     @Test(arguments: RuntimeUnderTest.all)
-    func `CVE-2016-9962: a process that exec brings in has nothing of the host's at any moment`(
+    func `CVE-2016-9962: an exec process never has access to the host`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         try await withSandbox(runtime) { sandbox in
@@ -66,11 +67,11 @@ struct SecurityTests {
         }
     }
 
-    /// The container has the runtime's file executed, keeps it open, and writes when it is no longer busy.
+    /// The container has the runtime's file executed, keeps it open, and writes to it when it is no longer busy.
     ///
-    /// Not on runc, whose file cannot be made to wait in this way.
+    /// Not for runc, whose file cannot be made to wait in this way.
     @Test(arguments: RuntimeUnderTest.ours)
-    func `CVE-2019-5736: a container that gets hold of the runtime's file cannot write it`(
+    func `CVE-2019-5736: a container that opens the runtime's file cannot write it`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         try await withSandbox(runtime) { sandbox in
@@ -92,7 +93,7 @@ struct SecurityTests {
             _ = try await shell("for a in mkfifo timeout; do ln -s busybox '\(sandbox.rootfs)/bin/'$a; done")
             #expect(try await sandbox.startDetached().status == 0)
             try await waitForFile(sandbox.rootfs + "/tmp/ready")
-            // The runtime's file, executed once more inside, waits for somebody to read what it logs.
+            // The runtime's file, executed again in the container, waits for a reader of its log.
             _ = try await shell(
                 """
                 timeout 10 '\(runtime.path)' --root '\(sandbox.state)' exec \(sandbox.id) \
@@ -109,7 +110,7 @@ struct SecurityTests {
         try await eventually("\(path) is there") { FileManager.default.fileExists(atPath: path) }
     }
 
-    /// Swaps two names in the image while containers are made on it.
+    /// Swaps two names in the image while containers are created from it.
     private func race(
         _ sandbox: Sandbox, _ first: String, _ second: String, seconds: Int, checking: String
     ) async throws -> (tries: Int, output: String) {
@@ -127,10 +128,10 @@ struct SecurityTests {
             echo $n tries
             """, in: sandbox.bundle)
         let lines = outcome.lines
-        return (lines.last.flatMap { Int($0.split(separator: " ")[0]) } ?? 0, lines.dropLast().joined(separator: "\n"))
+        return (lines.last.flatMap { Int($0.prefix { $0 != " " }) } ?? 0, lines.dropLast().joined(separator: "\n"))
     }
 
-    /// Two containers share a volume; one swaps a directory there with a link while the other has something mounted on it.
+    /// Two containers share a volume; one swaps a directory there with a link while the other has a mount made on it.
     @Test(arguments: RuntimeUnderTest.all)
     func `CVE-2021-30465: a mount lands inside, whatever its destination is swapped with`(
         _ runtime: RuntimeUnderTest
@@ -141,7 +142,7 @@ struct SecurityTests {
             let up = String(repeating: "../", count: 20)
             try await shell("ln -s '\(up)..' '\(volume)/link'").expectQuiet()
             let marker = sandbox.directory + "/bundle"
-            // What is mounted outside is not seen inside.
+            // A mount outside the rootfs is not visible inside.
             let look = """
                 test -e \(marker) && echo escaped
                 test $(grep -c ' inner ' /proc/self/mountinfo) = 2 || echo mounted elsewhere
@@ -162,13 +163,13 @@ struct SecurityTests {
         }
     }
 
-    /// As above, for what has to be made before it can be mounted on.
+    /// The same for a destination that must be created first.
     @Test(arguments: RuntimeUnderTest.all)
-    func `CVE-2024-45310: nothing is made outside for a mount to land on`(_ runtime: RuntimeUnderTest) async throws {
+    func `CVE-2024-45310: no mount point is created outside`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let volume = sandbox.directory + "/volume"
             let outside = sandbox.directory + "/outside"
-            // The link leads back from the container's root to the host's directory if the root is ever left.
+            // The link leads from the container's root back to the host's directory if the root is ever left.
             let up = String(repeating: "../", count: 20)
             try await shell(
                 "mkdir -p '\(volume)/dir' '\(outside)'; ln -s '\(up)\(outside.dropFirst())' '\(volume)/link'"
@@ -182,15 +183,15 @@ struct SecurityTests {
             }
             let (tries, output) = try await race(
                 sandbox, volume + "/dir", volume + "/link", seconds: 8, checking: "ls -A '\(outside)'")
-            // runc before 1.1.14 loses the race now and then.
+            // runc before 1.1.14 sometimes loses the race.
             if runtime.isOurs { #expect(output == "") }
             #expect(tries > 20)
         }
     }
 
-    /// The null device that masks is swapped with a link to what would be worth having.
+    /// The null device that masks paths is swapped with a link to a valuable file.
     @Test(arguments: RuntimeUnderTest.ours)
-    func `CVE-2025-31133: what is swapped with the null device masks nothing`(_ runtime: RuntimeUnderTest) async throws
+    func `CVE-2025-31133: a file swapped with the null device is not mounted`(_ runtime: RuntimeUnderTest) async throws
     {
         try await withSandbox(runtime) { sandbox in
             let devices = sandbox.directory + "/dev"
@@ -211,17 +212,18 @@ struct SecurityTests {
         }
     }
 
-    /// The number of a container's init is another process's by now.
+    /// The pid of a container's init belongs to another process now.
     @Test(arguments: RuntimeUnderTest.all)
-    func `a process that has the number of an init that is gone is left alone`(
+    func `a process with the reused pid of an init is left alone`(
         _ runtime: RuntimeUnderTest
     ) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("true")
             #expect(try await sandbox.startDetached().status == 0)
             try await sandbox.wait(for: "stopped")
-            // In another tick of the clock than the init: within one the kernel does not come to a number again.
-            let bystander = try await shell("sleep 0.05; sleep 100 >/dev/null 2>&1 & echo $!").lines[0]
+            // In a later tick of the clock than the init, because the kernel does not reuse a pid within one tick.
+            let started = try await shell("sleep 0.05; sleep 100 >/dev/null 2>&1 & echo $!")
+            let bystander = try #require(started.lines.first)
             let path = sandbox.state + "/" + sandbox.id + "/state.json"
             let record = try String(contentsOfFile: path, encoding: .utf8)
             let key = runtime.isOurs ? "pid" : "init_process_pid"

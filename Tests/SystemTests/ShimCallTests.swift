@@ -1,4 +1,4 @@
-// Every call of the task service, in the order that users make them and in orders that they should not.
+// Every call of the task service, in the usual order and in wrong orders.
 
 import Foundation
 import Glibc
@@ -11,7 +11,7 @@ import Testing
     .serialized, .timeLimit(.minutes(3)),
     .enabled(if: ContainerdHost.missing == nil, "\(ContainerdHost.missing ?? "")"))
 struct ShimCallTests {
-    @Test func `a container lives and dies by calls of version three`() async throws {
+    @Test func `a container's life in calls of version three`() async throws {
         try await withShim("c1", "trap 'exit 9' TERM; while :; do sleep 0.05; done") { host, shim in
             let created: TaskCreateResponse = try await shim.ask("Create", create("c1", host))
             #expect(created.pid > 0)
@@ -38,7 +38,7 @@ struct ShimCallTests {
         }
     }
 
-    @Test func `calls in the wrong order get the codes that clients look at`() async throws {
+    @Test func `calls in the wrong order get the codes that clients check`() async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             let unknown = Status(.notFound, "container not created")
             #expect(try await shim.refusal("State", process("nobody")) == unknown)
@@ -84,7 +84,7 @@ struct ShimCallTests {
         }
     }
 
-    @Test func `a container that cannot be created is forgotten, and the shim lives on`() async throws {
+    @Test func `a container that cannot be created is removed, and the shim stays`() async throws {
         try await withShim("c1", "true") { host, shim in
             var request = create("c1", host)
             request.bundle = host.directory + "/nothing"

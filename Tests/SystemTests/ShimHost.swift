@@ -1,4 +1,4 @@
-// The shim alone, started and called as a new containerd does: no containerd in between, so that every answer is seen.
+// The shim without containerd, started and called as a new containerd does, so that every answer is visible.
 
 import Foundation
 import FoundationEssentials
@@ -13,7 +13,7 @@ import SystemPackage
 import TTRPC
 import Testing
 
-/// A shim that keeps containers for one test, and a listener for its events.
+/// A shim with containers for one test, and a listener for its events.
 final class ShimHost: Sendable {
     let directory: String
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -31,7 +31,7 @@ final class ShimHost: Sendable {
     /// The topics of all events so far.
     var events: [String] { received.value }
 
-    /// Makes a bundle whose process is a shell command.
+    /// Creates a bundle whose process is a shell command.
     func makeBundle(_ id: String, _ command: String, annotations: [String: String] = [:]) async throws -> String {
         let bundle = directory + "/" + id
         try FileManager.default.createDirectory(atPath: bundle + "/rootfs/bin", withIntermediateDirectories: true)
@@ -53,7 +53,7 @@ final class ShimHost: Sendable {
         return bundle
     }
 
-    /// Starts a shim by the protocol of containerd 2.3, and returns what it answers.
+    /// Starts a shim by the protocol of containerd 2.3, and returns its answer.
     func start(_ id: String, in bundle: String) async throws -> BootstrapResult {
         var parameters = BootstrapParams()
         parameters.instanceID = id
@@ -77,7 +77,7 @@ final class ShimHost: Sendable {
 
     struct Refusal: Error, CustomStringConvertible { var description: String }
 
-    /// Listens where the shim sends its events.
+    /// Listens at the address to which the shim sends its events.
     func listen() async throws {
         let path = directory + "/events"
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -123,7 +123,7 @@ struct ShimConnection: Sendable {
     let client: NIOLoopBound<Client>
     let loop: any EventLoop
 
-    /// Calls a method; the answer as bytes, or the status.
+    /// Calls a method; returns the answer as bytes, or the status.
     func call(_ method: String, _ message: some Message & Sendable, version: Int = 3) async throws -> Result<
         [UInt8], Status
     > {
@@ -143,12 +143,12 @@ struct ShimConnection: Sendable {
         try Answer(serializedBytes: try await call(method, message).get())
     }
 
-    /// Calls a method that must succeed and has nothing to say.
+    /// Calls a method that must succeed and has an empty answer.
     func tell(_ method: String, _ message: some Message & Sendable) async throws {
         #expect(try await call(method, message).get() == [])
     }
 
-    /// Why a call fails.
+    /// The reason why a call fails.
     func refusal(_ method: String, _ message: some Message & Sendable) async throws -> Status? {
         if case .failure(let status) = try await call(method, message) { status } else { nil }
     }

@@ -1,4 +1,4 @@
-// What a shim weighs after a thousand processes, and root file systems whose ids are mapped.
+// The resources of a shim after a thousand processes, and root filesystems with mapped ids.
 
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import TTRPC
 import Testing
 
 extension ShimCallTests {
-    /// What a process holds: descriptors, threads, and anonymous memory in KiB.
+    /// The resources of a process: descriptors, threads, and anonymous memory in KiB.
     struct Weight: Equatable {
         var descriptors: Int
         var threads: Int
@@ -24,12 +24,12 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `a thousand processes leave the shim as it was`() async throws {
+    @Test func `a thousand processes leave the shim unchanged`() async throws {
         try await withShim("c1", "sleep 100000") { host, shim in
             let _: TaskCreateResponse = try await shim.ask("Create", create("c1", host))
             let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
             let connected: TaskConnectResponse = try await shim.ask("Connect", container("c1"))
-            // SHIM_EXECS asks for more, for a look by hand.
+            // SHIM_EXECS raises the number for manual runs.
             let count = ProcessInfo.processInfo.environment["SHIM_EXECS"].flatMap { Int($0) } ?? 1000
             try await execute(0..<50, shim)
             let before = try Weight(pid_t(connected.shimPid))
@@ -50,7 +50,7 @@ extension ShimCallTests {
         }
     }
 
-    /// Adds processes to the container, four at a time, and sees each of them end.
+    /// Adds processes to the container, four at a time, and waits for the end of each.
     private func execute(_ numbers: Range<Int>, _ shim: ShimConnection) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for lane in 0..<4 {
@@ -78,7 +78,7 @@ extension ShimCallTests {
             for name in ["stat", "touch"] { symlink("sh", image + "/bin/" + name) }
             try "x".write(toFile: image + "/own", atomically: false, encoding: .utf8)
             chown(image + "/own", 5, 6)
-            // The upper directory is not mapped: its owner is who root is.
+            // The upper directory is not mapped: its owner is the caller.
             for name in ["upper", "work"] {
                 mkdir(host.directory + "/" + name, 0o755)
                 chown(host.directory + "/" + name, 100_000, 200_000)
@@ -120,7 +120,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `maps that cannot be are told`() async throws {
+    @Test func `invalid maps are reported`() async throws {
         try await withShim("c1", "true") { host, shim in
             var request = create("c1", host)
             request.rootfs = [

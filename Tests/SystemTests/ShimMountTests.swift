@@ -1,4 +1,4 @@
-// Mounts inside a root file system whose links are an image's, and what is left of them.
+// Mounts in a root filesystem whose links come from an image, and their removal.
 
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import TTRPC
 import Testing
 
 extension ShimCallTests {
-    /// A mount's target, and where in the root file system it comes to lie: nowhere when it is refused.
+    /// A mount's target, and its resolved place in the root filesystem; nil if it is refused.
     struct TargetCase: Sendable, CustomTestStringConvertible {
         var target: String
         var place: String?
@@ -61,7 +61,7 @@ extension ShimCallTests {
         #expect(mounts(host).count == 3)
         let connected: TaskConnectResponse = try await shim.ask("Connect", container("c1"))
         Glibc.kill(pid_t(connected.shimPid), SIGKILL)
-        // What a shim leaves that was killed while it mounted.
+        // The state that a shim leaves if it is killed while it mounts.
         mkdir(host.directory + "/c1/rootfs.mount", 0o700)
         #expect(mount("none", host.directory + "/c1/rootfs.mount", "tmpfs", 0, nil) == 0)
         let output = try await host.run(
@@ -73,7 +73,7 @@ extension ShimCallTests {
         try await host.end()
     }
 
-    /// What is asked of a bind mount, and what it comes to: nothing when it is refused.
+    /// The options of a bind mount, and the resulting flags; nil if it is refused.
     struct BindCase: Sendable, CustomTestStringConvertible {
         var options: [String]
         var flags: [String]?
@@ -91,14 +91,17 @@ extension ShimCallTests {
     }
 
     @Test(arguments: BindCase.all)
-    func `a bind mount has all that protects, or is refused`(_ options: BindCase) async throws {
+    func `a bind mount has all protecting options, or is refused`(_ options: BindCase) async throws {
         try await withShim("c1", "true") { host, shim in
             try makeImage(host, base: "bind")
             var request = create("c1", host)
             request.rootfs = [bind(host.directory + "/image", options.options)]
             if let flags = options.flags {
                 let _: TaskCreateResponse = try await shim.ask("Create", request)
-                let words = mounts(host).first?.split(separator: " ")[5].split(separator: ",").map(String.init) ?? []
+                let words = try #require(mounts(host).first?.split(separator: " ").dropFirst(5).first).split(
+                    separator: ","
+                )
+                .map(String.init)
                 #expect(Set(flags).isSubset(of: words), "\(words)")
                 let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
             } else {
@@ -108,7 +111,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `an overlay of layers that no page holds is mounted`() async throws {
+    @Test func `an overlay whose layers exceed a page is mounted`() async throws {
         try await withShim("c1", "cat /layer-126 && test -e /layer-0 && exit 5") { host, shim in
             let name = String(repeating: "x", count: 70)
             let other = "/var" + host.directory
@@ -142,8 +145,8 @@ extension ShimCallTests {
 
     // MARK: bundles
 
-    /// Puts links into the root file system that lead out of it, unless they are resolved inside; `bind` moves it to
-    /// where it can be mounted from.
+    /// Creates links in the root filesystem that lead out of it, unless they are resolved inside; `bind` moves it to
+    /// a source for bind mounts.
     private func makeImage(_ host: ShimHost, base: String) throws {
         let rootfs = host.directory + "/c1/rootfs"
         for name in ["/outside", "/outside/deeper", "/data"] { mkdir(host.directory + name, 0o755) }
@@ -172,9 +175,9 @@ extension ShimCallTests {
         }
     }
 
-    /// The host's mounts that have to do with a test.
+    /// The host's mounts that concern a test.
     private func mounts(_ host: ShimHost) -> [String] {
-        // Foundation takes a short read for the end of the file.
+        // Foundation mistakes a short read for the end of the file.
         let file = open("/proc/self/mountinfo", O_RDONLY)
         defer { close(file) }
         var bytes: [UInt8] = []

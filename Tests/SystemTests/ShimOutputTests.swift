@@ -1,4 +1,4 @@
-// What a process has written is with the client when its exit is told: clients stop reading when they hear of it.
+// The client has all output of a process before its exit is reported, because clients then stop reading.
 
 import Foundation
 import Glibc
@@ -9,12 +9,12 @@ import TTRPC
 import Testing
 
 extension ShimCallTests {
-    /// A process and where its output goes.
+    /// A process and the destination of its output.
     struct OutputCase: Sendable, CustomTestStringConvertible {
         enum Destination: String, CaseIterable, Sendable { case fifo, terminal, file, logger, terminalLogger }
         var isExec: Bool
         var destination: Destination
-        /// Less than a pipe holds, or more than a pipe and a FIFO together.
+        /// Less than the capacity of a pipe, or more than that of a pipe and a FIFO together.
         var size: Int
 
         var testDescription: String { "\(isExec ? "exec" : "init") \(destination) \(size)" }
@@ -28,7 +28,7 @@ extension ShimCallTests {
     }
 
     @Test(arguments: OutputCase.all)
-    func `all output is read before the exit is told`(_ output: OutputCase) async throws {
+    func `all output is read before the exit is reported`(_ output: OutputCase) async throws {
         let command = "dd if=/dev/zero bs=\(output.size) count=1 2>/dev/null | tr '\\0' x"
         try await withShim("c1", output.isExec ? "sleep 1000" : command) { host, shim in
             symlinkApplets(["dd", "tr", "sleep"], host)
@@ -50,7 +50,7 @@ extension ShimCallTests {
             }
             let _: TaskStartResponse = try await shim.ask("Start", process("c1", id))
             let waited: TaskWaitResponse = try await shim.ask("Wait", process("c1", id))
-            // A logger has read it; a moment later it has written it.
+            // A logger has read the output; it writes it a moment later.
             try await Task.sleep(for: .milliseconds(reader.isLogger ? 30 : 0))
             #expect(reader.count == output.size)
             #expect(waited.exitStatus == 0)
@@ -61,16 +61,17 @@ extension ShimCallTests {
         }
     }
 
-    /// What a client may do with its end of the output instead of reading it.
+    /// Clients that do not read the output.
     enum Reader: String, CaseIterable, Sendable { case asleep, gone }
 
     @Test(arguments: Reader.allCases)
-    func `nobody who does not read holds back an exit`(_ reader: Reader) async throws {
+    func `a client that does not read does not delay an exit`(_ reader: Reader) async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             symlinkApplets(["dd", "sleep"], host)
             let _: TaskCreateResponse = try await shim.ask("Create", create("c1", host))
             let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
-            // Little, so that the process ends by itself, and more than a FIFO takes, so that it waits for a signal.
+            // A small output, so that the process ends by itself, and one larger than a FIFO, so that it must be
+            // killed.
             for (id, size) in [("e1", 6), ("e2", 150_000)] {
                 let fifo = host.directory + "/" + id
                 mkfifo(fifo, 0o600)
@@ -89,7 +90,7 @@ extension ShimCallTests {
                 let _: TaskWaitResponse = try await shim.ask("Wait", process("c1", id))
                 let took = ContinuousClock.now - began
                 #expect(took < (reader == .gone ? .milliseconds(800) : .seconds(3)), "\(took)")
-                // Nothing was thrown away for it, as long as there is somebody who may still read.
+                // No output was dropped, because the reader may still read it.
                 if reader == .asleep { #expect(readAll(end) >= min(size, 1 << 16)) }
                 close(end)
                 let deleted: TaskDeleteResponse = try await shim.ask("Delete", process("c1", id))
@@ -101,7 +102,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `what a process leaves running is heard after its exit`() async throws {
+    @Test func `output of a process's children is read after its exit`() async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             symlinkApplets(["sleep"], host)
             let _: TaskCreateResponse = try await shim.ask("Create", create("c1", host))
@@ -156,13 +157,13 @@ extension ShimCallTests {
 }
 
 extension ShimConnection {
-    /// Calls a method that must succeed, unless there is no need to.
+    /// Calls a method that must succeed, unless the call is not needed.
     func tell(_ method: String, ifRunning isNeeded: Bool, _ message: some Message & Sendable) async throws {
         if isNeeded { try await tell(method, message) }
     }
 }
 
-/// A client, or a logger, that gets to reading late and reads little at a time.
+/// A client, or a logger, that starts reading late and reads little at a time.
 private final class SlowReader: Sendable {
     let address: String
     private let file: String?
@@ -192,7 +193,7 @@ private final class SlowReader: Sendable {
 
     var isLogger: Bool { address.hasPrefix("binary://") }
 
-    /// How much has arrived.
+    /// The number of bytes that have arrived.
     var count: Int {
         guard let file else { return state.withLock { $0.count } }
         var facts = stat()

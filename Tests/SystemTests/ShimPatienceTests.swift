@@ -1,4 +1,4 @@
-// Others' code, called by the shim: what it is given, and that it holds nobody up.
+// Foreign code that the shim calls: its inherited attributes, and time limits for it.
 
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ import TTRPC
 import Testing
 
 extension ShimCallTests {
-    @Test func `a runtime inherits nothing of the shim's but what it needs`() async throws {
+    @Test func `a runtime inherits from the shim only the descriptors that it needs`() async throws {
         try await withShim("c1", "true") { host, shim in
             let seen = host.directory + "/seen"
             let request = try create(
@@ -16,7 +16,7 @@ extension ShimCallTests {
                 runtime: "ls /proc/$$/fd >\(seen); pwd >>\(seen); grep Sig /proc/self/status >>\(seen); exit 1")
             #expect(try await shim.refusal("Create", request) != nil)
             let lines = try String(contentsOfFile: seen, encoding: .utf8).split(separator: "\n").map(String.init)
-            // The shell has its script open as one more.
+            // The shell has one more descriptor open, for its script.
             let descriptors = lines.compactMap { Int32($0) }.filter { $0 < 10 }
             #expect(descriptors == [0, 1, 2], "\(lines)")
             #expect(lines.contains { $0.hasSuffix("\(host.directory)/c1") })
@@ -27,7 +27,7 @@ extension ShimCallTests {
     }
 
     @Test(arguments: ["Kill", "Delete"])
-    func `a runtime that hangs in an exec is broken off`(_ method: String) async throws {
+    func `a runtime that hangs in an exec is killed`(_ method: String) async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             symlinkApplets(["sleep"], host)
             let request = try create("c1", host, runtime: "case \"$*\" in *' exec '*) exec sleep 1000;; esac")
@@ -49,7 +49,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `a runtime that hangs in a start is broken off by a kill`() async throws {
+    @Test func `a runtime that hangs in a start is killed by a kill request`() async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             symlinkApplets(["sleep"], host)
             let request = try create("c1", host, runtime: "case \"$*\" in *' start '*) exec sleep 1000;; esac")
@@ -64,7 +64,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `a runtime that hangs in a creation is broken off, and the shim ends`() async throws {
+    @Test func `a runtime that hangs in a creation is killed, and the shim ends`() async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             let request = try create("c1", host, runtime: "case \"$*\" in *' create '*) exec sleep 1000;; esac")
             async let refused = shim.refusal("Create", request)
@@ -77,7 +77,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `a runtime that hangs does not hold up the clean-up`() async throws {
+    @Test func `a runtime that hangs does not delay the clean-up`() async throws {
         try await withShim("c1", "sleep 1000") { host, shim in
             let request = try create(
                 "c1", host, runtime: "test -e \(host.directory)/hang && exec sleep 1000")
@@ -96,7 +96,7 @@ extension ShimCallTests {
         }
     }
 
-    @Test func `a file for output that nobody reads from does not hold the shim`() async throws {
+    @Test func `an output FIFO without a reader does not block the shim`() async throws {
         try await withShim("c1", "true") { host, shim in
             mkfifo(host.directory + "/fifo", 0o600)
             var request = create("c1", host)
@@ -108,7 +108,7 @@ extension ShimCallTests {
         }
     }
 
-    /// A request whose runtime is a shell script, which goes on as swiftrun.
+    /// A request whose runtime is a shell script that then executes swiftrun.
     private func create(_ id: String, _ host: ShimHost, runtime script: String) throws -> TaskCreateRequest {
         let path = host.directory + "/runtime-script"
         let real = ContainerdHost.checkout + "/.build/dist/swiftrun"

@@ -1,4 +1,4 @@
-// Terminals: in the foreground on a real one, and through a console socket.
+// Terminals: in the foreground, and through a console socket.
 
 import Foundation
 import Kernel
@@ -8,10 +8,10 @@ import Testing
 
 @Suite(.serialized)
 struct TerminalTests {
-    /// Runs a command on a terminal of its own, with a size, and types into it.
+    /// Runs a command on a terminal of its own, with a size and input.
     private func onTerminal(_ command: String, typing: String, rows: Int = 24, columns: Int = 80) async throws -> String
     {
-        // script(1) makes the terminal; what it reads from its stdin is typed.
+        // script(1) creates the terminal; its input is typed there.
         let line = "stty rows \(rows) cols \(columns); exec \(command)"
         return try await execute(
             "/usr/bin/script", ["-qec", "sh -c '\(line)'", "/dev/null"], input: typing
@@ -106,7 +106,7 @@ struct TerminalTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `a terminal without a socket is refused when detached`(_ runtime: RuntimeUnderTest) async throws {
+    func `a terminal without a console socket is refused when detached`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure("true") { $0.process?.terminal = true }
             let outcome = try await sandbox.detached("create", sandbox.id)

@@ -1,4 +1,4 @@
-// User namespaces, made and joined, alone and beside other namespaces.
+// User namespaces, created and joined, alone and with other namespaces.
 
 import Foundation
 import OCISpec
@@ -21,7 +21,7 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `root inside is somebody else outside`(_ runtime: RuntimeUnderTest) async throws {
+    func `root in the container is another user outside`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(
                 program: [
@@ -36,7 +36,7 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `devices are the host's, and work`(_ runtime: RuntimeUnderTest) async throws {
+    func `devices are bound from the host, and work`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             let outcome = try await sandbox.run(
                 program: [
@@ -55,7 +55,7 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.all)
-    func `sources that only the host's root can reach are bound`(_ runtime: RuntimeUnderTest) async throws {
+    func `sources that only the host's root can access are bound`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             _ = try await shell(
                 "for n in 1 2; do mkdir -p locked$n/in; echo $n > locked$n/in/file; chown -R 7:7 locked$n; chmod 700 locked$n; done",
@@ -76,11 +76,11 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours)
-    func `a rootfs under a directory of root's own will do`(_ runtime: RuntimeUnderTest) async throws {
+    func `a rootfs in a private directory of root works`(_ runtime: RuntimeUnderTest) async throws {
         try await withSandbox(runtime) { sandbox in
             #expect(chmod(sandbox.directory, 0o700) == 0)
             #expect(try await sandbox.run(program: ["id", "-u"]) { mapped(&$0) }.output == "0\n")
-            // Not below somebody else's: there nobody without rights over files may pass.
+            // Not below another user's directory: a process without rights over files could not pass.
             #expect(chown(sandbox.directory, 7, 7) == 0)
             let refused = try await sandbox.run(program: ["id", "-u"]) { mapped(&$0) }
             #expect(refused.errors.contains("every directory above it must let the container's root user through"))
@@ -144,7 +144,8 @@ struct UserNamespaceTests {
                 for (type, link) in [("network", "net"), ("ipc", "ipc"), ("uts", "uts")] {
                     join(type, holder.path(link), in: &spec)
                 }
-                // A message queue filesystem shows an ipc namespace of its own user namespace only.
+                // A message queue filesystem can be mounted only for an ipc namespace that belongs to its user
+                // namespace.
                 spec.mounts.removeAll { $0.type == "mqueue" }
             }
             #expect(outcome.errors == "")
@@ -157,7 +158,7 @@ struct UserNamespaceTests {
     }
 
     @Test(arguments: RuntimeUnderTest.ours, [false, true])
-    func `clocks are set before the first process looks`(_ runtime: RuntimeUnderTest, inUserNamespace: Bool)
+    func `clocks are set before the first process reads them`(_ runtime: RuntimeUnderTest, inUserNamespace: Bool)
         async throws
     {
         try await withSandbox(runtime) { sandbox in
@@ -188,6 +189,7 @@ struct UserNamespaceTests {
             }
             #expect(outcome.errors == "")
             let own = try await shell(links)
+            try #require(outcome.lines.count == 2 && own.lines.count == 2)
             let hook = try String(contentsOfFile: sandbox.directory + "/hook", encoding: .utf8)
             #expect(hook == own.output)
             #expect(outcome.lines[0] == (try holder.link("pid_for_children")))
@@ -200,7 +202,7 @@ struct UserNamespaceTests {
         async throws
     {
         try await withSandbox(runtime) { sandbox in
-            // In a mount namespace of its own, so that no mount can stay behind.
+            // In a mount namespace of its own, so that no mount remains.
             func outcome(_ options: String...) async throws -> Outcome {
                 try sandbox.configure { spec in
                     mapped(&spec)
@@ -213,8 +215,8 @@ struct UserNamespaceTests {
                     "mkdir -p ../source; unshare -m sh -c 'mount -t tmpfs -o ro,nosuid,noatime t ../source; exec \(command)'",
                     in: sandbox.bundle)
             }
-            for options in [["noexec"], ["relatime", "noexec"]] {
-                let kept = try await outcome(options[0], options.last ?? "")
+            for options in [("noexec", "noexec"), ("relatime", "noexec")] {
+                let kept = try await outcome(options.0, options.1)
                 #expect(kept.errors == "")
                 #expect(kept.output.contains(" ro,nosuid,noexec,noatime "))
             }

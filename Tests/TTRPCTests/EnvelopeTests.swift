@@ -20,7 +20,7 @@ import Testing
         #expect(Request(decoding: ByteBuffer(bytes: requestBytes)) == request)
     }
 
-    @Test func `fields from the future are passed over`() {
+    @Test func `unknown fields are ignored`() {
         let future: [UInt8] = [
             0x30, 5, 0x39, 1, 2, 3, 4, 5, 6, 7, 8, 0x45, 1, 2, 3, 4, 0x4a, 2, 9, 9,
         ]
@@ -53,14 +53,14 @@ import Testing
         #expect(Response(decoding: ByteBuffer()) == Response(.success([])))
     }
 
-    @Test func `a failure carries code and sentence`() {
+    @Test func `a failure has a code and a message`() {
         let response = Response(.failure(Status(.notFound, "gone")))
         let bytes: [UInt8] = [0x0a, 8, 0x08, 5, 0x12, 4, 0x67, 0x6f, 0x6e, 0x65]
         #expect(Array(response.encoded().readableBytesView) == bytes)
         #expect(Response(decoding: ByteBuffer(bytes: bytes)) == response)
     }
 
-    @Test func `code zero is success and a code nobody knows is unknown`() {
+    @Test func `code zero is success and an undefined code is unknown`() {
         #expect(Response(decoding: ByteBuffer(bytes: [0x0a, 0, 0x12, 1, 7])) == Response(.success([7])))
         let strange = Response(decoding: ByteBuffer(bytes: [0x0a, 2, 0x08, 99]))
         #expect(strange == Response(.failure(Status(.unknown, ""))))

@@ -18,7 +18,7 @@ import Testing
         #expect(Array(buffer.readableBytesView) == [0, 0, 0, 0, 0, 0, 0, 1, 2, 0])
     }
 
-    /// Three frames, one of them empty and one of an unknown kind, and what is left between them when cut anywhere.
+    /// Three frames, one of them empty and one of an unknown kind, cut at every position.
     @Test func `frames come out whole wherever the bytes are cut`() {
         let frames = [
             Frame(stream: 1, kind: .request, payload: ByteBuffer(string: "hello")),

@@ -93,14 +93,14 @@ struct Harness: Sendable {
         }
     }
 
-    /// Waits until so many calls wait for their answers.
+    /// Waits until a number of calls are pending.
     func untilWaiting(_ count: Int) async throws {
         while try await call("waiting", []).get() != Array(String(count).utf8) {
             try await Task.sleep(for: .milliseconds(5))
         }
     }
 
-    /// Writes frames as they are and reads so many response frames.
+    /// Writes raw frames and reads a number of response frames.
     func exchange(_ frames: [Frame], expecting count: Int) async throws -> [Answer] {
         let path = path
         return try await Task.detached {

@@ -1,4 +1,4 @@
-// What containerd really writes.
+// Frames recorded from containerd.
 
 import Glibc
 import NIOCore
@@ -27,13 +27,13 @@ import Testing
         #expect(
             requests.map(\.method)
                 == ["Create", "Connect", "Connect", "Start", "Wait", "State", "State", "Delete", "Shutdown"])
-        // Shutdown has three seconds, less what has passed.
+        // Shutdown has a timeout of three seconds, less the time that has passed.
         let patience = try #require(requests.last?.timeoutNanoseconds)
         #expect((2_900_000_000...3_000_000_000).contains(patience))
-        #expect(requests[3].payload == [0x0a, 2] + Array("r1".utf8))
+        #expect(requests.dropFirst(3).first?.payload == [0x0a, 2] + Array("r1".utf8))
     }
 
-    @Test func `a recorded request is written as it was read`() throws {
+    @Test func `a recorded request is encoded as it was recorded`() throws {
         var decoder = FrameDecoder()
         var buffer = ByteBuffer(bytes: try recording("containerd-1.6-run.hex"))
         while case .frame(let frame)? = decoder.next(from: &buffer) {

@@ -1,4 +1,4 @@
-// A real server on a real socket, called by our client and by hand-made bytes.
+// A real server on a real socket, called by the client and by raw bytes.
 
 import Glibc
 import NIOCore
@@ -7,9 +7,9 @@ import TTRPC
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct ServerTests {
-    @Test func `answers come back to their calls, in whatever order`() async throws {
+    @Test func `answers reach their calls in any order`() async throws {
         try await withServer { harness in
-            // "later" answers only when "now" is called, so the first call is answered last.
+            // "later" answers only after "now" was called, so the first call is answered last.
             async let late = harness.call("later", [1])
             try await harness.untilWaiting(1)
             let early = try await harness.call("release", [2]).get()

@@ -1,8 +1,8 @@
-// Waiting for what others do, as long as a busy machine may need for it.
+// Waiting for other processes, with a limit that suffices on a busy machine.
 
 import Testing
 
-/// Waits until a condition holds; after thirty seconds it is an issue.
+/// Waits until a condition holds; after thirty seconds it records an issue.
 func eventually(
     _ what: @autoclosure () -> String, sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool

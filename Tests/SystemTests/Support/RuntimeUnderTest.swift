@@ -1,4 +1,4 @@
-// The runtimes that the system tests drive: ours, and Debian's runc, so that a wrong expectation shows.
+// The runtimes of the system tests: ours, and Debian's runc, which reveals a wrong expectation.
 
 import Subprocess
 import SystemPackage
@@ -15,13 +15,13 @@ struct RuntimeUnderTest: Sendable, Hashable, CustomTestStringConvertible {
     static let checkout = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
     static let swiftrun = RuntimeUnderTest(name: "swiftrun", path: checkout + "/.build/dist/swiftrun")
     static let runc = RuntimeUnderTest(name: "runc", path: "/usr/sbin/runc")
-    /// Every test of what engines rely on runs on both.
+    /// Tests of behaviour that engines rely on run on both.
     static let all = [swiftrun, runc]
-    /// For what only we do, or where the specification sides with us.
+    /// For behaviour of ours only, or where the specification supports it.
     static let ours = [swiftrun]
 }
 
-/// How a command ended and what it printed.
+/// The status of a command and its output.
 struct Outcome: Sendable, Equatable {
     var status: Int
     var output: String

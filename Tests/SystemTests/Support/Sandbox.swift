@@ -1,11 +1,11 @@
-// A place of its own for one test: a bundle, a state directory, and a look at what is left in the end.
+// The environment of one test: a bundle, a state directory, and a check for traces at the end.
 
 import Foundation
 import Kernel
 import OCISpec
 import Testing
 
-/// A bundle and a runtime to try it with; everything is gone when the test ends, or the test fails.
+/// A bundle and a runtime for a test. If anything is left at the end, the test fails.
 final class Sandbox: Sendable {
     let runtime: RuntimeUnderTest
     let directory: String
@@ -41,9 +41,9 @@ final class Sandbox: Sendable {
         try text.write(toFile: path, atomically: false, encoding: .utf8)
     }
 
-    /// The default config with a program, no terminal, and a cgroup of the tests' own.
+    /// The default config with a program, no terminal, and a cgroup of the tests.
     func spec(_ arguments: String..., change: (inout Spec) -> Void = { _ in }) -> Spec {
-        var spec = Spec.defaultBundle(cgroupNamespace: false)
+        var spec = Spec.defaultConfig(cgroupNamespace: false)
         spec.process?.terminal = false
         spec.process?.args = arguments
         spec.linux?.cgroupsPath = cgroup
@@ -79,12 +79,12 @@ final class Sandbox: Sendable {
         return try await run()
     }
 
-    /// Starts a detached container with no stdio of ours that it could hold open.
+    /// Starts a detached container without inherited streams, which it could hold open.
     func startDetached() async throws -> Outcome {
         try await detached("run", "--detach", id)
     }
 
-    /// Calls the runtime with the null device for stdio: a container would else keep our pipes open.
+    /// Calls the runtime with the null device as its streams; otherwise a container would keep the test's pipes open.
     func detached(_ arguments: String...) async throws -> Outcome {
         let words = (["--root", state] + arguments).map { "'\($0)'" }.joined(separator: " ")
         return try await shell(
@@ -92,7 +92,7 @@ final class Sandbox: Sendable {
             in: bundle)
     }
 
-    /// The status, as `state` tells it.
+    /// The status that `state` reports.
     func status() async throws -> String? { try await field("status") as? String }
 
     /// A field of the state.
@@ -107,9 +107,9 @@ final class Sandbox: Sendable {
         try await eventually("\(runtime.name): the container is \(wanted)") { try await status() == wanted }
     }
 
-    /// Ends the test: nothing of it may be left on the host.
+    /// Ends the test and checks for traces on the host.
     func finish(sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        // What another runtime leaves is its own affair; here only its behaviour counts.
+        // Other runtimes' traces are ignored; only their behaviour is tested.
         if runtime.isOurs {
             let left = try await leftovers()
             #expect(left == [], "\(runtime.name) left something behind", sourceLocation: sourceLocation)
@@ -118,7 +118,7 @@ final class Sandbox: Sendable {
         try await remove()
     }
 
-    /// What is left of the container: state, cgroups, mounts, processes.
+    /// Traces of the container: state, cgroups, mounts, processes.
     func leftovers() async throws -> [String] {
         let known = [".seccomp-filters"]
         var left = ((try? FileManager.default.contentsOfDirectory(atPath: state)) ?? []).filter { !known.contains($0) }
@@ -130,12 +130,12 @@ final class Sandbox: Sendable {
         return left
     }
 
-    /// The processes that are in the container's cgroup or that have its rootfs for their root.
+    /// The processes in the container's cgroup, and those whose root is its rootfs.
     func processes() -> [String] {
         let files = FileManager.default
         return ((try? files.contentsOfDirectory(atPath: "/proc")) ?? []).filter { pid in
-            // One that is dead and waits to be reaped, by whoever became its parent, is nobody's leftover.
-            guard let number = Int32(pid), let facts = try? processFacts(number), !facts.hasEnded else { return false }
+            // A zombie is not a trace: its new parent will reap it.
+            guard let number = Int32(pid), let facts = try? processStat(number), !facts.hasEnded else { return false }
             let cgroups = (try? String(contentsOfFile: "/proc/\(pid)/cgroup", encoding: .utf8)) ?? ""
             let root = (try? files.destinationOfSymbolicLink(atPath: "/proc/\(pid)/root")) ?? ""
             return cgroups.contains(id) || root.hasPrefix(directory)
@@ -152,7 +152,7 @@ final class Sandbox: Sendable {
     }
 }
 
-/// Runs a test in a sandbox and looks at what it leaves.
+/// Runs a test in a sandbox and checks for traces.
 func withSandbox(
     _ runtime: RuntimeUnderTest, sourceLocation: SourceLocation = #_sourceLocation,
     _ body: (Sandbox) async throws -> Void

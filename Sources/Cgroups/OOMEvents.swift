@@ -6,16 +6,16 @@ package import Kernel
 internal import SystemPackage
 
 /// Reports that the cgroup's memory limit was reached, and how many processes were killed for it.
-package struct OutOfMemoryEvents: ~Copyable {
+package struct OOMEvents: ~Copyable {
     /// Becomes readable when there may be an event; then call ``next()`` until it returns `nothing` or `gone`.
     package let descriptor: OwnedDescriptor
 
     private let directory: CgroupDirectory
     private var killed: UInt64
-    private var hasHeard = false
+    private var mayHaveMore = false
 
     /// An event.
-    package enum News: Equatable, Sendable {
+    package enum Event: Equatable, Sendable {
         /// No event that concerns memory.
         case nothing
         /// The limit was reached, and this many processes were killed since the last event.
@@ -32,42 +32,42 @@ package struct OutOfMemoryEvents: ~Copyable {
 
     /// Watches `memory.events` of cgroup v2, and `cgroup.events`, because the removal of a cgroup causes no event of
     /// its own.
-    static func unified(_ directory: CgroupDirectory) throws(Errno) -> OutOfMemoryEvents {
+    static func unified(_ directory: CgroupDirectory) throws(Errno) -> OOMEvents {
         let descriptor = OwnedDescriptor(adopting: try checked { clinux_inotify_init1(nonBlocking) })
         let number = descriptor.rawValue
         let modified: UInt32 = 0x2  // IN_MODIFY
         for file in ["memory.events", "cgroup.events"] {
             try checked { clinux_inotify_add_watch(number, "\(directory.fullPath)/\(file)", modified) }
         }
-        return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
+        return OOMEvents(descriptor, directory, killed: try count(directory))
     }
 
     /// Watches `memory.oom_control` of cgroup v1.
-    static func legacy(_ directory: CgroupDirectory) throws(Errno) -> OutOfMemoryEvents {
+    static func legacy(_ directory: CgroupDirectory) throws(Errno) -> OOMEvents {
         let descriptor = OwnedDescriptor(adopting: try checked { clinux_eventfd(0, nonBlocking) })
         let own = try open(directory)
         let control = try OwnedDescriptor.open("memory.oom_control", .readOnly, at: own.rawValue)
         try writeFile("cgroup.event_control", "\(descriptor.rawValue) \(control.rawValue)", at: own.rawValue)
-        return OutOfMemoryEvents(descriptor, directory, killed: try count(directory))
+        return OOMEvents(descriptor, directory, killed: try count(directory))
     }
 
     private static let nonBlocking: Int32 = CLINUX_IN_CLOEXEC_NONBLOCK
 
     /// Reads the next event.
-    package mutating func next() -> News {
+    package mutating func next() -> Event {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let length = buffer.withUnsafeMutableBytes { Glibc.read(descriptor.rawValue, $0.baseAddress, $0.count) }
-        let heardNow = length > 0
-        guard heardNow || hasHeard else { return .nothing }
+        let hasRead = length > 0
+        guard hasRead || mayHaveMore else { return .nothing }
         guard let count = try? Self.count(directory) else { return .gone }
         let more = count > killed ? count - killed : 0
         killed = max(killed, count)
         // v1 reports the limit before a kill, or without one, and nothing else; v2 reports many other changes.
-        if more > 0 || (heardNow && !directory.isUnified) {
-            hasHeard = directory.isUnified
+        if more > 0 || (hasRead && !directory.isUnified) {
+            mayHaveMore = directory.isUnified
             return .outOfMemory(killed: more)
         }
-        hasHeard = false
+        mayHaveMore = false
         let isPopulated =
             !directory.isUnified
             || (try? readText("\(directory.fullPath)/cgroup.events")).flatMap { FlatKeyed($0)["populated"] } == 1
@@ -82,12 +82,12 @@ package struct OutOfMemoryEvents: ~Copyable {
 
 extension Cgroup {
     /// Watches for processes that are killed because the memory limit was reached.
-    package func outOfMemoryEvents() throws(CgroupFailure) -> OutOfMemoryEvents {
+    package func oomEvents() throws(CgroupFailure) -> OOMEvents {
         guard let directory = location.directory(of: "memory") else {
             throw CgroupFailure(.unavailable, "watch for processes out of memory: there is no memory cgroup")
         }
-        return try naming("watch for processes out of memory in cgroup \(directory.fullPath)") { () throws(Errno) in
-            directory.isUnified ? try OutOfMemoryEvents.unified(directory) : try OutOfMemoryEvents.legacy(directory)
+        return try during("watch for processes out of memory in cgroup \(directory.fullPath)") { () throws(Errno) in
+            directory.isUnified ? try OOMEvents.unified(directory) : try OOMEvents.legacy(directory)
         }
     }
 

@@ -4,7 +4,7 @@ package import enum Kernel.NamespaceKind
 internal import OCISpec
 
 /// A sysctl that belongs to one of the container's namespaces.
-package struct KernelParameter: Equatable, Sendable {
+package struct Sysctl: Equatable, Sendable {
     /// With dots, as in the config.
     package var name: String
     /// Below /proc/sys.
@@ -14,11 +14,11 @@ package struct KernelParameter: Equatable, Sendable {
     package var namespace: NamespaceKind
 }
 
-extension KernelParameter {
+extension Sysctl {
     /// Decides `linux.sysctl`, in the order of the names.
     /// - Throws: a sysctl that does not belong to the container; writing it would change the host.
-    static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [KernelParameter] {
-        var result: [KernelParameter] = []
+    static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [Sysctl] {
+        var result: [Sysctl] = []
         var names = EarlierNames()
         for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
             let name = dotted(key)
@@ -26,7 +26,7 @@ extension KernelParameter {
             guard names.place(of: name, at: result.count) == nil else {
                 throw InvalidSpec(keyPath: "linux.sysctl.\(key)", problem: "\(name) is there twice")
             }
-            result.append(KernelParameter(name: name, path: slashed(name), value: value, namespace: kind))
+            result.append(Sysctl(name: name, path: slashed(name), value: value, namespace: kind))
         }
         return result
     }

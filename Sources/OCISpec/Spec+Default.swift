@@ -7,7 +7,7 @@ extension Spec {
     /// A configuration for a shell in `rootfs`, as a starting point.
     ///
     /// `cgroupNamespace` should be true if the host has cgroup v2 only.
-    package static func defaultBundle(cgroupNamespace: Bool) -> Spec {
+    package static func defaultConfig(cgroupNamespace: Bool) -> Spec {
         var namespaces = ["pid", "network", "ipc", "uts", "mount"].map { LinuxNamespace(type: $0) }
         if cgroupNamespace { namespaces.append(LinuxNamespace(type: "cgroup")) }
         return Spec(
@@ -29,8 +29,8 @@ extension Spec {
     }
 
     /// The same for an ordinary user: root in the container is `uid` and `gid` on the host.
-    package static func rootlessBundle(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
-        var spec = defaultBundle(cgroupNamespace: cgroupNamespace)
+    package static func rootlessConfig(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
+        var spec = defaultConfig(cgroupNamespace: cgroupNamespace)
         spec.mounts = spec.mounts.map(\.rootless)
         spec.linux?.namespaces.removeAll { $0.type == "network" }
         spec.linux?.namespaces.append(LinuxNamespace(type: "user"))

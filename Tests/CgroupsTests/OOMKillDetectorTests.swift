@@ -1,4 +1,4 @@
-// Deaths by the memory limit, told from a tree of files as the kernel and systemd leave it.
+// Detection of OOM kills, in a tree of files as the kernel and systemd leave it.
 
 import Cgroups
 import Glibc
@@ -6,8 +6,8 @@ import Kernel
 import SystemPackage
 import Testing
 
-@Suite struct `a lack of memory` {
-    /// A slice with a scope in it, which systemd may take away.
+@Suite struct `an OOM kill` {
+    /// A slice with a scope in it, which systemd may remove.
     private final class Tree {
         let root: String
         var slice: String { root + "/a.slice" }
@@ -49,40 +49,40 @@ import Testing
     }
 
     @Test(arguments: [CgroupDriver.cgroupfs, .systemd])
-    func `is what the cgroup itself has counted`(_ driver: CgroupDriver) throws {
+    func `is counted by the cgroup itself`(_ driver: CgroupDriver) throws {
         let tree = try Tree()
         try tree.write(tree.scope + "/memory.max", "4096\n")
         try tree.write(tree.scope + "/memory.peak", "4000\n")
         try tree.write(tree.scope + "/memory.events", "max 3\noom 1\noom_kill 0\n")
-        let memory = LackOfMemory(watching: tree.cgroup(driver))
+        let memory = OOMKillDetector(watching: tree.cgroup(driver))
         #expect(memory.use() == nil)
         try tree.write(tree.scope + "/memory.events", "max 3\noom 1\noom_kill 1\n")
         #expect(memory.use() == MemoryUse(limit: 4_096, current: nil, peak: 4_000))
     }
 
-    @Test func `is what the slice has counted since, when systemd has removed the scope`() throws {
+    @Test func `is counted by the slice if systemd has removed the scope`() throws {
         let tree = try Tree()
         try tree.write(tree.scope + "/memory.max", "4096\n")
         try tree.write(tree.slice + "/memory.events", "oom_kill 7\n")
-        let memory = LackOfMemory(watching: tree.cgroup(.systemd))
+        let memory = OOMKillDetector(watching: tree.cgroup(.systemd))
         tree.removeScope()
         #expect(memory.use() == nil)
         try tree.write(tree.slice + "/memory.events", "oom_kill 8\n")
         #expect(memory.use() == MemoryUse(limit: 4_096, current: nil, peak: nil))
     }
 
-    @Test func `is told with the limit that was going to be set`() throws {
+    @Test func `is reported with the limit that was going to be set`() throws {
         let tree = try Tree()
         tree.removeScope()
-        let memory = LackOfMemory(watching: tree.cgroup(.systemd), limit: 8_192)
+        let memory = OOMKillDetector(watching: tree.cgroup(.systemd), limit: 8_192)
         try tree.write(tree.slice + "/memory.events", "oom_kill 1\n")
         #expect(memory.use() == MemoryUse(limit: 8_192, current: nil, peak: nil))
     }
 
-    @Test func `is no matter of others in the slice where nobody but us removes the cgroup`() throws {
+    @Test func `of others in the slice is ignored if only swiftrun removes the cgroup`() throws {
         let tree = try Tree()
         try tree.write(tree.slice + "/memory.events", "oom_kill 7\n")
-        let memory = LackOfMemory(watching: tree.cgroup(.cgroupfs))
+        let memory = OOMKillDetector(watching: tree.cgroup(.cgroupfs))
         tree.removeScope()
         try tree.write(tree.slice + "/memory.events", "oom_kill 8\n")
         #expect(memory.use() == nil)

@@ -7,7 +7,7 @@ internal import Glibc
 /// 1. Pass `cloneIntoDescriptor`, if present, to clone3 with `CLONE_INTO_CGROUP`.
 /// 2. In the child, before any step that must be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
-package struct CgroupEntry: ~Copyable {
+package struct CgroupPlacement: ~Copyable {
     /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this
     /// value exists.
     package let cloneIntoDescriptor: Int32?

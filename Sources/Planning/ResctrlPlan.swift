@@ -4,7 +4,7 @@
 package import OCISpec
 
 /// A resctrl group, for shares of cache and memory bandwidth. resctrl(5).
-package struct ResourceControlPlan: Equatable, Sendable {
+package struct ResctrlPlan: Equatable, Sendable {
     /// The directory below the mount of resctrl; empty for the root group.
     package var group: String
     /// Whether the config names the group: then the runtime neither creates nor removes it.
@@ -15,7 +15,7 @@ package struct ResourceControlPlan: Equatable, Sendable {
     package var monitor: String?
 }
 
-extension ResourceControlPlan {
+extension ResctrlPlan {
     /// Decides `linux.intelRdt`.
     /// - Throws: an invalid class or schema.
     init?(_ rdt: LinuxIntelRdt?, id: String) throws(InvalidSpec) {
@@ -26,7 +26,8 @@ extension ResourceControlPlan {
         if isShared, let name = rdt.closID {
             group = name == "/" ? "" : name
             guard name == "/" || (name != "." && name != ".." && !name.contains { $0 == "/" || $0.isNewline }) else {
-                throw InvalidSpec(keyPath: "\(key).closID", problem: "\"\(name)\" is no name of a class of service")
+                throw InvalidSpec(
+                    keyPath: "\(key).closID", problem: "\"\(name)\" is not a valid name of a class of service")
             }
         }
         schemata = []
@@ -97,7 +98,7 @@ extension ResourceControlPlan {
     }
 }
 
-extension ResourceControlPlan: JSONEncodable {
+extension ResctrlPlan: JSONEncodable {
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("group", group)

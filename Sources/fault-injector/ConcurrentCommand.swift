@@ -1,25 +1,25 @@
-// A command of the runtime's given from outside, while another is held at a system call.
+// A command of the runtime that runs while another one is stopped at a system call.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What a command said, and how long it took.
-struct Answer {
+/// The result and the duration of a command.
+struct CommandResult {
     var words: [String]
-    var end: ProcessEnd
+    var end: TerminationStatus
     var milliseconds: Int
     var output: String
-    /// Whether it ended while the other one stood still.
+    /// Whether it ended while the other command was stopped.
     var isPrompt: Bool
 
     var status: Int32 { end.shellStatus }
     var errorRecords: Int { output.split(separator: "\n").count { $0.contains("level=error") } }
-    /// A trap, a bad access, an abort: never the answer of a program that is well.
+    /// Whether it ended by a trap, a bad access or an abort, which a correct program never does.
     var isCrash: Bool { [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV].contains(status - 128) }
 
-    /// The value of a member of the JSON that was printed.
+    /// The value of a member of the printed JSON.
     func member(_ name: String) -> String? {
         guard let start = output.range(of: "\"\(name)\":")?.upperBound else { return nil }
         let rest = output[start...].drop { $0 == " " }
@@ -39,8 +39,8 @@ extension String {
     }
 }
 
-/// A command that has been given and is not answered yet.
-final class Question {
+/// A command that has been started and has not ended.
+final class ConcurrentCommand {
     let words: [String]
     private(set) var pid: Int32 = 0
     private let output: OwnedDescriptor
@@ -62,7 +62,7 @@ final class Question {
             for (from, to) in [(null.rawValue, Int32(0)), (output, 1), (output, 2)] {
                 try checked { clinux_dup3(from, to, 0) }
             }
-            // Shared with the tracer, which must not wait when it reads.
+            // The pipe is shared with the tracer, which reads without blocking.
             try checked { clinux_fcntl(1, F_SETFL, 1) }
         } catch { _exit(127) }
         var arguments = words.map { strdup($0) } + [nil]
@@ -72,8 +72,8 @@ final class Question {
 
     var milliseconds: Int { now() - start }
 
-    /// What it said until now; whatever it has left running may hold the pipe open.
-    func answer(_ end: ProcessEnd, isPrompt: Bool) -> Answer {
+    /// The output so far; a process that the command left running may keep the pipe open.
+    func answer(_ end: TerminationStatus, isPrompt: Bool) -> CommandResult {
         var text: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -81,13 +81,13 @@ final class Question {
             if got <= 0 { break }
             text += buffer[..<got]
         }
-        return Answer(
+        return CommandResult(
             words: words, end: end, milliseconds: milliseconds, output: String(decoding: text, as: UTF8.self),
             isPrompt: isPrompt)
     }
 
-    /// Ends it unanswered.
-    func giveUp() -> Answer {
+    /// Kills the command.
+    func abandon() -> CommandResult {
         kill(pid, SIGKILL)
         var status: Int32 = 0
         _ = clinux_wait_exited(pid, &status, 0)
@@ -95,7 +95,7 @@ final class Question {
     }
 }
 
-/// Milliseconds of a clock that nobody sets.
+/// The monotonic clock in milliseconds.
 func now() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)

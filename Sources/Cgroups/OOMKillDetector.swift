@@ -4,7 +4,7 @@ internal import Kernel
 
 /// Data about a cgroup, read while it exists: systemd removes a scope together with its counters as soon as its last
 /// process has ended.
-package struct LackOfMemory: Sendable {
+package struct OOMKillDetector: Sendable {
     private let cgroup: Cgroup
     private let limit: UInt64?
     private let killsAbove: UInt64?

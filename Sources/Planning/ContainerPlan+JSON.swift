@@ -15,10 +15,10 @@ extension ContainerPlan: JSONEncodable {
             writer.field("devices", devices.nodes)
             writer.field("links", devices.links)
             writer.list("networkDevices", networkDevices)
-            writer.field("resourceControl", resourceControl)
+            writer.field("resourceControl", resctrl)
             writer.field("hostname", hostname)
             writer.field("domainname", domainname)
-            writer.list("sysctl", kernelParameters)
+            writer.list("sysctl", sysctls)
             writer.field("process", process)
             writer.field("hooks", hooks)
             writer.field("seccomp", seccomp)
@@ -133,7 +133,7 @@ extension DeviceLink: JSONEncodable {
     }
 }
 
-extension KernelParameter: JSONEncodable {
+extension Sysctl: JSONEncodable {
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("path", "/proc/sys/" + path)

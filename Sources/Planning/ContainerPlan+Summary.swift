@@ -13,7 +13,7 @@ extension ContainerPlan {
     }
 
     private var namespaceLines: [String] {
-        var lines = resourceControl.map { [$0.summary] } ?? []
+        var lines = resctrl.map { [$0.summary] } ?? []
         let time = namespaces.creates(.time) ? [timeLine] : []
         let others = namespaces.joined.filter { $0.kind != .user }.map(\.summary)
         let user = userLines + namespaces.joined.filter { $0.kind == .user }.map(\.summary)
@@ -112,7 +112,7 @@ extension ContainerPlan {
         if let domainname { lines.append("set the domainname to \(quoted(domainname))") }
         if let profile = process.apparmorProfile { lines.append("use AppArmor profile \(quoted(profile))") }
         if let label = process.selinuxLabel { lines.append("use SELinux label \(quoted(label))") }
-        lines += kernelParameters.map { "write \(quoted($0.value)) to /proc/sys/\($0.path)" }
+        lines += sysctls.map { "write \(quoted($0.value)) to /proc/sys/\($0.path)" }
         if namespaces.has(.mount) {
             lines += root.readonlyPaths.map { "make \($0.path) read-only if it is there" }
             lines += root.maskedPaths.map { "mask \($0.path) if it is there" }

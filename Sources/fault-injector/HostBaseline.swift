@@ -1,14 +1,14 @@
-// What must stay as it is on the host, and what a process of the runtime still has of it.
+// The state of the host that must not change, and the access of the runtime's processes to it.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// The host as it was before the command, looked at from the host.
-struct HostLook {
+/// The state of the host before the command.
+struct HostBaseline {
     private let mountinfo: [Substring]
-    /// The numbers of its mounts: what lies on them is the host's.
+    /// The ids of the host's mounts: files on them belong to the host.
     let mounts: Set<UInt64>
     private let cgroups: String
     private let id: String
@@ -21,7 +21,7 @@ struct HostLook {
         cgroups = try readText("/proc/self/cgroup")
     }
 
-    /// What has changed of its mounts; one that belongs to the container is named after it.
+    /// The changes of the host's mounts; a mount of the container has the container's id in its path.
     func changedMounts() -> [String] {
         let lines = Set((text("/proc/self/mountinfo") ?? "").split(separator: "\n"))
         let before = Set(mountinfo)
@@ -31,16 +31,17 @@ struct HostLook {
             + lines.subtracting(before).filter { !$0.contains(id) }.map { "a mount on the host's \(target($0))" }
     }
 
-    /// Where a process is that is neither where the command was given nor where the container's are.
-    func strangeCgroups(of pid: Int32) -> [String] {
+    /// The cgroups of a process that are neither the command's nor the container's.
+    func foreignCgroups(of pid: Int32) -> [String] {
         guard let now = text("/proc/\(pid)/cgroup"), now != cgroups else { return [] }
         let known = Set(cgroups.split(separator: "\n"))
         return now.split(separator: "\n").filter { !known.contains($0) && !$0.contains(id) }
             .map { "is in the cgroup \($0)" }
     }
 
-    /// What of the host a process has: its root, its working directory, descriptors that are no standard stream.
-    func possessions(of pid: Int32) -> [String] {
+    /// The references of a process to the host: its root, its working directory, descriptors other than standard
+    /// streams.
+    func hostReferences(of pid: Int32) -> [String] {
         var found = ["root", "cwd"].filter { isOnHost("/proc/\(pid)/\($0)") }
         let directory: [(name: String, isDirectory: Bool)]
         do throws(Errno) {
@@ -64,19 +65,19 @@ struct HostLook {
     }
 }
 
-/// A small file, if it can be read.
+/// The content of a small file; nil if it cannot be read.
 func text(_ path: String) -> String? {
     do throws(Errno) { return try readText(path) } catch { return nil }
 }
 
-/// The numbers of a process, in the tracer's pid namespace first. proc(5), NSpid.
+/// The pids of a process, from the tracer's pid namespace inwards. proc(5), NSpid.
 func numbers(of pid: Int32) -> [Int32] {
     guard let line = text("/proc/\(pid)/status")?.split(separator: "\n").first(where: { $0.hasPrefix("NSpid:") })
     else { return [] }
     return line.split(whereSeparator: \.isWhitespace).dropFirst().compactMap { Int32($0) }
 }
 
-/// Which namespace of a kind a process is in.
+/// The inode of a process's namespace of a kind.
 func namespace(_ kind: String, of pid: Int32) -> UInt64? {
     var facts = stat()
     return stat("/proc/\(pid)/ns/\(kind)", &facts) == 0 ? UInt64(facts.st_ino) : nil
