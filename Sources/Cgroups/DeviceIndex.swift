@@ -1,31 +1,31 @@
-// Which of many device rules speak of the same devices, without comparing each with each.
+// Finds device rules that concern the same devices, without comparing each rule with all others.
 
-/// The devices of a rule; a nil number stands for every number.
+/// The devices of a rule; a nil number matches every number.
 struct DeviceSet: Hashable {
     var kind: DeviceRule.Kind
     var major: UInt32?
     var minor: UInt32?
 
-    /// One of the sets that hold every one of these devices, of which there are up to four; the first is itself.
+    /// One of the up to four sets that contain all these devices; the first is the set itself.
     func covering(_ index: Int) -> DeviceSet? {
         let (allMajors, allMinors) = (index & 1 != 0, index & 2 != 0)
         if (allMajors && major == nil) || (allMinors && minor == nil) { return nil }
         return DeviceSet(kind: kind, major: allMajors ? nil : major, minor: allMinors ? nil : minor)
     }
 
-    /// Whether every device of another set is in this one.
+    /// Whether this set contains every device of another set.
     func covers(_ other: DeviceSet) -> Bool {
         kind == other.kind && (major == nil || major == other.major) && (minor == nil || minor == other.minor)
     }
 
-    /// Whether some device is in both.
+    /// Whether a device exists that both sets contain.
     func meets(_ other: DeviceSet) -> Bool {
         func meet(_ one: UInt32?, _ two: UInt32?) -> Bool { one == nil || two == nil || one == two }
         return kind == other.kind && meet(major, other.major) && meet(minor, other.minor)
     }
 }
 
-/// Accesses to sets of devices, to be found by what they have in common with others.
+/// Accesses to sets of devices, indexed by the numbers that the sets share.
 struct DeviceIndex {
     private var accesses: [DeviceSet: DeviceAccess] = [:]
     private var groups: [Group: Members] = [:]
@@ -39,7 +39,7 @@ struct DeviceIndex {
 
     private struct Members {
         var sets: [DeviceSet] = []
-        /// How many have each of the accesses.
+        /// The number of members with each of the accesses.
         var counts = (mknod: 0, read: 0, write: 0)
 
         mutating func count(_ access: DeviceAccess, by step: Int) {
@@ -74,7 +74,7 @@ struct DeviceIndex {
         for group in groups(of: set) { groups[group]?.count(gone, by: -1) }
     }
 
-    /// Whether one of the accesses is also in another.
+    /// Whether one of the accesses applies to a set that shares devices with this one.
     func meets(_ set: DeviceSet, _ access: DeviceAccess) -> Bool {
         switch (set.major, set.minor) {
         case (nil, nil): have(.whole(set.kind), access)
@@ -84,7 +84,7 @@ struct DeviceIndex {
         }
     }
 
-    /// The same, of sets of which another does not hold every device.
+    /// The same, but only for sets that this one does not contain.
     func meetsBeyond(_ set: DeviceSet, _ access: DeviceAccess) -> Bool {
         switch (set.major, set.minor) {
         case (nil, nil): false
@@ -94,7 +94,7 @@ struct DeviceIndex {
         }
     }
 
-    /// The sets of which another holds every device.
+    /// The sets that this one contains.
     func sets(within set: DeviceSet) -> [DeviceSet] {
         switch (set.major, set.minor) {
         case (nil, nil): groups[.whole(set.kind)]?.sets ?? []

@@ -59,8 +59,9 @@ struct LegacyDevices: Equatable {
             allow: true, words[0] == "b" ? .block : .character, UInt32(numbers[0]), UInt32(numbers[1]), access)
     }
 
-    /// The fewest writes that lead from one state to another, without a moment in which both forbid what both allow.
-    /// - Parameter current: nil when it is not known, as in a cgroup just made, which nobody uses.
+    /// The smallest list of writes that lead from one state to another, without a moment that forbids an access that
+    /// both states allow.
+    /// - Parameter current: nil if it is unknown, or in a new cgroup, which is not in use.
     func transitions(from current: LegacyDevices?) -> [Transition] {
         guard let current, current.allowsByDefault == allowsByDefault else {
             return [Transition(allow: allowsByDefault, text: "a")]
@@ -83,11 +84,11 @@ struct LegacyDevices: Equatable {
     }
 }
 
-/// Exceptions that are being put together.
+/// The exceptions during the construction.
 private struct Exceptions {
     private var index = DeviceIndex()
     private var order: [DeviceRule] = []
-    /// Where in the order a set of devices stands: one that is taken away and comes again, at its end.
+    /// The position of a set of devices; a set that is removed and added again moves to the end.
     private var places: [DeviceSet: Int] = [:]
 
     var rules: [DeviceRule] {

@@ -124,7 +124,7 @@ package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UIn
     try mountPlace(of: descriptor, by: clinux_statx_mount_unique)
 }
 
-/// What tells a mount from another that has its place later, or its number.
+/// Distinguishes a mount from another that has its place, or its id, later.
 package struct MountIdentity: Hashable, Sendable {
     package let number: UInt64
     package let device: UInt64
@@ -136,16 +136,17 @@ package struct MountIdentity: Hashable, Sendable {
         self.inode = inode
     }
 
-    /// The mount that a descriptor lies on.
+    /// The mount that contains a descriptor's file.
     package init(of descriptor: Int32) throws(Errno) {
         let status = try fileStatus(descriptor)
         self.init(number: try uniqueMountPlace(of: descriptor).mount, device: status.device, inode: status.inode)
     }
 
-    // Numbers that no other mount gets begin where the old ones, of type int, end. statx(2).
+    // The unique ids begin after the range of the old ones, which have type int. statx(2).
     private var isUnique: Bool { number > UInt64(Int32.max) }
 
-    // What a mount shows of a file that is its root may change: an overlay gives a file that was written to another inode.
+    // Device and inode of the mount's root are not compared for unique ids, because they may change: an overlay gives
+    // a file another inode after the first write.
     package static func == (left: Self, right: Self) -> Bool {
         left.number == right.number
             && (left.isUnique || (left.device == right.device && left.inode == right.inode))

@@ -183,7 +183,7 @@ package struct FileStatus: Sendable, Equatable {
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
 
-    /// What it is in a sentence, if it is no directory.
+    /// The kind for use in a sentence; nil for a directory.
     package var otherKind: StaticString? {
         switch mode & S_IFMT {
         case S_IFDIR: nil

@@ -81,7 +81,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
         return kept
     }
 
-    /// What v1 comes to, likewise; nil where it cannot.
+    /// The exceptions in v1, by the same rules; nil if v1 cannot represent the policy.
     private func exceptions(_ policy: DevicePolicy) -> [DeviceRule]? {
         var result: [DeviceRule] = []
         for rule in policy.rules {

@@ -1,4 +1,4 @@
-// The live half on cgroup v1: what the kernel says afterwards.
+// Cgroups on a live cgroup v1 hierarchy, checked by the kernel's files.
 
 import Cgroups
 import Glibc
@@ -16,7 +16,7 @@ import Testing
             cgroupsPath: path, containerID: name, resources: resources, driver: .cgroupfs, host: host)
     }
 
-    /// Runs a body with a prepared cgroup, and removes it and its parent in every case.
+    /// Runs a closure with a prepared cgroup, and removes the cgroup and its parent in every case.
     private func withCgroup(
         _ name: String, _ resources: LinuxResources? = nil, _ body: (Cgroup, CgroupPlan) throws -> Void
     ) throws {
@@ -36,7 +36,7 @@ import Testing
         return text.last == "\n" ? String(text.dropLast()) : text
     }
 
-    @Test func `every mounted controller gets a directory, and removal leaves none`() throws {
+    @Test func `every mounted controller gets a directory, and removal removes all`() throws {
         let plan = try plan("all")
         let cgroup = Cgroup(plan.location)
         defer { for directory in plan.location.directories { rmdir(directory.mount + Self.root) } }
@@ -48,7 +48,7 @@ import Testing
         try cgroup.remove()
     }
 
-    @Test func `limits are what the kernel then shows`() throws {
+    @Test func `limits appear in the kernel's files`() throws {
         let resources = LinuxResources(
             memory: LinuxMemory(limit: 64 << 20, reservation: 32 << 20, swap: 96 << 20, swappiness: 10),
             cpu: LinuxCPU(shares: 512, quota: 20_000, period: 50_000, cpus: "0", mems: "0"),
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a thread that writes to the entry is in every cgroup`() throws {
+    @Test func `a thread that writes to the files of the placement is in every cgroup`() throws {
         try withCgroup("entry") { cgroup, plan throws in
             let entry = try cgroup.placementForExec(initPid: getpid())
             let descriptors = entry.childWrites
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `a cgroup with a process is refused and left alone`() throws {
+    @Test func `a cgroup with a process is refused and unchanged`() throws {
         try withCgroup("taken") { cgroup, plan throws in
             let child = try SpawnedProcess()
             try cgroup.adopt(child.pid, plan: plan)
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `removal takes the cgroups below with it`() throws {
+    @Test func `removal includes sub-cgroups`() throws {
         try withCgroup("deep") { cgroup, plan throws in
             for directory in plan.location.directories {
                 try #require(mkdir("\(directory.fullPath)/one", 0o755) == 0)
@@ -177,7 +177,7 @@ import Testing
                 + "the kernel made it 2")
     }
 
-    @Test func `exec joins a cgroup below by controller`() throws {
+    @Test func `exec joins a sub-cgroup by controller`() throws {
         try withCgroup("sub") { cgroup, plan throws in
             for directory in plan.location.directories { try #require(mkdir("\(directory.fullPath)/a", 0o755) == 0) }
             let entry = try cgroup.placementForExec(initPid: getpid(), subPaths: ["memory,pids:a"])

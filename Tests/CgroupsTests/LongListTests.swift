@@ -6,7 +6,7 @@ import Testing
 
 @testable import Cgroups
 
-/// Many entries in one list of `linux.resources`, or of annotations, and the host that they are planned for.
+/// Many entries in one list of `linux.resources`, or of annotations, and the host for the plan.
 private struct LongList: Sendable, CustomTestStringConvertible {
     let name: String
     var host = CgroupHost.unified
@@ -78,7 +78,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
 }
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct `limits in lists of a hundred thousand` {
-    /// What is quadratic takes a hundred times as long for ten times as many.
+    /// A quadratic algorithm takes a hundred times as long for ten times as many entries.
     @Test(arguments: LongList.devices + LongList.limits) private func `are planned`(list: LongList) throws {
         var ratio = 0.0
         for _ in 0..<3 {
@@ -94,7 +94,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
         var annotations: [String: String] = [:]
         list.fill(&resources, &annotations, 0..<count)
         let start = clock()
-        // A list that the kernel could not keep is refused as fast.
+        // A list that the kernel could not store is refused equally fast.
         if let plan = try? CgroupPlan(
             cgroupsPath: list.driver == .systemd ? "a.slice:b:c" : "/web", containerID: "web", resources: resources,
             annotations: annotations, driver: list.driver, host: list.host), let devices = plan.devices

@@ -1,4 +1,4 @@
-// The live half without root's rights, on cgroup v2.
+// Cgroups on a live cgroup v2 hierarchy, without root's rights.
 
 import Cgroups
 import Glibc
@@ -29,7 +29,7 @@ import Testing
         #expect(access("/sys/fs/cgroup/tester/web", F_OK) != 0)
     }
 
-    @Test func `elsewhere the refusal says what lacks`() throws {
+    @Test func `elsewhere the refusal names the missing rights`() throws {
         let host = try CgroupHost.probe(cgroupsPath: "/web", toleratesRefusals: true)
         let plan = try CgroupPlan(
             cgroupsPath: "/web", containerID: "web", resources: limits, driver: .cgroupfs, host: host)

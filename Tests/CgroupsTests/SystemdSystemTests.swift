@@ -1,4 +1,4 @@
-// The live half with systemd: what the kernel and systemd say afterwards.
+// Cgroups of a live systemd, checked by the kernel's files and systemd's properties.
 
 import Cgroups
 import Glibc
@@ -90,7 +90,7 @@ import Testing
         unlink("/tmp/go-\(getpid())")
     }
 
-    @Test func `a unit that is there already is refused in systemd's words`() throws {
+    @Test func `an existing unit is refused with systemd's message`() throws {
         let plan = try plan("twice")
         let cgroup = Cgroup(plan.location)
         let first = try SpawnedProcess()

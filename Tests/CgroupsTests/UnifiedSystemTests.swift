@@ -1,4 +1,4 @@
-// The live half on cgroup v2: what the kernel says afterwards.
+// Cgroups on a live cgroup v2 hierarchy, checked by the kernel's files.
 
 import Cgroups
 import Glibc
@@ -20,7 +20,7 @@ import Testing
             delegation: delegation)
     }
 
-    /// Runs a body with a prepared cgroup, and removes it and its parent in every case.
+    /// Runs a closure with a prepared cgroup, and removes the cgroup and its parent in every case.
     private func withCgroup(
         _ name: String, _ resources: LinuxResources? = nil, delegation: CgroupDelegation? = nil,
         _ body: (Cgroup, CgroupPlan) throws -> Void
@@ -64,7 +64,7 @@ import Testing
         try cgroup.remove()
     }
 
-    @Test func `limits are what the kernel then shows`() throws {
+    @Test func `limits appear in the kernel's files`() throws {
         let resources = LinuxResources(
             memory: LinuxMemory(limit: 64 << 20, reservation: 32 << 20, swap: 96 << 20),
             cpu: LinuxCPU(shares: 512, quota: 20_000, burst: 10_000, period: 50_000, cpus: "0", mems: "0"),
@@ -95,7 +95,7 @@ import Testing
             #expect(try run(in: cgroup, "exec 3> /dev/kmsg") == 0)
             #expect(try run(in: cgroup, "exec 3<> /dev/kmsg") == 2)
             #expect(try run(in: cgroup, "exec 3< /dev/vda") == 2)
-            // A second policy takes the place of the first.
+            // A second policy replaces the first.
             var open = plan
             open.devices = DevicePolicy(
                 allowsByDefault: false, rules: [DeviceRule(allow: true, .block, nil, nil, .read)])
@@ -235,7 +235,7 @@ import Testing
             #expect(events.next() == .outOfMemory(killed: 1))
             #expect(cgroup.oomKillCount() == 1)
             #expect(cgroup.memoryUse()?.limit == 16 << 20)
-            // The shell has ended, so nobody is in it any more.
+            // The shell has ended, so the cgroup has no process left.
             #expect(events.next() == .gone)
         }
     }
