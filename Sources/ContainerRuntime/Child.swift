@@ -276,23 +276,30 @@ struct Child {
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
         guard let gate = launch.gate else {
             // Close-on-exec takes the channel away at the very moment the program is executed.
-            try start(program)
+            try start(program, nil)
         }
         close(channel.socket)
         let starter = StartGate.waitForStart(gate, handingOut: own)
         let late = ChildChannel(socket: starter)
         do throws(StepReport) {
-            try start(program)
+            try start(program, tellsOfHooks ? starter : nil)
         } catch {
             late.giveUp(error)
         }
     }
 
-    private func start(_ program: String) throws(StepReport) -> Never {
+    // Only if the filter, which is there by then, does not refuse it.
+    private var tellsOfHooks: Bool { plan.seccomp?.allows(["sendmsg"]) ?? true }
+
+    /// - Parameter starter: is told when hooks begin and end.
+    private func start(_ program: String, _ starter: Int32?) throws(StepReport) -> Never {
         try process.execute(program, isFiltered: launch.isFilteredWhileWaiting) { () throws(StepReport) in
             guard !plan.hooks.startContainer.isEmpty else { return }
-            try runHooks(
-                "startContainer", plan.hooks.startContainer, status: "created", environment: launch.image.entries)
+            let run = { () throws(StepReport) in
+                try runHooks(
+                    "startContainer", plan.hooks.startContainer, status: "created", environment: launch.image.entries)
+            }
+            if let starter { try StartGate.announceHooks(starter, run) } else { try run() }
         }
     }
 

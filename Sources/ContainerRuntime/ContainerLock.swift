@@ -9,14 +9,26 @@ extension ContainerDirectory {
     /// Keeps other commands that change the container out until this one ends.
     ///
     /// The lock lies on the directory itself, so it leaves no file and goes with the process that holds it. flock(2).
-    /// - Throws: `wrongState` when the container is being made, or another command does not finish in time; `notFound`
-    ///   when the one that held the lock has deleted the container.
+    /// - Throws: `wrongState` when the container is being made, or another command is stopped or does not finish in time;
+    ///   `notFound` when the one that held the lock has deleted the container.
     package borrowing func lock(seconds: Int = 10) throws(Failure) {
+        var stopped: Int32?
         for attempt in 0...(seconds * 200) {
             if attempt > 0 { usleep(5000) }
             if try tryLock() { return }
+            guard attempt % 50 == 0 else { continue }
             // Making one runs hooks, for as long as these like.
-            if attempt % 50 == 0, isBeingMade() { throw .isBeingCreated(id) }
+            if isBeingMade() { throw .isBeingCreated(id) }
+            guard attempt > 0 else { continue }
+            let found = stoppedHolder()
+            // `delete --force` stops a process for a moment before it kills it.
+            if let found, found == stopped {
+                throw Failure(
+                    .wrongState,
+                    "container \(id) is busy: process \(found), which is changing it, is stopped"
+                        + " (SIGCONT lets it go on, delete --force ends it)")
+            }
+            stopped = found
         }
         throw Failure(
             .wrongState, "container \(id) is busy: another command has been changing it for more than \(seconds) s")
@@ -25,13 +37,19 @@ extension ContainerDirectory {
     /// Lets other commands in again before this one ends.
     package borrowing func unlock() { flock(descriptor.rawValue, LOCK_UN) }
 
-    /// Takes the lock for `delete --force`: a command that makes the container, or is stopped, or takes long, is killed
-    /// with all that it has begun.
+    /// Takes the lock for `delete --force` from a command that makes the container, or is stopped, or takes long.
+    ///
+    /// What the command has begun is killed first: it then fails, says why, and cleans up. If it does not end of that, it
+    /// is killed itself.
     borrowing func lockByForce() throws(Failure) {
         let (step, patience, limit) = (5, 500, 10_000)
         var waited = 0
+        var isTold = false
+        defer { if isTold { removeFile(Self.deletionName) } }
         while !(try tryLock()) {
-            if waited % 250 == 0, waited >= patience || isBeingMade() { killHolder() }
+            if waited % 250 == 0, waited >= patience || isBeingMade() {
+                if isTold { killHolder() } else { isTold = tellHolder() }
+            }
             guard waited < limit else {
                 throw Failure(
                     .wrongState,
@@ -60,17 +78,51 @@ extension ContainerDirectory {
         do throws(Failure) { return try !record().isReady } catch { return false }
     }
 
-    private borrowing func killHolder() {
+    /// Whether `delete --force` has taken the container away from the command that changes it.
+    borrowing func isTakenAway() -> Bool {
+        if has(Self.deletionName) { return true }
+        do throws(Errno) { return try fileStatus(descriptor.rawValue).links == 0 } catch { return false }
+    }
+
+    /// What a command says that failed, which may be because the container was taken away.
+    borrowing func explain(_ error: Failure) -> Failure {
+        isTakenAway() ? Failure(.wrongState, "the container was deleted meanwhile") : error
+    }
+
+    /// Kills what the holder has begun.
+    /// - Returns: false if nothing was there to be killed or the holder cannot react; it is killed then.
+    private borrowing func tellHolder() -> Bool {
+        var isTold = false
+        for holder in holders() {
+            let begun = isStopped(holder.pid) ? [] : children(of: [holder])
+            if begun.isEmpty {
+                killWithDescendants(holder)
+                continue
+            }
+            do throws(Failure) { try write(Self.deletionName, []) } catch {}
+            begun.forEach(killWithDescendants)
+            isTold = true
+        }
+        return isTold
+    }
+
+    private borrowing func killHolder() { holders().forEach(killWithDescendants) }
+
+    private borrowing func holders() -> [ProcessHandle] {
         do throws(Errno) {
             let own = try fileStatus(descriptor.rawValue)
+            var found: [ProcessHandle] = []
             for pid in try lockHolders(ofFile: own.inode) where pid != getpid() {
-                guard let holder = try holder(pid, of: own) else { continue }
-                killWithDescendants(holder)
+                if let holder = try holder(pid, of: own) { found.append(holder) }
             }
+            return found
         } catch {
-            // Without /proc nobody is found, and the wait has its end.
+            // Without /proc none is found, and the wait has its end.
+            return []
         }
     }
+
+    private borrowing func stoppedHolder() -> Int32? { holders().first { isStopped($0.pid) }?.pid }
 
     /// The process, if it has this directory open with the lock on it: its number may have been given to another.
     private borrowing func holder(_ pid: Int32, of own: FileStatus) throws(Errno) -> ProcessHandle? {
@@ -90,6 +142,11 @@ extension ContainerDirectory {
         }
         return nil
     }
+}
+
+/// Whether a stop signal has stopped a process; a tracer's stop is another state, and passes. proc_pid_stat(5).
+private func isStopped(_ pid: Int32) -> Bool {
+    do throws(Errno) { return try processStat(pid)?.state == UInt8(ascii: "T") } catch { return false }
 }
 
 /// The processes that hold a flock(2) on a file of this number, of whichever filesystem. proc_locks(5).

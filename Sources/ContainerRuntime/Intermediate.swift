@@ -148,3 +148,12 @@ func awaitWord(
     let status = "\(end.shellStatus)"
     throw Failure(.other, "the process between the runtime and the container ended with status \(status)")
 }
+
+/// Waits for the end of the process between, which may be frozen on its way.
+/// - Parameter check: asked once a second whether to go on waiting.
+func reap(_ between: borrowing ChildProcess, check: () throws(Failure) -> Void) throws(Failure) {
+    let what = "wait for the process before"
+    let (pid, number) = (between.pid, between.pidfd.rawValue)
+    while !(try during(what, { () throws(Errno) in try waitUntilReadable(number, milliseconds: 1000) })) { try check() }
+    try during(what) { () throws(Errno) in _ = try waitForEnd(of: pid) }
+}

@@ -8,66 +8,6 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// Everything the joining child needs.
-struct JoinLaunch {
-    let id: String
-    let process: ProcessPlan
-    let image: ExecImage
-    let filter: SeccompFilter?
-    let cgroupFiles: [Int32]
-    let target: NamespacesOfInit
-    /// The init's root, for a container that has no mount namespace to bring it along.
-    let root: Int32?
-    let namespaces: NamespaceSet
-    let parentEnd: Int32
-    let childEnd: Int32
-    let preservedDescriptors: Int32
-
-    /// Whether the process has to be cloned by one that is in the container already.
-    ///
-    /// In the container's pid namespace it is seen from its birth: whoever has CAP_SYS_PTRACE there gets at its root and
-    /// its descriptors, and those must be the container's by then (CVE-2016-9962). And an ordinary user may join a pid
-    /// namespace only together with the user namespace that it belongs to, which cannot be left again.
-    let needsIntermediate: Bool
-    /// Whether the runtime has hidden itself, and with that what it clones.
-    let isHidden: Bool
-    /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
-    var needsAdoption = false
-
-    /// Whether the process between can do its work in the runtime's memory, which stands still meanwhile: it asks for
-    /// nothing, and joins no time namespace, which the kernel grants only to who shares its memory with nobody. What it
-    /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
-    var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
-
-    /// Whether others in the pid namespace may have CAP_SYS_PTRACE, from which the kernel hides nothing: by the container's
-    /// config, or because they are of another container.
-    let meetsTracers: Bool
-
-    /// Whether the process between gives its rights up before it clones: what is seen in the container never has more than
-    /// its program then, and to trace it gains nothing. Only where it may be traced, as the runtime stands still meanwhile.
-    ///
-    /// What is of one process only, or not inherited in every case, has to be done by the one that joins: terminals, labels,
-    /// realtime policies, listeners. An ordinary user's rights are the container's own.
-    var dropsRightsFirst: Bool {
-        meetsTracers && needsIntermediate && isHidden && !namespaces.contains(.user) && !process.hasTerminal
-            && process.apparmorProfile == nil && process.selinuxLabel == nil && process.scheduling.attributes == nil
-            && filter?.flags.contains(.newListener) != true
-    }
-
-    /// The file that tells whether the container is paused while the intermediate shares the runtime's memory; nil if a
-    /// pause is to be ignored.
-    let freezer: String?
-
-    /// In the runtime's memory: where the process between writes down whom it has borne.
-    var birth: UnsafeMutablePointer<Int32>?
-
-    /// Whether the runtime does its part as soon as the process is born, which then finds its answer waiting when it is
-    /// ready: nothing that it says before takes an answer.
-    var isAnsweredAtBirth: Bool {
-        birth != nil && !process.hasTerminal && filter?.flags.contains(.newListener) != true
-    }
-}
-
 /// What a clone has come to: the process that joins or, for as long as it is not born, the one that bears it.
 private struct JoiningClone: ~Copyable {
     let process: ChildProcess
@@ -128,7 +68,7 @@ extension Runtime {
                 try limitReceiving(number, milliseconds: 1000)
             }
             if let newborn {
-                try parent.welcome(newborn)
+                try parent.welcome(newborn, afterEnd: true)
             } else if launch.needsIntermediate {
                 try parent.awaitProcess()
             }
@@ -144,7 +84,7 @@ extension Runtime {
         } catch {
             // Also what was borne and not heard of yet ends then.
             shutdown(parent.socket.rawValue, Int32(SHUT_RDWR))
-            endChild(parent.child)
+            endChild(parent.child, milliseconds: parent.canEnd() ? 5000 : 0)
             parent.takeBack()
             // For the same reason as there, and said in the same way.
             if filter != nil, parent.failedStep == .execute, let refusal = try seccompPlan(directory)?.refusal {
@@ -284,7 +224,7 @@ struct JoinParent: ~Copyable {
                 try answer()
                 continue
             }
-            if let born = message.takeBorn() { return try welcome(born) }
+            if let born = message.takeBorn() { return try welcome(born, afterEnd: false) }
             if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
             let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
             throw Failure(.other, "the process that joins the container's namespaces ended (\(end))")
@@ -292,22 +232,32 @@ struct JoinParent: ~Copyable {
     }
 
     /// From here on the child is the process that joins.
-    mutating func welcome(_ born: consuming ChildProcess) throws(Failure) {
-        let between = child.pid
-        child = born
+    /// - Parameter afterEnd: whether the process between has ended already.
+    mutating func welcome(_ born: consuming ChildProcess, afterEnd: Bool) throws(Failure) {
+        let between = exchange(born)
         if answersAtBirth {
             try prepare()
             // The one looks for its answer late, and the other counts against the cgroup's limit until it is reaped.
-            try reap(between)
+            try reapBetween(between, afterEnd)
             return try answer()
         }
         // The one goes on while the other ends.
         try answer()
-        try reap(between)
+        try reapBetween(between, afterEnd)
     }
 
-    private borrowing func reap(_ between: Int32) throws(Failure) {
-        try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: between) }
+    private mutating func exchange(_ other: consuming ChildProcess) -> ChildProcess {
+        swap(&child, &other)
+        return other
+    }
+
+    private borrowing func reapBetween(_ between: borrowing ChildProcess, _ hasEnded: Bool) throws(Failure) {
+        if hasEnded {
+            let pid = between.pid
+            try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: pid) }
+        } else {
+            try reap(between) { () throws(Failure) in try checkNotFrozen() }
+        }
     }
 
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
@@ -318,6 +268,9 @@ struct JoinParent: ~Copyable {
             }
         }
     }
+
+    /// Whether the child ends when it is killed: on cgroup v1 a frozen process does not.
+    borrowing func canEnd() -> Bool { group.location.hierarchy == .unified || !isFrozen(group) }
 
     // A pause that comes while the process joins the container freezes it too: it says nothing until it is thawed.
     private borrowing func checkNotFrozen() throws(Failure) {

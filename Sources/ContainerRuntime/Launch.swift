@@ -88,6 +88,7 @@ extension Runtime {
         let pidfd: Int32
         var hasPidFile = false
         do throws(Failure) {
+            try parent.limitWaits()
             if plan.namespaces.needsIntermediate { try parent.awaitInit() }
             pidfd = try parent.duplicatePidfd().relinquish()
             if let control {
@@ -96,12 +97,14 @@ extension Runtime {
             }
             try finish(&parent, &record, directory, options, &hasPidFile, startsAtOnce: startsAtOnce)
         } catch {
+            let failure = directory.explain(error.during("unable to start container process"))
             parent.hangUp()
+            parent.thaw()
             endChild(parent.child)
             if hasPidFile, let path = options.pidFile { removePidFile(path, parent.child.pid) }
             _ = consume undo
             runPoststop(plan, record)
-            throw error.during("unable to start container process")
+            throw failure
         }
         undo.keep()
         note(.debug, "the init of container \(plan.id) is process \(record.pid)")
@@ -198,7 +201,7 @@ extension Runtime {
                 parent.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
         try parent.waitForIndependence()
-        if startsAtOnce, record.hasSeccomp { try parent.checkExecuted() }
+        if startsAtOnce, record.hasSeccomp || !parent.plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
     }
 
     private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
@@ -250,11 +253,13 @@ extension Runtime {
 
     /// Kills and reaps a half-made init, and waits until its namespaces' processes are gone with it.
     ///
-    /// A process in a frozen cgroup of v1 dies only when it is thawed; it is not waited for then.
-    func endChild(_ child: borrowing ChildProcess) {
+    /// - Parameter milliseconds: how long it is waited for; 0 if it is known to be frozen on cgroup v1, where it ends only
+    ///   when it is thawed.
+    func endChild(_ child: borrowing ChildProcess, milliseconds: Int32 = 5000) {
         do throws(Errno) {
             try signalProcess(child.pidfd, SIGKILL)
-            guard try waitUntilReadable(child.pidfd.rawValue, milliseconds: 5000) else {
+            guard try waitUntilReadable(child.pidfd.rawValue, milliseconds: milliseconds) else {
+                if milliseconds == 0 { return }
                 return note(.warning, "process \(child.pid) has not ended 5 s after it was killed")
             }
             _ = try waitForEnd(of: child.pid)

@@ -56,19 +56,22 @@ struct Parent: ~Copyable {
     /// Sees the process between through until the init is born, which is the child from then on.
     mutating func awaitInit() throws(Failure) {
         while true {
-            try awaitWord(socket.rawValue, of: child)
+            try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
             var message = try hear()
             guard let born = message.takeBorn() else {
                 try handle(message)
                 continue
             }
-            let between = child.pid
-            child = born
+            let between = exchange(born)
             // The init goes on while the other ends.
             try answer()
-            try during("wait for the process before the init") { () throws(Errno) in _ = try waitForEnd(of: between) }
-            return
+            return try reap(between) { () throws(Failure) in try checkNotFrozen() }
         }
+    }
+
+    private mutating func exchange(_ other: consuming ChildProcess) -> ChildProcess {
+        swap(&child, &other)
+        return other
     }
 
     /// Ends the conversation. An init of which nobody has heard yet, borne by a process that then failed, waits for an
@@ -76,13 +79,37 @@ struct Parent: ~Copyable {
     borrowing func hangUp() { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
 
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
-        do throws(Errno) {
-            return try receiveMessage(socket.rawValue)
-        } catch {
-            // It ended before it had read our last answer.
-            if error == .connectionReset { throw try silence() }
-            throw Failure("hear from the container's init", error)
+        while true {
+            do throws(Errno) {
+                return try receiveMessage(socket.rawValue)
+            } catch {
+                // It ended before it had read our last answer.
+                if error == .connectionReset { throw try silence() }
+                guard error == .resourceTemporarilyUnavailable else {
+                    throw Failure("hear from the container's init", error)
+                }
+                try checkNotFrozen()
+            }
         }
+    }
+
+    /// Limits each wait for a word of the child to a second, after which it is asked whether the child can speak.
+    borrowing func limitWaits() throws(Failure) {
+        let number = socket.rawValue
+        try during("limit the wait for the container's init") { () throws(Errno) in
+            try limitReceiving(number, milliseconds: 1000)
+        }
+    }
+
+    private borrowing func checkNotFrozen() throws(Failure) {
+        guard isFrozen(Cgroup(location)) else { return }
+        throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")
+    }
+
+    /// Lets the child end when it is killed: on cgroup v1 a frozen process does not.
+    borrowing func thaw() {
+        guard location.hierarchy != .unified else { return }
+        do throws(CgroupFailure) { if try cgroup.isFrozen() { try cgroup.thaw() } } catch {}
     }
 
     // One message, and its answer.

@@ -48,7 +48,7 @@ func killWithDescendants(_ first: ProcessHandle) {
 }
 
 /// The children of some processes that are not among these.
-private func children(of family: [ProcessHandle]) -> [ProcessHandle] {
+func children(of family: [ProcessHandle]) -> [ProcessHandle] {
     let known = Set(family.map(\.pid))
     let numbers: [DirectoryEntry]
     do throws(Errno) {

@@ -43,7 +43,8 @@ func checkExecuted(
         }
     } catch {}
     let sentence = "the process ended before its program began\(how)"
-    guard let refusal = try seccomp()?.refusal else {
+    guard let profile = try seccomp() else { throw Failure(.other, sentence) }
+    guard let refusal = profile.refusal else {
         throw Failure(.other, "\(sentence); linux.seccomp may refuse a call that it needs")
     }
     throw Failure(.other, "\(refusal): \(sentence)")

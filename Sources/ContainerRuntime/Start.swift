@@ -30,9 +30,9 @@ extension Runtime {
             if record.hasSeccomp { try checkExecuted(record, directory) }
         } catch {
             directory.removeFile(ContainerDirectory.gateName)
-            throw error
+            throw directory.explain(error)
         }
-        try runPoststart(record, directory)
+        do throws(Failure) { try runPoststart(record, directory) } catch { throw directory.explain(error) }
         if let notify, let pidfd = try record.openInit() {
             directory.unlock()
             try notify.waitUntilReady(record.pid, pidfd.rawValue)

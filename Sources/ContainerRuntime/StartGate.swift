@@ -10,6 +10,10 @@ internal import SystemPackage
 enum StartGate {
     private static let go: UInt8 = 0x67
     private static let namespaces: UInt8 = 0x6e
+    /// What the init says before and after the startContainer hooks, so that its end meanwhile is not taken for the
+    /// beginning of its program.
+    private static let hooksBegin: UInt8 = 0x68
+    private static let hooksEnd: UInt8 = 0x70
 
     /// Makes the gate of a new container.
     static func make(in directory: borrowing ContainerDirectory) throws(Failure) -> OwnedDescriptor {
@@ -82,8 +86,21 @@ enum StartGate {
             directory.unlock()
             return try receive(connection.rawValue, isPaused)
         }
+        if message == [hooksBegin] {
+            throw Failure(
+                .other,
+                "unable to start container process: the container's init ended while its startContainer hooks ran")
+        }
         if let report = StepReport(packet: message) { try refused(report) }
         _ = consume connection
+    }
+
+    /// In the init: runs the startContainer hooks.
+    static func announceHooks(_ starter: Int32, _ hooks: () throws(StepReport) -> Void) throws(StepReport) {
+        // The starter may be gone.
+        do throws(Errno) { try sendMessage(starter, [hooksBegin]) } catch { return try hooks() }
+        try hooks()
+        do throws(Errno) { try sendMessage(starter, [hooksEnd]) } catch {}
     }
 
     /// The namespaces of a container's init that waits and hands them out: in the order in which they can be joined.
@@ -104,14 +121,28 @@ enum StartGate {
     // A report is sent in one call, and is shorter than what a socket takes at once; its sender may be unable to say
     // that there is no more to come.
     private static func receive(_ connection: Int32, _ isPaused: () -> Bool) throws(Errno) -> [UInt8] {
+        var isInHooks = false
         do throws(Errno) {
-            // A container that is paused now begins when it is resumed: start has done its part.
-            while try !waitUntilReadable(connection, milliseconds: 1000) { if isPaused() { return [] } }
-            return try receiveMessage(connection).bytes
+            while true {
+                // A container that is paused now begins when it is resumed: start has done its part.
+                while try !waitUntilReadable(connection, milliseconds: 1000) { if isPaused() { return [] } }
+                var bytes = try receiveMessage(connection).bytes[...]
+                if bytes.isEmpty { break }
+                // It is a stream: what was sent in several calls may come at once.
+                if bytes.first == hooksBegin {
+                    isInHooks = true
+                    bytes.removeFirst()
+                }
+                if bytes.first == hooksEnd {
+                    isInHooks = false
+                    bytes.removeFirst()
+                }
+                if !bytes.isEmpty { return Array(bytes) }
+            }
         } catch {
             // The init process was killed with the connection open.
-            if error == .connectionReset { return [] }
-            throw error
+            guard error == .connectionReset else { throw error }
         }
+        return isInHooks ? [hooksBegin] : []
     }
 }

@@ -160,6 +160,8 @@ package struct ContainerDirectory: ~Copyable {
     package static let recordName = "state.json"
     package static let configName = "config.json"
     package static let gateName = "start.sock"
+    /// There while `delete --force` waits for the end of a command that it has taken the container away from.
+    static let deletionName = "deleted"
 
     /// Writes a file so that readers see the old content or the new one, never a part.
     /// - Parameter isNew: whether it is an error (`EEXIST`) that there is one already.

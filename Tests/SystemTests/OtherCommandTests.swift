@@ -11,12 +11,12 @@ struct OtherCommandTests {
     private static let patience = 4000
 
     /// The other commands. `delete --force` does not wait for other commands; the others may report that the
-    /// container is busy. `pause` is excluded: a process that it freezes on its way in waits for `resume`, as with
-    /// runc.
+    /// container is busy.
     private static let others: [[String]] = [
         ["delete", "--force", "ID"], ["kill", "ID", "KILL"], ["delete", "--force", "ID"], ["start", "ID"],
         ["delete", "--force", "ID"], ["update", "--pids-limit", "100", "ID"], ["delete", "ID"],
         ["delete", "--force", "ID"], ["create", "ID"], ["mounts", "add", "ID", "MOUNTS"], ["resume", "ID"],
+        ["pause", "ID"], ["pause", "ID"],
     ]
 
     private static let kinds = ["default", "hooks", "user namespace"]
@@ -53,7 +53,14 @@ struct OtherCommandTests {
         let words = other.map { $0 == "ID" ? sandbox.id : $0 == "MOUNTS" ? sandbox.directory + "/mounts" : $0 }
         let fault = Fault.ask([sandbox.runtime.path, "--root", sandbox.state] + words, Self.patience)
         try await bench.prepare(operation)
+        // A paused program continues on `resume`, and a command in the foreground waits for its program.
+        let resuming = Task {
+            guard other[0] == "pause", operation.name == "exec" || operation.name == "run" else { return }
+            try await Task.sleep(for: .seconds(5))
+            try await sandbox.call("resume", sandbox.id)
+        }
         let outcome = try await bench.run(operation.command(sandbox.id), at: place, fault)
+        resuming.cancel()
         table.count(outcome)
         let complain = { (table: inout FaultTable, what: String) in
             table.complain(place, .ask(words, Self.patience), outcome, what)

@@ -1,0 +1,64 @@
+// What the runtime hands to the process that it clones for exec.
+
+internal import Kernel
+internal import Planning
+
+/// Everything the joining child needs.
+struct JoinLaunch {
+    let id: String
+    let process: ProcessPlan
+    let image: ExecImage
+    let filter: SeccompFilter?
+    let cgroupFiles: [Int32]
+    let target: NamespacesOfInit
+    /// The init's root, for a container that has no mount namespace to bring it along.
+    let root: Int32?
+    let namespaces: NamespaceSet
+    let parentEnd: Int32
+    let childEnd: Int32
+    let preservedDescriptors: Int32
+
+    /// Whether the process has to be cloned by one that is in the container already.
+    ///
+    /// In the container's pid namespace it is seen from its birth: whoever has CAP_SYS_PTRACE there gets at its root and
+    /// its descriptors, and those must be the container's by then (CVE-2016-9962). And an ordinary user may join a pid
+    /// namespace only together with the user namespace that it belongs to, which cannot be left again.
+    let needsIntermediate: Bool
+    /// Whether the runtime has hidden itself, and with that what it clones.
+    let isHidden: Bool
+    /// Whether the kernel lets only systemd put the process into the container's cgroup; it asks for that then.
+    var needsAdoption = false
+
+    /// Whether the process between can do its work in the runtime's memory, which stands still meanwhile: it asks for
+    /// nothing, and joins no time namespace, which the kernel grants only to who shares its memory with nobody. What it
+    /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
+    var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
+
+    /// Whether others in the pid namespace may have CAP_SYS_PTRACE, from which the kernel hides nothing: by the container's
+    /// config, or because they are of another container.
+    let meetsTracers: Bool
+
+    /// Whether the process between gives its rights up before it clones: what is seen in the container never has more than
+    /// its program then, and to trace it gains nothing. Only where it may be traced, as the runtime stands still meanwhile.
+    ///
+    /// What is of one process only, or not inherited in every case, has to be done by the one that joins: terminals, labels,
+    /// realtime policies, listeners. An ordinary user's rights are the container's own.
+    var dropsRightsFirst: Bool {
+        meetsTracers && needsIntermediate && isHidden && !namespaces.contains(.user) && !process.hasTerminal
+            && process.apparmorProfile == nil && process.selinuxLabel == nil && process.scheduling.attributes == nil
+            && filter?.flags.contains(.newListener) != true
+    }
+
+    /// The file that tells whether the container is paused while the intermediate shares the runtime's memory; nil if a
+    /// pause is to be ignored.
+    let freezer: String?
+
+    /// In the runtime's memory: where the process between writes down whom it has borne.
+    var birth: UnsafeMutablePointer<Int32>?
+
+    /// Whether the runtime does its part as soon as the process is born, which then finds its answer waiting when it is
+    /// ready: nothing that it says before takes an answer.
+    var isAnsweredAtBirth: Bool {
+        birth != nil && !process.hasTerminal && filter?.flags.contains(.newListener) != true
+    }
+}
