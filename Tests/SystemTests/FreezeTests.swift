@@ -6,15 +6,15 @@ import Testing
 
 @Suite(.serialized, .enabled(if: geteuid() == 0, "root is needed"))
 struct FreezeTests {
-    private static let operations: [StruckOperation] = [
-        StruckOperation.exec,
-        StruckOperation(name: "exec --detach", start: .stays, arguments: ["exec", "--detach", "ID", "/bin/true"]),
-        StruckOperation.create,
-        StruckOperation(name: "run --detach", start: .nothing, arguments: ["run", "--detach", "ID"]),
-        StruckOperation.starting, StruckOperation.kill, StruckOperation.force,
-        StruckOperation(name: "update", start: .stays, arguments: ["update", "--pids-limit", "100", "ID"]),
-        StruckOperation(name: "pause", start: .stays, arguments: ["pause", "ID"]),
-        StruckOperation(name: "ps", start: .stays, arguments: ["ps", "ID"]),
+    private static let operations: [FaultedOperation] = [
+        FaultedOperation.exec,
+        FaultedOperation(name: "exec --detach", start: .stays, arguments: ["exec", "--detach", "ID", "/bin/true"]),
+        FaultedOperation.create,
+        FaultedOperation(name: "run --detach", start: .nothing, arguments: ["run", "--detach", "ID"]),
+        FaultedOperation.starting, FaultedOperation.kill, FaultedOperation.force,
+        FaultedOperation(name: "update", start: .stays, arguments: ["update", "--pids-limit", "100", "ID"]),
+        FaultedOperation(name: "pause", start: .stays, arguments: ["pause", "ID"]),
+        FaultedOperation(name: "ps", start: .stays, arguments: ["ps", "ID"]),
     ]
 
     // The exec process is cloned by an intermediate in the runtime's memory, by one with memory of its own, and directly.
@@ -22,7 +22,7 @@ struct FreezeTests {
 
     @Test(arguments: operations, kinds)
     func `a cgroup that is frozen at any call holds no command`(
-        _ operation: StruckOperation, _ kind: String
+        _ operation: FaultedOperation, _ kind: String
     ) async throws {
         if kind != "default", operation.start != .nothing, !operation.name.hasPrefix("exec") { return }
         try await withSandbox(.swiftrun) { sandbox in
@@ -64,7 +64,7 @@ struct FreezeTests {
         }
     }
 
-    private static func problems(_ outcome: StruckCommand) -> [String] {
+    private static func problems(_ outcome: FaultOutcome) -> [String] {
         if outcome.verdict == "hung" { return ["hung"] }
         if outcome.status > 128, outcome.status != 255 { return ["ended with \(outcome.status)"] }
         let records = outcome.errorRecords.count
