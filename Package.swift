@@ -91,9 +91,11 @@ let package = Package(
         // The shim: wire, messages, service, entry point.
         .target(name: "TTRPC", dependencies: ["Kernel"] + nio, swiftSettings: strict),
         .target(name: "ShimAPI", dependencies: [protobuf], exclude: ["Protos"]),
+        .target(name: "CPod"),
         .target(
             name: "Shim",
-            dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", system, protobuf] + nio,
+            dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", "CPod", system, protobuf]
+                + nio,
             swiftSettings: strict
         ),
         .executableTarget(

@@ -63,6 +63,9 @@ package struct JSONCursor: ~Copyable {
         return text
     }
 
+    /// The whole value, whatever it is.
+    func anything() throws(InvalidSpec) -> JSONValue { try JSONValue(node) }
+
     private func mismatch(expected: String) -> InvalidSpec {
         InvalidSpec(keyPath: "", problem: "expected \(expected), found \(node.kind.phrase)")
     }

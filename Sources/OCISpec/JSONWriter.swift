@@ -78,14 +78,19 @@ package struct JSONWriter {
 
     fileprivate mutating func members(_ values: [String: some JSONEncodable]) {
         object { writer in
-            for (key, value) in values.sorted(by: { $0.key < $1.key }) {
-                writer.startElement()
-                writer.append(string: key)
-                writer.endKey()
-                value.write(to: &writer)
-            }
+            for (key, value) in values.sorted(by: { $0.key < $1.key }) { writer.member(key, value) }
         }
     }
+
+    mutating func member(_ key: String, _ value: some JSONEncodable) {
+        startElement()
+        append(string: key)
+        endKey()
+        value.write(to: &self)
+    }
+
+    /// Writes a number or a word as it is.
+    mutating func word(_ literal: String) { append(ascii: literal) }
 
     private mutating func enclosed(in open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
         bytes.append(open)

@@ -1,6 +1,7 @@
 // The two start protocols of containerd, told apart by what lies on standard input.
 
 internal import FoundationEssentials
+internal import OCISpec
 package import ShimAPI
 package import SwiftProtobuf
 internal import TTRPC
@@ -43,8 +44,13 @@ package enum StartRequest: Equatable, Sendable {
     }
 
     /// The answer that this caller reads: where the shim listens.
-    package func answer(address: String) -> [UInt8] {
+    /// - Parameter isPod: whether a pod's shim is started, which containerd does from 2.0 on.
+    package func answer(address: String, isPod: Bool = false) -> [UInt8] {
         switch self {
+        case .options where isPod:
+            // With version 3 containers of the pod are made without a start and a delete for each.
+            let result: JSONValue = ["version": .number("3"), "address": .string(address), "protocol": "ttrpc"]
+            return result.json()
         case .options:
             // Every containerd before 2.3 takes the bare address; 1.6 takes nothing else.
             return Array(address.utf8)

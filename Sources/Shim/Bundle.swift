@@ -45,6 +45,7 @@ struct Bundle {
             let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
             try writeAll(bytes, to: descriptor.rawValue)
         }
+        try join()
     }
 
     /// The options noted by `record`, or nothing when there is nothing to clean up.
@@ -53,7 +54,39 @@ struct Bundle {
         return try? RuncOptions(serializedBytes: bytes)
     }
 
-    func removeRecord() { unlink(recordFile) }
+    func removeRecord() {
+        unlink(recordFile)
+        if let entry = memberEntry { unlink(entry) }
+    }
+
+    // MARK: the containers of a pod
+
+    /// containerd runs `delete` for a pod's own bundle alone, where a container's bundle names the pod in a file
+    /// `sandbox`: the pod's bundle, which is our working directory, says where the others are.
+    private static let members = "members"
+
+    private var memberEntry: String? {
+        guard access(path + "/sandbox", F_OK) == 0, let slash = path.lastIndex(of: "/") else { return nil }
+        return Self.members + path[slash...]
+    }
+
+    private func join() throws(ShimFailure) {
+        guard let entry = memberEntry else { return }
+        try makeDirectories(Self.members, mode: 0o700)
+        unlink(entry)
+        try during("note \(path)") { () throws(Errno) in try checked { symlink(path, entry) } }
+    }
+
+    /// The bundles of a pod's containers that have not been deleted, by the containers' ids.
+    func listMembers() -> [(id: String, bundle: Bundle)] {
+        let directory = path + "/" + Self.members
+        return directoryEntries(directory).sorted().compactMap { id in
+            guard let path = try? readLink(OwnedDescriptor.currentDirectory, directory + "/" + id) else { return nil }
+            return (id, Bundle(path: path))
+        }
+    }
+
+    func forgetMember(_ id: String) { unlink("\(path)/\(Self.members)/\(id)") }
 }
 
 /// The facts of a `config.json` that are the shim's business.

@@ -15,19 +15,35 @@ struct DeleteCommand {
         let bundle = Bundle(path: try bundlePath())
         var answer = TaskDeleteResponse()
         answer.pid = UInt32((try? Bundle.processID(in: bundle.initPIDFile)) ?? 0)
-        // Without a record, nothing was made or nothing is left.
-        if let options = bundle.recordedOptions() {
-            let runtime = Runtime(options, namespace: invocation.namespace)
-            let failure = try forceDelete(runtime, bundle)
-            RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
-            if let failure, !RuntimeLog.meansGone(failure) {
-                throw ShimFailure("OCI runtime delete failed: \(failure)")
+        var failures: [String] = []
+        for member in bundle.listMembers() {
+            if let failure = clean(member.bundle, of: member.id) {
+                failures.append(failure)
+            } else {
+                bundle.forgetMember(member.id)
             }
-            bundle.removeRecord()
         }
+        if let failure = clean(bundle, of: invocation.id) { failures.append(failure) }
+        PodFiles(bundle: bundle.path).remove()
+        if !failures.isEmpty { throw ShimFailure(failures.joined(separator: "; ")) }
         answer.exitStatus = 128 + UInt32(SIGKILL)
         answer.exitedAt = Google_Protobuf_Timestamp(.now)
         return answer.encodedBytes
+    }
+
+    /// Kills and removes what is left of a container; returns why it could not.
+    private func clean(_ bundle: Bundle, of id: String) -> String? {
+        // Without a record, nothing was made or nothing is left.
+        guard let options = bundle.recordedOptions() else { return nil }
+        do throws(ShimFailure) {
+            let failure = try forceDelete(Runtime(options, namespace: invocation.namespace), bundle, id)
+            RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
+            if let failure, !RuntimeLog.meansGone(failure) { return "OCI runtime delete failed: \(failure)" }
+        } catch {
+            return error.description
+        }
+        bundle.removeRecord()
+        return nil
     }
 
     private func bundlePath() throws(ShimFailure) -> String {
@@ -38,11 +54,11 @@ struct DeleteCommand {
     }
 
     /// Has the runtime kill and remove the container; returns why it could not.
-    private func forceDelete(_ runtime: Runtime, _ bundle: Bundle) throws(ShimFailure) -> String? {
+    private func forceDelete(_ runtime: Runtime, _ bundle: Bundle, _ id: String) throws(ShimFailure) -> String? {
         let log = bundle.path + "/delete.log"
         defer { unlink(log) }
         let result = try RuntimeProcess.run(
-            runtime, arguments: runtime.arguments(.delete(force: true), container: invocation.id, log: log),
+            runtime, arguments: runtime.arguments(.delete(force: true), container: id, log: log),
             errors: log)
         if result == 0 { return nil }
         let text = (try? readText(log)) ?? ""

@@ -21,6 +21,12 @@ package struct MountIDMaps: Equatable, Sendable {
         self.groups = try Self.text("gidmap", groups)
     }
 
+    /// Maps in the kernel's own words.
+    init(users: String, groups: String) {
+        self.users = users
+        self.groups = groups
+    }
+
     private static func text(_ key: String, _ value: String) throws(ShimFailure) -> String {
         var text = ""
         for part in value.split(separator: ",", omittingEmptySubsequences: false) {

@@ -64,6 +64,7 @@ struct ServeCommand {
         _ = loop.read(adopting: signals, received: { _ in service.end() })
         let server = Server(on: loop.eventLoop)
         service.register(on: server)
+        SandboxService(service).register(on: server)
         server.listen(adopting: socket).whenFailure { error in
             Log.error("listen: \(error)")
             exit(1)

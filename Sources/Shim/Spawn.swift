@@ -65,7 +65,7 @@ private struct ShiftedDescriptors: ~Copyable {
 }
 
 /// The null-terminated array that exec wants.
-private struct CStringArray: ~Copyable {
+struct CStringArray: ~Copyable {
     let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int
 

@@ -32,8 +32,11 @@ struct StartCommand {
             let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
             try writeAll(socket.address.utf8, to: descriptor.rawValue)
         }
-        return request.answer(address: socket.address)
+        return request.answer(address: socket.address, isPod: isPod)
     }
+
+    /// Only a pod's bundle has no configuration.
+    private var isPod: Bool { access("config.json", F_OK) != 0 && errno == ENOENT }
 
     private func socket(for request: StartRequest) throws(ShimFailure) -> ShimSocket {
         var directory: String?
@@ -46,7 +49,8 @@ struct StartCommand {
         }
         return try ShimSocket(
             directory: directory, containerd: containerd, namespace: invocation.namespace,
-            group: try Bundle(path: ".").configuration().group ?? invocation.id, isDebug: isDebug)
+            group: isPod ? invocation.id : try Bundle(path: ".").configuration().group ?? invocation.id,
+            isDebug: isDebug)
     }
 
     private func startDaemon(

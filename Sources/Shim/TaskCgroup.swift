@@ -1,6 +1,7 @@
 // Where a container's cgroup is, as its first process says.
 
 internal import Cgroups
+internal import Glibc
 internal import Kernel
 
 /// The cgroup of a container.
@@ -29,6 +30,18 @@ struct TaskCgroup {
                 CgroupDirectory(controllers: mount.controllers, mount: mount.path, path: path)
             }
         }
+        if directories.isEmpty { return nil }
+        cgroup = Cgroup(CgroupLocation(driver: .cgroupfs, hierarchy: host.hierarchy, directories: directories))
+    }
+
+    /// The cgroup of one path in every hierarchy that has it; nothing when none has.
+    init?(path: String, host: CgroupHost) {
+        let names = path.split(separator: "/")
+        if names.isEmpty || names.contains("..") { return nil }
+        let path = "/" + names.joined(separator: "/")
+        let directories = host.mounts.map { mount in
+            CgroupDirectory(controllers: mount.controllers, mount: mount.path, path: path)
+        }.filter { access($0.fullPath, F_OK) == 0 }
         if directories.isEmpty { return nil }
         cgroup = Cgroup(CgroupLocation(driver: .cgroupfs, hierarchy: host.hierarchy, directories: directories))
     }

@@ -54,6 +54,31 @@ extension TaskService {
         return Status(.unknown, "signal process \(process.pid): \(code.word)")
     }
 
+    /// Kills all containers, and runs the body when they have ended, or after a limit.
+    func killAll(within limit: TimeAmount, _ body: @escaping () -> Void) {
+        var left = containers.values.filter { !$0.isFirstGone && $0.first.pid > 0 }.count
+        for id in beingCreated.keys { abandonCreation(of: id) }
+        if left == 0 { return body() }
+        var isDone = false
+        let finish = {
+            if isDone { return }
+            isDone = true
+            body()
+        }
+        for container in containers.values where !container.isFirstGone && container.first.pid > 0 {
+            container.first.whenExited(isAwaited: { true }) { _ in
+                left -= 1
+                if left == 0 { finish() }
+            }
+            let operation = RuntimeOperation.kill(signal: UInt32(SIGKILL), all: true)
+            calls.call(container.runtime, operation, container: container.id, bundle: container.bundle) { failure in
+                // The first process at least can be killed without the runtime's help: it is our child.
+                if failure != nil, !container.first.isCollected { Glibc.kill(container.first.pid, SIGKILL) }
+            }
+        }
+        loop.after(limit, finish)
+    }
+
     func pause(_ request: TaskContainerRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
         let container = try container(request.id)
         change(container, .pause, .pause, reply) {

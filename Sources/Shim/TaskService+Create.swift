@@ -41,6 +41,7 @@ extension TaskService {
     private func prepare(_ request: TaskCreateRequest) throws(ShimFailure) -> Container {
         let options = try RuncOptions(request.hasOptions ? request.options : nil)
         let bundle = Bundle(path: request.bundle)
+        try pod?.admit(bundle)
         let configuration = try bundle.configuration()
         let streams = StreamRequest(
             input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)

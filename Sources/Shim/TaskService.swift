@@ -19,6 +19,8 @@ final class TaskService {
     var containers: [String: Container] = [:]
     /// Containers that are being created.
     var beingCreated: [String: Container] = [:]
+    /// The pod that the containers belong to, where it is the shim that keeps it.
+    var pod: Pod?
     /// Whether the shim was told to end while nothing but creations was in its way.
     private var isEndWanted = false
 
@@ -71,13 +73,20 @@ final class TaskService {
     private func method<Question: Message, Answer: Message>(
         _ body: @escaping (TaskService) -> (Question, Reply<Answer>) throws(Status) -> Void
     ) -> Server.Handler {
+        handler { (question, reply) throws(Status) in try body(self)(question, reply) }
+    }
+
+    /// What answers a method of some service of ours.
+    func handler<Question: Message, Answer: Message>(
+        _ body: @escaping (Question, Reply<Answer>) throws(Status) -> Void
+    ) -> Server.Handler {
         { call in
             self.tidySoon()
             do throws(Status) {
                 guard let question = try? Question(serializedBytes: call.payload) else {
                     throw Status(.invalidArgument, "malformed \(Question.protoMessageName)")
                 }
-                try body(self)(question, Reply(call: call))
+                try body(question, Reply(call: call))
             } catch {
                 call.answer(.failure(error))
             }
@@ -112,7 +121,7 @@ final class TaskService {
 
     /// Ends if that is wanted: also when the creation fails that was in the way.
     func endIfUnused() {
-        if !containers.isEmpty { isEndWanted = false }
+        if !containers.isEmpty || pod != nil { isEndWanted = false }
         if isEndWanted, beingCreated.isEmpty { end() }
     }
 

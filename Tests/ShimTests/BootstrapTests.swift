@@ -50,6 +50,11 @@ import Testing
         #expect(request.answer(address: "unix:///s") == Array("unix:///s".utf8))
     }
 
+    @Test func `a pod's shim is started in version three by every containerd that does so`() throws {
+        let answer = try StartRequest(options, id: "s1", namespace: "default").answer(address: "unix:///s", isPod: true)
+        #expect(String(decoding: answer, as: UTF8.self) == #"{"version":3,"address":"unix:///s","protocol":"ttrpc"}"#)
+    }
+
     @Test func `an empty input is the older protocol without options`() throws {
         let request = try StartRequest([], id: "s1", namespace: "default")
         #expect(request == .options(nil))

@@ -53,6 +53,21 @@ final class ShimHost: Sendable {
         return bundle
     }
 
+    /// Makes the bundle of a pod, as containerd does for a shim that keeps pods: there is nothing in it.
+    func makePodBundle(_ id: String) throws -> String {
+        let bundle = directory + "/" + id
+        try FileManager.default.createDirectory(atPath: bundle, withIntermediateDirectories: true)
+        return bundle
+    }
+
+    /// Changes a bundle's configuration.
+    func change(_ bundle: String, _ body: (inout [String: Any]) -> Void) throws {
+        let file = URL(fileURLWithPath: bundle + "/config.json")
+        var spec = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        body(&spec)
+        try JSONSerialization.data(withJSONObject: spec).write(to: file)
+    }
+
     /// Starts a shim by the protocol of containerd 2.3, and returns its answer.
     func start(_ id: String, in bundle: String) async throws -> BootstrapResult {
         var parameters = BootstrapParams()
@@ -65,6 +80,15 @@ final class ShimHost: Sendable {
             Self.binary, ["-namespace", "tests", "-id", id, "-address", directory + "/grpc", "start"], in: bundle,
             input: parameters.serializedBytes())
         return try BootstrapResult(serializedBytes: output)
+    }
+
+    /// Runs the helper that containerd runs when the shim is gone.
+    func delete(_ id: String, in bundle: String) async throws -> TaskDeleteResponse {
+        let output = try await run(
+            Self.binary,
+            ["-namespace", "tests", "-id", id, "-address", directory + "/grpc", "-bundle", bundle, "delete"],
+            in: bundle)
+        return try TaskDeleteResponse(serializedBytes: output)
     }
 
     func run(_ path: String, _ arguments: [String], in bundle: String, input: [UInt8] = []) async throws -> [UInt8] {
@@ -123,12 +147,17 @@ struct ShimConnection: Sendable {
     let client: NIOLoopBound<Client>
     let loop: any EventLoop
 
+    /// The service that methods are called of.
+    var service = "containerd.task.v3.Task"
+
+    /// The same connection, for calls of the pod's.
+    var pods: ShimConnection {
+        ShimConnection(client: client, loop: loop, service: "containerd.runtime.sandbox.v1.Sandbox")
+    }
+
     /// Calls a method; returns the answer as bytes, or the status.
-    func call(_ method: String, _ message: some Message & Sendable, version: Int = 3) async throws -> Result<
-        [UInt8], Status
-    > {
-        let request = Request(
-            service: "containerd.task.v\(version).Task", method: method, payload: try message.serializedBytes())
+    func call(_ method: String, _ message: some Message & Sendable) async throws -> Result<[UInt8], Status> {
+        let request = Request(service: service, method: method, payload: try message.serializedBytes())
         let client = client
         let loop = loop
         return await withCheckedContinuation { continuation in
