@@ -36,6 +36,21 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
 
+// SWIFTRUN_PLAIN=1 builds swiftrun without the tricks that make its start fast, to find out whether one of them is to blame
+// for a fault: the stand-ins for Swift's runtime (of Swift 6.3) and the order of functions.
+let isPlain = Context.environment["SWIFTRUN_PLAIN"] == "1"
+let functionOrder: [LinkerSetting] =
+    isPlain
+    ? []
+    : [
+        // Functions that a command runs through lie side by side; see scripts/order.
+        .unsafeFlags(
+            [
+                "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/call-order/swiftrun.txt",
+                "-Xlinker", "--no-warn-symbol-ordering",
+            ], .when(configuration: .release))
+    ]
+
 let package = Package(
     name: "swiftrun",
     products: [
@@ -71,20 +86,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "CSealedStart", cSettings: [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))]),
+            name: "CSealedStart",
+            cSettings: isPlain ? [] : [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))]),
         .executableTarget(
             name: "swiftrun",
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],
             swiftSettings: strict,
-            linkerSettings: selfContained + [
-                .unsafeFlags(["-Xlinker", "--entry=sealed_start", "-use-ld=lld"], .when(configuration: .release)),
-                // What a command runs through lies side by side; see scripts/order.
-                .unsafeFlags(
-                    [
-                        "-Xlinker",
-                        "--symbol-ordering-file=\(Context.packageDirectory)/Sources/call-order/swiftrun.txt",
-                        "-Xlinker", "--no-warn-symbol-ordering",
-                    ], .when(configuration: .release)),
+            linkerSettings: selfContained + functionOrder + [
+                .unsafeFlags(["-Xlinker", "--entry=sealed_start", "-use-ld=lld"], .when(configuration: .release))
             ]
         ),
 
