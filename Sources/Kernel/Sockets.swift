@@ -88,11 +88,19 @@ package func receiveMessage(_ socket: Int32, limit: Int = 4096) throws(Errno) ->
     var bytes = [UInt8](repeating: 0, count: limit)
     var number: Int32 = -1
     var count: Int32 = 1
-    let length = try checked {
-        count = 1
-        return bytes.withUnsafeMutableBytes { buffer in
-            clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
+    func receive() throws(Errno) -> Int {
+        try checked {
+            count = 1
+            return bytes.withUnsafeMutableBytes { buffer in
+                clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
+            }
         }
+    }
+    let length: Int
+    do throws(Errno) { length = try receive() } catch Errno.connectionReset {
+        // The peer has closed its end and has left a message unread. The kernel reports this once, before the messages that
+        // the peer sent: unix_release_sock() and __skb_try_recv_datagram().
+        length = try receive()
     }
     bytes.removeLast(limit - length)
     return ReceivedMessage(bytes: bytes, descriptor: count > 0 ? OwnedDescriptor(adopting: number) : nil)

@@ -70,6 +70,15 @@ struct FileTests {
         #expect(try receiveMessage(pair.second.rawValue).bytes == [])
     }
 
+    @Test func `the last messages of a peer that leaves one unread arrive all the same`() throws {
+        var pair = try SocketPair()
+        try sendMessage(pair.second.rawValue, [1])
+        try sendMessage(pair.first.rawValue, [2])
+        pair.first = try OwnedDescriptor.open("/dev/null")
+        #expect(try receiveMessage(pair.second.rawValue).bytes == [2])
+        #expect(try receiveMessage(pair.second.rawValue).bytes == [])
+    }
+
     @Test func `the null device is the one with its numbers`() throws {
         #expect(try fileStatus(at: "/dev/null").isCharacterDevice(1, 3))
         #expect(try !fileStatus(at: "/dev/zero").isCharacterDevice(1, 3))
