@@ -10,6 +10,7 @@
 
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -94,22 +95,49 @@ HERE void open_closed_streams(void)
 // The initial stack: argc, argv, a null, the environment. It is part of the kernel's interface: man 8 ld.so and the
 // psABI.
 long *sealed_start_stack;
-static int found_read_only;
+static int is_by_descriptor;
+
+// Whether the program was executed by a descriptor: the kernel then gives its name as /dev/fd/N. A read-only mount alone
+// does not show that the program was executed from the clone: the host may make it writable again. getauxval(3),
+// alloc_bprm() of the kernel.
+HERE int executed_by_descriptor(char **environment)
+{
+    const char folder[] = {'/', 'd', 'e', 'v', '/', 'f', 'd', '/'};
+    while (*environment)
+        environment++;
+    for (unsigned long *entry = (unsigned long *)(environment + 1); entry[0] != AT_NULL; entry += 2) {
+        if (entry[0] != AT_EXECFN)
+            continue;
+        const char *name = (const char *)entry[1];
+        for (unsigned long i = 0; i < sizeof folder; i++)
+            if (name[i] != folder[i])
+                return 0;
+        return 1;
+    }
+    return 0;
+}
+
+HERE int lies_on_read_only_mount(void)
+{
+    const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
+    struct statfs facts;
+    return call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) == 0 && (facts.f_flags & READ_ONLY_MOUNT) != 0;
+}
+
+__attribute__((no_stack_protector)) int sealed_start_found_sealed(void)
+{
+    return is_by_descriptor && lies_on_read_only_mount();
+}
 
 __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_start_on(long *stack)
 {
     char **words = (char **)(stack + 1);
     char **environment = words + *stack + 1;
     const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
-    struct statfs facts;
     sealed_start_stack = stack;
+    is_by_descriptor = executed_by_descriptor(environment);
     open_closed_streams();
-    if (*stack < 2 || !starts_a_process(words + 1))
-        return;
-    if (call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) < 0)
-        return;
-    found_read_only = (facts.f_flags & READ_ONLY_MOUNT) != 0;
-    if (found_read_only)
+    if (*stack < 2 || !starts_a_process(words + 1) || sealed_start_found_sealed())
         return;
     long clone = call(SYS_open_tree, AT_FDCWD, (long)own, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0);
     if (clone < 0)
@@ -122,7 +150,6 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
 
 long *sealed_start_found_stack(void) { return sealed_start_stack; }
 int sealed_start_found_closed(int stream) { return closed_streams >> stream & 1; }
-int sealed_start_found_read_only(void) { return found_read_only; }
 
 // _start finds its registers as the kernel left them.
 #ifdef __x86_64__

@@ -5,17 +5,15 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Executes this program again from a place that cannot be written, unless it is running from one already.
+/// Executes this program again from a place that cannot be written, unless it was executed from sealed memory. The caller
+/// has found that it was not executed from a clone: a read-only mount of the host may become writable.
 ///
 /// Whoever executes `/proc/self/exe` inside a container gets at the runtime's file; from here on that is a file on a
 /// detached, read-only clone of the mount the binary lies on, or, where such clones are not allowed, in sealed memory.
 package func sealExecutable() throws(Failure) {
     let own = "/proc/self/exe"
     do throws(Errno) {
-        let (magic, flags) = try filesystem(at: own)
-        let readOnlyMount: Int64 = 1  // ST_RDONLY
-        if flags & readOnlyMount != 0 { return }
-        if magic == FilesystemMagic.tmpfs, try isSealed(own) { return }
+        if try filesystem(at: own).magic == FilesystemMagic.tmpfs, try isSealed(own) { return }
         let clone = try sealedClone(own)
         let asDescriptor: Int32 = 0x1000  // AT_EMPTY_PATH
         let number = clone.rawValue

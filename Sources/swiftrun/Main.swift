@@ -133,7 +133,7 @@ struct Swiftrun {
     }
 
     private static func seal() throws(CommandError) {
-        guard sealed_start_found_read_only() == 0 else { return }
+        guard sealed_start_found_sealed() == 0 else { return }
         do throws(Failure) { try sealExecutable() } catch { throw .failure(error) }
     }
 

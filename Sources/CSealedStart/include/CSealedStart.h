@@ -12,7 +12,7 @@ long *sealed_start_found_stack(void);
 // Whether the caller had closed a stream, 0 to 2, which is the null device now
 int sealed_start_found_closed(int stream);
 
-// Whether the program was found on a read-only mount: then it needs no sealing
-int sealed_start_found_read_only(void);
+// Whether the program was executed from a read-only clone of its mount: then it needs no sealing
+int sealed_start_found_sealed(void);
 
 #endif
