@@ -133,7 +133,12 @@ final class NotifySocket {
     }
 
     private static func datagramSocket() throws(Errno) -> OwnedDescriptor {
-        OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+        let socket = OwnedDescriptor(
+            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+        let number = socket.rawValue
+        // A service manager that is stopped does not read.
+        try checked { clinux_limit_sending(number, 5_000) }
+        return socket
     }
     private func datagramSocket() throws(Errno) -> OwnedDescriptor { try Self.datagramSocket() }
 }

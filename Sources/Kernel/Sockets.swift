@@ -24,20 +24,26 @@ package struct SocketPair: ~Copyable {
     package consuming func takeFirst() -> OwnedDescriptor { first }
 }
 
+/// How long a peer may take to accept a connection or a message. Its program is not ours: it may never do so.
+private let patience: Int32 = 5_000
+
 /// Connects a stream socket to a path.
+/// - Throws: `EAGAIN` if the peer's queue of connections stays full for five seconds; later sends have the same limit.
 package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
         adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
+    try checked { clinux_limit_sending(number, patience) }
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
 }
 
-/// Connects a datagram socket to a path.
+/// Connects a datagram socket to a path; a send fails with `EAGAIN` if the peer's queue stays full for five seconds.
 package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
     let socket = OwnedDescriptor(
         adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
+    try checked { clinux_limit_sending(number, patience) }
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
 }

@@ -124,6 +124,8 @@ ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t length, co
 ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *fds, int *count, int flags);
 // Makes a receive on the socket fail with EAGAIN if no message arrives within the time. socket(7), SO_RCVTIMEO.
 int clinux_limit_receiving(int socket, int milliseconds);
+// The same for a send, and for a connect to a socket whose queue of connections is full. SO_SNDTIMEO.
+int clinux_limit_sending(int socket, int milliseconds);
 
 // Processes
 int clinux_pidfd_open(pid_t pid, unsigned int flags);
