@@ -53,10 +53,16 @@ enum SwapArithmetic {
             throw CgroupFailure(.invalid, "\(key): a limit on memory and swap needs linux.resources.memory.limit")
         }
         guard swap >= base else {
-            throw CgroupFailure(
-                .invalid, "\(key): \(swap) is memory and swap together, and less than the memory limit of \(base)")
+            throw isLess(swap, than: base)
         }
         return "\(swap - base)"
+    }
+
+    static func isLess(_ swap: Int64, than limit: Int64) -> CgroupFailure {
+        CgroupFailure(
+            .invalid,
+            "linux.resources.memory.swap: \(swap) is memory and swap together, and less than the memory limit of \(limit)"
+        )
     }
 
     /// A new limit on memory alone keeps the total of memory and swap.

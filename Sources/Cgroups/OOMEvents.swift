@@ -127,10 +127,11 @@ package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
     /// Part of a sentence: `the limit is 65536 bytes, and at most 61440 were used`.
     package var description: String {
         var parts: [String] = []
-        if let limit { parts.append("the limit is \(limit) bytes") }
-        if let peak {
+        // The kernel counts in pages, and cuts a limit down to whole ones.
+        if let limit { parts.append(limit == 0 ? "the limit is less than a page" : "the limit is \(limit) bytes") }
+        if let peak, peak > 0 || limit != 0 {
             parts.append("at most \(peak) were used")
-        } else if let current {
+        } else if let current, current > 0 || limit != 0 {
             parts.append("\(current) are in use")
         }
         return parts.isEmpty ? "the kernel does not tell how much was used" : parts.joined(separator: ", and ")

@@ -19,7 +19,10 @@ extension Bundle {
     private static let largestConfig = 64 << 20
 
     /// Makes a bundle's directory the working directory, and reads its config.
-    package init(directory: String, configName: String? = nil) throws(Failure) {
+    /// - Parameter warn: is told of what the config has and the specification has not.
+    package init(
+        directory: String, configName: String? = nil, warn: ((String) -> Void)? = nil
+    ) throws(Failure) {
         do throws(Errno) {
             try checked { clinux_chdir(directory) }
         } catch {
@@ -40,7 +43,11 @@ extension Bundle {
             }
         }
         do throws(InvalidSpec) {
-            spec = try Spec(config: config)
+            guard let warn else {
+                spec = try Spec(config: config)
+                return
+            }
+            spec = try Spec(config: config) { warn("\(name): \($0)") }
         } catch {
             throw Failure(.invalid, "\(name): \(error)")
         }

@@ -38,6 +38,16 @@ package struct CreatedContainer: ~Copyable {
     let notify: NotifySocket?
 }
 
+extension Failure {
+    /// - Parameter remedy: how to do without a terminal. Engines match the first half.
+    static func needsConsoleSocket(_ remedy: String) -> Failure {
+        Failure(
+            .invalid,
+            "cannot allocate tty if runc will detach without setting console socket"
+                + " (--console-socket names who takes the terminal; \(remedy) does without one)")
+    }
+}
+
 extension Runtime {
     /// Makes a container whose init waits for `start`.
     package func create(_ options: CreateOptions) throws(Failure) {
@@ -54,7 +64,7 @@ extension Runtime {
             sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
         try inherited.keepOthers()
         noteIgnoredSignals()
-        let bundle = try Bundle(directory: options.bundle, configName: options.configName)
+        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
         let plans = try plan(options, bundle)
         try checkTerminal(plans.container, options, isForeground: isForeground)
         var console: EngineSocket?
@@ -132,7 +142,7 @@ extension Runtime {
         _ plan: ContainerPlan, _ options: CreateOptions, isForeground: Bool
     ) throws(Failure) {
         if plan.process.hasTerminal, options.consoleSocket == nil, !isForeground {
-            throw Failure(.invalid, "cannot allocate tty if runc will detach without setting console socket")
+            throw .needsConsoleSocket("\"terminal\": false in config.json")
         }
         if options.consoleSocket != nil, !plan.process.hasTerminal || isForeground {
             throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")

@@ -44,11 +44,28 @@ extension Runtime {
         switch status {
         case .stopped, .created, .creating: break
         case .running, .paused:
-            guard force else {
-                throw Failure(.wrongState, "cannot delete container \(id) that is not stopped: \(status.rawValue)")
-            }
+            if !force { try awaitKilled(record, status) }
         }
         try destroy(record, directory)
+    }
+
+    /// The end of a process that was killed takes some milliseconds: it is waited for, so that delete can follow kill.
+    private func awaitKilled(_ record: ContainerRecord, _ status: Status) throws(Failure) {
+        let refusal = "cannot delete container \(record.id) that is not stopped: \(status.rawValue)"
+        guard let pidfd = try record.openInit() else { return }
+        let (isKilled, hasEnded) = try during("wait for container \(record.id)") { () throws(Errno) in
+            var isKilled = try isBeingKilled(record.pid)
+            if !isKilled {
+                // Between the signal's delivery and the first step of its end a process shows neither.
+                if try waitUntilReadable(pidfd.rawValue, milliseconds: 20) { return (true, true) }
+                isKilled = try isBeingKilled(record.pid)
+            }
+            return (isKilled, isKilled ? try waitUntilReadable(pidfd.rawValue, milliseconds: 1000) : false)
+        }
+        guard isKilled else { throw Failure(.wrongState, refusal) }
+        guard hasEnded else {
+            throw Failure(.wrongState, refusal + "; its init was killed, and has not ended within a second")
+        }
     }
 
     /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.

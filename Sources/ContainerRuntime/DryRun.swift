@@ -19,7 +19,7 @@ extension Runtime {
     /// - Throws: what `create` would refuse before it makes anything, but for what only the host's state decides.
     package func dryRun(_ options: CreateOptions, startsAtOnce: Bool) throws(Failure) -> DryRun {
         try StateStore.check(id: options.id)
-        let bundle = try Bundle(directory: options.bundle, configName: options.configName)
+        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
         // A config without a user namespace is one for root: shown as root would have it done, whoever looks.
         let hasUserNamespace = bundle.spec.linux?.namespaces.contains { $0.type == "user" } ?? false
         let plans = try plan(options, bundle, asRoot: !hasUserNamespace)

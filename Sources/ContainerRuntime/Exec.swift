@@ -87,7 +87,7 @@ extension Runtime {
 
     private func checkTerminal(_ plan: ProcessPlan, _ options: ExecOptions) throws(Failure) {
         if plan.hasTerminal, options.isDetached, options.consoleSocket == nil {
-            throw Failure(.invalid, "cannot allocate tty if runc will detach without setting console socket")
+            throw .needsConsoleSocket("leaving out --tty")
         }
         if options.consoleSocket != nil, !plan.hasTerminal || !options.isDetached {
             throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")

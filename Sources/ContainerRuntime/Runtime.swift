@@ -16,6 +16,8 @@ package struct Runtime: Sendable {
     package var toleratesCgroupRefusals: Bool?
     /// The name the program was called by, for messages that engines match on.
     package var note: Note
+    /// Whether somebody reads warnings: what is looked for only to warn of it is not looked for otherwise.
+    package var tellsWarnings = true
 
     package init(
         root: String, cgroupDriver: CgroupDriver, toleratesCgroupRefusals: Bool? = nil, note: @escaping Note
@@ -35,6 +37,9 @@ package struct Runtime: Sendable {
 }
 
 extension Runtime {
+    /// Takes a warning; nil when nobody reads it.
+    var warn: ((String) -> Void)? { tellsWarnings ? { note(.warning, $0) } : nil }
+
     /// Whether a cgroup that cannot be made or changed is done without, where the config asks nothing of it.
     func toleratesRefusals() -> Bool { toleratesCgroupRefusals ?? !isRootOfHost() }
 }

@@ -17,11 +17,20 @@ package struct StateStore: Sendable {
     /// Refuses what is no container id: it becomes a directory's name, a cgroup's name and a unit's name.
     package static func check(id: String) throws(Failure) {
         guard !id.isEmpty else { throw Failure(.invalid, "container ID cannot be empty") }
+        guard id.utf8.count <= longestID else {
+            throw Failure(
+                .invalid,
+                "invalid container ID format: \"\(id.prefix(32))…\" has \(id.utf8.count) bytes; \(longestID) are the most"
+            )
+        }
         guard isID(id) else {
             throw Failure(
                 .invalid, "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)")
         }
     }
+
+    // As a directory's name.
+    private static let longestID = 255
 
     private static func isID(_ id: String) -> Bool {
         let allowed = id.utf8.allSatisfy { byte in
@@ -33,7 +42,7 @@ package struct StateStore: Sendable {
             default: false
             }
         }
-        return allowed && id != "." && id != ".." && id != SeccompCache.directoryName && id.utf8.count <= 255
+        return allowed && id != "." && id != ".." && id != SeccompCache.directoryName && id.utf8.count <= longestID
     }
 
     /// Makes the directory of a new container, locked for the caller.

@@ -59,12 +59,12 @@ extension Runtime {
     }
 
     /// A `linux.resources` object from a file; `-` is stdin.
-    package static func resources(file path: String) throws(Failure) -> LinuxResources {
+    package func resources(file path: String) throws(Failure) -> LinuxResources {
         let bytes = try during("read --resources \(path)") { () throws(Errno) in
             try path == "-" ? readAll(0) : readFile(path)
         }
         do throws(InvalidSpec) {
-            return try LinuxResources(bytes: bytes)
+            return try LinuxResources(bytes: bytes) { note(.warning, "--resources \(path): \($0)") }
         } catch {
             throw Failure(.invalid, "--resources \(path): \(error)")
         }

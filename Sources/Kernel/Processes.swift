@@ -179,6 +179,22 @@ package func processStat(_ pid: Int32) throws(Errno) -> ProcessStat? {
     }
 }
 
+/// Whether a process has been killed and is about to end: SIGKILL is pending for it, or it is exiting. Of the fields of
+/// /proc/PID/stat, `flags` holds PF_EXITING (the kernel's include/linux/sched.h), `signal` the pending signals. proc(5).
+package func isBeingKilled(_ pid: Int32) throws(Errno) -> Bool {
+    let bytes: [UInt8]
+    do throws(Errno) { bytes = try readFile("/proc/\(pid)/stat") } catch {
+        return error == .noSuchFileOrDirectory || error == .noSuchProcess
+    }
+    guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return false }
+    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 29)
+    guard fields.count > 28 else { return false }
+    let number: (Int) -> UInt64 = { UInt64(String(decoding: fields[$0], as: UTF8.self)) ?? 0 }
+    let exiting: UInt64 = 0x4
+    let killed: UInt64 = 1 << 8
+    return number(6) & exiting != 0 || number(28) & killed != 0
+}
+
 /// The number of threads of the calling process.
 package func threadCount() -> Int {
     // Every thread is a directory under task; the link count includes "." and "..".

@@ -33,6 +33,13 @@ package struct JSONDocument: ~Copyable {
         try Value(JSONCursor(root))
     }
 
+    /// Tells of the properties that are not in a table.
+    func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
+        withoutActuallyEscaping(tell) { tell in
+            UnknownProperties(known: known, tell: tell).visit(root, path: "", shown: "")
+        }
+    }
+
     private static func parse(_ text: JSONText) throws(InvalidSpec) -> OpaquePointer? {
         guard let tokener = json_tokener_new_ex(depthLimit) else {
             throw InvalidSpec(keyPath: "", problem: "out of memory")
@@ -145,6 +152,19 @@ struct JSONNode {
     func integer<Value: FixedWidthInteger>(as _: Value.Type) -> Value? {
         let signed = json_object_get_int64(pointer)
         return signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))
+    }
+
+    /// Calls `body` for every property of an object, null or not, in the order of the document.
+    func forEachProperty(_ body: (String, JSONNode) -> Void) {
+        var entry = json_object_get_object(pointer)?.pointee.head
+        while let current = entry?.pointee {
+            if let key = current.k {
+                body(
+                    String(cString: key.assumingMemoryBound(to: CChar.self)),
+                    JSONNode(current.v.map { OpaquePointer($0) }))
+            }
+            entry = current.next
+        }
     }
 
     /// Calls `body` for every property of an object, in the order of the document.

@@ -1,5 +1,6 @@
 // `-info`: what this shim and the runtime behind it can do.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import ShimAPI
@@ -8,7 +9,7 @@ internal import SystemPackage
 
 /// The helper that containerd asks once before the first container.
 struct InfoCommand {
-    static let version = "0.1.0"
+    static let version = CLINUX_PROJECT_VERSION
 
     /// Returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {

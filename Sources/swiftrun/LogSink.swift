@@ -16,6 +16,10 @@ enum LogSink: Sendable {
     case systemLog(Int32, identifier: String)
 
     init(_ argument: String) throws(Failure) {
+        guard argument != "journald", argument != "syslog" else {
+            throw Failure(
+                .invalid, "--log \(argument): a name is missing, as in \(argument):swiftrun; a file is ./\(argument)")
+        }
         if argument.hasPrefix("journald:") {
             let socket = try Self.connect("/run/systemd/journal/socket", argument)
             self = .journal(socket, identifier: Self.identifier(argument))

@@ -11,7 +11,7 @@ internal import Kernel
 /// `swiftrun [global options] COMMAND [options] [arguments]`
 @main
 struct Swiftrun {
-    static let version = "0.1.0"
+    static let version = CLINUX_PROJECT_VERSION
 
     static let globalOptions: [Option] = [
         .value(
@@ -161,14 +161,14 @@ struct Swiftrun {
     private static func makeLog(_ options: ParsedOptions) throws(Failure) -> Log {
         let format = options.value("log-format") ?? "text"
         guard let format = Log.Format(rawValue: format) else {
-            throw Failure(.invalid, "invalid log-format: \(format)")
+            throw Failure(.invalid, "invalid log-format: \(format) (text and json are known)")
         }
         var level: Log.Level?
         if options.has("debug") { level = .debug }
         if let name = options.value("log-level") {
             let levels: [Log.Level] = [.error, .warning, .info, .debug]
             guard let found = levels.first(where: { $0.name == name }) else {
-                throw Failure(.invalid, "invalid log-level: \(name)")
+                throw Failure(.invalid, "invalid log-level: \(name) (error, warning, info and debug are known)")
             }
             level = found
         }
@@ -177,12 +177,14 @@ struct Swiftrun {
 
     private static func makeRuntime(_ options: ParsedOptions, _ log: Log) throws(CommandError) -> Runtime {
         do throws(Failure) {
-            return Runtime(
+            var runtime = Runtime(
                 root: try root(options), cgroupDriver: try driver(options),
                 toleratesCgroupRefusals: try rootless(options)
             ) { level, text in
                 log.write(level == .warning ? .warning : .debug, text)
             }
+            runtime.tellsWarnings = log.level >= .warning
+            return runtime
         } catch {
             throw .failure(error)
         }

@@ -34,7 +34,7 @@ extension Command {
         let target = call.target()
         let resources: LinuxResources
         if let file = call.options.value("resources") {
-            resources = try call.perform { () throws(Failure) in try Runtime.resources(file: file) }
+            resources = try call.perform { () throws(Failure) in try target.runtime.resources(file: file) }
         } else {
             resources = try call.read { () throws(UsageError) in try ResourceOptions(options: call.options).resources()
             }

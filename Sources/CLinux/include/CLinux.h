@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "machine.h"
+#include "version.h"
 
 // clone3(2); returns 0 in the child. cgroup_fd is used if flags include CLONE_INTO_CGROUP.
 struct clinux_clone {

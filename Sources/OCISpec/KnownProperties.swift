@@ -1,0 +1,167 @@
+// Properties that the specification does not have: for a reader that has to ignore them, and a person who misspelt one.
+
+/// The properties of each object of the specification; elements of an array, and values of a map (`*`), have one path.
+enum KnownProperties {
+    /// config.md and config-linux.md of runtime-spec 1.3.0; of 1.0 too, where a later one dropped a property.
+    static let ofConfig: [(path: String, names: String)] =
+        [
+            (
+                "",
+                "ociVersion process root hostname domainname mounts hooks annotations linux "
+                    + "solaris windows vm zos freebsd"
+            ),
+            (
+                "process",
+                "terminal consoleSize user args commandLine env cwd capabilities rlimits noNewPrivileges apparmorProfile "
+                    + "oomScoreAdj scheduler selinuxLabel ioPriority execCPUAffinity"
+            ),
+            ("process.consoleSize", "height width"),
+            ("process.user", "uid gid umask additionalGids username"),
+            ("process.capabilities", "bounding effective inheritable permitted ambient"),
+            ("process.rlimits", "type hard soft"),
+            ("process.scheduler", "policy nice priority flags runtime deadline period"),
+            ("process.ioPriority", "class priority"),
+            ("process.execCPUAffinity", "initial final"),
+            ("root", "path readonly"),
+            ("mounts", "destination type source options uidMappings gidMappings"),
+            ("mounts.uidMappings", "containerID hostID size"),
+            ("mounts.gidMappings", "containerID hostID size"),
+            ("hooks", "prestart createRuntime createContainer startContainer poststart poststop"),
+            ("hooks.prestart", hook), ("hooks.createRuntime", hook), ("hooks.createContainer", hook),
+            ("hooks.startContainer", hook), ("hooks.poststart", hook), ("hooks.poststop", hook),
+            (
+                "linux",
+                "uidMappings gidMappings sysctl resources cgroupsPath namespaces devices netDevices seccomp "
+                    + "rootfsPropagation maskedPaths readonlyPaths mountLabel intelRdt memoryPolicy personality timeOffsets"
+            ),
+            ("linux.uidMappings", "containerID hostID size"),
+            ("linux.gidMappings", "containerID hostID size"),
+            ("linux.namespaces", "type path"),
+            ("linux.devices", "path type major minor fileMode uid gid"),
+            ("linux.netDevices.*", "name"),
+            ("linux.timeOffsets.*", "secs nanosecs"),
+            (
+                "linux.seccomp",
+                "defaultAction defaultErrnoRet architectures flags listenerPath listenerMetadata syscalls"
+            ),
+            ("linux.seccomp.syscalls", "names action errnoRet args"),
+            ("linux.seccomp.syscalls.args", "index value valueTwo op"),
+            ("linux.intelRdt", "closID schemata l3CacheSchema memBwSchema enableMonitoring enableCMT enableMBM"),
+            ("linux.memoryPolicy", "mode nodes flags"),
+            ("linux.personality", "domain flags"),
+        ] + ofResources.map { (path: $0.path.isEmpty ? resources : resources + "." + $0.path, names: $0.names) }
+
+    static let ofResources: [(path: String, names: String)] = [
+        ("", "devices memory cpu pids blockIO hugepageLimits network rdma unified"),
+        ("devices", "allow type major minor access"),
+        (
+            "memory",
+            "limit reservation swap kernel kernelTCP swappiness disableOOMKiller useHierarchy checkBeforeUpdate"
+        ),
+        ("cpu", "shares quota burst period realtimeRuntime realtimePeriod cpus mems idle"),
+        ("pids", "limit"),
+        (
+            "blockIO",
+            "weight leafWeight weightDevice throttleReadBpsDevice throttleWriteBpsDevice throttleReadIOPSDevice "
+                + "throttleWriteIOPSDevice"
+        ),
+        ("blockIO.weightDevice", "major minor weight leafWeight"),
+        ("blockIO.throttleReadBpsDevice", throttle), ("blockIO.throttleWriteBpsDevice", throttle),
+        ("blockIO.throttleReadIOPSDevice", throttle), ("blockIO.throttleWriteIOPSDevice", throttle),
+        ("hugepageLimits", "pageSize limit"),
+        ("network", "classID priorities"),
+        ("network.priorities", "name priority"),
+        ("rdma.*", "hcaHandles hcaObjects"),
+    ]
+
+    /// Objects whose keys are the user's.
+    static let maps = [
+        "annotations", "linux.sysctl", "linux.netDevices", "linux.timeOffsets", "linux.resources.unified",
+        "linux.resources.rdma", "unified", "rdma",
+    ]
+
+    private static let hook = "path args env timeout"
+    private static let throttle = "major minor rate"
+    private static let resources = "linux.resources"
+}
+
+extension Spec {
+    /// Reads the text of a `config.json`; throws `InvalidSpec`.
+    /// - Parameter unknown: is told, in a sentence each, of the properties that the specification does not have.
+    package init(config bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+        let document = try JSONDocument(bytes)
+        self = try document.decode()
+        document.tellUnknown(KnownProperties.ofConfig, to: unknown)
+    }
+}
+
+extension LinuxResources {
+    /// Reads the resources document of `update`; throws `InvalidSpec`.
+    package init(bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+        let document = try JSONDocument(bytes)
+        self = try document.decode()
+        document.tellUnknown(KnownProperties.ofResources, to: unknown)
+    }
+}
+
+/// A walk through a document beside the table of what may be in it.
+struct UnknownProperties {
+    let known: [(path: String, names: String)]
+    let tell: (String) -> Void
+
+    /// - Parameters:
+    ///   - path: the table's, without indices.
+    ///   - shown: the key path for the sentence.
+    func visit(_ node: JSONNode, path: String, shown: String) {
+        switch node.kind {
+        case .array:
+            for index in 0..<node.count { visit(node.element(index), path: path, shown: "\(shown)[\(index)]") }
+        case .object:
+            let isMap = KnownProperties.maps.contains(path)
+            // What is another platform's is not looked into.
+            guard isMap || known.contains(where: { $0.path == path }) else { return }
+            let names = known.first { $0.path == path }?.names.utf8.split(separator: UInt8(ascii: " ")) ?? []
+            node.forEachProperty { name, member in
+                let place = shown.isEmpty ? name : shown + "." + name
+                if isMap { return visit(member, path: path + ".*", shown: place) }
+                guard let match = names.first(where: { Self.isSame(name, $0) }) else {
+                    return tell(sentence(place, name, names))
+                }
+                let text = String(match) ?? name
+                visit(member, path: path.isEmpty ? text : path + "." + text, shown: place)
+            }
+        default: return
+        }
+    }
+
+    private func sentence(_ place: String, _ name: String, _ names: [Substring.UTF8View]) -> String {
+        let nearest = names.compactMap { String($0) }.map { ($0, Self.distance(name, $0)) }.min { $0.1 < $1.1 }
+        let ignored = "\(place): no property of the specification, and ignored"
+        guard let nearest, nearest.1 <= max(2, name.utf8.count / 3) else { return ignored }
+        return ignored + " (did you mean \(nearest.0)?)"
+    }
+
+    private static func isSame(_ name: String, _ known: Substring.UTF8View) -> Bool {
+        var key = Array(known)
+        key.append(0)
+        return name.withCString { text in
+            text.withMemoryRebound(to: UInt8.self, capacity: name.utf8.count + 1) { JSONKey.matches($0, key) }
+        }
+    }
+
+    /// How many letters have to be put in, taken out, or changed, whatever their case. Levenshtein.
+    static func distance(_ one: String, _ other: String) -> Int {
+        let (left, right) = (Array(one.utf8.prefix(40)), Array(other.utf8))
+        var row = Array(0...right.count)
+        for (index, letter) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = index + 1
+            for column in 0..<right.count {
+                let changed = diagonal + (letter | 0x20 == right[column] | 0x20 ? 0 : 1)
+                diagonal = row[column + 1]
+                row[column + 1] = min(changed, row[column] + 1, row[column + 1] + 1)
+            }
+        }
+        return row[right.count]
+    }
+}
