@@ -161,7 +161,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests", dependencies: ["Kernel", "CLinux", "CLinuxConstants", "CCapability", system],
             swiftSettings: strict),
-        .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: strict),
+        .testTarget(name: "OCISpecTests", dependencies: ["OCISpec", "Kernel"], swiftSettings: strict),
         .testTarget(
             name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", "CLinuxConstants", system],
             swiftSettings: strict),

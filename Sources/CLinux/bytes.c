@@ -33,6 +33,30 @@ int clinux_mkdir(const char *path, mode_t mode) {
     struct clinux_path_room room;
     return mkdir(clinux_path(path, &room), mode);
 }
+int clinux_mkdirat(int dirfd, const char *path, mode_t mode) {
+    struct clinux_path_room room;
+    return mkdirat(dirfd, clinux_path(path, &room), mode);
+}
+int clinux_symlinkat(const char *target, int dirfd, const char *path) {
+    struct clinux_path_room first, second;
+    return symlinkat(clinux_path(target, &first), dirfd, clinux_path(path, &second));
+}
+int clinux_mknodat(int dirfd, const char *path, mode_t mode, dev_t device) {
+    struct clinux_path_room room;
+    return mknodat(dirfd, clinux_path(path, &room), mode, device);
+}
+int clinux_fchownat(int dirfd, const char *path, uid_t uid, gid_t gid, int flags) {
+    struct clinux_path_room room;
+    return fchownat(dirfd, clinux_path(path, &room), uid, gid, flags);
+}
+int clinux_fchmodat(int dirfd, const char *path, mode_t mode) {
+    struct clinux_path_room room;
+    return fchmodat(dirfd, clinux_path(path, &room), mode, 0);
+}
+int clinux_unlinkat(int dirfd, const char *path, int flags) {
+    struct clinux_path_room room;
+    return unlinkat(dirfd, clinux_path(path, &room), flags);
+}
 int clinux_rmdir(const char *path) {
     struct clinux_path_room room;
     return rmdir(clinux_path(path, &room));

@@ -52,11 +52,13 @@ int clinux_move_mount(int from_fd, const char *from, int to_fd, const char *to, 
     return (int)syscall(SYS_move_mount, from_fd, from, to_fd, to, flags);
 }
 int clinux_mount_setattr(int dirfd, const char *path, unsigned int flags, const struct clinux_mount_attr *attributes) {
-    return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attributes, sizeof *attributes);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_mount_setattr, dirfd, clinux_path(path, &room), flags, attributes, sizeof *attributes);
 }
 int clinux_fsopen(const char *filesystem, unsigned int flags) { return (int)syscall(SYS_fsopen, filesystem, flags); }
 int clinux_fsconfig(int fd, unsigned int command, const char *key, const void *value, int aux) {
-    return (int)syscall(SYS_fsconfig, fd, command, key, value, aux);
+    struct clinux_path_room room;
+    return (int)syscall(SYS_fsconfig, fd, command, key, clinux_path(value, &room), aux);
 }
 int clinux_fsmount(int fd, unsigned int flags, unsigned int attributes) {
     return (int)syscall(SYS_fsmount, fd, flags, attributes);
@@ -65,9 +67,13 @@ int clinux_pivot_root(const char *new_root, const char *put_old) {
     return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
 int clinux_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data) {
-    return mount(source, target, type, flags, data);
+    struct clinux_path_room first, second, third;
+    return mount(clinux_path(source, &first), clinux_path(target, &second), type, flags, clinux_path(data, &third));
 }
-int clinux_umount2(const char *target, int flags) { return umount2(target, flags); }
+int clinux_umount2(const char *target, int flags) {
+    struct clinux_path_room room;
+    return umount2(clinux_path(target, &room), flags);
+}
 
 int clinux_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
     struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
@@ -178,7 +184,10 @@ int clinux_epoll_wait(int epfd, uint64_t *data, int room, int timeout) {
     return count;
 }
 int clinux_inotify_init1(int flags) { return inotify_init1(flags); }
-int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask) { return inotify_add_watch(fd, path, mask); }
+int clinux_inotify_add_watch(int fd, const char *path, uint32_t mask) {
+    struct clinux_path_room room;
+    return inotify_add_watch(fd, clinux_path(path, &room), mask);
+}
 
 int clinux_pidfd_open(pid_t pid, unsigned int flags) { return (int)syscall(SYS_pidfd_open, pid, flags); }
 int clinux_pidfd_send_signal(int pidfd, int signal) {
@@ -193,7 +202,10 @@ int clinux_execveat(int dirfd, const char *path, char *const argv[], char *const
     struct clinux_path_room room;
     return (int)syscall(SYS_execveat, dirfd, clinux_path(path, &room), argv, envp, flags);
 }
-int clinux_execve(const char *path, char *const argv[], char *const envp[]) { return execve(path, argv, envp); }
+int clinux_execve(const char *path, char *const argv[], char *const envp[]) {
+    struct clinux_path_room room;
+    return execve(clinux_path(path, &room), argv, envp);
+}
 int clinux_wait_exited(int pid, int *status, int options) { return waitpid(pid, status, options | __WALL); }
 int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     return prctl(option, a, b, c, d);

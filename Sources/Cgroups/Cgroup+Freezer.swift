@@ -54,7 +54,7 @@ extension Cgroup {
     ) throws(Errno) {
         for entry in try subdirectories(of: directory) where !others.contains("\(path)/\(entry.name)"[...]) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
+                let child = try OwnedDescriptor.open(entry.name, .directory | .noFollow, at: directory.rawValue)
                 if try readText("freezer.self_freezing", at: child.rawValue).first == "1" {
                     try writeFile("freezer.state", "THAWED", at: child.rawValue)
                 }

@@ -113,13 +113,13 @@ enum SubCgroup {
             return directories
         }
         for subPath in subPaths {
-            let parts = subPath.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = subPath.split(at: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             // A path without controllers applies to all of them.
             guard parts.count == 2 else {
                 for index in directories.indices { try extend(&directories[index], by: subPath) }
                 continue
             }
-            for controller in parts[0].split(separator: ",") {
+            for controller in parts[0].split(at: ",") {
                 let index = directories.firstIndex { $0.controllers.contains(String(controller)) }
                 guard let index else {
                     throw CgroupFailure(
@@ -132,7 +132,7 @@ enum SubCgroup {
     }
 
     private static func extend(_ directory: inout CgroupDirectory, by path: String) throws(CgroupFailure) {
-        guard !path.split(separator: "/").contains("..") else {
+        guard !path.split(at: "/").contains("..") else {
             throw CgroupFailure(
                 .invalid, "--cgroup: bad sub cgroup path \"\(path)\": it is not below the container's cgroup"
             )

@@ -89,7 +89,7 @@ extension Cgroup {
     ) throws(Errno) {
         for entry in try subdirectories(of: directory) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
+                let child = try OwnedDescriptor.open(entry.name, .directory | .noFollow, at: directory.rawValue)
                 if let mark = readMark(child) { others.formUnion(owner.directories(mark)) }
                 try collectOthers(&others, below: child, owner)
             } catch Errno.noSuchFileOrDirectory {

@@ -172,7 +172,7 @@ struct MadeDirectories {
         let number = mount.rawValue
         if directory.path == "/" { return false }
         do throws(Errno) {
-            try checked { Glibc.mkdirat(number, relative(directory.path), 0o755) }
+            try checked { clinux_mkdirat(number, relative(directory.path), 0o755) }
         } catch Errno.fileExists {
             return false
         } catch Errno.noSuchFileOrDirectory {
@@ -181,7 +181,7 @@ struct MadeDirectories {
             guard parent.path != directory.path else { throw .noSuchFileOrDirectory }
             if try make(parent, mount) { markNotLeaf() }
             do throws(Errno) {
-                try checked { Glibc.mkdirat(number, relative(directory.path), 0o755) }
+                try checked { clinux_mkdirat(number, relative(directory.path), 0o755) }
             } catch Errno.fileExists {
                 return false
             }
@@ -196,7 +196,7 @@ struct MadeDirectories {
 
     /// Removes the created directories in reverse order; directories that are in use stay.
     mutating func remove() {
-        for (path, _) in paths.reversed() { _ = Glibc.rmdir(path) }
+        for (path, _) in paths.reversed() { _ = clinux_rmdir(path) }
         paths = []
     }
 }

@@ -70,7 +70,7 @@ extension Cgroup {
         }
         for entry in try subdirectories(of: directory) {
             do throws(Errno) {
-                let child = try OwnedDescriptor.open(entry.bytes, .directory | .noFollow, at: directory.rawValue)
+                let child = try OwnedDescriptor.open(entry.name, .directory | .noFollow, at: directory.rawValue)
                 try collect(&pids, child, "\(path)/\(entry.name)", sparing: others)
             } catch Errno.noSuchFileOrDirectory {
                 continue

@@ -1,5 +1,6 @@
 // Removes the container's cgroup. Needs only its location, and can be repeated.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -33,7 +34,7 @@ extension Cgroup {
         // rmdir fails for a directory that is in use.
         for directory in location.directories {
             let above = CgroupPath.parent(of: directory.path)
-            if above != "/" { _ = Glibc.rmdir(directory.mount + above) }
+            if above != "/" { _ = clinux_rmdir(directory.mount + above) }
         }
     }
 
@@ -44,12 +45,12 @@ extension Cgroup {
         }
         guard isThere, !others.contains(directory.fullPath) else { return }
         // A directory with another container's below it stays; deleting that container removes it.
-        let holdsOthers = others.contains { $0.hasPrefix(directory.fullPath + "/") }
+        let holdsOthers = others.contains { $0.path(below: directory.fullPath) != nil }
         for attempt in 0...10 {
             do throws(Errno) {
                 if attempt == 0 {
                     // In the usual case nothing is below it.
-                    try checked { Glibc.rmdir(directory.fullPath) }
+                    try checked { clinux_rmdir(directory.fullPath) }
                 } else {
                     let mount = try openMount(directory)
                     let path = directory.fullPath
@@ -82,22 +83,22 @@ extension Cgroup {
     /// Removes a directory after all directories below it.
     /// - Parameter path: its whole path.
     private func removeTree(
-        _ name: UnsafePointer<CChar>, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
+        _ name: String, at parent: borrowing OwnedDescriptor, _ path: String, sparing others: Set<String>
     ) throws(Errno) {
         if others.contains(path) { return }
         let number = parent.rawValue
         let own = try openBelow(number, name, .directory, resolving: .confined)
         for child in try subdirectories(of: own) {
             do throws(Errno) {
-                try removeTree(child.bytes, at: own, "\(path)/\(child.name)", sparing: others)
+                try removeTree(child.name, at: own, "\(path)/\(child.name)", sparing: others)
             } catch {
                 // An ancestor of another container's directory stays.
-                if error == .resourceBusy, others.contains(where: { $0.hasPrefix("\(path)/\(child.name)/") }) {
+                if error == .resourceBusy, others.contains(where: { $0.path(below: "\(path)/\(child.name)") != nil }) {
                     continue
                 }
                 if error != .noSuchFileOrDirectory { throw error }
             }
         }
-        try checked { Glibc.unlinkat(number, name, AT_REMOVEDIR) }
+        try checked { clinux_unlinkat(number, name, AT_REMOVEDIR) }
     }
 }

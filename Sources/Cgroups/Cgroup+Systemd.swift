@@ -1,5 +1,6 @@
 // The container's cgroup as a systemd unit.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
@@ -99,7 +100,7 @@ extension Cgroup {
             try directory.isStillThere()
         }
         // systemd remembers a failed unit although it has no cgroup.
-        if isThere { try stopUnit() } else if access(directory.fullPath, F_OK) != 0 { try stopUnit(ended: true) }
+        if isThere { try stopUnit() } else if clinux_access(directory.fullPath, F_OK) != 0 { try stopUnit(ended: true) }
     }
 
     /// Stops the unit, and resets it if it failed.

@@ -27,7 +27,7 @@ extension Cgroup {
         // A directory can enable only controllers that all its ancestors enable, so nothing is left to do.
         if Set(words(try readValue("cgroup.subtree_control", at: parent))).isSuperset(of: all) { return }
         var level = ""
-        for part in [Substring("")] + parentPath.split(separator: "/") {
+        for part in [Substring("")] + parentPath.split(at: "/") {
             level += part.isEmpty ? "" : "/\(part)"
             let directory = try openBelow(mount, level.isEmpty ? "/" : level)
             try delegateControllers(from: directory)
@@ -49,7 +49,7 @@ extension Cgroup {
         }
     }
 
-    private func words(_ text: String) -> [String] { text.split(separator: " ").map(String.init) }
+    private func words(_ text: String) -> [String] { text.split(at: " ").map(String.init) }
 
     /// A new directory below a threaded one accepts no process until it is threaded itself; then it limits only
     /// threads.
@@ -74,7 +74,7 @@ extension Cgroup {
     func delegate(to owner: CgroupDelegation, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
         guard let index = location.directories.firstIndex(where: \.isUnified) else { return }
         let path = location.directories[index].fullPath
-        let listed = (try? readText("/sys/kernel/cgroup/delegate"))?.split(separator: "\n").map(String.init)
+        let listed = (try? readText("/sys/kernel/cgroup/delegate"))?.split(at: "\n").map(String.init)
         let files = listed ?? ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]
         let number = open.descriptors[index]
         for file in ["."] + files where !file.utf8.contains(UInt8(ascii: "/")) {

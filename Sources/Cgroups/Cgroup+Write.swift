@@ -1,5 +1,6 @@
 // Writes limits into open directories.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -88,7 +89,7 @@ extension Cgroup {
         // created.
         let isMissing =
             code == .noSuchFileOrDirectory
-            || (code == .permissionDenied && Glibc.access("\(directory)/\(refused.name.file)", F_OK) != 0)
+            || (code == .permissionDenied && clinux_access("\(directory)/\(refused.name.file)", F_OK) != 0)
         guard isMissing else { return CgroupFailure(what, code) }
         return CgroupFailure(
             .unavailable,

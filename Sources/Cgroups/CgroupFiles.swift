@@ -25,7 +25,7 @@ func open(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
 
 /// A path for use with a directory descriptor: without the leading slash.
 func relative(_ path: String) -> String {
-    path == "/" ? "." : String(path.dropFirst())
+    path == "/" ? "." : String(Substring(path.utf8.dropFirst()))
 }
 
 /// The content of a short file without surrounding white space, in one read: no value is longer than a page.

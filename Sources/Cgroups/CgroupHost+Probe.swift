@@ -1,5 +1,6 @@
 // Finds out how the host mounts its cgroups.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -29,7 +30,7 @@ extension CgroupHost {
             host = CgroupHost(hierarchy: .legacy, mounts: [])
         }
         host.toleratesRefusals = toleratesRefusals
-        if driver == .cgroupfs, cgroupsPath?.hasPrefix("/") != true { try host.readOwnPaths() }
+        if driver == .cgroupfs, cgroupsPath?.isAbsolutePath != true { try host.readOwnPaths() }
         if driver == .systemd, asksUserManager { host.userManagerPath = try userManagerPath() }
         return host
     }
@@ -97,15 +98,8 @@ extension CgroupHost {
 
     /// The target if `path` is a link, such as `cpu` to `cpu,cpuacct`.
     private static func resolved(_ path: String, in root: String) -> String {
-        var target = [UInt8](repeating: 0, count: 256)
-        let length = target.withUnsafeMutableBytes { buffer in
-            buffer.withMemoryRebound(to: CChar.self) { characters in
-                characters.baseAddress.map { Glibc.readlink(path, $0, characters.count) } ?? -1
-            }
-        }
-        guard length > 0 else { return path }
-        let name = String(decoding: target[..<length], as: UTF8.self)
-        return name.hasPrefix("/") ? name : "\(root)/\(name)"
+        guard let name = try? readLink(OwnedDescriptor.currentDirectory, path) else { return path }
+        return name.isAbsolutePath ? name : "\(root)/\(name)"
     }
 
     /// The v1 hierarchies from the mount table, for hosts that mount them elsewhere.
@@ -135,12 +129,12 @@ extension CgroupHost {
         do throws(Errno) { text = try readText("/proc/self/mountinfo") } catch {
             throw CgroupFailure("read /proc/self/mountinfo", error)
         }
-        return text.split(separator: "\n").compactMap { line in
-            let words = line.split(separator: " ").map(String.init)
+        return text.split(at: "\n").compactMap { line in
+            let words = line.split(at: " ").map(String.init)
             guard let dash = words.firstIndex(of: "-"), dash >= 6, words.count > dash + 3 else { return nil }
             return MountTableEntry(
-                root: words[3], mountPoint: words[4], type: words[dash + 1],
-                options: words[dash + 3].split(separator: ",").map(String.init))
+                root: mountInfoPath(words[3]), mountPoint: mountInfoPath(words[4]), type: words[dash + 1],
+                options: words[dash + 3].split(at: ",").map(String.init))
         }
     }
 
@@ -157,12 +151,12 @@ extension CgroupHost {
     /// Parses /proc/PID/cgroup: paths by controller; the path in cgroup v2 under `unified`.
     static func ownPaths(_ text: String) -> [String: String] {
         var paths: [String: String] = [:]
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        for line in text.split(at: "\n") {
+            let fields = line.split(at: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
             let path = String(fields[2])
             if fields[1].isEmpty { paths["unified"] = path }
-            for name in fields[1].split(separator: ",") {
+            for name in fields[1].split(at: ",") {
                 paths[name == "name=systemd" ? "systemd" : String(name)] = path
             }
         }
@@ -175,17 +169,17 @@ extension CgroupHost {
         var table: [MountTableEntry]?
         for mount in mounts {
             for controller in mount.controllers {
-                guard let own = ownPaths[controller], own != "/", Glibc.access(mount.path + own, F_OK) != 0 else {
+                guard let own = ownPaths[controller], own != "/", clinux_access(mount.path + own, F_OK) != 0 else {
                     continue
                 }
                 if table == nil { table = try Self.mountTable() }
                 let entry = table?.last { $0.mountPoint == mount.path }
-                guard let root = entry?.root, root != "/", own.hasPrefix(root) else {
+                guard let root = entry?.root, root != "/", let rest = own.isSame(as: root) ? "/" : own.path(below: root)
+                else {
                     ownPaths[controller] = "/"
                     continue
                 }
-                let rest = String(own.dropFirst(root.count))
-                ownPaths[controller] = rest.isEmpty ? "/" : rest
+                ownPaths[controller] = rest
             }
         }
     }

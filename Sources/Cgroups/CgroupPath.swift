@@ -1,10 +1,12 @@
 // The rules that turn `linux.cgroupsPath` into directories and unit names.
 
+internal import Kernel
+
 /// Pure rules about cgroup paths and systemd's names.
 enum CgroupPath {
     /// The parent of a clean path; the parent of `/` is `/`.
     static func parent(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex else { return "/" }
         return String(path[..<slash])
     }
 
@@ -13,7 +15,7 @@ enum CgroupPath {
         for byte in path.utf8 where byte == 0 || byte == UInt8(ascii: "\n") {
             throw CgroupFailure(.invalid, "linux.cgroupsPath: a cgroup path cannot hold a line feed or a zero byte")
         }
-        for part in path.split(separator: "/") where part.utf8.count > 255 {
+        for part in path.split(at: "/") where part.utf8.count > 255 {
             throw CgroupFailure(.invalid, "linux.cgroupsPath: a part of the path is longer than 255 bytes")
         }
     }
@@ -26,7 +28,7 @@ enum CgroupPath {
         if name == "-" { return "" }
         var path = ""
         var prefix = ""
-        for part in name.split(separator: "-", omittingEmptySubsequences: false) {
+        for part in name.split(at: "-", omittingEmptySubsequences: false) {
             guard !part.isEmpty else { throw refusal }
             path += "/\(prefix)\(part).slice"
             prefix += "\(part)-"
@@ -55,7 +57,7 @@ package struct SystemdUnit: Equatable, Sendable {
         let defaultSlice = isRootless ? "user.slice" : "system.slice"
         var fields = [defaultSlice, Self.prefix, containerID]
         if let cgroupsPath, !cgroupsPath.isEmpty {
-            fields = cgroupsPath.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            fields = cgroupsPath.split(at: ":", omittingEmptySubsequences: false).map(String.init)
             guard fields.count == 3 else {
                 throw CgroupFailure(
                     .invalid,

@@ -108,7 +108,7 @@ package struct CgroupPlan: Equatable, Sendable {
                 .invalid,
                 "linux.cgroupsPath: \"\(cgroupsPath)\" is the root of the hierarchy, which no container can have")
         }
-        if wanted.hasPrefix("/") { return below }
+        if wanted.isAbsolutePath { return below }
         var own = host.ownPaths[mount.controllers.first ?? ""] ?? "/"
         if host.hierarchy == .unified { own = CgroupPath.parent(of: own) }
         return cleanPath(own + below)

@@ -32,7 +32,7 @@ struct SystemdBus: ~Copyable {
 
     /// The addresses of systemd, in order of preference.
     private static func addresses(isUser: Bool) -> [(String, isBus: Bool)] {
-        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        func variable(_ name: String) -> String? { getenv(name).map { RawText.text($0) } }
         var result: [(String, isBus: Bool)] = []
         if isUser {
             let directory = variable("XDG_RUNTIME_DIR")
@@ -73,7 +73,7 @@ struct SystemdBus: ~Copyable {
                 bytes.append(byte)
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return RawText.text(bytes)
     }
 
     /// The caller's user id outside its user namespace.

@@ -10,15 +10,15 @@ package struct BundlePath: Equatable, Sendable {
     package let path: String
 
     package init(_ argument: String) {
-        let whole = argument.hasPrefix("/") ? argument : (resolvedPath(".") ?? "") + "/" + argument
+        let whole = argument.isAbsolutePath ? argument : (resolvedPath(".") ?? "") + "/" + argument
         let clean = cleanPath(whole)
         // The last name is the bundle's own also where it is gone; what is above it may be there, and a link.
-        let name = clean.split(separator: "/").last.map(String.init) ?? ""
+        let name = clean.split(at: "/").last.map(String.init) ?? ""
         path = resolvedPath(whole) ?? resolvedPath(cleanPath(clean + "/..")).map { cleanPath($0 + "/" + name) } ?? clean
     }
 
     /// What the bundle's container is called where nobody gives it an id.
-    package var name: String { path.split(separator: "/").last.map(String.init) ?? "" }
+    package var name: String { path.split(at: "/").last.map(String.init) ?? "" }
 
     /// Whether it is the bundle that a record has. A directory may have several paths, by mounts; a name that is no UTF-8
     /// was changed on reading, and is not believed.
@@ -34,7 +34,7 @@ package struct BundlePath: Equatable, Sendable {
 }
 
 private func resolvedPath(_ path: String) -> String? {
-    guard let pointer = realpath(path, nil) else { return nil }
+    guard let pointer = realpath(RawText.bytes(path), nil) else { return nil }
     defer { free(pointer) }
     return RawText.text(pointer)
 }

@@ -101,7 +101,7 @@ package enum CallersFile {
 
     /// The directory part of a path, to be opened.
     static func directory(of path: String) -> String {
-        path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "."
     }
 
     /// Whether a path leads to something that is no file, and is to be written to as it is: a FIFO, a device, a socket's

@@ -242,11 +242,13 @@ struct Child {
 
     private func becomeProcess(in root: borrowing RootDirectory) throws(StepReport) -> String {
         if let hostname = plan.hostname {
-            try call(.hostname) { () throws(Errno) in try checked { sethostname(hostname, hostname.utf8.count) } }
+            try call(.hostname) { () throws(Errno) in let name = RawText.bytes(hostname)
+                try checked { sethostname(name, name.count - 1) } }
         }
         if let domainname = plan.domainname {
             try call(.domainname) { () throws(Errno) in
-                try checked { setdomainname(domainname, domainname.utf8.count) }
+                let name = RawText.bytes(domainname)
+                try checked { setdomainname(name, name.count - 1) }
             }
         }
         try writeLabels(plan.process)

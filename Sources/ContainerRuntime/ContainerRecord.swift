@@ -65,6 +65,19 @@ package struct ContainerRecord: Equatable, Sendable {
     package func creates(_ kind: NamespaceKind) -> Bool { createdNamespaces & kind.cloneFlag != 0 }
 }
 
+extension ContainerRecord {
+    /// Reads and writes paths without loss, whatever bytes they hold.
+    package init(json bytes: [UInt8]) throws(InvalidSpec) {
+        self = try JSONDocument(bytes, isOwn: true).decode()
+    }
+
+    package func json() -> [UInt8] {
+        var writer = JSONWriter(keepsRawBytes: true)
+        write(to: &writer)
+        return writer.bytes
+    }
+}
+
 extension ContainerRecord: JSONDecodable, JSONEncodable {
     /// Where in the written record the digit of `isReady` stands.
     static let readyOffset = #"{"ready":"#.utf8.count

@@ -16,15 +16,15 @@ func copyTree(
     let writable = try OwnedDescriptor.open(".", .readOnly | .directory, at: target.rawValue)
     try copyFacts(from: readable.rawValue, to: writable.rawValue, try fileStatus(readable.rawValue), given: given)
     for entry in try directoryEntries(readable.rawValue) {
-        try copyEntry(entry.bytes, from: readable.rawValue, to: writable.rawValue)
+        try copyEntry(entry.name, from: readable.rawValue, to: writable.rawValue)
     }
 }
 
-private func copyEntry(_ name: [CChar], from source: Int32, to target: Int32) throws(Errno) {
+private func copyEntry(_ name: String, from source: Int32, to target: Int32) throws(Errno) {
     let status = try fileStatus(at: name, in: source, followLinks: false)
     switch status.mode & S_IFMT {
     case S_IFDIR:
-        try checked { mkdirat(target, name, 0o700) }
+        try checked { clinux_mkdirat(target, name, 0o700) }
         let below = try OwnedDescriptor.open(name, .path | .directory | .noFollow, at: source)
         let copy = try OwnedDescriptor.open(name, .path | .directory | .noFollow, at: target)
         try copyTree(from: below, to: copy)
@@ -34,13 +34,13 @@ private func copyEntry(_ name: [CChar], from source: Int32, to target: Int32) th
         try copyContent(from: from.rawValue, to: to.rawValue)
         try copyFacts(from: from.rawValue, to: to.rawValue, status)
     case S_IFLNK:
-        let link = try linkTarget(source, name)
-        try checked { symlinkat(link, target, name) }
-        try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
+        let link = try readLink(source, name)
+        try checked { clinux_symlinkat(link, target, name) }
+        try checked { clinux_fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
     default:
-        try checked { mknodat(target, name, status.mode, dev_t(status.special)) }
-        try checked { fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
-        try checked { fchmodat(target, name, status.mode & 0o7777, 0) }
+        try checked { clinux_mknodat(target, name, status.mode, dev_t(status.special)) }
+        try checked { clinux_fchownat(target, name, status.uid, status.gid, AT_SYMLINK_NOFOLLOW) }
+        try checked { clinux_fchmodat(target, name, status.mode & 0o7777) }
     }
 }
 

@@ -38,7 +38,7 @@ struct DeviceSteps {
         if node.isBound { return try bind(node, name, in: number) }
         let device = clinux_makedev(node.major, node.minor)
         do throws(Errno) {
-            try checked { mknodat(number, name, node.kind.rawValue | node.mode, dev_t(device)) }
+            try checked { clinux_mknodat(number, name, node.kind.rawValue | node.mode, dev_t(device)) }
         } catch {
             switch error {
             case .fileExists: return try keep(node, name, in: number)
@@ -48,7 +48,7 @@ struct DeviceSteps {
         }
         guard node.uid != 0 || node.gid != 0 else { return }
         try part(.owner) { () throws(Errno) in
-            try checked { fchownat(number, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW) }
+            try checked { clinux_fchownat(number, name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW) }
         }
     }
 
@@ -109,10 +109,10 @@ struct DeviceSteps {
         let number = dev.rawValue
         // As engines expect: only where the host shows kernel memory at all.
         if link.name == "core", clinux_faccessat2(-100, "/proc/kcore", F_OK, 0) != 0 { return }
-        if link.replaces { unlinkat(number, link.name, 0) }
+        if link.replaces { clinux_unlinkat(number, link.name, 0) }
         try call(.deviceLink, index) { () throws(Errno) in
             do throws(Errno) {
-                try checked { symlinkat(link.target, number, link.name) }
+                try checked { clinux_symlinkat(link.target, number, link.name) }
             } catch {
                 guard error == .fileExists else { throw error }
             }

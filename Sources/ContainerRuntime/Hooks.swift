@@ -38,7 +38,7 @@ func runProgram(_ path: String, _ arguments: [String], seconds: Int) throws(Fail
 func programOutput(_ path: String, _ arguments: [String]) throws(Failure) -> String {
     do throws(Failure) {
         let process = HookProcess(hook: Hook(path: path, args: arguments), state: [])
-        return String(decoding: try process.run(), as: UTF8.self)
+        return RawText.text(try process.run())
     } catch {
         throw error.during(path)
     }
@@ -120,7 +120,7 @@ private struct HookProcess {
     private func text(of file: borrowing OwnedDescriptor) -> String {
         var bytes: [UInt8] = []
         do throws(Errno) { bytes = try rewound(file) } catch { return "?" }
-        var text = String(decoding: bytes.prefix(Self.mostOutput), as: UTF8.self)
+        var text = RawText.text(Array(bytes.prefix(Self.mostOutput)))
         while text.last?.isNewline == true { text.removeLast() }
         return "\"" + text + "\""
     }

@@ -38,7 +38,7 @@ extension HostFacts.CgroupView {
         self = .legacy(
             location.directories.compactMap { directory in
                 // The hierarchy's name is that of its mount point, whatever controllers it has.
-                guard let slash = directory.mount.lastIndex(of: "/") else { return nil }
+                guard let slash = directory.mount.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
                 return HostFacts.Hierarchy(
                     name: String(directory.mount[directory.mount.index(after: slash)...]),
                     directory: directory.fullPath)

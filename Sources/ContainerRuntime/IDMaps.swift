@@ -32,7 +32,7 @@ struct IDMaps {
     }
 
     private func write(_ name: String, _ content: String) throws(Failure) {
-        try during("write \(content.split(separator: "\n").joined(separator: ", ")) to /proc/\(pid)/\(name)") {
+        try during("write \(content.split(at: "\n").joined(separator: ", ")) to /proc/\(pid)/\(name)") {
             () throws(Errno) in try writeFile("/proc/\(pid)/\(name)", content)
         }
     }
@@ -60,5 +60,5 @@ struct IDMaps {
 /// The absolute path of a program of the host's.
 func findInPath(_ name: String) -> String? {
     let path = getenv("PATH").map { RawText.text($0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
-    return path.split(separator: ":").map { $0 + "/" + name }.first { clinux_access($0, X_OK) == 0 }
+    return path.split(at: ":").map { $0 + "/" + name }.first { clinux_access($0, X_OK) == 0 }
 }

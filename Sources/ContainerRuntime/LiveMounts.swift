@@ -46,9 +46,7 @@ extension Runtime {
             }
             var destination = cleanPath("/" + mount.destination)
             // As `add` takes it, and the config.
-            if destination.hasPrefix(container.record.rootfs + "/") {
-                destination.removeFirst(container.record.rootfs.count)
-            }
+            if let inside = destination.path(below: container.record.rootfs) { destination = inside }
             guard destination != "/" else {
                 throw Failure(.invalid, "mounts[\(index)].destination: the rootfs itself cannot be unmounted")
             }

@@ -15,31 +15,14 @@ struct MountInfoEntry {
     var group: String?
 
     init?(_ line: Substring) {
-        let fields = line.split(separator: " ")
+        let fields = line.split(at: " ")
         guard fields.count > 6, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
         guard let id = UInt64(fields[0]), let parent = UInt64(fields[1]) else { return nil }
         (self.id, self.parent) = (id, parent)
-        root = Self.unescaped(fields[3])
-        path = Self.unescaped(fields[4])
+        root = mountInfoPath(String(fields[3]))
+        path = mountInfoPath(String(fields[4]))
         group = fields[6..<dash].first { $0.hasPrefix("shared:") }.map(String.init)
         type = String(fields[dash + 1])
-    }
-
-    // Blanks and the like stand as \ooo.
-    private static func unescaped(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\\"), rest.count >= 3,
-                let value = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
-            {
-                bytes.append(value)
-                rest.removeFirst(3)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
 
@@ -47,7 +30,7 @@ struct MountInfoEntry {
 func listMounts(
     _ path: String = "/proc/self/mountinfo", at directory: Int32 = OwnedDescriptor.currentDirectory
 ) throws(Errno) -> [MountInfoEntry] {
-    try readText(path, at: directory).split(separator: "\n").compactMap { MountInfoEntry($0) }
+    try readText(path, at: directory).split(at: "\n").compactMap { MountInfoEntry($0) }
 }
 
 extension Runtime {
@@ -82,6 +65,6 @@ extension Runtime {
 extension MountInfoEntry {
     // Where in the filesystem something below this mount lies.
     fileprivate func directory(of path: String) -> String {
-        cleanPath(root + "/" + path.dropFirst(self.path == "/" ? 0 : self.path.count))
+        cleanPath(root + "/" + (path.path(below: self.path) ?? path))
     }
 }

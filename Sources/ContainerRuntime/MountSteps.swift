@@ -42,7 +42,7 @@ struct MountSteps {
             let place = try root.parent(of: mount.destination)
             let number = place.directory.rawValue
             do throws(Errno) {
-                try checked { symlinkat(text, number, place.name) }
+                try checked { clinux_symlinkat(text, number, place.name) }
             } catch {
                 guard error == .fileExists, isLink(to: text, place.name, in: number) else { throw error }
             }

@@ -12,8 +12,8 @@ internal import SystemPackage
 func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     let text = String(pid)
     if CallersFile.ownDescriptor(path) != nil { return try write(text, into: path) }
-    let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
-    let temporary = directory + "." + path.dropFirst(directory.count)
+    let directory = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
+    let temporary = directory + "." + String(Substring(path.utf8.dropFirst(directory.utf8.count)))
     let what = "write pid file \(path)"
     try during(what) { () throws(Errno) in
         let file = try openTemporary(temporary)

@@ -82,7 +82,7 @@ extension Runtime {
                 let user = Int(fields[11]), let system = Int(fields[12]), let start = Int(fields[19])
             else { return nil }
             let line = try readFile("/proc/\(pid)/cmdline").split(separator: 0)
-                .map { String(decoding: $0, as: UTF8.self) }
+                .map { RawText.text(Array($0)) }
             let owner = try fileStatus(at: "/proc/\(pid)").uid
             let started = bootTime + start / ticks
             let used = (user + system) / ticks

@@ -25,7 +25,7 @@ struct ProgramExplanation {
     }
 
     private func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : process.workingDirectory + "/" + path
+        path.isAbsolutePath ? path : process.workingDirectory + "/" + path
     }
 
     private func explain(_ path: String, _ report: StepReport) -> String? {
@@ -88,7 +88,7 @@ struct ProgramExplanation {
         var target = [UInt8](repeating: 0, count: 4096)
         let number = link.rawValue
         let length = try checked { readlinkat(number, "", &target, target.count) }
-        return "it is a link to \(String(decoding: target[..<length], as: UTF8.self)), which is not in the container"
+        return "it is a link to \(RawText.text(Array(target[..<length]))), which is not in the container"
     }
 
     private func foreignFormat(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {

@@ -1,5 +1,6 @@
 // What the first bytes of a file say about how it is executed. execve(2), elf(5).
 
+internal import Kernel
 internal import CLinux
 
 /// A program's file, as the kernel takes it.
@@ -28,7 +29,7 @@ enum ProgramFormat: Equatable {
     private static func interpreter(_ line: ArraySlice<UInt8>) -> String {
         let isBlank = { (byte: UInt8) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         let text = line.prefix { $0 != UInt8(ascii: "\n") && $0 != 0 }.drop(while: isBlank)
-        return String(decoding: text.prefix { !isBlank($0) }, as: UTF8.self)
+        return RawText.text(Array(text.prefix { !isBlank($0) }))
     }
 
     // The program header PT_INTERP.
@@ -45,7 +46,7 @@ enum ProgramFormat: Equatable {
             else { continue }
             let name = bytes[Int(offset)...].prefix { $0 != 0 }
             // One that is cut short would be another file's.
-            return name.endIndex < bytes.endIndex ? String(decoding: name, as: UTF8.self) : nil
+            return name.endIndex < bytes.endIndex ? RawText.text(Array(name)) : nil
         }
         return nil
     }

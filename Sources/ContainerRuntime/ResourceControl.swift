@@ -1,5 +1,6 @@
 // Groups of resctrl(5): made, joined and removed with a container.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
@@ -37,7 +38,7 @@ struct ResourceControl {
     /// Makes the group, or checks that the one that is named fits.
     /// - Returns: the directories that are to be removed with the container, innermost first.
     func prepare() throws(Failure) -> [String] {
-        let isThere = plan.group.isEmpty || access(directory, F_OK) == 0
+        let isThere = plan.group.isEmpty || clinux_access(directory, F_OK) == 0
         if plan.isShared, isThere {
             let path = directory + "/schemata"
             let text = try during("linux.intelRdt: read \(path)") { () throws(Errno) in try readText(path) }
@@ -56,7 +57,7 @@ struct ResourceControl {
         }
         if !isThere {
             try during("linux.intelRdt: make \(directory)") { () throws(Errno) in
-                try checked { mkdir(directory, 0o755) }
+                try checked { clinux_mkdir(directory, 0o755) }
             }
         }
         for line in plan.schemata { try write(line + "\n", to: directory + "/schemata") }
@@ -66,10 +67,10 @@ struct ResourceControl {
     /// Writes new schemata for a container that runs; its group is made where it has had none.
     /// - Returns: the directories that are to be removed with the container.
     func change(admitting pid: Int32) throws(Failure) -> [String] {
-        let isThere = plan.group.isEmpty || access(directory, F_OK) == 0
+        let isThere = plan.group.isEmpty || clinux_access(directory, F_OK) == 0
         if !isThere {
             try during("linux.intelRdt: make \(directory)") { () throws(Errno) in
-                try checked { mkdir(directory, 0o755) }
+                try checked { clinux_mkdir(directory, 0o755) }
             }
         }
         for line in plan.schemata { try write(line + "\n", to: directory + "/schemata") }
@@ -82,7 +83,7 @@ struct ResourceControl {
     func admit(_ pid: Int32) throws(Failure) {
         try write("\(pid)", to: directory + "/tasks")
         guard let monitorDirectory else { return }
-        if mkdir(monitorDirectory, 0o755) != 0, errno != EEXIST {
+        if clinux_mkdir(monitorDirectory, 0o755) != 0, errno != EEXIST {
             throw Failure("linux.intelRdt.enableMonitoring: make \(monitorDirectory)", Errno(rawValue: errno))
         }
         try write("\(pid)", to: monitorDirectory + "/tasks")
@@ -115,7 +116,7 @@ extension Runtime {
     func removeResourceGroups(_ paths: [String], inodes: [UInt64] = []) {
         for (index, path) in paths.enumerated() {
             if index < inodes.count, inodes[index] != groupInode(path) { continue }
-            if rmdir(path) != 0, errno != ENOENT {
+            if clinux_rmdir(path) != 0, errno != ENOENT {
                 note(.warning, "remove \(path): \(Errno(rawValue: errno).word)")
             }
         }

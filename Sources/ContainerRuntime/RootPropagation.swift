@@ -42,13 +42,13 @@ extension RootSteps {
     private func directory(of path: String, in root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor {
         var path = path
         for _ in 0...40 {
-            let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+            let parent = path.split(at: "/").dropLast().joined(separator: "/")
             let found = try root.open(path, .path | .noFollow)
             guard try fileStatus(found.rawValue).isSymbolicLink else {
                 return try root.open(parent, .path | .directory)
             }
             let target = try readLink(found.rawValue, "")
-            path = target.hasPrefix("/") ? target : parent + "/" + target
+            path = target.isAbsolutePath ? target : parent + "/" + target
         }
         throw Errno(rawValue: ELOOP)
     }

@@ -81,7 +81,7 @@ struct RootSteps {
         // Not as the config has it: links on the way are not in what the kernel tells of mounts.
         let rootfs = try readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(number)")
         let mounts = try listMounts()
-        let others = mounts.filter { $0.path != rootfs && !$0.path.hasPrefix(rootfs + "/") }
+        let others = mounts.filter { !$0.path.isSame(as: rootfs) && $0.path.path(below: rootfs) == nil }
         if plan.root.keepsPeers { for mount in others { try separate(mount) } }
         for mount in others where mount.type == "proc" || mount.type == "sysfs" {
             do throws(Errno) {

@@ -88,7 +88,7 @@ struct SeccompCache {
 
     // A cache that cannot be written costs time, nothing else.
     private func save(_ name: String, _ key: [UInt8], _ program: [UInt8]) {
-        mkdir(directory, 0o700)
+        clinux_mkdir(directory, 0o700)
         do throws(Errno) {
             let place = try openDirectory()
             let number = place.rawValue

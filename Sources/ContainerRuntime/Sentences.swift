@@ -112,7 +112,7 @@ struct Sentences {
     }
 
     private var offsets: String {
-        (plan?.namespaces.timeOffsets ?? "").split(separator: "\n").joined(separator: ", ")
+        (plan?.namespaces.timeOffsets ?? "").split(at: "\n").joined(separator: ", ")
     }
 
     private func parameter(_ index: Int) -> String {
@@ -222,7 +222,7 @@ struct Sentences {
         let program = process.arguments.first ?? ""
         // execve(2) says that it is not permitted, which is the word that makes an engine end with 126.
         if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.word)" }
-        if process.candidates.count != 1 || !program.contains("/") {
+        if process.candidates.count != 1 || !program.utf8.contains(UInt8(ascii: "/")) {
             let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.word
             return "exec: \"\(program)\": \(word)"
         }

@@ -92,7 +92,7 @@ package struct StateStore: Sendable {
 
     private func makeRoot() throws(Failure) {
         var path = ""
-        for part in root.split(separator: "/") {
+        for part in root.split(at: "/") {
             path += "/" + part
             if clinux_mkdir(path, path == root ? 0o700 : 0o755) != 0, errno != EEXIST {
                 throw Failure("make directory \(path)", Errno(rawValue: errno))

@@ -8,7 +8,7 @@ package struct DirectoryEntry: Equatable, Sendable {
     /// The kernel's bytes, ended by a zero. A name need not be UTF-8, and converted text would be another name.
     package var bytes: [CChar]
     /// The name as text, for names that the kernel or swiftrun chose, and for messages.
-    package var name: String { String(decoding: bytes.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    package var name: String { RawText.text(bytes) }
     /// `DT_*` of readdir(3).
     package var kind: UInt8
     package var isDirectory: Bool { kind == 4 }

@@ -86,7 +86,7 @@ package struct FilesystemContext: ~Copyable {
         let text = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer -> String? in
             let length = read(number, buffer.baseAddress, buffer.count)
             guard length > 2 else { return nil }
-            return String(decoding: buffer[2..<length], as: UTF8.self)
+            return RawText.text(Array(buffer[2..<length]))
         }
         guard var text else { return nil }
         while text.last == "\n" { text.removeLast() }
@@ -109,8 +109,8 @@ package func detachMount(_ path: String) throws(Errno) { try checked { clinux_um
 package func mountNumber(at path: String) throws(Errno) -> Int {
     let place = try OwnedDescriptor.open(path, .path)
     let number = place.rawValue
-    let line = try readText("/proc/self/fdinfo/\(number)").split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
-    guard let mount = line?.split(separator: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
+    let line = try readText("/proc/self/fdinfo/\(number)").split(at: "\n").first { $0.hasPrefix("mnt_id:") }
+    guard let mount = line?.split(at: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
     return mount
 }
 

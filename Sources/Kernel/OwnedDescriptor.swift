@@ -125,7 +125,7 @@ package func readFile(_ path: String, at directory: Int32 = OwnedDescriptor.curr
 
 /// The whole content of a small text file, as under /proc and /sys.
 package func readText(_ path: String, at directory: Int32 = OwnedDescriptor.currentDirectory) throws(Errno) -> String {
-    String(decoding: try readFile(path, at: directory), as: UTF8.self)
+    RawText.text(try readFile(path, at: directory))
 }
 
 /// Writes all bytes, in as many calls as necessary.
@@ -174,5 +174,7 @@ package func writeFile(
     _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory
 ) throws(Errno) {
     let file = try OwnedDescriptor.open(path, .writeOnly, at: directory)
-    try writeAll(text.utf8, to: file.rawValue)
+    // Characters that stand for raw bytes begin with this one.
+    guard text.utf8.contains(0xf4) else { return try writeAll(text.utf8, to: file.rawValue) }
+    try writeAll(RawText.bytes(text).dropLast().map { UInt8(bitPattern: $0) }, to: file.rawValue)
 }

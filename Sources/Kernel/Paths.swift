@@ -3,7 +3,7 @@
 /// A path without `.`, `..`, doubled or trailing slashes; `..` stops at "/". Links are not followed.
 package func cleanPath(_ path: String) -> String {
     var parts: [Substring] = []
-    for part in path.split(separator: "/", omittingEmptySubsequences: true) {
+    for part in path.split(at: "/", omittingEmptySubsequences: true) {
         if part == "." { continue }
         if part == ".." {
             if !parts.isEmpty { parts.removeLast() }

@@ -10,8 +10,20 @@ package enum RawText {
     /// bytes.
     package static func text(_ bytes: UnsafePointer<CChar>) -> String {
         if let text = String(validatingCString: bytes), clinux_holds_escape(bytes) == 0 { return text }
+        let length = clinux_length(bytes)
+        return escaped(UnsafeBufferPointer(start: bytes, count: length).map { UInt8(bitPattern: $0) })
+    }
+
+    /// The same of bytes that need no end: the content of a file.
+    package static func text(_ bytes: [UInt8]) -> String {
+        // The encoding's own characters begin with this byte, and hardly any others.
+        if let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0xf4) { return text }
+        return escaped(bytes)
+    }
+
+    private static func escaped(_ bytes: [UInt8]) -> String {
         var units: [UInt8] = []
-        var rest = UnsafeBufferPointer(start: bytes, count: clinux_length(bytes)).map { UInt8(bitPattern: $0) }[...]
+        var rest = bytes[...]
         while let first = rest.first {
             let width = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4
             let character = rest.prefix(width)

@@ -19,7 +19,7 @@ package func removeContents(of directory: Int32) throws(Errno) {
             do throws(Errno) {
                 try remove(entry, from: directory, &moved)
             } catch {
-                guard error == .notPermitted, makeMutable(directory, entry.bytes) else { throw error }
+                guard error == .notPermitted, makeMutable(directory, entry.name) else { throw error }
                 try remove(entry, from: directory, &moved)
             }
         }
@@ -27,9 +27,9 @@ package func removeContents(of directory: Int32) throws(Errno) {
 }
 
 private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: inout Int) throws(Errno) {
-    let name = entry.bytes
+    let name = entry.name
     do throws(Errno) {
-        try checked { unlinkat(directory, name, 0) }
+        try checked { clinux_unlinkat(directory, name, 0) }
         return
     } catch {
         if error == .noSuchFileOrDirectory { return }
@@ -38,22 +38,22 @@ private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: ino
     let child = try OwnedDescriptor.open(name, .readOnly | .directory | .noFollow, at: directory)
     let number = child.rawValue
     for inner in try directoryEntries(number) {
-        let below = inner.bytes
+        let below = inner.name
         if inner.isDirectory {
             try moveUp(below, from: number, to: directory, &moved)
             continue
         }
         do throws(Errno) {
-            try checked { unlinkat(number, below, 0) }
+            try checked { clinux_unlinkat(number, below, 0) }
         } catch {
             guard error == .notPermitted, makeMutable(number, below) else { throw error }
-            try checked { unlinkat(number, below, 0) }
+            try checked { clinux_unlinkat(number, below, 0) }
         }
     }
-    try checked { unlinkat(directory, name, AT_REMOVEDIR) }
+    try checked { clinux_unlinkat(directory, name, AT_REMOVEDIR) }
 }
 
-private func moveUp(_ name: [CChar], from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
+private func moveUp(_ name: String, from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
     let noReplace: UInt32 = 1  // RENAME_NOREPLACE
     while true {
         moved += 1
@@ -69,7 +69,7 @@ private func moveUp(_ name: [CChar], from source: Int32, to target: Int32, _ mov
 
 // Files that are immutable or append-only cannot be removed, and neither can entries of such a directory.
 // ioctl_iflags(2). Only regular files and directories have these flags, so no device or FIFO is opened.
-private func makeMutable(_ directory: Int32, _ name: [CChar]) -> Bool {
+private func makeMutable(_ directory: Int32, _ name: String) -> Bool {
     do throws(Errno) {
         var changed = try clearFlags(directory)
         let place = try OwnedDescriptor.open(name, .path | .noFollow, at: directory)

@@ -79,7 +79,7 @@ package struct RootDirectory: ~Copyable {
 
     /// The directory that contains the last component of a path (created if missing), and that component.
     package borrowing func parent(of path: String) throws(Errno) -> Place {
-        var parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        var parts = path.split(at: "/", omittingEmptySubsequences: true)
         guard let name = parts.popLast(), name != "..", name != "." else { throw .invalidArgument }
         return Place(directory: try openOrMake(parts.joined(separator: "/"), .directory), name: String(name))
     }
@@ -105,7 +105,7 @@ package struct RootDirectory: ~Copyable {
             if let target = try linkTarget(found) {
                 links += 1
                 guard followLinks, links <= 40 else { throw Errno(rawValue: ELOOP) }
-                if target.hasPrefix("/") {
+                if target.isAbsolutePath {
                     for number in trail { close(number) }
                     trail = []
                 }
@@ -119,7 +119,7 @@ package struct RootDirectory: ~Copyable {
     }
 
     private borrowing func components(_ path: String) -> [String] {
-        path.split(separator: "/", omittingEmptySubsequences: true).filter { $0 != "." }.map(String.init)
+        path.split(at: "/", omittingEmptySubsequences: true).filter { $0 != "." }.map(String.init)
     }
 
     private borrowing func openComponent(_ here: Int32, _ name: String, _ kind: Leaf, mode: UInt32) throws(Errno)
@@ -132,7 +132,7 @@ package struct RootDirectory: ~Copyable {
         }
         do throws(Errno) {
             switch kind {
-            case .directory: try checked { mkdirat(here, name, mode) }
+            case .directory: try checked { clinux_mkdirat(here, name, mode) }
             case .file:
                 _ = try OwnedDescriptor.open(
                     name, .writeOnly | .create | .exclusive | .noFollow, mode: mode, at: here)
@@ -154,7 +154,7 @@ package struct RootDirectory: ~Copyable {
 /// The text of a symbolic link; an empty path reads the link that is the descriptor itself.
 package func readLink(_ directory: Int32, _ path: String) throws(Errno) -> String {
     let target = try linkTarget(directory, path)
-    return String(decoding: target.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return RawText.text(target)
 }
 
 /// The bytes of a link's target, ended by a zero. readlink(2).

@@ -15,9 +15,11 @@ package struct JSONDocument: ~Copyable {
     /// Parses UTF-8 text.
     ///
     /// Throws `InvalidSpec` with the line and the column (in bytes) of a syntax error, both counted from 1.
-    package init(_ bytes: [UInt8]) throws(InvalidSpec) {
+    /// - Parameter isOwn: whether swiftrun wrote it, and its characters for raw bytes are meant as such.
+    package init(_ bytes: [UInt8], isOwn: Bool = false) throws(InvalidSpec) {
+        let escaped = isOwn ? nil : RawBytes.escaped(document: bytes)
         root = JSONNode(
-            try bytes.withUnsafeBufferPointer { buffer throws(InvalidSpec) in
+            try (escaped ?? bytes).withUnsafeBufferPointer { buffer throws(InvalidSpec) in
                 let text = JSONText(bytes: buffer)
                 try text.check()
                 return try Self.parse(text)

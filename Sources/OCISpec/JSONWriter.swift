@@ -20,12 +20,15 @@ package struct JSONWriter {
     /// The text so far, UTF-8 without a final newline.
     package private(set) var bytes: [UInt8] = []
     private let indent: StaticString?
+    /// Whether characters that stand for raw bytes are written as such, for swiftrun to read them again.
+    private let keepsRawBytes: Bool
     private var depth = 0
     private var isFirst = true
 
     /// An empty text; compact if `indent` is nil, otherwise with one line per element, indented by it.
-    package init(indent: StaticString? = nil) {
+    package init(indent: StaticString? = nil, keepsRawBytes: Bool = false) {
         self.indent = indent
+        self.keepsRawBytes = keepsRawBytes
         bytes.reserveCapacity(4096)
     }
 
@@ -162,7 +165,8 @@ package struct JSONWriter {
 
     // Non-ASCII characters that are not printable are escaped, because the text may be shown on a terminal.
     private mutating func appendScalars(of string: String) {
-        for scalar in string.unicodeScalars {
+        let text = keepsRawBytes ? string : string.withBytesShown
+        for scalar in text.unicodeScalars {
             if scalar.value < 0x7f {
                 append(character: UInt8(scalar.value))
             } else if scalar.isPrintable {

@@ -17,11 +17,8 @@ extension Unicode.Scalar {
         0x8e2...0x8e2, 0x115f...0x1160, 0x17b4...0x17b5, 0x180b...0x180f, 0x200b...0x200f, 0x2028...0x202e,
         0x2060...0x206f, 0x3164...0x3164, 0xfe00...0xfe0f, 0xfeff...0xfeff, 0xffa0...0xffa0, 0xfff0...0xfffb,
         0x110bd...0x110bd, 0x110cd...0x110cd, 0x13430...0x1343f, 0x1bca0...0x1bca3, 0x1d173...0x1d17a,
-        0xe0000...0xe0fff, rawBytes,
+        0xe0000...0xe0fff, RawBytes.characters,
     ]
-
-    /// The characters that stand for bytes that are not UTF-8. CLinux.h.
-    fileprivate static let rawBytes: ClosedRange<UInt32> = 0x10ff80...0x10ffff
 }
 
 extension String {
@@ -29,17 +26,19 @@ extension String {
     package var printable: String {
         if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
         var result = ""
-        for scalar in unicodeScalars {
+        for scalar in withBytesShown.unicodeScalars {
             switch scalar {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case _ where Unicode.Scalar.rawBytes.contains(scalar.value):
-                result += "\\x" + String(scalar.value & 0xff, radix: 16)
             case _ where scalar.isPrintable: result.unicodeScalars.append(scalar)
             default: result += "\\u{" + String(scalar.value, radix: 16) + "}"
             }
         }
         return result
     }
+
+    /// The text in double quotes with JSON's escapes, as readers of logfmt expect it too; characters that are not
+    /// printable are escaped.
+    package var quoted: String { String(decoding: json(), as: UTF8.self) }
 }

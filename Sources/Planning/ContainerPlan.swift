@@ -1,6 +1,6 @@
 // All decisions about a container that follow from its config and the host, taken before any step is executed.
 
-package import enum Kernel.NamespaceKind
+package import Kernel
 package import OCISpec
 
 /// The steps that create a container.
@@ -71,9 +71,7 @@ extension ContainerPlan {
         for (index, mount) in spec.mounts.enumerated() {
             var mount = mount
             // The destination may be given as a path on the host, because runc accepts such configs.
-            if mount.destination.hasPrefix(root.path + "/") {
-                mount.destination.removeFirst(root.path.count)
-            }
+            if let inside = mount.destination.path(below: root.path) { mount.destination = inside }
             let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
             try Rules.check(step)
             mounts.append(step)
@@ -98,7 +96,7 @@ extension ContainerPlan {
                 warnings.append("\(mount.key).options: ignoring \"\(name)\", which is not an option of a bind mount")
             }
         }
-        for (index, mount) in spec.mounts.enumerated() where !mount.destination.hasPrefix("/") {
+        for (index, mount) in spec.mounts.enumerated() where !mount.destination.isAbsolutePath {
             warnings.append(
                 "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute"
             )

@@ -1,6 +1,6 @@
 // The device nodes and links of /dev: the specification's defaults, then the devices of the config.
 
-internal import func Kernel.cleanPath
+internal import Kernel
 internal import OCISpec
 
 /// One device node.
@@ -51,9 +51,9 @@ extension DevicePlan {
             try DeviceStep(entry.element, key: "linux.devices[\(entry.offset)]", isBound: inUserNamespace)
         }
         // A device that a mount of the config covers is not created, as in runc and crun.
-        let covered = Set(mounts.map(\.destination).filter { $0.hasPrefix("/dev/") })
+        let covered = Set(mounts.lazy.map(\.destination).filter { $0.path(below: "/dev") != nil }.map { ByteKey($0) })
         for (name, major, minor) in Self.defaults
-        where !covered.contains("/dev/" + name) && !asked.contains(where: { $0.path == "/dev/" + name }) {
+        where !covered.contains(ByteKey("/dev/" + name)) && !asked.contains(where: { $0.path == "/dev/" + name }) {
             nodes.append(
                 DeviceStep(
                     key: "default devices", path: "/dev/" + name, kind: .character, major: major, minor: minor,
@@ -61,7 +61,8 @@ extension DevicePlan {
         }
         // The config cannot replace /dev/ptmx: it always belongs to the container.
         var paths = EarlierNames()
-        for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" && !covered.contains(step.path) {
+        for (index, step) in asked.enumerated() where step.path != "/dev/ptmx" && !covered.contains(ByteKey(step.path))
+        {
             if let earlier = paths.place(of: step.path, at: index) {
                 try Self.check(step, against: asked[earlier])
             } else {
@@ -96,7 +97,7 @@ extension DeviceStep {
         default:
             throw InvalidSpec(keyPath: "\(key).type", problem: "\"\(device.type)\" is none of c, u, b, p")
         }
-        guard device.path.hasPrefix("/") else {
+        guard device.path.isAbsolutePath else {
             throw InvalidSpec(keyPath: "\(key).path", problem: "\"\(device.path)\" is not an absolute path")
         }
         self.key = key

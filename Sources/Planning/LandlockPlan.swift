@@ -1,6 +1,7 @@
 // The annotation that restricts a container's processes by Landlock, in the form that runtime-spec's pull request
 // 1241 proposes for the config.
 
+internal import Kernel
 package import OCISpec
 
 /// The file accesses that the processes may still make below some paths. Accesses that are handled and not allowed
@@ -71,7 +72,7 @@ extension LandlockPlan {
             }
             guard !rule.paths.isEmpty else { throw InvalidSpec(keyPath: "\(key).paths", problem: "must not be empty") }
             for (place, path) in rule.paths.enumerated() {
-                guard path.hasPrefix("/") else {
+                guard path.isAbsolutePath else {
                     throw InvalidSpec(
                         keyPath: "\(key).paths[\(place)]", problem: "\"\(path)\" is not an absolute path")
                 }

@@ -1,9 +1,7 @@
 // Converts `mounts[]` to steps: the source, the destination and the attributes of each mount, in the order of the
 // config.
 
-package import struct Kernel.AttributeChange
-package import enum Kernel.Propagation
-package import func Kernel.cleanPath
+package import Kernel
 internal import OCISpec
 
 /// One mount below the rootfs.
@@ -138,7 +136,7 @@ extension MountStep {
                 throw InvalidSpec(keyPath: "\(key).source", problem: "is required for a bind mount")
             }
             return .bind(
-                source: source.hasPrefix("/") ? source : cleanPath(bundle + "/" + source), recursive: recursive)
+                source: source.isAbsolutePath ? source : cleanPath(bundle + "/" + source), recursive: recursive)
         }
         if options.remount { return .remount }
         guard let type = mount.type, !type.isEmpty else {

@@ -1,7 +1,6 @@
 // Which namespaces are created, which are joined, and how ids are mapped.
 
-package import enum Kernel.NamespaceKind
-package import struct Kernel.NamespaceSet
+package import Kernel
 package import OCISpec
 
 /// The namespaces of a container.
@@ -68,7 +67,7 @@ extension NamespacePlan {
                 created.insert(NamespaceSet(kind))
                 continue
             }
-            guard path.hasPrefix("/") else {
+            guard path.isAbsolutePath else {
                 throw InvalidSpec(keyPath: "\(key).path", problem: "\"\(path)\" is not an absolute path")
             }
             joined.append(Joined(kind: kind, path: path, key: "\(key).path"))

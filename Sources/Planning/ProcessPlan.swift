@@ -1,7 +1,6 @@
 // The program of a container and the attributes that it starts with.
 
-package import struct Kernel.CapabilitySet
-package import enum Kernel.ResourceLimit
+package import Kernel
 package import OCISpec
 
 /// A process in a container: the init, or an exec process.
@@ -71,7 +70,7 @@ extension ProcessPlan {
         guard let program = process.args.first else {
             throw InvalidSpec(keyPath: "process.args", problem: "args must not be empty")
         }
-        guard process.cwd.hasPrefix("/") else {
+        guard process.cwd.isAbsolutePath else {
             throw InvalidSpec(keyPath: "process.cwd", problem: "Cwd must be an absolute path")
         }
         hasTerminal = process.terminal
@@ -113,7 +112,8 @@ extension ProcessPlan {
     }
 
     private mutating func setEnvironment(_ entries: [String]) throws(InvalidSpec) {
-        var places: [Substring: Int] = [:]
+        // By bytes: to Swift two spellings of one letter are the same.
+        var places: [ByteKey: Int] = [:]
         environment.reserveCapacity(entries.count + 1)
         for (index, entry) in entries.enumerated() {
             guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")) else {
@@ -122,7 +122,7 @@ extension ProcessPlan {
             guard equals != entry.startIndex else {
                 throw InvalidSpec(keyPath: "process.env[\(index)]", problem: "\"\(entry)\" has no name before \"=\"")
             }
-            let name = entry[..<equals]
+            let name = ByteKey(entry[..<equals])
             if let place = places[name] {
                 environment[place] = entry
             } else {
@@ -130,7 +130,7 @@ extension ProcessPlan {
                 environment.append(entry)
             }
         }
-        if let place = places["HOME"] {
+        if let place = places[ByteKey("HOME")] {
             if environment[place] == "HOME=" {
                 environment.remove(at: place)
                 needsHome = true
@@ -147,7 +147,7 @@ extension ProcessPlan {
         }
         guard !program.isEmpty else { return }
         let path = environment.last { $0.hasPrefix("PATH=") }.map { $0.dropFirst(5) } ?? Substring(defaultSearchPath)
-        candidates = path.split(separator: ":", omittingEmptySubsequences: false).map { directory in
+        candidates = path.split(at: ":", omittingEmptySubsequences: false).map { directory in
             directory.isEmpty ? "./" + program : directory + "/" + program
         }
     }

@@ -1,7 +1,6 @@
 // The container's root: its path, the propagation of its mounts, and the paths in it that are hidden or read-only.
 
-internal import enum Kernel.Propagation
-internal import func Kernel.cleanPath
+internal import Kernel
 internal import OCISpec
 
 /// The rootfs and the steps for it after the mounts.
@@ -50,7 +49,7 @@ extension RootPlan {
     init(_ spec: Spec, linux: Linux, bundle: String, withoutPivot: Bool) throws(InvalidSpec) {
         guard let root = spec.root else { throw InvalidSpec(keyPath: "root", problem: "is required") }
         guard !root.path.isEmpty else { throw InvalidSpec(keyPath: "root.path", problem: "must not be empty") }
-        path = cleanPath(root.path.hasPrefix("/") ? root.path : bundle + "/" + root.path)
+        path = cleanPath(root.path.isAbsolutePath ? root.path : bundle + "/" + root.path)
         guard path != "/" else {
             throw InvalidSpec(keyPath: "root.path", problem: "\"/\" is the host's own root")
         }
@@ -78,7 +77,7 @@ extension RootPlan {
         var result: [ProtectedPath] = []
         result.reserveCapacity(paths.count)
         for (index, path) in paths.enumerated() {
-            guard path.hasPrefix("/") else {
+            guard path.isAbsolutePath else {
                 throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "\"\(path)\" is not an absolute path")
             }
             let clean = cleanPath(path)

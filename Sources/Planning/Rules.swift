@@ -1,6 +1,6 @@
 // The rules that a config must obey: one small check for each, all made before anything is created.
 
-internal import enum Kernel.NamespaceKind
+internal import Kernel
 package import OCISpec
 
 /// The checks that need more than one part of the plan.
@@ -50,7 +50,7 @@ package enum Rules {
         for (kind, list) in hooks.kinds {
             for (index, hook) in list.enumerated() {
                 let key = "hooks.\(kind)[\(index)]"
-                guard hook.path.hasPrefix("/") else {
+                guard hook.path.isAbsolutePath else {
                     throw InvalidSpec(keyPath: "\(key).path", problem: "\"\(hook.path)\" is not an absolute path")
                 }
                 if let timeout = hook.timeout, timeout <= 0 {
@@ -187,7 +187,7 @@ package enum Rules {
                 throw InvalidSpec(keyPath: step.key, problem: "only procfs can be mounted at /proc")
             }
         }
-        guard destination.hasPrefix("/proc/"), !mayCoverProc(destination) else { return }
+        guard destination.path(below: "/proc") != nil, !mayCoverProc(destination) else { return }
         throw InvalidSpec(
             keyPath: "\(step.key).destination",
             problem: "\"\(destination)\" cannot be mounted because it is inside /proc")

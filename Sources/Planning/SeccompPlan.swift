@@ -1,7 +1,7 @@
 // Converts `linux.seccomp` to numbers: actions, operators, architectures and flags by table; the rules after a check
 // for contradictions.
 
-package import struct Kernel.SeccompFlags
+package import Kernel
 package import OCISpec
 
 /// A seccomp profile whose names are known and whose rules are consistent. runtime-spec, config-linux.md, "Seccomp".
@@ -125,7 +125,7 @@ extension SeccompPlan {
             guard let listenerPath else {
                 throw InvalidSpec(keyPath: "\(key).listenerPath", problem: "is required by SCMP_ACT_NOTIFY")
             }
-            guard listenerPath.hasPrefix("/") else {
+            guard listenerPath.isAbsolutePath else {
                 throw InvalidSpec(
                     keyPath: "\(key).listenerPath", problem: "\"\(listenerPath)\" is not an absolute path")
             }

@@ -1,6 +1,6 @@
 // `linux.sysctl`: which sysctls belong to the container's own namespaces.
 
-package import enum Kernel.NamespaceKind
+package import Kernel
 internal import OCISpec
 
 /// A sysctl that belongs to one of the container's namespaces.
@@ -43,7 +43,7 @@ extension Sysctl {
         // A slash in a component stands for a dot. A component of slashes alone would become dots, which lead out of
         // the directory.
         guard
-            !name.split(separator: ".", omittingEmptySubsequences: false).contains(where: { part in
+            !name.split(at: ".", omittingEmptySubsequences: false).contains(where: { part in
                 part.utf8.allSatisfy { $0 == UInt8(ascii: "/") }
             })
         else { throw InvalidSpec(keyPath: path, problem: "is not the name of a kernel parameter") }

@@ -1,6 +1,7 @@
 // What the shim reads from a bundle and leaves in it.
 
 internal import FoundationEssentials
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
@@ -55,8 +56,8 @@ struct Bundle {
     }
 
     func removeRecord() {
-        unlink(recordFile)
-        if let entry = memberEntry { unlink(entry) }
+        clinux_unlink(recordFile)
+        if let entry = memberEntry { clinux_unlink(entry) }
     }
 
     // MARK: the containers of a pod
@@ -66,15 +67,19 @@ struct Bundle {
     private static let members = "members"
 
     private var memberEntry: String? {
-        guard access(path + "/sandbox", F_OK) == 0, let slash = path.lastIndex(of: "/") else { return nil }
+        guard clinux_access(path + "/sandbox", F_OK) == 0, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+            return nil
+        }
         return Self.members + path[slash...]
     }
 
     private func join() throws(ShimFailure) {
         guard let entry = memberEntry else { return }
         try makeDirectories(Self.members, mode: 0o700)
-        unlink(entry)
-        try during("note \(path)") { () throws(Errno) in try checked { symlink(path, entry) } }
+        clinux_unlink(entry)
+        try during("note \(path)") { () throws(Errno) in
+            try checked { clinux_symlinkat(path, OwnedDescriptor.currentDirectory, entry) }
+        }
     }
 
     /// The bundles of a pod's containers that have not been deleted, by the containers' ids.
@@ -86,7 +91,7 @@ struct Bundle {
         }
     }
 
-    func forgetMember(_ id: String) { unlink("\(path)/\(Self.members)/\(id)") }
+    func forgetMember(_ id: String) { clinux_unlink("\(path)/\(Self.members)/\(id)") }
 }
 
 /// The facts of a `config.json` that are the shim's business.

@@ -17,14 +17,14 @@ final class ConsoleSocket {
         listener = try during("listen on \(path)") { () throws(Errno) in
             let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
             let listener = OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(kind), 0) })
-            unlink(path)
+            clinux_unlink(path)
             try checked { clinux_bind_unix(listener.rawValue, path, path.utf8.count) }
             try checked { listen(listener.rawValue, 1) }
             return listener
         }
     }
 
-    deinit { unlink(path) }
+    deinit { clinux_unlink(path) }
 
     /// The terminal's master, which a runtime that has ended must have sent.
     func receiveMaster() throws(ShimFailure) -> OwnedDescriptor {

@@ -1,5 +1,6 @@
 // `delete`: cleans up after a shim, whatever state it was left in.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import ShimAPI
@@ -50,13 +51,13 @@ struct DeleteCommand {
         if !invocation.bundle.isEmpty { return invocation.bundle }
         guard let path = getcwd(nil, 0) else { throw ShimFailure("find the bundle", Errno(rawValue: errno)) }
         defer { free(path) }
-        return String(cString: path)
+        return RawText.text(path)
     }
 
     /// Has the runtime kill and remove the container; returns why it could not.
     private func forceDelete(_ runtime: Runtime, _ bundle: Bundle, _ id: String) throws(ShimFailure) -> String? {
         let log = bundle.path + "/delete.log"
-        defer { unlink(log) }
+        defer { clinux_unlink(log) }
         let result = try RuntimeProcess.run(
             runtime, arguments: runtime.arguments(.delete(force: true), container: id, log: log),
             errors: log)

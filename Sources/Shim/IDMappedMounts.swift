@@ -29,8 +29,8 @@ package struct MountIDMaps: Equatable, Sendable {
 
     private static func text(_ key: String, _ value: String) throws(ShimFailure) -> String {
         var text = ""
-        for part in value.split(separator: ",", omittingEmptySubsequences: false) {
-            let numbers = part.split(separator: ":", omittingEmptySubsequences: false)
+        for part in value.split(at: ",", omittingEmptySubsequences: false) {
+            let numbers = part.split(at: ":", omittingEmptySubsequences: false)
             guard numbers.count == 3, numbers.allSatisfy({ UInt32($0) != nil && $0.first != "+" }) else {
                 throw ShimFailure("mount option \(key)=\(value): expected CONTAINER:HOST:COUNT")
             }
@@ -51,7 +51,7 @@ package struct MountIDMaps: Equatable, Sendable {
             let children: Int32 = 0x4000_0000  // __WALL
             while waitpid(holder, nil, children) < 0, errno == EINTR {}
         }
-        let maps = "map ids \((users + groups).split(separator: "\n").joined(separator: ", "))"
+        let maps = "map ids \((users + groups).split(at: "\n").joined(separator: ", "))"
         try during(maps) { () throws(Errno) in
             try writeFile("/proc/\(holder)/uid_map", users)
             try writeFile("/proc/\(holder)/gid_map", groups)
@@ -91,7 +91,7 @@ struct MappedLayers: ~Copyable {
                 options.append(word)
                 continue
             }
-            for layer in word.dropFirst(key.count).split(separator: ":") {
+            for layer in word.dropFirst(key.count).split(at: ":") {
                 let target = "\(directory)/\(targets.count)"
                 try makeDirectories(target, mode: 0o700)
                 targets.append(target)
@@ -104,18 +104,18 @@ struct MappedLayers: ~Copyable {
 
     deinit {
         for target in targets { Self.unmountLayer(target) }
-        rmdir(directory)
+        clinux_rmdir(directory)
     }
 
     private static func unmountLayer(_ target: String) {
         let detach: Int32 = 2  // MNT_DETACH
         _ = clinux_umount2(target, detach)
-        rmdir(target)
+        clinux_rmdir(target)
     }
 
     /// Unmounts what a shim that was killed has left in such a directory.
     static func unmount(_ directory: String) {
         for name in directoryEntries(directory) { unmountLayer(directory + "/" + name) }
-        rmdir(directory)
+        clinux_rmdir(directory)
     }
 }

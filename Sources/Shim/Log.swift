@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 
 /// Writes records in containerd's own text form.
 enum Log {
@@ -9,25 +10,12 @@ enum Log {
     static func error(_ message: String) { write("error", message) }
 
     private static func write(_ level: String, _ message: String) {
-        let line = "time=\"\(now)\" level=\(level) msg=\"\(quote(message))\" runtime=swift-shim\n"
-        try? writeAll(line.utf8, to: STDERR_FILENO)
+        try? writeAll(record(level, message).utf8, to: STDERR_FILENO)
     }
 
-    /// What comes from a container or an image must neither forge a record nor steer a terminal.
-    static func quote(_ text: String) -> String {
-        var quoted = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
-                let digits = String(scalar.value, radix: 16)
-                quoted +=
-                    scalar == "\n" ? "\\n" : "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-            default:
-                if scalar == "\"" || scalar == "\\" { quoted += "\\" }
-                quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted
+    /// One line, whatever a container or an image has in the message.
+    static func record(_ level: String, _ message: String) -> String {
+        "time=\"\(now)\" level=\(level) msg=\(message.quoted) runtime=swift-shim\n"
     }
 
     private static var now: String {

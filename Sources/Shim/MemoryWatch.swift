@@ -60,7 +60,7 @@ final class MemoryWatch {
             loop.read(adopting: events) { [weak self] _ in
                 guard let self else { return }
                 // The kernel also signals when the cgroup is removed.
-                guard access(directory, F_OK) == 0 else { return end() }
+                guard clinux_access(directory, F_OK) == 0 else { return end() }
                 // It signals before it kills, so the kill is counted later than it is told.
                 tell(known + 1)
             })

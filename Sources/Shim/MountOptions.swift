@@ -109,8 +109,8 @@ package struct CompactOverlay: Equatable, Sendable {
         guard length >= pageSize - 512, let index = options.firstIndex(where: { $0.hasPrefix(prefix) }) else {
             return nil
         }
-        let layers = options[index].dropFirst(prefix.count).split(separator: ":", omittingEmptySubsequences: false)
-        let common = layers.allSatisfy { $0.hasPrefix("/") } ? Self.commonDirectory(layers) : nil
+        let layers = options[index].dropFirst(prefix.count).split(at: ":", omittingEmptySubsequences: false)
+        let common = layers.allSatisfy { $0.isAbsolutePath } ? Self.commonDirectory(layers) : nil
         guard let common else {
             // As long as they fit, the kernel is given them as they are.
             if length < pageSize { return nil }
@@ -127,7 +127,7 @@ package struct CompactOverlay: Equatable, Sendable {
     }
 
     private static func commonDirectory(_ paths: [Substring]) -> String? {
-        let split = paths.map { $0.split(separator: "/").dropLast() }
+        let split = paths.map { $0.split(at: "/").dropLast() }
         guard var common = split.first.map(Array.init) else { return nil }
         for path in split {
             common = Array(zip(common, path).prefix { $0 == $1 }.map(\.0))

@@ -13,7 +13,7 @@ struct MountsBelow {
 
     /// Nothing when the directory is not there.
     init?(_ directory: String) {
-        guard let slash = directory.lastIndex(of: "/"),
+        guard let slash = directory.utf8.lastIndex(of: UInt8(ascii: "/")),
             let above = try? OwnedDescriptor.open(String(directory[..<slash]) + "/", [.path, .directory]),
             // mountinfo knows no links, as /var/run is one.
             let path = try? readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(above.rawValue)")
@@ -48,11 +48,11 @@ struct MountsBelow {
     private var listed: [Mount] {
         let directory = parent + "/" + name
         let table = (try? readText("/proc/self/mountinfo")) ?? ""
-        return table.split(separator: "\n").compactMap { line -> Mount? in
-            let fields = line.split(separator: " ", maxSplits: 5)
+        return table.split(at: "\n").compactMap { line -> Mount? in
+            let fields = line.split(at: " ", maxSplits: 5)
             guard fields.count > 4, let number = UInt64(fields[0]) else { return nil }
-            let point = Self.unescape(fields[4])
-            guard point == directory || point.hasPrefix(directory + "/") else { return nil }
+            let point = mountInfoPath(String(fields[4]))
+            guard point.isSame(as: directory) || point.path(below: directory) != nil else { return nil }
             return Mount(number: number, point: point)
         }
     }
@@ -73,20 +73,5 @@ struct MountsBelow {
         let detach: Int32 = 2  // MNT_DETACH
         let path = "/proc/self/fd/\(place.rawValue)"
         try checked { clinux_umount2(path, detach) }
-    }
-
-    /// Undoes the octal escapes of mountinfo.
-    private static func unescape(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\\"), let code = UInt8(String(rest.prefix(3)) ?? "", radix: 8) {
-                bytes.append(code)
-                rest.removeFirst(3)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -62,7 +62,7 @@ struct RootFilesystem {
     private func closeWorkshop() {
         let detach: Int32 = 2  // MNT_DETACH
         while clinux_umount2(workshop, detach | Self.noFollow) == 0 {}
-        if rmdir(workshop) != 0 { unlink(workshop) }
+        if clinux_rmdir(workshop) != 0 { clinux_unlink(workshop) }
     }
 
     private static func mount(
@@ -119,12 +119,12 @@ struct RootFilesystem {
         let layersKey = "lowerdir="
         for word in data {
             if word.hasPrefix(layersKey) {
-                for layer in word.dropFirst(layersKey.count).split(separator: ":") {
+                for layer in word.dropFirst(layersKey.count).split(at: ":") {
                     try overlay.set("lowerdir+", String(layer))
                 }
                 continue
             }
-            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = word.split(at: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             try overlay.set(parts[0], parts.count > 1 ? parts[1] : nil)
         }
         if flags & MountOptions.readOnly != 0 { try overlay.set("ro", nil) }
@@ -148,7 +148,7 @@ struct RootFilesystem {
         let before = try during("open the working directory") { () throws(Errno) in
             try OwnedDescriptor.open(".", [.path, .directory])
         }
-        try during("change to \(path)") { () throws(Errno) in try checked { chdir(path) } }
+        try during("change to \(path)") { () throws(Errno) in try checked { clinux_chdir(path) } }
         defer { _ = fchdir(before.rawValue) }
         try body()
     }

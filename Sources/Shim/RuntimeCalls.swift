@@ -1,5 +1,6 @@
 // Calling the runtime without waiting for it.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import NIOCore
@@ -53,11 +54,11 @@ final class RuntimeCalls {
                     failure = RuntimeFailure(operation, "the runtime did not end within \(limit.seconds) seconds")
                     failure?.isLate = true
                 }
-                unlink(log)
+                clinux_unlink(log)
                 completion(failure)
             }
         } catch {
-            unlink(log)
+            clinux_unlink(log)
             completion(RuntimeFailure(operation, error.description))
         }
     }

@@ -53,11 +53,11 @@ struct ServeCommand {
         let path = invocation.socket
         let events = EventPublisher(
             loop: loop, address: environmentVariable("TTRPC_ADDRESS"), namespace: invocation.namespace)
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let directory = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? "."
         let service = TaskService(
             loop: loop, namespace: invocation.namespace, reaper: reaper, events: events, socketDirectory: directory
         ) {
-            unlink(path)
+            clinux_unlink(path)
             exit(0)
         }
         let signals = try during("watch for signals") { () throws(Errno) in try signalDescriptor([SIGTERM, SIGINT]) }

@@ -26,7 +26,7 @@ package struct ShimSocket: Equatable, Sendable {
 
     package var address: String { "unix://" + path }
 
-    private var directory: String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
+    private var directory: String { String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex)]) }
 
     /// Starts listening, unless another shim serves the socket: then nothing is returned.
     ///
@@ -42,10 +42,10 @@ package struct ShimSocket: Equatable, Sendable {
         if isServed { return nil }
         let path = path
         let listener = try during("listen on \(path)") { () throws(Errno) in
-            unlink(path)
+            clinux_unlink(path)
             let listener = OwnedDescriptor(adopting: try checked { unixSocket() })
             try checked { clinux_bind_unix(listener.rawValue, path, path.utf8.count) }
-            try checked { chmod(path, 0o600) }
+            try checked { clinux_chmod(path, 0o600) }
             try checked { listen(listener.rawValue, 128) }
             return listener
         }
@@ -68,11 +68,15 @@ private func unixSocket(nonBlocking: Bool = false) -> Int32 {
 
 /// Makes a directory and those above it.
 func makeDirectories(_ path: String, mode: mode_t) throws(ShimFailure) {
-    if mkdir(path, mode) == 0 || errno == EEXIST { return }
+    if clinux_mkdir(path, mode) == 0 || errno == EEXIST { return }
     let code = Errno(rawValue: errno)
-    guard code == .noSuchFileOrDirectory, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+    guard code == .noSuchFileOrDirectory, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")),
+        slash != path.startIndex
+    else {
         throw ShimFailure("make directory \(path)", code)
     }
     try makeDirectories(String(path[..<slash]), mode: 0o711)
-    if mkdir(path, mode) != 0, errno != EEXIST { throw ShimFailure("make directory \(path)", Errno(rawValue: errno)) }
+    if clinux_mkdir(path, mode) != 0, errno != EEXIST {
+        throw ShimFailure("make directory \(path)", Errno(rawValue: errno))
+    }
 }

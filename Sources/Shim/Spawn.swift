@@ -72,7 +72,7 @@ struct CStringArray: ~Copyable {
     init(_ strings: [String]) {
         count = strings.count
         pointer = .allocate(capacity: count + 1)
-        for (index, string) in strings.enumerated() { pointer[index] = strdup(string) }
+        for (index, string) in strings.enumerated() { pointer[index] = strdup(RawText.bytes(string)) }
         pointer[count] = nil
     }
 
@@ -85,10 +85,12 @@ struct CStringArray: ~Copyable {
 /// The executable that a name stands for: itself when it holds a slash, else the first in `PATH`, else the one
 /// beside the shim's own binary.
 func findExecutable(_ name: String) -> String? {
-    if name.contains("/") { return name }
-    var places = environmentVariable("PATH").map { $0.split(separator: ":").map(String.init) } ?? []
-    if let own = ownExecutable, let slash = own.lastIndex(of: "/") { places.append(String(own[..<slash])) }
-    return places.lazy.map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
+    if name.utf8.contains(UInt8(ascii: "/")) { return name }
+    var places = environmentVariable("PATH").map { $0.split(at: ":").map(String.init) } ?? []
+    if let own = ownExecutable, let slash = own.utf8.lastIndex(of: UInt8(ascii: "/")) {
+        places.append(String(own[..<slash]))
+    }
+    return places.lazy.map { $0 + "/" + name }.first { clinux_access($0, X_OK) == 0 }
 }
 
 /// Where the shim's own binary lies.
@@ -99,12 +101,12 @@ var ownExecutable: String? {
             characters.baseAddress.map { readlink("/proc/self/exe", $0, characters.count) } ?? -1
         }
     }
-    return length > 0 ? String(decoding: buffer[..<length], as: UTF8.self) : nil
+    return length > 0 ? RawText.text(Array(buffer[..<length])) : nil
 }
 
 /// A variable of the shim's environment, when it is set and not empty.
 func environmentVariable(_ name: String) -> String? {
     guard let value = getenv(name) else { return nil }
-    let text = String(cString: value)
+    let text = RawText.text(value)
     return text.isEmpty ? nil : text
 }

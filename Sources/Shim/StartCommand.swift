@@ -22,7 +22,7 @@ struct StartCommand {
             do throws(ShimFailure) {
                 try startDaemon(on: listener, at: socket, for: request, options: options)
             } catch {
-                unlink(socket.path)
+                clinux_unlink(socket.path)
                 throw error
             }
         }
@@ -117,11 +117,11 @@ struct ShimCgroup {
         var hierarchies = [root]
         if clinux_statfs(root, &type, &flags) != 0 || type != unifiedMagic {
             hierarchies = directoryEntries(root).map { root + "/" + $0 }
-            hierarchies.removeAll { access($0 + "/cgroup.procs", F_OK) != 0 }
+            hierarchies.removeAll { clinux_access($0 + "/cgroup.procs", F_OK) != 0 }
         }
         for hierarchy in hierarchies {
             var directory = hierarchy
-            for name in path.split(separator: "/") {
+            for name in path.split(at: "/") {
                 let parent = directory
                 directory += "/" + name
                 try makeDirectories(directory, mode: 0o755)

@@ -58,8 +58,8 @@ struct StreamPaths {
     }
 
     private static func isFIFO(_ path: String) -> Bool {
-        var facts = stat()
-        return stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFIFO
+        guard let status = try? fileStatus(at: path) else { return false }
+        return status.mode & S_IFMT == S_IFIFO
     }
 }
 

@@ -110,7 +110,7 @@ struct StreamPreparation {
     private func openFile(
         _ path: String, _ streams: ProcessStreams, _ completion: @escaping Completion
     ) throws(ShimFailure) {
-        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+        if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash != path.startIndex {
             try makeDirectories(String(path[..<slash]), mode: 0o755)
         }
         try makeOutput(streams)

@@ -1,5 +1,7 @@
 // What a caller wants done with a process's standard streams.
 
+internal import Kernel
+
 /// The streams of one process, as a request names them.
 package struct StreamRequest: Equatable, Sendable {
     package var input: String
@@ -35,16 +37,16 @@ package enum StreamDestination: Equatable, Sendable {
             self = .paths
             return
         }
-        let parts = rest.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = rest.split(at: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = Self.decode(parts.first ?? "")
         switch scheme {
         case "fifo":
             self = .paths
         case "file":
-            guard path.hasPrefix("/") else { throw ShimFailure("stdout \(address): the path must be absolute") }
+            guard path.isAbsolutePath else { throw ShimFailure("stdout \(address): the path must be absolute") }
             self = .file(path)
         case "binary", "binary-v2":
-            guard path.hasPrefix("/") else { throw ShimFailure("stdout \(address): the path must be absolute") }
+            guard path.isAbsolutePath else { throw ShimFailure("stdout \(address): the path must be absolute") }
             let query = parts.count > 1 ? parts[1] : ""
             self = .logger(
                 executable: path, arguments: Self.arguments(query), mustReport: scheme == "binary-v2")
@@ -66,8 +68,8 @@ package enum StreamDestination: Equatable, Sendable {
 
     /// The query's keys and values in the order of their keys' names, as arguments.
     private static func arguments(_ query: Substring) -> [String] {
-        let pairs = query.split(separator: "&").map { pair in
-            pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(decodeQuery)
+        let pairs = query.split(at: "&").map { pair in
+            pair.split(at: "=", maxSplits: 1, omittingEmptySubsequences: false).map(decodeQuery)
         }
         return pairs.flatMap { $0.filter { !$0.isEmpty } }
     }
@@ -88,6 +90,6 @@ package enum StreamDestination: Equatable, Sendable {
                 bytes.append(byte)
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return RawText.text(bytes)
     }
 }

@@ -1,5 +1,6 @@
 // Starting processes, and hearing of their exits.
 
+internal import CLinux
 internal import Glibc
 internal import NIOCore
 internal import OCISpec
@@ -60,7 +61,7 @@ extension TaskService {
     func exec(_ request: TaskExecRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
         let container = try container(request.id)
         let id = request.execID
-        if id.isEmpty || id.contains("/") || id == "." || id == ".." {
+        if id.isEmpty || id.utf8.contains(UInt8(ascii: "/")) || id == "." || id == ".." {
             throw Status(.invalidArgument, "exec id \"\(id)\" is not usable")
         }
         if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
@@ -142,18 +143,18 @@ extension TaskService {
         ) { [self] failure in
             // The exit of what was started is asked for before unknown ones are forgotten.
             defer { reaper.stopExpecting() }
-            unlink(file)
+            clinux_unlink(file)
             if let failure {
                 // A runtime that was killed may have started the process before.
                 if let process = try? Bundle.processID(in: pidFile), reaper.isChild(process) {
                     Glibc.kill(process, SIGKILL)
                 }
-                unlink(pidFile)
+                clinux_unlink(pidFile)
                 return finish(failure.status)
             }
             do throws(ShimFailure) {
                 process.pid = try Bundle.processID(in: pidFile)
-                unlink(pidFile)
+                clinux_unlink(pidFile)
                 try streams.attach()
             } catch {
                 if process.pid > 0 { Glibc.kill(process.pid, SIGKILL) }

@@ -76,7 +76,7 @@ struct Target {
 
     init(_ argument: String) {
         id = argument
-        guard argument == "." || argument == ".." || argument.contains("/") else { return }
+        guard argument == "." || argument == ".." || argument.utf8.contains(UInt8(ascii: "/")) else { return }
         let bundle = BundlePath(argument)
         id = bundle.name
         self.bundle = bundle

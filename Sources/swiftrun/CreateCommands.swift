@@ -151,7 +151,7 @@ extension Command {
             return id
         }
         if let user = given.value("user") {
-            let parts = user.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = user.split(at: ":", maxSplits: 1, omittingEmptySubsequences: false)
             options.uid = try number(parts[0], "--user \(user)")
             if parts.count > 1 { options.gid = try number(parts[1], "--user \(user)") }
         }
@@ -165,7 +165,7 @@ extension Command {
 private func socketPath(_ name: String) throws(Failure) -> String { name.hasPrefix("@") ? name : try absolute(name) }
 
 private func absolute(_ path: String) throws(Failure) -> String {
-    if path.hasPrefix("/") { return path }
+    if path.isAbsolutePath { return path }
     guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "\(path): no working directory") }
     defer { free(directory) }
     return RawText.text(directory) + "/" + path

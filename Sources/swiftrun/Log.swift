@@ -82,8 +82,7 @@ struct Log: Sendable {
 
     private func text(_ level: Level, _ message: String) -> [UInt8] {
         // Quoted as JSON quotes: what logfmt readers expect too.
-        let quoted = String(decoding: message.json(), as: UTF8.self)
-        return Array("time=\"\(timestamp(fraction: false))\" level=\(level.name) msg=\(quoted)\n".utf8)
+        Array("time=\"\(timestamp(fraction: false))\" level=\(level.name) msg=\(message.quoted)\n".utf8)
     }
 }
 

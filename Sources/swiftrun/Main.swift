@@ -222,7 +222,7 @@ struct Swiftrun {
             return (userRuntimeDirectory() ?? "/run") + "/swiftrun"
         }
         var path = given
-        if !path.hasPrefix("/") {
+        if !path.isAbsolutePath {
             guard let directory = getcwd(nil, 0) else {
                 throw Failure(.invalid, "--root \(given): no working directory")
             }

@@ -1,5 +1,6 @@
 // Output of foreign text: no character may move the cursor, reorder text or imitate a line of swiftrun.
 
+import Kernel
 import OCISpec
 import Testing
 
@@ -16,15 +17,30 @@ struct PrintableTextTests {
         ("\u{202a}\u{202e}x\u{202c}", #"\u{202a}\u{202e}x\u{202c}"#, #""\u202a\u202ex\u202c""#),
         ("\u{2060}\u{2066}\u{2069}", #"\u{2060}\u{2066}\u{2069}"#, #""\u2060\u2066\u2069""#),
         ("\u{feff}\u{fff9}", #"\u{feff}\u{fff9}"#, #""\ufeff\ufff9""#),
-        ("\u{10ffe9}", #"\xe9"#, #""\udbff\udfe9""#),
+        ("\u{10ffe9}a\u{10ff80}", #"\xe9a\x80"#, #""\\xe9a\\x80""#),
+        ("\r\n", #"\r\n"#, #""\r\n""#),
         ("\u{e0041}\u{1d173}", #"\u{e0041}\u{1d173}"#, #""\udb40\udc41\ud834\udd73""#),
     ]
 
     @Test("is escaped, for people and in JSON", arguments: hidden)
     func escaped(text: String, forPeople: String, inJSON: String) {
         #expect(text.printable == forPeople)
-        #expect(String(decoding: text.json(), as: UTF8.self) == inJSON)
+        #expect(text.quoted == inJSON)
         #expect("é\(text)".printable == "é" + forPeople)
+    }
+
+    /// A character that stands for a byte in our texts is itself in others' documents, and in what is made of them.
+    @Test(
+        "means itself in a document",
+        arguments: [
+            "\"\u{10ffff}\"", "\"a\u{10ff80}\u{10ffe9}é\"", #""\udbff\udfff""#, #""\uDBFF\uDFE9\\udbff""#,
+            #""\\\udbff\udfe9""#, "\"\u{10ff7f}\u{10fffd}\"", #""\udbff\udf7f""#,
+        ])
+    func ownCharacters(document: String) throws {
+        let text = try String(json: Array(document.utf8))
+        let read = try #require(try? JSONDocument(Array(document.utf8), isOwn: true).decode(String.self))
+        #expect(RawText.bytes(text) == read.utf8.map { CChar(bitPattern: $0) } + [0])
+        #expect(try JSONDocument(Array(text.quoted.utf8), isOwn: true).decode(String.self) == read)
     }
 
     @Test("stays as it is", arguments: ["", "plain", "a\\b \"c\"", "grüße", "日本語", "→ ✓", "𝄞 🙂"])

@@ -1,0 +1,80 @@
+// Texts taken for what they are to the kernel: bytes.
+//
+// A Character of Swift's may be several: "/" with a combining mark after it is another than "/", "\r\n" is one and no
+// "\n", and two spellings of "é" are equal. A path that is taken apart by such is not the kernel's: a name could hold a
+// slash. So nothing here, nor in what is built on it, takes a text apart by Character.
+
+/// A character of ASCII, to take a text apart at.
+package struct ASCIIByte: ExpressibleByUnicodeScalarLiteral, Sendable {
+    package let value: UInt8
+    package init(unicodeScalarLiteral scalar: Unicode.Scalar) { value = UInt8(truncatingIfNeeded: scalar.value) }
+}
+
+extension Substring {
+    /// The parts between bytes; those that are empty are left out unless they are asked for.
+    package func split(
+        at byte: ASCIIByte, maxSplits: Int = .max, omittingEmptySubsequences omitsEmpty: Bool = true
+    ) -> [Substring] {
+        utf8.split(separator: byte.value, maxSplits: maxSplits, omittingEmptySubsequences: omitsEmpty)
+            .map(Substring.init)
+    }
+
+    package var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
+}
+
+extension String {
+    /// The parts between bytes; those that are empty are left out unless they are asked for.
+    package func split(
+        at byte: ASCIIByte, maxSplits: Int = .max, omittingEmptySubsequences omitsEmpty: Bool = true
+    ) -> [Substring] {
+        self[...].split(at: byte, maxSplits: maxSplits, omittingEmptySubsequences: omitsEmpty)
+    }
+
+    package var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
+
+    /// What of a path lies below a directory, with its first slash; nil where it is not below it.
+    package func path(below directory: String) -> String? {
+        let rest = utf8.dropFirst(directory.utf8.count)
+        guard utf8.starts(with: directory.utf8), rest.first == UInt8(ascii: "/") else { return nil }
+        return String(Substring(rest))
+    }
+
+    /// Whether both are the same bytes.
+    package func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
+/// A text as a key, by its bytes.
+package struct ByteKey: Hashable, Sendable {
+    private let text: Substring
+    package init(_ text: Substring) { self.text = text }
+    package init(_ text: String) { self.text = text[...] }
+
+    package static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
+/// A path as /proc/PID/mountinfo shows it, where blanks, line ends, `\\` and `#` are octal escapes. proc(5).
+package func mountInfoPath(_ field: String) -> String {
+    guard field.utf8.contains(UInt8(ascii: "\\")) else { return field }
+    var bytes: [UInt8] = []
+    var rest = Array(field.utf8)[...]
+    while let byte = rest.popFirst() {
+        // Three digits are at most 777, which is more than a byte; the kernel escapes characters of ASCII alone.
+        if byte == UInt8(ascii: "\\"), rest.count >= 3, let value = octal(rest.prefix(3)), value < 0x80 {
+            bytes.append(value)
+            rest.removeFirst(3)
+        } else {
+            bytes.append(byte)
+        }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+private func octal(_ digits: ArraySlice<UInt8>) -> UInt8? {
+    guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "7")).contains($0) }) else { return nil }
+    return UInt8(exactly: digits.reduce(0) { $0 * 8 + Int($1 - UInt8(ascii: "0")) })
+}
