@@ -138,7 +138,7 @@ extension Worker {
             try check(clinux_unshare(0x0002_0000 | network), "leave the host's mount namespace")
             try check(clinux_mount(nil, "/", nil, 1 << 18 | 1 << 14, nil), "make mounts private")  // MS_PRIVATE, MS_REC
             if order["hide"] == .bool(true), exists("/sys/fs/cgroup/unified") {
-                try check(clinux_umount2("/sys/fs/cgroup/unified", 2), "hide /sys/fs/cgroup/unified")
+                try check(clinux_umount2("/sys/fs/cgroup/unified", 2), "hide /sys/fs/cgroup/unified")  // MNT_DETACH
             }
         }
         try check(clinux_prctl(36, 1, 0, 0, 0), "become a subreaper")  // PR_SET_CHILD_SUBREAPER

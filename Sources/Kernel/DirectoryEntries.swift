@@ -11,7 +11,7 @@ package struct DirectoryEntry: Equatable, Sendable {
     package var name: String { RawText.text(bytes) }
     /// `DT_*` of readdir(3).
     package var kind: UInt8
-    package var isDirectory: Bool { kind == 4 }
+    package var isDirectory: Bool { kind == 4 }  // DT_DIR
 }
 
 /// All entries of a directory except "." and "..". getdents64(2).

@@ -6,23 +6,24 @@ package import SystemPackage
 
 private let emptyPath: UInt32 = 0x1000  // AT_EMPTY_PATH
 private let recursiveFlag: UInt32 = 0x8000  // AT_RECURSIVE
+private let linkItself: UInt32 = 0x100  // AT_SYMLINK_NOFOLLOW
 
 /// A detached copy of the mount (or, recursively, of the tree of mounts) at a path. open_tree(2) with `OPEN_TREE_CLONE`.
 package func cloneMount(
     _ path: String, recursive: Bool, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> OwnedDescriptor {
-    let clone: UInt32 = 0x1
+    let clone: UInt32 = 0x1  // OPEN_TREE_CLONE
     let closeOnExec = UInt32(CLINUX_OPEN_TREE_CLOEXEC)
     let flags =
         clone | closeOnExec | (recursive ? recursiveFlag : 0) | (path.isEmpty ? emptyPath : 0)
-        | (followLinks ? 0 : 0x100)
+        | (followLinks ? 0 : linkItself)
     return OwnedDescriptor(adopting: try checked { clinux_open_tree(directory, path, flags) })
 }
 
 /// Attaches a detached mount to an open file or directory. move_mount(2).
 package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor) throws(Errno) {
-    let fromEmpty: UInt32 = 0x4
-    let toEmpty: UInt32 = 0x40
+    let fromEmpty: UInt32 = 0x4  // MOVE_MOUNT_F_EMPTY_PATH
+    let toEmpty: UInt32 = 0x40  // MOVE_MOUNT_T_EMPTY_PATH
     let from = mount.rawValue
     let to = target.rawValue
     try checked { clinux_move_mount(from, "", to, "", fromEmpty | toEmpty) }
@@ -58,26 +59,33 @@ package func changeMount(
 package struct FilesystemContext: ~Copyable {
     private let descriptor: OwnedDescriptor
 
+    private static let closeOnExec: UInt32 = 1  // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
+    private static let setFlag: UInt32 = 0  // FSCONFIG_SET_FLAG
+    private static let setString: UInt32 = 1  // FSCONFIG_SET_STRING
+    private static let create: UInt32 = 6  // FSCONFIG_CMD_CREATE
+
     package init(type: String) throws(Errno) {
-        descriptor = OwnedDescriptor(adopting: try checked { clinux_fsopen(type, 1) })
+        descriptor = OwnedDescriptor(adopting: try checked { clinux_fsopen(type, Self.closeOnExec) })
     }
 
     /// Sets a parameter; a parameter without a value is a flag.
     package borrowing func set(_ key: String, _ value: String?) throws(Errno) {
         let number = descriptor.rawValue
         if let value {
-            try checked { clinux_fsconfig(number, 1, key, value, 0) }
+            try checked { clinux_fsconfig(number, Self.setString, key, value, 0) }
         } else {
-            try checked { clinux_fsconfig(number, 0, key, nil, 0) }
+            try checked { clinux_fsconfig(number, Self.setFlag, key, nil, 0) }
         }
     }
 
     /// Creates the superblock and a detached mount of it.
     package borrowing func mount(_ attributes: MountAttributes) throws(Errno) -> OwnedDescriptor {
         let number = descriptor.rawValue
-        try checked { clinux_fsconfig(number, 6, nil, nil, 0) }
+        try checked { clinux_fsconfig(number, Self.create, nil, nil, 0) }
         return OwnedDescriptor(
-            adopting: try checked { clinux_fsmount(number, 1, UInt32(truncatingIfNeeded: attributes.rawValue)) })
+            adopting: try checked {
+                clinux_fsmount(number, Self.closeOnExec, UInt32(truncatingIfNeeded: attributes.rawValue))
+            })
     }
 
     /// The filesystem's message about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.
@@ -103,7 +111,10 @@ package func mount(_ source: String?, on target: String, type: String? = nil, fl
 }
 
 /// Detaches the mount at a path together with all mounts below it. umount2(2) with `MNT_DETACH`.
-package func detachMount(_ path: String) throws(Errno) { try checked { clinux_umount2(path, 2) } }
+package func detachMount(_ path: String) throws(Errno) {
+    let detach: Int32 = 2  // MNT_DETACH
+    try checked { clinux_umount2(path, detach) }
+}
 
 /// The id of the mount that holds a path. proc(5), /proc/PID/fdinfo.
 package func mountNumber(at path: String) throws(Errno) -> Int {

@@ -42,7 +42,8 @@ package func installFilter(_ filter: SeccompFilter) throws(Errno) -> Int32 {
 /// Whether the running kernel accepts a filter flag: a null program fails with `EFAULT` only if the flags are valid.
 package func isSeccompFlagAvailable(_ flag: SeccompFlags) -> Bool {
     do throws(Errno) {
-        try checked { clinux_seccomp(1, flag.rawValue, nil) }
+        let setFilter: UInt32 = 1  // SECCOMP_SET_MODE_FILTER
+        try checked { clinux_seccomp(setFilter, flag.rawValue, nil) }
         return true
     } catch {
         return error == .badAddress

@@ -1,7 +1,7 @@
 // The kernel's interface where Swift's Glibc module does not show it: one C function for each call, with the kernel's
-// argument order, and -1 and errno on failure. These functions allocate nothing and make no policy. Those that clone and
-// continue in C (clinux_clone3_in_memory, clinux_clone_waiting, clinux_spawn) and those that pass descriptors make more
-// than one call, because Swift cannot.
+// argument order, and -1 and errno on failure. These functions allocate nothing and make no policy. Those that clone
+// and continue in C (clinux_clone3_in_memory, clinux_clone_waiting, clinux_spawn) and those that pass descriptors make
+// more than one call, because Swift cannot.
 #ifndef CLINUX_H
 #define CLINUX_H
 
