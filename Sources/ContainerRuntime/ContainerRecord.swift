@@ -2,6 +2,7 @@
 
 package import Cgroups
 package import enum Kernel.NamespaceKind
+package import struct Kernel.FileIdentity
 package import OCISpec
 
 /// The state record, ROOT/ID/state.json.
@@ -36,6 +37,9 @@ package struct ContainerRecord: Equatable, Sendable {
     package var mountBelowRoot: Int?
     /// The number of the container's own mount there, once it is made: what lies there later may be another's.
     package var mountOfRoot: UInt64?
+    /// Which directory is the container's root, if its mount was moved over the host's root (`--no-pivot`). The container
+    /// can unmount it, and a process that then enters the mount namespace finds the host's root.
+    package var movedRoot: FileIdentity?
     package var hasSeccomp = false
     /// Whether a process that exec adds inherits something that only the config says.
     package var execNeedsConfig = false
@@ -103,6 +107,9 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         resourceGroupInodes = try cursor.optional("resourceGroupInodes") ?? []
         mountBelowRoot = try cursor.optional("mountBelowRoot")
         mountOfRoot = try cursor.optional("mountOfRoot")
+        if let inode: UInt64 = try cursor.optional("movedRootInode") {
+            movedRoot = FileIdentity(device: try cursor.required("movedRootDevice"), inode: inode)
+        }
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
@@ -131,6 +138,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             if !resourceGroupInodes.isEmpty { writer.field("resourceGroupInodes", resourceGroupInodes) }
             writer.field("mountBelowRoot", mountBelowRoot)
             writer.field("mountOfRoot", mountOfRoot)
+            writer.field("movedRootInode", movedRoot?.inode)
+            writer.field("movedRootDevice", movedRoot?.device)
             writer.flag("hasSeccomp", hasSeccomp)
             writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)

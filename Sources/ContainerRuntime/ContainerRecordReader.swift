@@ -2,6 +2,7 @@
 // types costs half of the instructions of `state`.
 
 internal import Cgroups
+internal import struct Kernel.FileIdentity
 package import OCISpec
 
 extension ContainerRecord {
@@ -62,6 +63,9 @@ private struct ContainerRecordReader {
             if record.mountBelowRoot == nil { hasFailed = true }
         }
         record.mountOfRoot = optionalNumber(of: #","mountOfRoot":"#)
+        if let inode = optionalNumber(of: #","movedRootInode":"#) {
+            record.movedRoot = FileIdentity(device: number(of: #","movedRootDevice":"#), inode: inode)
+        }
         record.hasSeccomp = take(#","hasSeccomp":true"#)
         record.execNeedsConfig = take(#","execNeedsConfig":true"#)
         record.hasPoststartHooks = take(#","hasPoststartHooks":true"#)

@@ -43,7 +43,8 @@ extension Runtime {
             try group.placementForExec(initPid: record.pid, subPaths: options.cgroupPaths)
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
-        let root = namespaces.contains(.mount) ? nil : try openRoot(of: record)
+        let bringsRoot = namespaces.contains(.mount) && record.movedRoot == nil
+        let root = bringsRoot ? nil : try openRoot(of: record)
         let isHidden = mayLookIntoHidden()
         if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
         let launch = JoinLaunch(
@@ -103,6 +104,17 @@ extension Runtime {
         // Its number may have been given to another meanwhile.
         guard try record.openInit() != nil else {
             throw Failure(.wrongState, "cannot exec in a stopped container")
+        }
+        if let moved = record.movedRoot {
+            let number = root.rawValue
+            let found = try during("look at the root of process \(record.pid)") { () throws(Errno) in
+                FileIdentity(try fileStatus(number))
+            }
+            guard found == moved else {
+                throw Failure(
+                    .wrongState,
+                    "exec: the container has left its root file system, which --no-pivot does not prevent")
+            }
         }
         return root.relinquish()
     }

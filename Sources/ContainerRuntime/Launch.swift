@@ -176,13 +176,21 @@ extension Runtime {
         record.isReady = true
         let handsOver = parent.plan.namespaces.has(.user) && !process.hasTerminal
         let rootPath = parent.plan.mountsOnHost ? parent.plan.root.path : nil
+        let movesRoot = parent.plan.root.withoutPivot && rootPath == nil
         try parent.converse { (pid) throws(Failure) in
             if handsOver { StandardStreams.handOver(to: process.uid, inNamespaceOf: pid) }
             if let path = options.pidFile {
                 try writePidFile(path, pid)
                 hasPidFile = true
             }
-            try directory.markReady(file)
+            if movesRoot {
+                record.movedRoot = try during("open the root of process \(pid)") { () throws(Errno) in
+                    FileIdentity(try fileStatus(at: "/proc/\(pid)/root/"))
+                }
+                _ = try directory.write(record)
+            } else {
+                try directory.markReady(file)
+            }
             if let rootPath {
                 record.mountOfRoot = try during("root.path: find the mount of \(rootPath)") { () throws(Errno) in
                     let top = try OwnedDescriptor.open(rootPath, .path)

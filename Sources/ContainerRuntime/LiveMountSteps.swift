@@ -19,6 +19,8 @@ struct LiveMountLaunch {
     let target: NamespacesOfInit
     let isHidden: Bool
     let namespaces: NamespaceSet
+    /// The directory that must be the root of the mount namespace, if the container can unmount it.
+    let movedRoot: FileIdentity?
     let parentEnd: Int32
     let childEnd: Int32
 }
@@ -102,7 +104,11 @@ private struct LiveMounter {
         let attached = try call(.conversation) { () throws(Errno) in try AttachedMounts() }
         try enterContainer()
         let root = try call(.rootfs) { () throws(Errno) in
-            RootDirectory(try OwnedDescriptor.open("/", .path | .directory))
+            let root = RootDirectory(try OwnedDescriptor.open("/", .path | .directory))
+            if let moved = launch.movedRoot, FileIdentity(try fileStatus(root.descriptor.rawValue)) != moved {
+                throw .staleNFSFileHandle
+            }
+            return root
         }
         switch launch.work {
         case .add(let plan, let opened): try add(plan, opened, in: root, attached)

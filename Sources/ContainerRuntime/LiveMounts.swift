@@ -102,7 +102,7 @@ extension Runtime {
             of: container.pidfd.rawValue, isWaiting: directory.has(ContainerDirectory.gateName))
         let launch = LiveMountLaunch(
             work: work, target: target, isHidden: isHidden, namespaces: container.namespaces,
-            parentEnd: pair.first.rawValue,
+            movedRoot: container.record.movedRoot, parentEnd: pair.first.rawValue,
             childEnd: pair.second.rawValue)
         let child = try during("clone a process to mount in the container") { () throws(Errno) in
             try cloneProcess(namespaces: [])

@@ -238,4 +238,9 @@ package struct FileIdentity: Equatable, Sendable {
         device = status.device
         inode = status.inode
     }
+
+    package init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
 }

@@ -65,6 +65,7 @@ struct ContainerRecordTests {
         full.resourceGroups = ["a", "a/mon_groups/b"]
         full.resourceGroupInodes = [1, .max]
         full.mountOfRoot = 1 << 40
+        full.movedRoot = FileIdentity(device: 7, inode: .max)
         full.oomScoreAdj = -1000
         full.annotations["k"] = #"{"json": "\\"}"#
         var odd = full
