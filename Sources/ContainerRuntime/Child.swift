@@ -242,8 +242,10 @@ struct Child {
 
     private func becomeProcess(in root: borrowing RootDirectory) throws(StepReport) -> String {
         if let hostname = plan.hostname {
-            try call(.hostname) { () throws(Errno) in let name = RawText.bytes(hostname)
-                try checked { sethostname(name, name.count - 1) } }
+            try call(.hostname) { () throws(Errno) in
+                let name = RawText.bytes(hostname)
+                try checked { sethostname(name, name.count - 1) }
+            }
         }
         if let domainname = plan.domainname {
             try call(.domainname) { () throws(Errno) in
