@@ -54,8 +54,6 @@ extension Runtime {
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate,
             isHidden: isHidden,
-            meetsTracers: plan.capabilities.bounding.union(plan.capabilities.permitted).contains(.tracing)
-                || !record.creates(.pid),
             freezer: options.ignoresPaused ? nil : group.freezerFile)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let newborn = clone.newborn.take()

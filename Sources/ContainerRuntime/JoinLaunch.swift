@@ -34,17 +34,15 @@ struct JoinLaunch {
     /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
     var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
 
-    /// Whether others in the pid namespace may have CAP_SYS_PTRACE, from which the kernel hides nothing: by the container's
-    /// config, or because they are of another container.
-    let meetsTracers: Bool
-
-    /// Whether the process between gives its rights up before it clones: what is seen in the container never has more than
-    /// its program then, and to trace it gains nothing. Only where it may be traced, as the runtime stands still meanwhile.
+    /// Whether the intermediate drops its rights before it clones: a process that is seen in the container then never has
+    /// more rights than its program, and to trace it gains nothing. The kernel hides no process from CAP_SYS_PTRACE, and
+    /// the config of the container does not tell who has it there: `exec --cap` gives it, and so does the config of another
+    /// container that joins the pid namespace.
     ///
     /// What is of one process only, or not inherited in every case, has to be done by the one that joins: terminals, labels,
     /// realtime policies, listeners. An ordinary user's rights are the container's own.
     var dropsRightsFirst: Bool {
-        meetsTracers && needsIntermediate && isHidden && !namespaces.contains(.user) && !process.hasTerminal
+        needsIntermediate && isHidden && !namespaces.contains(.user) && !process.hasTerminal
             && process.apparmorProfile == nil && process.selinuxLabel == nil && process.scheduling.attributes == nil
             && filter?.flags.contains(.newListener) != true
     }
