@@ -163,7 +163,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec", "Kernel"], swiftSettings: strict),
         .testTarget(
-            name: "PlanningTests", dependencies: ["Planning", "OCISpec", "Kernel", "CLinuxConstants", system],
+            name: "PlanningTests", dependencies: ["Planning", "Criu", "OCISpec", "Kernel", "CLinuxConstants", system],
             swiftSettings: strict),
         .testTarget(
             name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),

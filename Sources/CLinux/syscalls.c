@@ -296,6 +296,7 @@ int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags) 
     return (int)syscall(SYS_sched_setattr, pid, attributes, flags);
 }
 int clinux_ioprio_set(int which, int who, int priority) { return (int)syscall(SYS_ioprio_set, which, who, priority); }
+int clinux_ioprio_get(int which, int who) { return (int)syscall(SYS_ioprio_get, which, who); }
 int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum) {
     return (int)syscall(SYS_set_mempolicy, mode, nodes, maximum);
 }

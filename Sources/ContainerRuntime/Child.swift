@@ -154,38 +154,12 @@ struct Child {
             try dieWithParent()
         }
         try call(.session) { () throws(Errno) in try checked { setsid() } }
-        if launch.makesKeyring { try makeKeyring() }
+        if launch.makesKeyring {
+            try call(.keyring) { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
+        }
         if !plan.networkDevices.isEmpty { try channel.ask(.networkDue) }
         if plan.namespaces.creates(.network) { try call(.loopback) { () throws(Errno) in try raiseLoopback() } }
         allowAllProcessors()
-    }
-
-    // A key of the caller's session must not be found by the container. keyrings(7).
-    private func makeKeyring() throws(StepReport) {
-        let setPermissions: Int32 = 5  // KEYCTL_SETPERM
-        try call(.keyring) { () throws(Errno) in
-            do throws(Errno) {
-                let serial = try joinSessionKeyring(ofContainer: plan.id)
-                // Possessor: everything; owner: view and search, so that the container's root can inspect it.
-                try checked { clinux_keyctl(setPermissions, UInt(serial), 0x3f1b_0000, 0, 0) }
-            } catch {
-                guard refusesKeyrings(error) else { throw error }
-            }
-        }
-    }
-
-    // A program expects 127.0.0.1; nobody else brings it up in a namespace that is new.
-    private func raiseLoopback() throws(Errno) {
-        let socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
-        // struct ifreq: the name in 16 bytes, then the flags IFF_UP and IFF_RUNNING. netdevice(7).
-        var request = [UInt8](repeating: 0, count: 40)
-        request[0] = UInt8(ascii: "l")
-        request[1] = UInt8(ascii: "o")
-        request[16] = 0x41
-        let number = socket.rawValue
-        let setFlags: UInt = 0x8914  // SIOCSIFFLAGS
-        try checked { request.withUnsafeBytes { clinux_ioctl(number, setFlags, $0.baseAddress) } }
     }
 
     private func prepare(_ root: borrowing RootDirectory) throws(StepReport) {

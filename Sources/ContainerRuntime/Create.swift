@@ -138,7 +138,7 @@ extension Runtime {
         plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
     }
 
-    private func checkTerminal(
+    func checkTerminal(
         _ plan: ContainerPlan, _ options: CreateOptions, isForeground: Bool
     ) throws(Failure) {
         if plan.process.hasTerminal, options.consoleSocket == nil, !isForeground {
@@ -150,13 +150,13 @@ extension Runtime {
         if plan.process.hasTerminal, isForeground { try checkOwnTerminal() }
     }
 
-    private func filter(_ plan: ContainerPlan, _ spec: Spec) throws(Failure) -> SeccompFilter? {
+    func filter(_ plan: ContainerPlan, _ spec: Spec) throws(Failure) -> SeccompFilter? {
         guard let seccomp = plan.seccomp, let profile = spec.linux?.seccomp else { return nil }
         return try SeccompCache(root: store.root).filter(for: profile, seccomp)
     }
 
     // What the config asks for and this host does not have; said before anything exists.
-    private func checkHost(_ plan: ContainerPlan) throws(Failure) {
+    func checkHost(_ plan: ContainerPlan) throws(Failure) {
         do throws(Errno) {
             guard try fileStatus(at: plan.root.path).isDirectory else { throw .notDirectory }
         } catch {

@@ -29,7 +29,7 @@ extension Features {
                 mountExtensions: MountExtensions(idmap: Switch(enabled: true)), netDevices: Switch(enabled: true)),
             annotations: [
                 "io.github.seccomp.libseccomp.version": "\(version.major).\(version.minor).\(version.micro)",
-                "org.opencontainers.runc.checkpoint.enabled": "false",
+                "org.opencontainers.runc.checkpoint.enabled": "true",
             ],
             potentiallyUnsafeConfigAnnotations: ["bundle", "org.systemd.property.", "org.criu.config"])
     }

@@ -119,7 +119,7 @@ extension Runtime {
         return seccomp.allows(ProcessSteps.callsOfWaiting)
     }
 
-    private func newRecord(
+    func newRecord(
         _ plan: ContainerPlan, _ location: CgroupLocation, hasSeccomp: Bool
     ) -> ContainerRecord {
         var record = ContainerRecord(
@@ -136,7 +136,7 @@ extension Runtime {
         return record
     }
 
-    private func makeDirectory(
+    func makeDirectory(
         _ plan: ContainerPlan, _ options: CreateOptions
     ) throws(Failure) -> ContainerDirectory {
         do throws(Failure) { return try store.make(id: plan.id) } catch {
@@ -212,7 +212,7 @@ extension Runtime {
         if startsAtOnce, record.hasSeccomp || !parent.plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
     }
 
-    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
+    func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
         do throws(Failure) {
             return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
         } catch {
@@ -277,7 +277,7 @@ extension Runtime {
     }
 
     /// Opens the namespaces that are joined by path, and checks that each is what the config says.
-    private func openNamespaces(
+    func openNamespaces(
         _ plan: ContainerPlan
     ) throws(Failure) -> [Launch.Joined] {
         var result: [Launch.Joined] = []

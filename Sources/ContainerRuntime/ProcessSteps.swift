@@ -281,6 +281,19 @@ func refusesKeyrings(_ code: Errno) -> Bool {
     [.noFunction, .permissionDenied, .notPermitted, Errno(rawValue: EDQUOT)].contains(code)
 }
 
+/// Gives the calling process, the first of a container, a session keyring: a key of the caller's session must not be found
+/// by the container. keyrings(7).
+func makeSessionKeyring(ofContainer id: String) throws(Errno) {
+    let setPermissions: Int32 = 5  // KEYCTL_SETPERM
+    do throws(Errno) {
+        let serial = try joinSessionKeyring(ofContainer: id)
+        // Possessor: everything; owner: view and search, so that the container's root can inspect it.
+        try checked { clinux_keyctl(setPermissions, UInt(serial), 0x3f1b_0000, 0, 0) }
+    } catch {
+        guard refusesKeyrings(error) else { throw error }
+    }
+}
+
 /// Joins the session keyring of a container, made if need be, and tells its serial number. keyctl(2).
 func joinSessionKeyring(ofContainer id: String) throws(Errno) -> Int {
     let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING

@@ -30,10 +30,18 @@ extension Runtime {
         if !options.withoutSubreaper {
             try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
         }
-        var made = try make(create, startsAtOnce: true, isForeground: true)
+        let made = try make(create, startsAtOnce: true, isForeground: true)
+        let memory = OOMKillDetector(watching: Cgroup(made.record.cgroup))
+        try afterStart(made.record, made.directory)
+        return try attend(made, memory, signals: signals, keeps: options.keeps)
+    }
+
+    /// Stays with a container in the foreground until it ends, and deletes it.
+    /// - Returns: its exit status.
+    func attend(
+        _ made: consuming CreatedContainer, _ memory: OOMKillDetector, signals: consuming OwnedDescriptor, keeps: Bool
+    ) throws(Failure) -> Int32 {
         let record = made.record
-        let memory = OOMKillDetector(watching: Cgroup(record.cgroup))
-        try afterStart(record, made.directory)
         // The container is anybody's to pause, update or delete while its program runs.
         made.directory.unlock()
         let end: TerminationStatus
@@ -51,7 +59,7 @@ extension Runtime {
         if case .signalled(SIGKILL) = end, let use = memory.use() {
             note(.warning, "container \(record.id): init was killed after the memory limit was reached: \(use)")
         }
-        if !options.keeps { try deleteEnded(record, made.directory) }
+        if !keeps { try deleteEnded(record, made.directory) }
         return end.shellStatus
     }
 

@@ -38,7 +38,6 @@ package struct Worker: Equatable, Sendable {
         for (target, number) in kept.enumerated() { try checked { clinux_dup3(number, Int32(target), 0) } }
         try checked { clinux_close_range(UInt32(wanted.count), ~0, 0) }
         try checked { clinux_chdir("/") }
-        umask(0o077)
         let arguments = vector([program, "swrk", "\(Self.socketNumber)"])
         let environment = vector(["PATH=" + searchPath])
         try checked { clinux_execve(program, arguments, environment) }

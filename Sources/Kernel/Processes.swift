@@ -220,11 +220,11 @@ package enum ProcessControl: Int32, Sendable {
     case setTimerSlack = 29  // PR_SET_TIMERSLACK
 }
 
-/// Restricts the calling process to certain CPUs. sched_setaffinity(2).
-package func setAffinity(_ cpus: [Int]) throws(Errno) {
+/// Restricts a thread, the calling one unless another is named, to certain CPUs. sched_setaffinity(2).
+package func setAffinity(_ cpus: [Int], of thread: Int32 = 0) throws(Errno) {
     var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
     for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
-    try checked { clinux_sched_setaffinity(0, mask.count, mask) }
+    try checked { clinux_sched_setaffinity(thread, mask.count, mask) }
 }
 
 /// Allows the calling process all CPUs of its cgroup, whatever mask it inherited.

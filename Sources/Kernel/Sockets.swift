@@ -87,6 +87,11 @@ package func limitReceiving(_ socket: Int32, milliseconds: Int32) throws(Errno) 
 package struct ReceivedMessage: ~Copyable {
     package var bytes: [UInt8]
     package var descriptor: OwnedDescriptor?
+
+    package init(bytes: [UInt8], descriptor: consuming OwnedDescriptor?) {
+        self.bytes = bytes
+        self.descriptor = descriptor
+    }
 }
 
 /// Receives one message; an empty message means that the peer has closed its end.

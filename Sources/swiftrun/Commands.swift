@@ -7,9 +7,8 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, resume, run, spec,
-        start,
-        state, update,
+        checkpoint, completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, restore,
+        resume, run, spec, start, state, update,
     ]
 
     static let containerArgument = "<container-id | bundle>"

@@ -64,7 +64,7 @@ extension Command {
         return 0
     }
 
-    private static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
+    static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
         let given = call.options
         // With the bundle named already the argument can only be an id.
         let bundle = given.value("bundle")
@@ -162,9 +162,9 @@ extension Command {
 }
 
 // An abstract name is no path, and is refused as what it is. CVE-2020-15257.
-private func socketPath(_ name: String) throws(Failure) -> String { name.hasPrefix("@") ? name : try absolute(name) }
+func socketPath(_ name: String) throws(Failure) -> String { name.hasPrefix("@") ? name : try absolute(name) }
 
-private func absolute(_ path: String) throws(Failure) -> String {
+func absolute(_ path: String) throws(Failure) -> String {
     if path.isAbsolutePath { return path }
     guard let directory = getcwd(nil, 0) else { throw Failure(.invalid, "\(path): no working directory") }
     defer { free(directory) }

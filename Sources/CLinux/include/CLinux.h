@@ -191,6 +191,7 @@ int clinux_sched_setaffinity(pid_t pid, size_t size, const void *mask);
 ssize_t clinux_sched_getaffinity(pid_t pid, size_t size, void *mask);
 int clinux_sched_setattr(pid_t pid, const void *attributes, unsigned int flags);
 int clinux_ioprio_set(int which, int who, int priority);
+int clinux_ioprio_get(int which, int who);
 int clinux_set_mempolicy(int mode, const unsigned long *nodes, unsigned long maximum);
 
 // Any system call by its number (syscall(2)), and the name of an error (strerrorname_np(3); null if it has none)

@@ -1,0 +1,174 @@
+// `checkpoint`: writes the processes of a container to files, and ends the container unless it is to run on.
+
+internal import Cgroups
+internal import Criu
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+package import Planning
+internal import SystemPackage
+
+extension Runtime {
+    /// A failed checkpoint leaves the container as it was.
+    package func checkpoint(id: String, _ options: CheckpointOptions) throws(Failure) {
+        try asFailure { () throws(InvalidSpec) in try options.check() }
+        try checkRightsForCriu("checkpoint")
+        let directory = try store.open(id: id)
+        try directory.lock()
+        let record = try directory.record()
+        let status = try directory.status(of: record)
+        guard status == .running || status == .paused else {
+            throw Failure(.wrongState, "Container cannot be checkpointed in \(status.rawValue) state")
+        }
+        let spec = try directory.config()
+        let plan = try recordedPlan(record, spec)
+        let worker = try CriuProgram.find()
+        let images = try ImageDirectory.make(
+            options.image.imagePath, flag: "--image-path", group: plan.namespaces.rootGroup)
+        try checkParent(options, images)
+        if let number = options.statusDescriptor { try checkStatusDescriptor(number) }
+        try dump(plan, spec, record, options, images, worker, wasPaused: status == .paused)
+        guard !options.leavesRunning, !options.isPreDump else { return }
+        // What CRIU has ended is ended; what is left of it `delete` finds again.
+        do throws(Failure) { try destroy(record, directory) } catch { note(.warning, error.message) }
+    }
+
+    /// What was decided when the container was made, decided again.
+    func recordedPlan(_ record: ContainerRecord, _ spec: Spec) throws(Failure) -> ContainerPlan {
+        var facts = HostFacts.probe(cgroup: record.cgroup)
+        facts.joinedMaps = try joinedMaps(spec.linux ?? Linux())
+        return try asFailure { () throws(InvalidSpec) in
+            try ContainerPlan(spec: spec, id: record.id, bundle: record.bundle, host: facts)
+        }
+    }
+
+    private func checkParent(
+        _ options: CheckpointOptions, _ images: borrowing ImageDirectory
+    ) throws(Failure) {
+        guard let parent = options.parentPath else { return }
+        let number = images.descriptor.rawValue
+        try during("--parent-path: open \(parent), which is relative to --image-path \(images.path)") {
+            () throws(Errno) in _ = try OwnedDescriptor.open(parent, .path | .directory, at: number)
+        }
+    }
+
+    private func checkStatusDescriptor(_ number: Int32) throws(Failure) {
+        let flags = clinux_fcntl(number, F_GETFL, 0)
+        guard flags >= 0, flags & O_ACCMODE != O_RDONLY else {
+            throw Failure(.invalid, "--status-fd: descriptor \(number) is not open for writing")
+        }
+    }
+
+    private func dump(
+        _ plan: ContainerPlan, _ spec: Spec, _ record: ContainerRecord, _ options: CheckpointOptions,
+        _ images: borrowing ImageDirectory, _ worker: Worker, wasPaused: Bool
+    ) throws(Failure) {
+        var work: ImageDirectory?
+        if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
+        let workNumber = work?.descriptor.rawValue ?? images.descriptor.rawValue
+        let criu = try CriuProcess.start(worker) { _ throws(Failure) in
+            // Root of a user namespace, as who the processes are restored, is somebody else here.
+            umask(plan.namespaces.has(.user) ? 0o022 : 0o077)
+            return CriuDescriptors()
+        }
+        let version = try criu.version()
+        let facts = try CheckpointProbe(plan: plan, record: record).facts(version)
+        let checkpoint = try asFailure { () throws(InvalidSpec) in try CheckpointPlan(plan, options, facts) }
+        try checkKernel(options, criu)
+        var request = Request(checkpoint.kind, options: checkpoint.options)
+        request.options?.imagesDirectory = images.descriptor.rawValue
+        request.options?.workDirectory = workNumber
+        request.options?.configFile = criuConfigFile(spec.annotations)
+        note(.debug, "criu \(version) (\(worker.program)): \(checkpoint.kind)")
+        var failure: Failure?
+        var response: Response?
+        var dump = Dump(plan: checkpoint, record: record, status: options.statusDescriptor)
+        do throws(Failure) {
+            response = try criu.ask(request) { notification, _ in
+                do throws(Failure) {
+                    try dump.handle(notification, images)
+                    return true
+                } catch {
+                    failure = failure ?? error
+                    return false
+                }
+            }
+        } catch {
+            note(.debug, error.message)
+        }
+        criu.end()
+        guard response?.succeeded == true else {
+            if !wasPaused { thawAfterFailure(record) }
+            if let failure { throw failure }
+            if let work = work.take() { throw work.failure("dump", log: "dump.log", response) }
+            throw images.failure("dump", log: "dump.log", response)
+        }
+    }
+
+    private func checkKernel(_ options: CheckpointOptions, _ criu: borrowing CriuProcess) throws(Failure) {
+        let needsTracking = options.isPreDump || options.parentPath != nil
+        guard needsTracking || options.image.hasLazyPages else { return }
+        let found = try criu.features(
+            KernelFeatures(tracksMemory: needsTracking, hasLazyPages: options.image.hasLazyPages))
+        if needsTracking, !found.tracksMemory {
+            throw Failure(
+                .other,
+                "\(options.isPreDump ? "--pre-dump" : "--parent-path"): memory tracking missing: this kernel does not tell"
+                    + " which pages were written to (CONFIG_MEM_SOFT_DIRTY)")
+        }
+        if options.image.hasLazyPages, !found.hasLazyPages {
+            throw Failure(.other, "--lazy-pages: this kernel does not let pages be served (userfaultfd)")
+        }
+    }
+
+    // CRIU thaws what it has frozen, unless it was killed.
+    private func thawAfterFailure(_ record: ContainerRecord) {
+        let group = Cgroup(record.cgroup)
+        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
+            note(.warning, error.description)
+        }
+    }
+}
+
+/// What is done while CRIU dumps.
+private struct Dump {
+    let plan: CheckpointPlan
+    let record: ContainerRecord
+    var status: Int32?
+
+    mutating func handle(_ notification: Notification, _ images: borrowing ImageDirectory) throws(Failure) {
+        switch notification.moment {
+        case .statusReady:
+            guard let number = status.take() else { return }
+            try during("--status-fd: write to descriptor \(number)") { () throws(Errno) in
+                try writeAll([0], to: number)
+            }
+            close(number)
+        case .postDump:
+            // Everything stands still yet.
+            var record = plan.record
+            record.threads = try ThreadSettings.read(of: self.record.pid, Cgroup(self.record.cgroup))
+            try images.write("descriptors.json", plan.streams.json())
+            try images.write(ImageRecord.name, record.json())
+        default: break
+        }
+    }
+}
+
+/// A config file for CRIU: its own manual calls it that; the one that runc reads, unless the container names another, or
+/// an empty one for none.
+func criuConfigFile(_ annotations: [String: String]) -> String? {
+    guard let named = annotations["org.criu.config"] else { return "/etc/criu/runc.conf" }
+    return named.isEmpty ? nil : named
+}
+
+/// Runs a decision; what it refuses is the caller's to mend.
+func asFailure<Value>(_ body: () throws(InvalidSpec) -> Value) throws(Failure) -> Value {
+    do throws(InvalidSpec) { return try body() } catch { throw Failure(.invalid, "\(error)") }
+}
+
+extension NamespacePlan {
+    /// The host's id of the group of root in the container's user namespace; nil without one.
+    var rootGroup: UInt32? { has(.user) ? gidMappings.first { $0.containerID == 0 }?.hostID : nil }
+}

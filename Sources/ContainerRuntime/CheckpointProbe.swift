@@ -1,0 +1,88 @@
+// Gathers what has to be known of a running container before it is checkpointed.
+
+internal import Cgroups
+internal import Criu
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+internal import Planning
+internal import SystemPackage
+
+struct CheckpointProbe {
+    let plan: ContainerPlan
+    let record: ContainerRecord
+
+    private var proc: String { "/proc/\(record.pid)" }
+
+    func facts(_ version: CriuVersion) throws(Failure) -> CheckpointFacts {
+        var facts = CheckpointFacts(pid: record.pid, version: version)
+        facts.freezer = record.cgroup.directory(of: "freezer")?.fullPath
+        try during("look at the namespaces of process \(record.pid)") { () throws(Errno) in
+            facts.networkNamespace = try fileStatus(at: proc + "/ns/net").inode
+            facts.pidNamespace = try fileStatus(at: proc + "/ns/pid").inode
+        }
+        facts.mounts = try mounts()
+        let root = try during("open \(proc)/root") { () throws(Errno) in
+            RootDirectory(try OwnedDescriptor.open(proc + "/root", .path | .directory))
+        }
+        facts.places = plan.mounts.map { mount(at: $0.destination, in: root) }
+        facts.protected = Set(
+            (plan.root.maskedPaths + plan.root.readonlyPaths).compactMap { mount(at: $0.path, in: root) })
+        let inside = Set(facts.mounts.map(\.number))
+        for number in Int32(0)...2 { facts.streams.append(try stream(number, inside)) }
+        return facts
+    }
+
+    private func mounts() throws(Failure) -> [MountFact] {
+        let text = try during("read \(proc)/mountinfo") { () throws(Errno) in try readText(proc + "/mountinfo") }
+        return text.split(separator: "\n").compactMap { line in
+            guard let entry = MountInfoEntry(line) else { return nil }
+            let device = line.split(separator: " ")[2]
+            return MountFact(number: entry.id, path: entry.path, type: entry.type, device: String(device))
+        }
+    }
+
+    /// The mount that lies at a path, links followed inside of the container's root.
+    private func mount(at path: String, in root: borrowing RootDirectory) -> UInt64? {
+        guard let place = try? root.open(path), let found = try? mountPlace(of: place.rawValue), found.isRoot else {
+            return nil
+        }
+        return found.mount
+    }
+
+    private func stream(_ number: Int32, _ inside: Set<UInt64>) throws(Failure) -> StreamFact {
+        let path = "\(proc)/fd/\(number)"
+        let link: String
+        do throws(Errno) {
+            link = try readLink(OwnedDescriptor.currentDirectory, path)
+        } catch {
+            // The program has closed it.
+            if error == .noSuchFileOrDirectory { return .inside("/dev/null") }
+            throw Failure("read \(path)", error)
+        }
+        if link.hasPrefix("pipe:[") { return .pipe(link) }
+        if link.hasPrefix("socket:[") || link.hasPrefix("anon_inode:") { return .inside(link) }
+        let status: FileStatus
+        let mount: UInt64
+        do throws(Errno) {
+            status = try fileStatus(at: path)
+            mount = UInt64(try mountNumber(ofDescriptor: number))
+        } catch {
+            throw Failure("look at \(path)", error)
+        }
+        if inside.contains(mount) { return .inside(link) }
+        let isTerminal =
+            status.mode & S_IFMT == S_IFCHR && (status.majorNumber == 5 || (136...143).contains(status.majorNumber))
+        if isTerminal {
+            return .outside("tty[\(String(status.special, radix: 16)):\(String(status.device, radix: 16))]")
+        }
+        return .outside("file[\(String(mount, radix: 16)):\(String(status.inode, radix: 16))]")
+    }
+
+    private func mountNumber(ofDescriptor number: Int32) throws(Errno) -> Int {
+        let line = try readText("\(proc)/fdinfo/\(number)").split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
+        guard let mount = line?.split(separator: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
+        return mount
+    }
+}

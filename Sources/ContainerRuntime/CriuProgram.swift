@@ -1,0 +1,41 @@
+// Where CRIU is, and whether it may be trusted with what only root may do.
+
+internal import Criu
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+enum CriuProgram {
+    /// The first `criu` in PATH.
+    /// - Throws: there is none; or others than root could change what it is.
+    static func find() throws(Failure) -> Worker {
+        let path = getenv("PATH").map { RawText.text($0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+        for directory in path.split(separator: ":") where directory.hasPrefix("/") {
+            let program = String(directory) + "/criu"
+            guard let status = try? fileStatus(at: program), status.isRegular, access(program, X_OK) == 0 else {
+                continue
+            }
+            guard status.uid == 0, status.mode & 0o022 == 0 else {
+                throw Failure(
+                    .invalid, "execute \(program): others than root can write to it, and it would run as root")
+            }
+            return Worker(program: program, searchPath: path)
+        }
+        throw Failure(
+            .other,
+            "criu not found in PATH (\(path)): install the package criu, which checkpoints and restores processes")
+    }
+}
+
+extension Runtime {
+    /// CRIU takes and gives what no user namespace can.
+    func checkRightsForCriu(_ command: String) throws(Failure) {
+        guard isRootOfHost() else {
+            throw Failure(
+                .invalid,
+                "\(command) needs root on the host: CRIU cannot do it for an ordinary user, or inside of a user"
+                    + " namespace")
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// `restore`: makes a container anew from the files that `checkpoint` has written; its processes go on where they were.
+
+internal import Cgroups
+internal import Criu
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+package import Planning
+internal import SystemPackage
+
+extension Runtime {
+    /// - Returns: the exit status for the caller: the container's own in the foreground.
+    package func restore(_ create: CreateOptions, _ options: RestoreOptions) throws(Failure) -> Int32 {
+        try checkRightsForCriu("restore")
+        if options.isDetached {
+            let made = try restored(create, options)
+            _ = made.record.pid
+            return 0
+        }
+        let signals = try Foreground.blockSignals()
+        if !options.withoutSubreaper {
+            try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
+        }
+        let made = try restored(create, options)
+        let memory = OOMKillDetector(watching: Cgroup(made.record.cgroup))
+        return try attend(made, memory, signals: signals, keeps: false)
+    }
+
+    private func restored(_ create: CreateOptions, _ options: RestoreOptions) throws(Failure) -> CreatedContainer {
+        try StateStore.check(id: create.id)
+        try InheritedDescriptors(sockets: 0, preserved: 0).keepOthers()
+        noteIgnoredSignals()
+        let images = try ImageDirectory(options.image.imagePath, flag: "--image-path")
+        try images.checkImages()
+        let bundle = try Bundle(directory: create.bundle, configName: create.configName)
+        let plans = try plan(create, bundle)
+        try checkTerminal(plans.container, create, isForeground: !options.isDetached)
+        var console: EngineSocket?
+        if let path = create.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
+        let filter = try filter(plans.container, bundle.spec)
+        try checkHost(plans.container)
+        let worker = try CriuProgram.find()
+        var undo = Undo()
+        let place = try reserve(plans, create, bundle, filter, options, &undo)
+        do throws(Failure) {
+            var restoration = try Restoration(
+                runtime: self, plans: plans, options: options, place: place, hasFilter: filter != nil,
+                makesKeyring: !create.withoutNewKeyring, console: console)
+            let made = try restoration.run(worker, images, criuConfigFile(bundle.spec.annotations))
+            if let path = create.pidFile { try writePidFile(path, made.record.pid) }
+            undo.keep()
+            return made
+        } catch {
+            let record = newRecord(plans.container, plans.cgroup.location, hasSeccomp: false)
+            _ = consume undo
+            runPoststop(plans.container, record)
+            throw error
+        }
+    }
+
+    /// Makes what a container has before it has a process: state, cgroup, filter.
+    private func reserve(
+        _ plans: Plans, _ create: CreateOptions, _ bundle: Bundle, _ filter: SeccompFilter?, _ options: RestoreOptions,
+        _ undo: inout Undo
+    ) throws(Failure) -> RestorePlace {
+        let plan = plans.container
+        let location = plans.cgroup.location
+        var record = newRecord(plan, location, hasSeccomp: filter != nil)
+        let directory = try makeDirectory(plan, create)
+        let made: FileIdentity
+        do throws(Failure) { made = try directory.identity() } catch {
+            clinux_rmdir(directory.path)
+            throw error
+        }
+        try directory.writeFirst(record)
+        undo.add { [store, note, id = plan.id] in
+            do throws(Failure) {
+                let directory = try store.open(id: id)
+                if try directory.identity() == made { try directory.remove() }
+            } catch { note(.debug, error.message) }
+        }
+        try directory.write(ContainerDirectory.configName, bundle.config)
+        if let filter { try StoredFilter.write(filter, to: directory) }
+        let number = directory.descriptor.rawValue
+        try during("make \(directory.path)/\(RestorePlace.stageName)") { () throws(Errno) in
+            try checked { mkdirat(number, RestorePlace.stageName, 0o711) }
+        }
+        if options.image.cgroupsMode == .strict { try checkStrictly(location) }
+        let owner = owner(id: record.id, created: record.created, location: location)
+        let entry = try prepareCgroup(plans.cgroup, owner)
+        record.cgroup = entry.location
+        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
+            do throws(CgroupFailure) {
+                if try !group.processes().isEmpty { try group.killAll() }
+                try group.remove()
+            } catch { note(.warning, error.description) }
+        }
+        var control: ResourceControl?
+        if let wanted = plan.resctrl {
+            let made = try ResourceControl(wanted)
+            record.resourceGroups = try made.prepare()
+            undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
+            control = made
+        }
+        return RestorePlace(
+            directory: directory, record: record, entry: entry, owner: owner, control: control,
+            joined: try openNamespaces(plan))
+    }
+}
+
+extension Runtime {
+    /// For the mode in which nothing may be there yet; CRIU would find what is made for it.
+    private func checkStrictly(_ location: CgroupLocation) throws(Failure) {
+        for directory in location.directories where access(directory.fullPath, F_OK) == 0 {
+            throw Failure(.exists, "--manage-cgroups-mode strict: cgroup \(directory.fullPath) exists")
+        }
+    }
+}
+
+/// What a container that is restored has before its processes.
+struct RestorePlace: ~Copyable {
+    static let stageName = "criu"
+
+    let directory: ContainerDirectory
+    let record: ContainerRecord
+    let entry: CgroupPlacement
+    let owner: CgroupOwner
+    let control: ResourceControl?
+    let joined: [Launch.Joined]
+}

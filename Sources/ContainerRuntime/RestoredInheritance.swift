@@ -1,0 +1,30 @@
+// What restored processes have of the process that becomes CRIU, because CRIU does not bring it back.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Makes the calling process, from which CRIU's descend, what the container's first process was.
+func takeOnInheritance(_ plan: ContainerPlan, makesKeyring: Bool) throws(Failure) {
+    if makesKeyring {
+        try during("make a session keyring") { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
+    }
+    // The caller's are nobody else's.
+    allowAllProcessors()
+    let ofThisProcess: Int32 = 1  // IOPRIO_WHO_PROCESS
+    _ = clinux_ioprio_set(ofThisProcess, 0, 0)
+    let scheduling = plan.process.scheduling
+    if let personality = scheduling.personality {
+        try during("linux.personality: set") { () throws(Errno) in
+            try checked { clinux_personality(UInt(personality)) }
+        }
+    }
+    if let policy = scheduling.memoryPolicy {
+        let words = policy.nodes.map { UInt($0) }
+        try during("linux.memoryPolicy: set") { () throws(Errno) in
+            try checked { clinux_set_mempolicy(policy.mode, words, UInt(words.count * 64 + 1)) }
+        }
+    }
+}

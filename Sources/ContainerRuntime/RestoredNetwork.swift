@@ -1,0 +1,49 @@
+// The network namespace of a restored container: CRIU makes it empty, and what CRIU forgets is set again.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import Planning
+internal import SystemPackage
+
+/// Raises the loopback device and writes the kernel parameters of a network namespace that has just been made.
+/// - Parameter pid: a process in it.
+func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
+    let own = try during("open /proc/self/ns/net") { () throws(Errno) in try OwnedDescriptor.open("/proc/self/ns/net") }
+    try during("join the container's network namespace") { () throws(Errno) in
+        let there = try OwnedDescriptor.open("/proc/\(pid)/ns/net")
+        try joinNamespaces(there.rawValue, NamespaceSet(.network))
+    }
+    var failure: Failure?
+    do throws(Failure) {
+        try during("bring up the loopback device") { () throws(Errno) in try raiseLoopback() }
+        for parameter in parameters where parameter.namespace == .network {
+            // Of /proc/sys/net everybody sees what is of his own namespace.
+            try during("linux.sysctl.\(parameter.name): write \"\(parameter.value)\"") { () throws(Errno) in
+                try writeFile("/proc/sys/" + parameter.path, parameter.value)
+            }
+        }
+    } catch {
+        failure = error
+    }
+    try during("leave the container's network namespace") { () throws(Errno) in
+        try joinNamespaces(own.rawValue, NamespaceSet(.network))
+    }
+    if let failure { throw failure }
+}
+
+/// Brings up the loopback device of the caller's network namespace.
+///
+/// A program expects 127.0.0.1; nobody else brings it up in a namespace that is new.
+func raiseLoopback() throws(Errno) {
+    let socket = OwnedDescriptor(
+        adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+    // struct ifreq: the name in 16 bytes, then the flags IFF_UP and IFF_RUNNING. netdevice(7).
+    var request = [UInt8](repeating: 0, count: 40)
+    request[0] = UInt8(ascii: "l")
+    request[1] = UInt8(ascii: "o")
+    request[16] = 0x41
+    let number = socket.rawValue
+    let setFlags: UInt = 0x8914  // SIOCSIFFLAGS
+    try checked { request.withUnsafeBytes { clinux_ioctl(number, setFlags, $0.baseAddress) } }
+}
