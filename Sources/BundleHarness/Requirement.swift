@@ -8,7 +8,7 @@ internal import Glibc
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
     case cgroupfsDriver, systemdDriver
-    case landlock, noLandlock
+    case landlock, noLandlock, criu
     case kernel([Int])
     case processors(Int)
     case controller(String)
@@ -22,7 +22,7 @@ package enum Requirement: Equatable, Sendable {
         "no-apparmor": .noApparmor, "selinux": .selinux, "no-selinux": .noSelinux, "systemd": .systemd,
         "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
         "cgroupfs-driver": .cgroupfsDriver, "systemd-driver": .systemdDriver,
-        "landlock": .landlock, "no-landlock": .noLandlock,
+        "landlock": .landlock, "no-landlock": .noLandlock, "criu": .criu,
     ]
 
     /// Parses `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`,
@@ -73,6 +73,7 @@ package enum Requirement: Equatable, Sendable {
         case .swapLimit: hasSwapLimit ? nil : "the kernel does not account swap"
         case .landlock: hasLandlock ? nil : "the kernel has no Landlock"
         case .noLandlock: hasLandlock ? "needs a kernel without Landlock" : nil
+        case .criu: criuComplaint
         case .kernel(let wanted):
             kernelVersion.lexicographicallyPrecedes(wanted)
                 ? "needs kernel \(wanted.map(String.init).joined(separator: "."))" : nil
@@ -97,6 +98,13 @@ private var hasApparmor: Bool { readText("/sys/module/apparmor/parameters/enable
 
 // LANDLOCK_CREATE_RULESET_VERSION returns the version if Landlock is enabled. landlock(7).
 private var hasLandlock: Bool { clinux_landlock_create_ruleset(nil, 0, 1) > 0 }
+
+/// Why CRIU cannot do its work here; asked of itself, once, for the kernel may be too new for it.
+private let criuComplaint: String? = {
+    guard let path = findCommand("criu") else { return "the command criu is not installed" }
+    return system(shellQuoted(path) + " check >/dev/null 2>&1") == 0
+        ? nil : "criu cannot run on this kernel (criu check)"
+}()
 
 private var hasSwapLimit: Bool {
     exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") || cgroupIsUnified && exists("/proc/swaps")

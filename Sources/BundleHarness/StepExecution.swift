@@ -21,7 +21,7 @@ extension CaseExecution {
         case .command(let command, let container, let options, let arguments):
             try writeConfiguration(container)
             let words = try commandLine(command, container, options, arguments, step)
-            let isDetached = command == "create" || command == "run" && isDetached(options)
+            let isDetached = command == "create" || isStarting(command) && isDetached(options)
             var invocation = try invocation(step, request.runtime.executable, words)
             if isDetached {
                 invocation.outputPath = outputFile(container)
@@ -57,9 +57,11 @@ extension CaseExecution {
 
     /// If a container was not created, all other steps would fail for the same reason.
     private func isEssential(_ step: Step) -> Bool {
-        if case .command(let command, _, _, _) = step.action { return command == "create" || command == "run" }
+        if case .command(let command, _, _, _) = step.action { return command == "create" || isStarting(command) }
         return false
     }
+
+    private func isStarting(_ command: String) -> Bool { command == "run" || command == "restore" }
 
     private func isDetached(_ options: [String]) -> Bool { options.contains("-d") || options.contains("--detach") }
 
@@ -73,7 +75,7 @@ extension CaseExecution {
         _ command: String, _ container: String, _ options: [String], _ arguments: [String], _ step: Step
     ) throws(CaseError) -> [String] {
         var words = request.runtime.flags + ["--root", rootDirectory, command]
-        if command == "create" || command == "run" {
+        if command == "create" || isStarting(command) {
             words += ["--bundle", bundle(container), "--pid-file", pidFile(container)]
         }
         if step.hasConsole { words += ["--console-socket", consoleSocket(container)] }
@@ -128,7 +130,8 @@ extension CaseExecution {
         _ command: String, _ container: String, isDetached: Bool, _ options: [String], succeeded: Bool
     ) {
         switch command {
-        case "create" where succeeded, "run" where succeeded && isDetached: live.insert(container)
+        case "create" where succeeded, "run" where succeeded && isDetached, "restore" where succeeded && isDetached:
+            live.insert(container)
         case "run" where options.contains("--keep"): live.insert(container)
         case "delete" where succeeded: live.remove(container)
         default: break
@@ -138,7 +141,9 @@ extension CaseExecution {
     private func noteRaw(_ words: [String], succeeded: Bool) {
         guard succeeded else { return }
         for name in test.containers.keys where words.contains(id(name)) {
-            if words.contains("create") || words.contains("run") && isDetached(words) { live.insert(name) }
+            if words.contains("create") || ["run", "restore"].contains(where: words.contains) && isDetached(words) {
+                live.insert(name)
+            }
             if words.contains("delete") { live.remove(name) }
         }
     }

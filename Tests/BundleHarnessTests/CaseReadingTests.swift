@@ -38,11 +38,13 @@ struct CaseReadingTests {
     @Test func `requirements and known differences are read`() throws {
         let test = try read(
             """
-            {"about": "x", "requires": ["root", "kernel>=5.12", "cgroup:hugetlb", "cpus>=2", "systemd-driver"],
+            {"about": "x", "requires": ["root", "kernel>=5.12", "cgroup:hugetlb", "cpus>=2", "systemd-driver", "criu"],
              "known": {"runc<1.2": "old", "crun": "other", "runc>=1.4": "new"}}
             """)
         #expect(
-            test.requirements == [.root, .kernel([5, 12]), .controller("hugetlb"), .processors(2), .systemdDriver])
+            test.requirements == [
+                .root, .kernel([5, 12]), .controller("hugetlb"), .processors(2), .systemdDriver, .criu,
+            ])
         func differs(_ name: String, _ version: [Int]) -> String? {
             test.knownDifferences.first { $0.applies(to: RuntimeIdentity(name: name, version: version)) }?.reason
         }
