@@ -54,7 +54,7 @@ extension LimitWrites {
     private mutating func addLegacy(_ memory: LinuxMemory, _ current: CurrentLimits?) throws(CgroupFailure) {
         let key = "linux.resources.memory"
         if let swap = memory.swap, swap > 0, memory.limit != -1 {
-            // The kernel says "invalid argument" to this. What it shows for no limit is a number of more than 62 bits.
+            // The kernel would answer "invalid argument". It shows "no limit" as a number of more than 62 bits.
             let given = memory.limit ?? 0
             let base = given != 0 ? given : current?.memory ?? 0
             guard swap >= base || base >> 62 != 0 else { throw SwapArithmetic.isLess(swap, than: base) }

@@ -127,7 +127,7 @@ package struct MemoryUse: Equatable, Sendable, CustomStringConvertible {
     /// Part of a sentence: `the limit is 65536 bytes, and at most 61440 were used`.
     package var description: String {
         var parts: [String] = []
-        // The kernel counts in pages, and cuts a limit down to whole ones.
+        // The kernel counts in pages and rounds a limit down to whole ones.
         if let limit { parts.append(limit == 0 ? "the limit is less than a page" : "the limit is \(limit) bytes") }
         if let peak, peak > 0 || limit != 0 {
             parts.append("at most \(peak) were used")

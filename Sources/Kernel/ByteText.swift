@@ -1,17 +1,18 @@
-// Texts taken for what they are to the kernel: bytes.
+// Text functions that work on bytes, because the kernel's names are bytes.
 //
-// A Character of Swift's may be several: "/" with a combining mark after it is another than "/", "\r\n" is one and no
-// "\n", and two spellings of "é" are equal. A path that is taken apart by such is not the kernel's: a name could hold a
-// slash. So nothing here, nor in what is built on it, takes a text apart by Character.
+// A Swift Character can consist of several scalars: "/" followed by a combining mark is not equal to "/", "\r\n" is
+// one Character and not equal to "\n", and two spellings of "é" are equal. Splitting a path by Characters would
+// differ from the kernel's view: a name could contain a slash. Therefore these functions, and their callers, never
+// split text by Character.
 
-/// A character of ASCII, to take a text apart at.
+/// An ASCII character at which text is split.
 package struct ASCIIByte: ExpressibleByUnicodeScalarLiteral, Sendable {
     package let value: UInt8
     package init(unicodeScalarLiteral scalar: Unicode.Scalar) { value = UInt8(truncatingIfNeeded: scalar.value) }
 }
 
 extension Substring {
-    /// The parts between bytes; those that are empty are left out unless they are asked for.
+    /// The parts between bytes; empty parts are omitted by default.
     package func split(
         at byte: ASCIIByte, maxSplits: Int = .max, omittingEmptySubsequences omitsEmpty: Bool = true
     ) -> [Substring] {
@@ -23,7 +24,7 @@ extension Substring {
 }
 
 extension String {
-    /// The parts between bytes; those that are empty are left out unless they are asked for.
+    /// The parts between bytes; empty parts are omitted by default.
     package func split(
         at byte: ASCIIByte, maxSplits: Int = .max, omittingEmptySubsequences omitsEmpty: Bool = true
     ) -> [Substring] {
@@ -32,18 +33,18 @@ extension String {
 
     package var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
 
-    /// What of a path lies below a directory, with its first slash; nil where it is not below it.
+    /// The rest of a path below a directory, with its first slash; nil if the path is not below it.
     package func path(below directory: String) -> String? {
         let rest = utf8.dropFirst(directory.utf8.count)
         guard utf8.starts(with: directory.utf8), rest.first == UInt8(ascii: "/") else { return nil }
         return String(Substring(rest))
     }
 
-    /// Whether both are the same bytes.
+    /// Whether both strings have the same bytes.
     package func isSame(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
-/// A text as a key, by its bytes.
+/// Text as a dictionary key, compared by bytes.
 package struct ByteKey: Hashable, Sendable {
     private let text: Substring
     package init(_ text: Substring) { self.text = text }
@@ -57,13 +58,13 @@ package struct ByteKey: Hashable, Sendable {
     }
 }
 
-/// A path as /proc/PID/mountinfo shows it, where blanks, line ends, `\\` and `#` are octal escapes. proc(5).
+/// A path from /proc/PID/mountinfo, in which blanks, line ends, `\\` and `#` are octal escapes. proc(5).
 package func mountInfoPath(_ field: String) -> String {
     guard field.utf8.contains(UInt8(ascii: "\\")) else { return field }
     var bytes: [UInt8] = []
     var rest = Array(field.utf8)[...]
     while let byte = rest.popFirst() {
-        // Three digits are at most 777, which is more than a byte; the kernel escapes characters of ASCII alone.
+        // Three digits can exceed a byte (777); the kernel escapes only ASCII characters.
         if byte == UInt8(ascii: "\\"), rest.count >= 3, let value = octal(rest.prefix(3)), value < 0x80 {
             bytes.append(value)
             rest.removeFirst(3)

@@ -174,7 +174,7 @@ package func writeFile(
     _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory
 ) throws(Errno) {
     let file = try OwnedDescriptor.open(path, .writeOnly, at: directory)
-    // Characters that stand for raw bytes begin with this one.
+    // Characters that stand for raw bytes begin with this byte.
     guard text.utf8.contains(0xf4) else { return try writeAll(text.utf8, to: file.rawValue) }
     try writeAll(RawText.bytes(text).dropLast().map { UInt8(bitPattern: $0) }, to: file.rawValue)
 }

@@ -179,8 +179,9 @@ package func processStat(_ pid: Int32) throws(Errno) -> ProcessStat? {
     }
 }
 
-/// Whether a process has been killed and is about to end: SIGKILL is pending for it, or it is exiting. Of the fields of
-/// /proc/PID/stat, `flags` holds PF_EXITING (the kernel's include/linux/sched.h), `signal` the pending signals. proc(5).
+/// Whether a process has been killed and is about to end: SIGKILL is pending, or the process is exiting. In
+/// /proc/PID/stat, the field `flags` contains PF_EXITING (the kernel's include/linux/sched.h), and `signal` the
+/// pending signals. proc(5).
 package func isBeingKilled(_ pid: Int32) throws(Errno) -> Bool {
     let bytes: [UInt8]
     do throws(Errno) { bytes = try readFile("/proc/\(pid)/stat") } catch {

@@ -14,9 +14,9 @@ package enum RawText {
         return escaped(UnsafeBufferPointer(start: bytes, count: length).map { UInt8(bitPattern: $0) })
     }
 
-    /// The same of bytes that need no end: the content of a file.
+    /// The same for bytes without a final zero: the content of a file.
     package static func text(_ bytes: [UInt8]) -> String {
-        // The encoding's own characters begin with this byte, and hardly any others.
+        // The encoding's characters begin with this byte, and hardly any others do.
         if let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0xf4) { return text }
         return escaped(bytes)
     }

@@ -15,7 +15,8 @@ package struct JSONDocument: ~Copyable {
     /// Parses UTF-8 text.
     ///
     /// Throws `InvalidSpec` with the line and the column (in bytes) of a syntax error, both counted from 1.
-    /// - Parameter isOwn: whether swiftrun wrote it, and its characters for raw bytes are meant as such.
+    /// - Parameter isOwn: whether swiftrun wrote the document, so that characters for raw bytes stand for these
+    /// bytes.
     package init(_ bytes: [UInt8], isOwn: Bool = false) throws(InvalidSpec) {
         let escaped = isOwn ? nil : RawBytes.escaped(document: bytes)
         root = JSONNode(
@@ -35,7 +36,7 @@ package struct JSONDocument: ~Copyable {
         try Value(JSONCursor(root))
     }
 
-    /// Tells of the properties that are not in a table.
+    /// Reports the properties that a table does not contain.
     func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
         withoutActuallyEscaping(tell) { tell in
             UnknownProperties(known: known, tell: tell).visit(root, path: "", shown: "")
@@ -156,7 +157,7 @@ struct JSONNode {
         return signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))
     }
 
-    /// Calls `body` for every property of an object, null or not, in the order of the document.
+    /// Calls `body` for every property of an object, including null ones, in the order of the document.
     func forEachProperty(_ body: (String, JSONNode) -> Void) {
         var entry = json_object_get_object(pointer)?.pointee.head
         while let current = entry?.pointee {

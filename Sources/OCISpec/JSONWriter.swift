@@ -20,7 +20,7 @@ package struct JSONWriter {
     /// The text so far, UTF-8 without a final newline.
     package private(set) var bytes: [UInt8] = []
     private let indent: StaticString?
-    /// Whether characters that stand for raw bytes are written as such, for swiftrun to read them again.
+    /// Whether characters that stand for raw bytes are written unchanged, so that swiftrun can read them again.
     private let keepsRawBytes: Bool
     private var depth = 0
     private var isFirst = true

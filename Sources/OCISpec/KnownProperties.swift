@@ -1,8 +1,10 @@
-// Properties that the specification does not have: for a reader that has to ignore them, and a person who misspelt one.
+// Finds properties that the specification does not define: a reader must ignore them, but they may be misspelt.
 
-/// The properties of each object of the specification; elements of an array, and values of a map (`*`), have one path.
+/// The properties of each object of the specification. All elements of an array share one path, and so do all values
+/// of a map (`*`).
 enum KnownProperties {
-    /// config.md and config-linux.md of runtime-spec 1.3.0; of 1.0 too, where a later one dropped a property.
+    /// config.md and config-linux.md of runtime-spec 1.3.0, and properties of earlier versions that were dropped
+    /// later.
     static let ofConfig: [(path: String, names: String)] =
         [
             (
@@ -74,7 +76,7 @@ enum KnownProperties {
         ("rdma.*", "hcaHandles hcaObjects"),
     ]
 
-    /// Objects whose keys are the user's.
+    /// Objects whose keys are chosen by the user.
     static let maps = [
         "annotations", "linux.sysctl", "linux.netDevices", "linux.timeOffsets", "linux.resources.unified",
         "linux.resources.rdma", "unified", "rdma",
@@ -87,7 +89,7 @@ enum KnownProperties {
 
 extension Spec {
     /// Reads the text of a `config.json`; throws `InvalidSpec`.
-    /// - Parameter unknown: is told, in a sentence each, of the properties that the specification does not have.
+    /// - Parameter unknown: called with a sentence for each property that the specification does not define.
     package init(config bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
         self = try document.decode()
@@ -104,21 +106,21 @@ extension LinuxResources {
     }
 }
 
-/// A walk through a document beside the table of what may be in it.
+/// Walks through a document and compares it with the table.
 struct UnknownProperties {
     let known: [(path: String, names: String)]
     let tell: (String) -> Void
 
     /// - Parameters:
-    ///   - path: the table's, without indices.
-    ///   - shown: the key path for the sentence.
+    ///   - path: the path in the table, without indices.
+    ///   - shown: the key path for the message.
     func visit(_ node: JSONNode, path: String, shown: String) {
         switch node.kind {
         case .array:
             for index in 0..<node.count { visit(node.element(index), path: path, shown: "\(shown)[\(index)]") }
         case .object:
             let isMap = KnownProperties.maps.contains(path)
-            // What is another platform's is not looked into.
+            // Objects of other platforms are not checked.
             guard isMap || known.contains(where: { $0.path == path }) else { return }
             let names = known.first { $0.path == path }?.names.utf8.split(separator: UInt8(ascii: " ")) ?? []
             node.forEachProperty { name, member in
@@ -149,7 +151,7 @@ struct UnknownProperties {
         }
     }
 
-    /// How many letters have to be put in, taken out, or changed, whatever their case. Levenshtein.
+    /// The Levenshtein distance: the number of letters to insert, delete, or change, ignoring case.
     static func distance(_ one: String, _ other: String) -> Int {
         let (left, right) = (Array(one.utf8.prefix(40)), Array(other.utf8))
         var row = Array(0...right.count)

@@ -38,7 +38,7 @@ extension String {
         return result
     }
 
-    /// The text in double quotes with JSON's escapes, as readers of logfmt expect it too; characters that are not
+    /// The text in double quotes with JSON's escapes, which readers of logfmt accept too; characters that are not
     /// printable are escaped.
     package var quoted: String { String(decoding: json(), as: UTF8.self) }
 }

@@ -1,16 +1,16 @@
-// Bytes that are not UTF-8, in texts: the characters that stand for them (CLinux.h) come from command lines and from the
-// kernel, and mean themselves in the documents of others.
+// Bytes that are not UTF-8, in strings: the characters that stand for them (CLinux.h) come from command lines and
+// from the kernel. In documents of other programs the same characters stand for themselves.
 
 internal import Glibc
 
-/// The last 128 characters of Unicode, each for a byte from 80 to FF.
+/// The last 128 characters of Unicode; each stands for a byte from 80 to FF.
 enum RawBytes {
     static let characters: ClosedRange<UInt32> = 0x10ff80...0x10ffff
 
-    /// A document of another program, in which such a character is written as the four that stand for its own bytes;
-    /// nil where there is none, as in every usual document.
+    /// A document of another program, with each such character replaced by the four characters that stand for its
+    /// bytes; nil if the document contains none, which is the usual case.
     static func escaped(document bytes: [UInt8]) -> [UInt8]? {
-        // As UTF-8 they begin with this byte; as an escape with this half of a pair.
+        // As UTF-8 the characters begin with this byte; as an escape with this half of a surrogate pair.
         guard index(of: 0xf4, in: bytes[...]) != nil || holdsPair(bytes) else { return nil }
         var result: [UInt8] = []
         var rest = bytes[...]
@@ -25,7 +25,7 @@ enum RawBytes {
                     result += String(scalar).utf8.flatMap(escape)
                     rest = rest.dropFirst(12)
                 } else {
-                    // With what follows, which may be another backslash.
+                    // Together with the next character, which may be another backslash.
                     result += rest.prefix(2)
                     rest = rest.dropFirst(2)
                 }
@@ -75,8 +75,8 @@ enum RawBytes {
 }
 
 extension String {
-    /// The text as people read it: `\xe9` for a byte that is not UTF-8, and a character of ``RawBytes`` that another
-    /// program wrote as it was.
+    /// The text for people: `\xe9` for a byte that is not UTF-8, and a character of ``RawBytes`` from another program
+    /// unchanged.
     var withBytesShown: String {
         guard unicodeScalars.contains(where: { RawBytes.characters.contains($0.value) }) else { return self }
         var shown = String.UnicodeScalarView()

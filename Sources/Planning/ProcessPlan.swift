@@ -112,7 +112,7 @@ extension ProcessPlan {
     }
 
     private mutating func setEnvironment(_ entries: [String]) throws(InvalidSpec) {
-        // By bytes: to Swift two spellings of one letter are the same.
+        // Compared by bytes, because Swift considers two spellings of one letter equal.
         var places: [ByteKey: Int] = [:]
         environment.reserveCapacity(entries.count + 1)
         for (index, entry) in entries.enumerated() {

@@ -15,7 +15,7 @@ struct ProgramFormatTests {
         #expect(ProgramFormat(Array(text.utf8)) == .script(interpreter: interpreter))
     }
 
-    @Test("an empty file, and one that is neither binary nor script, are called so")
+    @Test("an empty file, and one that is neither binary nor script, are recognised")
     func others() {
         #expect(ProgramFormat([]) == .empty)
         #expect(ProgramFormat([0x23]) == .unknown)
@@ -23,7 +23,7 @@ struct ProgramFormatTests {
         #expect(ProgramFormat([0x7f, 0x45, 0x4c, 0x46]) == .unknown)
     }
 
-    @Test("a binary's machine is read in the byte order that it names")
+    @Test("a binary's machine is read in the binary's byte order")
     func machine() {
         #expect(ProgramFormat(elf(machine: 183)) == .binary(machine: 183, loader: nil))
         var big = elf(machine: 0)
@@ -37,7 +37,7 @@ struct ProgramFormatTests {
         #expect(ProgramFormat(elf(machine: 62, loader: "/lib/ld.so")) == .binary(machine: 62, loader: "/lib/ld.so"))
     }
 
-    @Test("a loader's name that does not end in what was read is none")
+    @Test("a loader's name that was read only in part is ignored")
     func loaderCutShort() {
         let whole = elf(machine: 62, loader: "/lib/ld.so")
         #expect(ProgramFormat(Array(whole.dropLast())) == .binary(machine: 62, loader: nil))
@@ -55,7 +55,7 @@ struct ProgramFormatTests {
         }
     }
 
-    @Test("offsets beyond the file, and beyond all numbers, lead nowhere")
+    @Test("offsets beyond the file, and beyond the range of integers, are refused")
     func wildOffsets() {
         var bytes = elf(machine: 62, loader: "/lib/ld.so")
         for index in 32..<40 { bytes[index] = 0xff }

@@ -29,7 +29,8 @@ struct PrintableTextTests {
         #expect("é\(text)".printable == "é" + forPeople)
     }
 
-    /// A character that stands for a byte in our texts is itself in others' documents, and in what is made of them.
+    /// A character that stands for a byte in swiftrun's strings stands for itself in documents of other programs, and
+    /// in output made from them.
     @Test(
         "means itself in a document",
         arguments: [
@@ -43,7 +44,7 @@ struct PrintableTextTests {
         #expect(try JSONDocument(Array(text.quoted.utf8), isOwn: true).decode(String.self) == read)
     }
 
-    @Test("stays as it is", arguments: ["", "plain", "a\\b \"c\"", "grüße", "日本語", "→ ✓", "𝄞 🙂"])
+    @Test("stays unchanged", arguments: ["", "plain", "a\\b \"c\"", "grüße", "日本語", "→ ✓", "𝄞 🙂"])
     func kept(text: String) { #expect(text.printable == text) }
 
     @Test func `no scalar of a category that does not show is left`() {

@@ -1,4 +1,5 @@
-// Properties that the specification does not have are told of, with their place and the nearest one that there is.
+// Properties that the specification does not define are reported with their place and the most similar known
+// property.
 
 import Foundation
 import Testing
@@ -46,7 +47,7 @@ struct UnknownPropertyTests {
         #expect(try unknown(#"{ "ociVersion": "1.0.0", \#(property) }"#) == [])
     }
 
-    @Test("what a decoder reads stands in the table")
+    @Test("the table contains every property that a decoder reads")
     func current() throws {
         let sources = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Sources/OCISpec")
         let known = Set(KnownProperties.ofConfig.flatMap { $0.names.split(separator: " ").map(String.init) })
@@ -61,7 +62,7 @@ struct UnknownPropertyTests {
         }
     }
 
-    @Test("the configs that are valid have no unknown property")
+    @Test("valid configs have no unknown property")
     func fixtures() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "../../spec-fixtures/config/valid")
@@ -72,7 +73,7 @@ struct UnknownPropertyTests {
             let bytes = Array(try Data(contentsOf: folder.appending(path: file)))
             _ = try? Spec(config: bytes) { strange.insert("\(file): \($0)") }
         }
-        // One says in its name that it has some.
+        // One fixture has them on purpose, according to its name.
         #expect(strange.filter { !$0.contains("unknown") } == [])
     }
 }

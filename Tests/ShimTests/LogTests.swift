@@ -5,7 +5,7 @@ import Testing
 @testable import Shim
 
 struct LogTests {
-    // What is escaped: PrintableTextTests.
+    // PrintableTextTests covers which characters are escaped.
     @Test(arguments: [
         ("plain Ünïcode 漢字", "\"plain Ünïcode 漢字\""), ("a\"b\\c\nlevel=error", #""a\"b\\c\nlevel=error""#),
     ])

@@ -7,7 +7,7 @@ import Testing
 
 @Suite(.serialized)
 struct LogTests {
-    @Test("the journal gets an entry with priority and identifier, and stderr the sentence")
+    @Test("the journal gets an entry with priority and identifier, and stderr the message")
     func journal() async throws {
         let (received, outcome) = try await record(
             mounting: """
@@ -29,7 +29,7 @@ struct LogTests {
         #expect(String(decoding: received, as: UTF8.self) == "<27>web: container does not exist: nosuch")
     }
 
-    @Test("without a journal the error names the socket that is not there")
+    @Test("without a journal the error names the missing socket")
     func withoutJournal() async throws {
         let outcome = try await execute(
             "/usr/bin/unshare",

@@ -1,4 +1,4 @@
-// What a person calls beside the programs: scripts, packages' parts, and the commands that the documents show.
+// Scripts, parts of packages, and the commands that the documents show.
 
 import Foundation
 import Testing

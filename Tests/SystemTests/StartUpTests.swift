@@ -7,7 +7,7 @@ import Testing
 @Suite(.enabled(if: geteuid() == 0, "the fault injector needs root"))
 struct StartUpTests {
     /// Each stand-in keeps Swift's runtime or glibc from one of these calls before main. `--version` needs none of them.
-    @Test("what runs before main opens no file, reads no link and searches for no program")
+    @Test("code before main opens no file, reads no link and searches for no program")
     func callsBeforeMain() async throws {
         try await withSandbox(.swiftrun) { sandbox in
             let outcome = try await FaultBench(sandbox).run(["--version"])
