@@ -32,5 +32,5 @@ extension Process {
 
 extension LinuxResources {
     /// Reads the resources document of `update`; throws `InvalidSpec`.
-    package init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+    package init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(bytes: bytes) { _ in } }
 }

@@ -5,7 +5,7 @@ internal import Glibc
 
 /// A JSON document in memory, parsed as a whole; `decode` reads it.
 ///
-/// Stricter than json-c's default: no comments, no trailing commas, no text after the document, UTF-8 only, no NUL.
+/// Stricter than json-c: the text is JSON by RFC 8259, UTF-8 without NUL, and no object has two properties of one name.
 package struct JSONDocument: ~Copyable {
     /// Deeper than any document of the specification, and shallow enough to be freed by recursion.
     static let depthLimit: Int32 = 64
@@ -19,15 +19,27 @@ package struct JSONDocument: ~Copyable {
     /// bytes.
     package init(_ bytes: [UInt8], isOwn: Bool = false) throws(InvalidSpec) {
         let escaped = isOwn ? nil : RawBytes.escaped(document: bytes)
-        root = JSONNode(
-            try (escaped ?? bytes).withUnsafeBufferPointer { buffer throws(InvalidSpec) in
-                let text = JSONText(bytes: buffer)
-                try text.check()
-                return try Self.parse(text)
-            })
+        root = try (escaped ?? bytes).withUnsafeBufferPointer { buffer throws(InvalidSpec) in
+            let text = JSONText(bytes: buffer)
+            let (properties, strange) = try text.check()
+            let root = JSONNode(try Self.parse(text))
+            if let strange {
+                json_object_put(root.pointer)
+                throw text.failure("unexpected \(text.character(at: strange))", at: strange)
+            }
+            // json-c keeps the last of two values. Other readers merge them or keep the first: what one of them checked
+            // is not what another does.
+            guard root.propertyCount == properties else {
+                json_object_put(root.pointer)
+                throw try JSONPlace.repetition(in: text)
+            }
+            return root
+        }
     }
 
     deinit { json_object_put(root.pointer) }
+
+    var isNull: Bool { root.kind == .null }
 
     /// Reads the whole document as one value.
     ///
@@ -127,6 +139,22 @@ struct JSONNode {
             found = current.pointee.v.map { OpaquePointer($0) }
         }
         return found.map { JSONNode($0) }
+    }
+
+    /// The number of properties of this value and of all values in it.
+    var propertyCount: Int {
+        switch kind {
+        case .object:
+            var result = 0
+            var entry = json_object_get_object(pointer)?.pointee.head
+            while let current = entry?.pointee {
+                result += 1 + (current.v.map { JSONNode(OpaquePointer($0)).propertyCount } ?? 0)
+                entry = current.next
+            }
+            return result
+        case .array: return (0..<count).reduce(0) { $0 + element($1).propertyCount }
+        default: return 0
+        }
     }
 
     /// The number of elements of an array.

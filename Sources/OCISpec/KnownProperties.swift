@@ -98,10 +98,10 @@ extension Spec {
 }
 
 extension LinuxResources {
-    /// Reads the resources document of `update`; throws `InvalidSpec`.
+    /// Reads the resources document of `update`; throws `InvalidSpec`. A document `null` changes nothing, as for runc.
     package init(bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
-        self = try document.decode()
+        self = document.isNull ? LinuxResources() : try document.decode()
         document.tellUnknown(KnownProperties.ofResources, to: unknown)
     }
 }

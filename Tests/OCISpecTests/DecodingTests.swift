@@ -44,17 +44,14 @@ struct DecodingTests {
         #expect(try read("[0, 18446744073709551615]") == [UInt.min, .max])
     }
 
-    @Test(arguments: [("1e3", 1000), ("5.0", 5), ("-2.50e1", -25), ("-0", 0), ("9007199254740991.0", (1 << 53) - 1)])
-    func `a real number that is whole is an integer`(json: String, value: Int64) throws {
-        #expect(try read("[\(json)]") == [value])
-    }
-
-    @Test(arguments: ["0.5", "1e-3", "9007199254740992.0", "1e300", "-1e19"])
-    func `a real number that may have been rounded is refused`(json: String) {
+    @Test(arguments: ["1e3", "5.0", "-2.50e1", "0.5", "1e-3", "9007199254740992.0", "1e300", "-1e19", "1E0", "-0.0"])
+    func `a number with a fraction or an exponent is no integer`(json: String) {
         #expect(throws: InvalidSpec(keyPath: "[0]", problem: "expected an integer, found \(json)")) {
             try read("[\(json)]", as: [Int64].self)
         }
     }
+
+    @Test func `zero may have a sign`() throws { #expect(try read("[-0]") == [Int64(0)]) }
 
     @Test func `a required property is found in another case`() throws {
         #expect(
@@ -64,9 +61,58 @@ struct DecodingTests {
         }
     }
 
-    @Test func `the last of two properties with the same name wins`() throws {
-        #expect(try read(#"{"destination": "/a", "destination": "/b"}"#) == Mount(destination: "/b"))
-        #expect(try read(#"{"k": "a", "k": "b"}"#) == ["k": "b"])
+    @Test(arguments: [
+        (#"{"destination": "/a", "destination": "/b"}"#, "destination"),
+        (#"{"a": {"b": [0, {"c": 1, "d": 2, "c": 1}]}}"#, "a.b[1].c"),
+        (#"{"a": {"x": 1}, "b": 2, "a": {"x": 1}}"#, "a"),
+        (#"{"a": null, "a": null}"#, "a"),
+        (#"{"k": "a", "k": "a"}"#, "k"),
+        (#"{"linux": 1, "li\u006eux": 2}"#, "linux"),
+        (#"{"": 1, "": 2}"#, #"[""]"#),
+        (#"[[], {"a.b": ["{", ",", ":"], "a.b": 1}]"#, #"[1]["a.b"]"#),
+    ])
+    func `two properties of one name are refused at every depth`(json: String, path: String) {
+        #expect(throws: InvalidSpec(keyPath: path, problem: "occurs twice")) { try read(json, as: JSONValue.self) }
+    }
+
+    @Test func `equal names in different objects are not the same property`() throws {
+        let json = #"[{"a": 1, "b": {"a": "a:\"a\":"}}, {"a": 1, "A": 2}, {"\\a": 1, "a\\": 2}]"#
+        #expect(try read(json, as: JSONValue.self).elements.count == 3)
+    }
+
+    @Test(arguments: [
+        "{'a': 1}", "['a']", "[NaN]", "[nan]", "[Infinity]", "[-Infinity]", "[inf]", "[True]", "[NULL]", "[FALSE]",
+        "[00]", "[01]", "[-00]", "[-01]", "[00.5]", "[+1]", "[.5]", "[5.]", "[1.e1]", "[1e]", "[1e+]", "[-]", "[0x10]",
+        "[1,]", "[,1]", "[,]", #"{"a": 1,}"#, #"{,}"#, #"{a: 1}"#, #"{1: 1}"#, #"{"a" 1}"#, #"{"a": 1 "b": 2}"#,
+        "[1] // end", "[/* one */ 1]", "[1]]", "[1][2]", "[\"a\tb\"]", "[\"a\nb\"]", "[\"a\u{1}b\"]", "{\"a\tb\": 1}",
+        "[\u{b}1]", "[\u{c}1]", "[\u{a0}1]", "\u{feff}[1]", #"["\x41"]"#, #"["\u12"]"#, #"["\u+123"]"#, #"["\u12G4"]"#,
+        #"["\'"]"#, "[undefined]", "[1 2]", "[true false]", "[truefalse]", "[1true]", "[\"a\"\"b\"]", "[`a`]",
+    ])
+    func `what is not JSON is refused`(text: String) {
+        #expect(throws: InvalidSpec.self) { try read(text, as: JSONValue.self) }
+    }
+
+    @Test(arguments: [
+        "[]", "{}", "[0]", "[-0]", "[0.5]", "[-0.5e-7]", "[1E+2]", "[10]", "[null, true, false]",
+        " \t\r\n[ 1 ,\n2 ]\r\n",
+        #"["\"\\\/\b\f\n\r\t\u00e9"]"#, #"{"'": "'"}"#, "[\"\u{7f}\u{a0}//\"]", #"["NaN", "00", ","]"#,
+    ])
+    func `what is JSON is read`(text: String) throws { _ = try read(text, as: JSONValue.self) }
+
+    @Test(arguments: [
+        (#"{"a": [1, {"b": 18446744073709551616}]}"#, "a[1].b", 20),
+        (#"[-9223372036854775809]"#, "[0]", 2), (#"{"a":{"b":{}},"c":99999999999999999999}"#, "c", 19),
+    ])
+    func `an integer beyond 64 bits is named`(json: String, path: String, column: Int) {
+        let problem = "line 1, column \(column): expected an integer of at most 64 bits"
+        #expect(throws: InvalidSpec(keyPath: path, problem: problem)) { try read(json, as: JSONValue.self) }
+    }
+
+    @Test func `a hundred thousand properties, the last of them twice, are looked at once each`() {
+        let members = (0..<100_000).map { #""k\#($0)": {"v": \#($0)}"# }.joined(separator: ",")
+        #expect(throws: InvalidSpec(keyPath: "m.k99999", problem: "occurs twice")) {
+            try read(#"{"m": {\#(members),"k99999":0}}"#, as: JSONValue.self)
+        }
     }
 
     @Test func `text may contain every character but NUL`() throws {

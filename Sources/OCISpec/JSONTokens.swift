@@ -1,0 +1,106 @@
+// Reads the tokens of a JSON document. json-c accepts more than RFC 8259 allows, and reads some of it as something else.
+
+/// The tokens of a document, front to back.
+struct JSONTokens {
+    /// One token. Punctuation is its character, a word is `true`, `false` or `null`.
+    enum Kind: Equatable { case punctuation(UInt8), string, number, word }
+
+    /// Where the last token begins.
+    private(set) var start = 0
+    /// Where the last token ends.
+    private(set) var end = 0
+    /// The offset of the first byte that is not JSON: no token follows. If the parser refuses it too, its sentence is
+    /// the better one.
+    private(set) var strange: Int?
+
+    private let text: JSONText
+    private let bytes: UnsafeBufferPointer<UInt8>
+
+    init(_ text: JSONText) {
+        self.text = text
+        bytes = text.bytes
+    }
+
+    /// The kind of the next token; nil at the end of the document.
+    mutating func next() throws(InvalidSpec) -> Kind? {
+        while end < bytes.count, JSONText.isSpace(bytes[end]) { end += 1 }
+        guard end < bytes.count else { return nil }
+        start = end
+        let kind: Kind
+        let byte = bytes[end]
+        switch byte {
+        case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ","),
+            UInt8(ascii: ":"):
+            end += 1
+            kind = .punctuation(byte)
+        case UInt8(ascii: "\""):
+            try skipString()
+            kind = .string
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            skipNumber()
+            kind = .number
+        default:
+            if byte == 0 { throw text.failure("a NUL byte is not allowed", at: end) }
+            skipWord()
+            kind = .word
+        }
+        guard let strange else { return kind }
+        end = bytes.count
+        return strange < end ? nil : kind
+    }
+
+    // Of the escapes json-c refuses those that are none.
+    private mutating func skipString() throws(InvalidSpec) {
+        end += 1
+        while end < bytes.count {
+            let byte = bytes[end]
+            if byte == UInt8(ascii: "\"") {
+                end += 1
+                return
+            }
+            if byte == UInt8(ascii: "\\") {
+                end = min(try text.endOfEscape(at: end), bytes.count)
+            } else if byte < 0x20 {
+                if byte == 0 { throw text.failure("a NUL byte is not allowed", at: end) }
+                strange = end
+                return
+            } else {
+                end += 1
+            }
+        }
+    }
+
+    // number = [ "-" ] ( "0" / digit1-9 *digit ) [ "." 1*digit ] [ ("e" / "E") [ "-" / "+" ] 1*digit ]
+    private mutating func skipNumber() {
+        if bytes[end] == UInt8(ascii: "-") { end += 1 }
+        let first = end
+        skipDigits()
+        if end - first > 1, bytes[first] == UInt8(ascii: "0") { strange = strange ?? first + 1 }
+        if end < bytes.count, bytes[end] == UInt8(ascii: ".") {
+            end += 1
+            skipDigits()
+        }
+        guard end < bytes.count, bytes[end] | 0x20 == UInt8(ascii: "e") else { return }
+        end += 1
+        if end < bytes.count, bytes[end] == UInt8(ascii: "+") || bytes[end] == UInt8(ascii: "-") { end += 1 }
+        skipDigits()
+    }
+
+    private mutating func skipDigits() {
+        let first = end
+        while end < bytes.count, JSONText.isDigit(bytes[end]) { end += 1 }
+        if end == first { strange = strange ?? end }
+    }
+
+    private mutating func skipWord() {
+        while end < bytes.count, JSONText.isLetter(bytes[end]) { end += 1 }
+        if !isWord("true"), !isWord("false"), !isWord("null") { strange = start }
+    }
+
+    private func isWord(_ name: StaticString) -> Bool {
+        let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        guard end - start == name.count else { return false }
+        for index in 0..<name.count where bytes[start + index] != name[index] { return false }
+        return true
+    }
+}
