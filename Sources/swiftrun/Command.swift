@@ -13,7 +13,7 @@ struct Command: Sendable {
     let arguments: ClosedRange<Int>
     /// Whether it changes what a container could use to get at the runtime's binary: it then runs from a sealed copy.
     var isSealed = false
-    /// The exit status of an error.
+    /// The exit status of a failure; a command line that is not understood has 1.
     var failureStatus: Int32 = 1
     let run: @Sendable (Invocation) throws(CommandError) -> Int32
 }

@@ -48,7 +48,8 @@ extension Command {
         name: "kill", summary: "send a signal to a container's init (default SIGTERM)",
         usage: containerArgument + " [signal]", options: [.hidden("all", "a"), regex], arguments: 1...2
     ) { call throws(CommandError) in
-        let name = call.options.arguments.count > 1 ? call.options.arguments[1] : "SIGTERM"
+        let given = call.options.arguments.dropFirst().first ?? ""
+        let name = given.isEmpty ? "SIGTERM" : given
         guard let signal = Signal(name) else {
             throw .failure(Failure(.invalid, "unknown signal \"\(name)\""))
         }

@@ -49,7 +49,7 @@ extension Command {
     private static func dryRun(
         _ call: Invocation, _ options: CreateOptions, startsAtOnce: Bool
     ) throws(CommandError) -> Int32 {
-        let format = call.options.value("format") ?? "text"
+        let format = call.options.given("format") ?? "text"
         guard format == "text" || format == "json" else {
             throw .failure(Failure(.invalid, "invalid format: \(format) (text and json are known)"))
         }
@@ -122,7 +122,7 @@ extension Command {
         options.arguments = Array(words.first == "--" ? words.dropFirst() : words)
         options.processFile = given.value("process")
         guard options.processFile != nil || !options.arguments.isEmpty else {
-            throw .usage(UsageError(message: "process args cannot be empty"))
+            throw .failure(Failure(.invalid, "process args cannot be empty"))
         }
         options.consoleSocket = given.value("console-socket")
         options.pidfdSocket = given.value("pidfd-socket")
@@ -144,19 +144,26 @@ extension Command {
 
     // CVE-2016-3697, CVE-2026-30892: what is no number is refused, and never becomes 0.
     private static func setUser(_ given: ParsedOptions, _ options: inout ExecOptions) throws(CommandError) {
-        func number(_ text: Substring, _ what: String) throws(CommandError) -> UInt32 {
+        func number(_ text: Substring) -> UInt32? {
             guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let id = UInt32(text),
                 id != .max
-            else { throw .usage(UsageError(message: "\(what): \"\(text)\" is not a numeric id")) }
+            else { return nil }
             return id
         }
         if let user = given.value("user") {
             let parts = user.split(at: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            options.uid = try number(parts[0], "--user \(user)")
-            if parts.count > 1 { options.gid = try number(parts[1], "--user \(user)") }
+            let ids = parts.compactMap(number)
+            guard ids.count == parts.count else {
+                throw .failure(Failure(.invalid, "--user \(user): a numeric id is needed, or two with a colon between"))
+            }
+            options.uid = ids.first
+            options.gid = ids.dropFirst().first
         }
         for group in given.all("additional-gids") {
-            options.additionalGroups.append(try number(group[...], "--additional-gids"))
+            guard let id = number(group[...]) else {
+                throw .usage(UsageError(message: "--additional-gids: \"\(group)\" is not a numeric id"))
+            }
+            options.additionalGroups.append(id)
         }
     }
 }

@@ -12,7 +12,7 @@ extension Command {
             .flag("quiet", "q", "print ids only"),
         ], arguments: 0...0
     ) { call throws(CommandError) in
-        let format = call.options.value("format") ?? "table"
+        let format = call.options.given("format") ?? "table"
         guard format == "table" || format == "json" else {
             throw .failure(Failure(.invalid, "invalid format option: \(format)"))
         }
@@ -56,7 +56,7 @@ extension Command {
         options: [.value("format", "f", "table|json", "the form of the output (default table)")], arguments: 1...Int.max
     ) { call throws(CommandError) in
         let target = call.target()
-        let format = call.options.value("format") ?? "table"
+        let format = call.options.given("format") ?? "table"
         guard format == "table" || format == "json" else {
             throw .failure(Failure(.invalid, "invalid format option: \(format)"))
         }

@@ -53,7 +53,7 @@ struct Swiftrun {
             do throws(Failure) { log = try makeLog(options) } catch { return fail(Log(), error.message, 1) }
             guard let name = options.arguments.first, !options.has("help"), name != "help" else {
                 if options.has("version") { return printed(Help.version, log) }
-                return help(options, log)
+                return help(options, name: options.arguments.first, log)
             }
             if options.has("version") { return printed(Help.version, log) }
             guard let command = Command.all.first(where: { $0.name == name }) else {
@@ -66,9 +66,11 @@ struct Swiftrun {
         }
     }
 
-    private static func help(_ options: ParsedOptions, _ log: Log) -> Int32 {
+    private static func help(_ options: ParsedOptions, name: String?, _ log: Log) -> Int32 {
         let topic = options.arguments.first { $0 != "help" }
-        return printed(Command.all.first { $0.name == topic }.map(Help.text) ?? Help.overview, log)
+        let command = Command.all.first { $0.name == topic }
+        if let topic, command == nil, name == "help" { return fail(log, "No help topic for '\(topic)'", 3) }
+        return printed(command.map(Help.text) ?? Help.overview, log)
     }
 
     private static func printed(_ text: String, _ log: Log) -> Int32 {
@@ -116,7 +118,7 @@ struct Swiftrun {
                 return command.failureStatus
             case .usage(let usage):
                 if usage.showsHelp { explain("Incorrect Usage.\n\n\(Help.text(command))") }
-                return fail(log, usage.message, command.failureStatus)
+                return fail(log, usage.message, 1)
             }
         }
     }

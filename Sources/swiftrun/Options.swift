@@ -98,12 +98,15 @@ struct ParsedOptions {
         guard let last = values.last(where: { $0.name == name }) else { return false }
         return last.value != "false" && last.value != "0"
     }
-    func value(_ name: String) -> String? { values.last { $0.name == name }?.value }
+    /// nil also for an empty value, as scripts pass one for what they do not want: runc's options begin as empty texts.
+    func value(_ name: String) -> String? { given(name).flatMap { $0.isEmpty ? nil : $0 } }
+    /// Also an empty value: of an option that runc reads as a number, or of which it knows each word.
+    func given(_ name: String) -> String? { values.last { $0.name == name }?.value }
     func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
 
     /// A number that is not negative.
     func number(_ name: String) throws(UsageError) -> Int32? {
-        guard let text = value(name) else { return nil }
+        guard let text = given(name) else { return nil }
         guard let number = Int32(text), number >= 0 else {
             throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a number is needed")
         }

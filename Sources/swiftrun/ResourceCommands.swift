@@ -74,12 +74,13 @@ extension Command {
             .flag("stats", nil, "print one record and end"),
         ], arguments: 1...1
     ) { call throws(CommandError) in
+        let interval = try call.read { () throws(UsageError) in
+            try milliseconds(call.options.given("interval") ?? "5s")
+        }
         let target = call.target()
         if call.options.has("stats") {
             try printBytes(try call.perform { () throws(Failure) in try target.runtime.statistics(id: target.id) })
             return 0
-        }
-        let interval = try call.read { () throws(UsageError) in try milliseconds(call.options.value("interval") ?? "5s")
         }
         try call.perform { () throws(Failure) in
             try target.runtime.followEvents(id: target.id, milliseconds: interval, writeOutput)
@@ -87,14 +88,27 @@ extension Command {
         return 0
     }
 
+    // Numbers with their units, one after another: "1h30m". Go, time.ParseDuration.
     private static func milliseconds(_ text: String) throws(UsageError) -> Int32 {
-        let units: [(String, Double)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
-        for (unit, factor) in units where text.hasSuffix(unit) {
-            if let number = Double(text.dropLast(unit.count)), number > 0 {
-                return max(1, Int32(clamping: Int64(min(number * factor, 2e9))))
+        let units: [(name: String, milliseconds: Double)] = [
+            ("ns", 1e-6), ("us", 1e-3), ("µs", 1e-3), ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000),
+        ]
+        var (rest, sum) = (text[...], 0.0)
+        repeat {
+            let digits = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+            rest = rest.dropFirst(digits.count)
+            let word = rest.prefix { !($0.isASCII && $0.isNumber || $0 == ".") }
+            rest = rest.dropFirst(word.count)
+            guard let number = Double(digits), let unit = units.first(where: { $0.name == word }) else {
+                sum = 0; break
             }
+            sum += number * unit.milliseconds
+        } while !rest.isEmpty
+        guard sum > 0 else {
+            throw UsageError(
+                message: "invalid value \"\(text)\" for flag -interval: a duration above 0 such as 5s is needed")
         }
-        throw UsageError(message: "invalid value \"\(text)\" for flag -interval: a duration such as 5s is needed")
+        return Int32(max(1, min(sum, 2e9)))
     }
 }
 
@@ -120,8 +134,8 @@ struct ResourceOptions {
         var result = LinuxResources()
         if memory != LinuxMemory() { result.memory = memory }
         if cpu != LinuxCPU() { result.cpu = cpu }
-        if let limit = try number("pids-limit") { result.pids = LinuxPids(limit: limit) }
-        if let weight = try count("blkio-weight", in: 0...1000) {
+        if let limit = try number(options.given("pids-limit"), "pids-limit") { result.pids = LinuxPids(limit: limit) }
+        if let weight = try count(options.given("blkio-weight"), "blkio-weight", in: 0...1000) {
             result.blockIO = LinuxBlockIO(weight: UInt16(clamping: weight))
         }
         for entry in options.all("unified") {
@@ -133,16 +147,22 @@ struct ResourceOptions {
         return result
     }
 
-    private func number(_ name: String) throws(UsageError) -> Int64? {
-        guard let text = options.value(name) else { return nil }
+    private func number(_ name: String) throws(UsageError) -> Int64? { try number(options.value(name), name) }
+
+    private func number(_ text: String?, _ name: String) throws(UsageError) -> Int64? {
+        guard let text else { return nil }
         guard let number = Int64(text) else {
             throw UsageError(message: "invalid value \"\(text)\" for flag -\(name): a number is needed")
         }
         return number
     }
 
-    private func count(_ name: String, in range: ClosedRange<UInt64> = 0 ... .max) throws(UsageError) -> UInt64? {
-        guard let text = options.value(name) else { return nil }
+    private func count(_ name: String) throws(UsageError) -> UInt64? { try count(options.value(name), name) }
+
+    private func count(
+        _ text: String?, _ name: String, in range: ClosedRange<UInt64> = 0 ... .max
+    ) throws(UsageError) -> UInt64? {
+        guard let text else { return nil }
         guard let number = UInt64(text), range.contains(number) else {
             let bounds = range.upperBound == .max ? "" : " up to \(range.upperBound)"
             throw UsageError(
