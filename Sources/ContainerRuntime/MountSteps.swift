@@ -95,11 +95,9 @@ struct MountSteps {
         let given = parameters
         var parameters = parameters
         let isPseudo = type == "proc" || type == "sysfs"
-        if type == "tmpfs", !parameters.contains(where: { $0.name == "mode" }),
-            let mode = existingMode(mount.destination, in: root)
-        {
-            parameters.append(MountStep.Parameter("mode", String(mode, radix: 8)))
-        }
+        let hasMode = parameters.contains { $0.name == "mode" }
+        let mode = type == "tmpfs" && (!hasMode || mount.copiesUp) ? existingMode(mount.destination, in: root) : nil
+        if let mode, !hasMode { parameters.append(MountStep.Parameter("mode", String(mode, radix: 8))) }
         let target = try open(mount, .directory, in: root, isPseudo: isPseudo)
         if type == "sysfs", plan.namespaces.has(.user) {
             return try attach(try makeSysfs(mount, source, parameters), on: target, mount)
@@ -108,7 +106,10 @@ struct MountSteps {
         let made = try newInstance(
             type: type, source: source, parameters, mount.attributes.set.subtracting(late), over: target)
         if mount.copiesUp {
-            try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made, given: given) }
+            // A directory that was made only to be mounted on has nothing to copy: the mode is the filesystem's own.
+            if mode != nil {
+                try part(.copyUp) { () throws(Errno) in try copyTree(from: target, to: made, given: given) }
+            }
             if !late.isEmpty {
                 try part(.attributes) { () throws(Errno) in try changeMount(made, AttributeChange(set: late)) }
             }

@@ -145,6 +145,8 @@ extension MountStep {
         if type == "cgroup" || type == "cgroup2" {
             switch host.cgroup {
             case .legacy(let hierarchies) where type == "cgroup": return .legacyCgroup(hierarchies)
+            // A hierarchy beside those of v1: of it a cgroup namespace shows the container's part.
+            case .legacy: break
             case .unified(let directory):
                 // A container in the host's cgroup namespace gets the host's hierarchy, because the paths in its
                 // /proc refer to it. It is bound: a new mount from the host's cgroup namespace would reset the

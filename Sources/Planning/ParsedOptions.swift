@@ -40,11 +40,30 @@ struct ParsedOptions {
         }
     }
 
-    /// Whether a parameter may be ignored on a bind mount: only a new filesystem could use it, and it protects
-    /// nothing.
+    /// Whether a parameter may be ignored on a bind mount: it protects nothing, and only a new filesystem, mount(8) or
+    /// an engine could use it.
     static func isHarmless(_ parameter: MountStep.Parameter) -> Bool {
-        parameter.value != nil && ["mode", "uid", "gid", "size", "nr_blocks", "nr_inodes"].contains(parameter.name)
-            && !(parameter.value ?? "").utf8.contains(UInt8(ascii: ","))
+        let value = parameter.value ?? ""
+        guard !value.utf8.contains(UInt8(ascii: ",")), !parameter.name.utf8.contains(UInt8(ascii: ",")) else {
+            return false
+        }
+        let name = parameter.name
+        if name.hasPrefix("x-") || name.hasPrefix("X-") { return !changesMount(name) }
+        return parameter.value == nil ? namesOfOthers.contains(name) : namesWithValue.contains(name)
+    }
+
+    // mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS": who may mount, and when. The last four are of Docker: how a
+    // virtual machine shares files, and whether a volume is filled.
+    private static let namesOfOthers = [
+        "nofail", "_netdev", "auto", "noauto", "user", "nouser", "users", "nousers", "owner", "noowner", "group",
+        "nogroup", "consistent", "cached", "delegated", "nocopy",
+    ]
+    private static let namesWithValue = ["mode", "uid", "gid", "size", "nr_blocks", "nr_inodes", "comment"]
+
+    // mount(8): these decide whose the files are, or which of them show.
+    private static func changesMount(_ name: String) -> Bool {
+        ["mount.idmap", "mount.owner", "mount.group", "mount.mode", "mount.subdir"].contains(
+            name.dropFirst(2).lowercased())
     }
 
     // Splits at commas, but not in quotes, not after a backslash, and not before a digit, because tmpfs(5) uses
