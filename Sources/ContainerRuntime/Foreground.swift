@@ -33,11 +33,14 @@ struct Foreground: ~Copyable {
     }
 
     /// Waits for the end of the process; orphans that become ours meanwhile are reaped.
-    consuming func wait() throws(Failure) -> TerminationStatus {
+    consuming func wait(warn: (String) -> Void) throws(Failure) -> TerminationStatus {
         relay.resize()
         while true {
             if let end = reap() {
                 relay.drain(signals.rawValue)
+                if relay.hasNoReader {
+                    warn("the rest of the terminal's output was dropped: write to stdout: \(Errno.brokenPipe.word)")
+                }
                 if let code = relay.failure { throw Failure("write the terminal's output to stdout", code) }
                 return end
             }
@@ -71,7 +74,7 @@ struct Foreground: ~Copyable {
             switch signal {
             case .child, .urgent: break
             // Our own, where nobody reads what the terminal shows; the program hears of it by its terminal.
-            case .brokenPipe where relay.failure != nil: break
+            case .brokenPipe where relay.failure != nil || relay.hasNoReader: break
             case .windowChange: relay.resize()
             default: do throws(Errno) { try signalProcess(pidfd, signal.rawValue) } catch {}
             }
@@ -107,6 +110,8 @@ private final class TerminalRelay {
     private var shown: [UInt8] = []
     /// Why stdout takes no more.
     private(set) var failure: Errno?
+    /// Whether stdout is a pipe that nobody reads any more. The program goes on: it does not write to that pipe.
+    private(set) var hasNoReader = false
     private var masterIsOpen: Bool
     private var isHungUp = false
     private var hasTerminal = false
@@ -173,7 +178,7 @@ private final class TerminalRelay {
 
     /// Copies what the terminal still holds; the last words of a program must not be lost, unless we are told to end.
     func drain(_ signals: Int32) {
-        while true {
+        while !hasNoReader {
             if shown.isEmpty, !copyOutput() { return }
             if shown.isEmpty { continue }
             var entries = [
@@ -204,6 +209,7 @@ private final class TerminalRelay {
     // As much as goes without waiting: there are signals to be passed on too. A pipe that can be written to has room for
     // PIPE_BUF bytes at least; pipe(7).
     private func showOutput() {
+        if hasNoReader { shown = [] }
         while !shown.isEmpty, failure == nil {
             var entry = pollfd(fd: 1, events: Int16(POLLOUT), revents: 0)
             guard Glibc.poll(&entry, 1, 0) > 0 else { return }
@@ -212,6 +218,9 @@ private final class TerminalRelay {
                 shown.removeFirst(written)
             } else if errno == EAGAIN || errno == EINTR {
                 return
+            } else if errno == EPIPE {
+                hasNoReader = true
+                shown = []
             } else {
                 // As when the window of a terminal is closed.
                 failure = Errno(rawValue: errno)

@@ -49,7 +49,7 @@ extension Runtime {
             end = try Foreground(
                 pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(),
                 notify: made.notify
-            ).wait()
+            ).wait { note(.warning, $0) }
         } catch {
             // Whoever called waits for a container that nobody would look after any more.
             do throws(Failure) { try destroy(record, made.directory) } catch { note(.warning, error.message) }
