@@ -171,12 +171,16 @@ extension Runtime {
                         + " a user namespace can only have the host's device")
             }
         }
-        if let profile = plan.process.apparmorProfile, !SecurityModules.hasAppArmor {
+        try checkSecurityModules(plan.process)
+    }
+
+    func checkSecurityModules(_ plan: ProcessPlan) throws(Failure) {
+        if let profile = plan.apparmorProfile, !SecurityModules.hasAppArmor {
             throw Failure(
                 .invalid, "process.apparmorProfile: \"\(profile)\" cannot be used: AppArmor is not enabled on this host"
             )
         }
-        if let label = plan.process.selinuxLabel, !SecurityModules.hasSELinux {
+        if let label = plan.selinuxLabel, !SecurityModules.hasSELinux {
             throw Failure(
                 .invalid, "process.selinuxLabel: \"\(label)\" cannot be used: SELinux is not enabled on this host")
         }

@@ -46,6 +46,7 @@ extension Runtime {
         guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
         let isWaiting = status != .running && directory.has(ContainerDirectory.gateName)
         var plan = try processPlan(options, record, directory)
+        try checkSecurityModules(plan)
         if isWaiting { leaveInitAlone(&plan, record) }
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
         var console: EngineSocket?
@@ -55,14 +56,24 @@ extension Runtime {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
-        let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
-        var joined = try join(record, namespaces, plan, filter, options, console, directory)
+        var joined: JoinedProcess
+        do throws(Failure) {
+            let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
+            joined = try join(record, namespaces, plan, filter, options, console, directory)
+        } catch {
+            throw hasEnded(initPidfd) ? Failure(.wrongState, "cannot exec in a stopped container") : error
+        }
         note(.debug, "process \(joined.pid) has joined container \(record.id)")
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
         return try Foreground(
             pid: joined.pid, pidfd: joined.pidfd, signals: signals, terminal: joined.terminal.take()
-        ).wait().shellStatus
+        ).wait { note(.warning, $0) }.shellStatus
+    }
+
+    // Whatever fails in a container whose init has ended meanwhile fails for that reason.
+    private func hasEnded(_ initPidfd: borrowing OwnedDescriptor) -> Bool {
+        do throws(Errno) { return try waitUntilReadable(initPidfd.rawValue, milliseconds: 0) } catch { return false }
     }
 
     // The init is without its seccomp filter and its limits until it is started. Where the user namespace is the runtime's

@@ -227,7 +227,11 @@ struct JoinParent: ~Copyable {
     /// Hears from the process between that the one that joins is born.
     mutating func awaitProcess() throws(Failure) {
         while true {
-            try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
+            do throws(Failure) {
+                try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
+            } catch {
+                throw error.kind == .other ? lackOfMemory() ?? error : error
+            }
             var message = try hear()
             if message.bytes.first == ChildMessage.adoptMe.rawValue {
                 try adopt()
@@ -236,8 +240,7 @@ struct JoinParent: ~Copyable {
             }
             if let born = message.takeBorn() { return try welcome(born, afterEnd: false) }
             if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
-            let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
-            throw Failure(.other, "the process that joins the container's namespaces ended (\(end))")
+            throw try silence()
         }
     }
 
@@ -273,6 +276,7 @@ struct JoinParent: ~Copyable {
     private borrowing func hear() throws(Failure) -> ReceivedMessage {
         while true {
             do throws(Errno) { return try receiveMessage(socket.rawValue) } catch {
+                if error == .connectionReset { throw try silence() }
                 guard error == .resourceTemporarilyUnavailable else { throw Failure("hear from the process", error) }
                 try checkNotFrozen()
             }
@@ -344,8 +348,20 @@ struct JoinParent: ~Copyable {
     // A process that was killed before it was ready never became the program.
     private borrowing func checkAlive() throws(Failure) {
         guard !isReady else { return }
+        throw try silence()
+    }
+
+    // It ended without a word.
+    private borrowing func silence() throws(Failure) -> Failure {
         let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
-        throw Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
+        if case .signalled(SIGKILL) = end, let failure = lackOfMemory() { return failure }
+        return Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
+    }
+
+    private borrowing func lackOfMemory() -> Failure? {
+        OOMKillDetector(watching: group).use().map {
+            Failure(.other, "the exec process was OOM-killed (memory limit too low?): \($0)")
+        }
     }
 
     /// Takes away what tells of a process that never became the program.

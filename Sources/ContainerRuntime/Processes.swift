@@ -51,15 +51,20 @@ extension Runtime {
         }
         let text = try programOutput(path, ["ps"] + options)
         let lines = text.split(separator: "\n").map(String.init)
-        guard let header = lines.first,
-            let column = header.split(separator: " ").firstIndex(where: { $0 == "PID" })
-        else { throw Failure(.other, "ps \(options.joined(separator: " ")): its output has no column PID") }
+        guard let header = lines.first, let column = ProcessColumn(header: header) else {
+            throw Failure(.other, "ps \(options.joined(separator: " ")): its output has no column PID")
+        }
         let known = Set(pids)
-        return [header]
-            + lines.dropFirst().filter { line in
-                let fields = line.split(separator: " ")
-                return column < fields.count && Int32(fields[column]).map(known.contains) ?? false
+        var result = [header]
+        for line in lines.dropFirst() {
+            guard let pid = column.pid(of: line) else {
+                throw Failure(
+                    .other, "ps \(options.joined(separator: " ")): unable to parse pid: a column before it may be wider"
+                )
             }
+            if known.contains(pid) { result.append(line) }
+        }
+        return result
     }
 
     private static func bootTime() -> Int {

@@ -63,7 +63,7 @@ struct Sentences {
         case .timeNamespace: "make a time namespace"
         case .timeOffsets: "linux.timeOffsets: write \(offsets)"
         case .userNamespace: "make a user namespace"
-        case .cloneInit: "clone the container's init"
+        case .cloneInit: plan == nil ? "clone the exec process" : "clone the container's init"
         case .session: "begin a new session"
         case .keyring: "make a session keyring (--no-new-keyring goes without)"
         case .loopback: "bring up the loopback interface"

@@ -30,6 +30,10 @@ extension Runtime {
             if record.hasSeccomp { try checkExecuted(record, directory) }
         } catch {
             directory.removeFile(ContainerDirectory.gateName)
+            // Its init was killed before it was told to go on.
+            if error.kind == .system(.brokenPipe) || error.kind == .system(.connectionReset) {
+                throw Failure(.wrongState, "cannot start a container that has stopped")
+            }
             throw directory.explain(error)
         }
         do throws(Failure) { try runPoststart(record, directory) } catch { throw directory.explain(error) }

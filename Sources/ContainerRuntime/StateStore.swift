@@ -215,7 +215,10 @@ package struct ContainerDirectory: ~Copyable {
                 removeFile("." + Self.recordName)
                 throw StateStore.isTaken(id)
             }
-            do throws(Failure) { try remove() } catch {}
+            // Nothing else is there yet. This opens nothing: too many open files may be what has failed.
+            removeFile("." + Self.recordName)
+            removeFile(Self.recordName)
+            do throws(Failure) { try removeItself() } catch {}
             throw error
         }
     }
@@ -320,6 +323,11 @@ package struct ContainerDirectory: ~Copyable {
             }
         }
         if unlinkat(number, Self.recordName, 0) != 0 { unlinkat(number, Self.recordName, AT_REMOVEDIR) }
+        try removeItself()
+    }
+
+    private borrowing func removeItself() throws(Failure) {
+        let number = descriptor.rawValue
         let status = try during("look at \(path)") { () throws(Errno) in try fileStatus(number) }
         // Somebody else has removed it; what is at the path is another container's.
         guard status.links > 0, try isAtPath(status) else { return }

@@ -56,9 +56,6 @@ package enum Rules {
                 if let timeout = hook.timeout, timeout <= 0 {
                     throw InvalidSpec(keyPath: "\(key).timeout", problem: "must be more than zero, found \(timeout)")
                 }
-                for (position, entry) in (hook.env ?? []).enumerated() where !entry.utf8.contains(UInt8(ascii: "=")) {
-                    throw InvalidSpec(keyPath: "\(key).env[\(position)]", problem: "\"\(entry)\" has no \"=\"")
-                }
             }
         }
     }
