@@ -6,23 +6,47 @@ internal import Kernel
 internal import NIOCore
 internal import SystemPackage
 
+/// One time that a process was killed for want of memory.
+struct MemoryKill {
+    var owner: MemoryLimitOwner
+    /// The limit in bytes, where there is one.
+    var limit: UInt64?
+}
+
+extension MemoryKill: CustomStringConvertible {
+    /// For a sentence: `out of memory at the limit of container, 65536 bytes`.
+    var description: String {
+        "out of memory at the limit of \(owner)" + (limit.map { ", \($0) bytes" } ?? "")
+    }
+}
+
 /// Watches one container's cgroup until it goes away.
 final class MemoryWatch {
+    private let loop: Loop
+    private let isFirstAlive: () -> Bool
+    private let killed: (MemoryKill) -> Void
+    private let isUnified: Bool
+    /// The container's cgroup and those above it.
+    private let levels: [MemoryLevel]
+    private var kills = MemoryKills(counted: 0)
     private var channel: (any Channel)?
     private var isOver = false
-    private let killed: () -> Void
-    /// Where the kernel counts the kills, and how many of them have been told.
-    private var file = ""
-    private var known: UInt64 = 0
+    private var last: MemoryKill?
+    private var lastTime: NIODeadline?
 
-    /// Watches, when there is something to watch; `killed` is called for every time that processes were killed.
-    init?(_ cgroup: TaskCgroup, loop: Loop, killed: @escaping () -> Void) {
-        guard let directory = cgroup.directory(of: "memory") else { return nil }
+    /// Watches, when there is something to watch; `killed` is called once for each kill.
+    init?(
+        _ cgroup: TaskCgroup, loop: Loop, isFirstAlive: @escaping () -> Bool, killed: @escaping (MemoryKill) -> Void
+    ) {
+        guard let place = cgroup.location(of: "memory") else { return nil }
+        self.loop = loop
+        self.isFirstAlive = isFirstAlive
         self.killed = killed
-        file = directory + (cgroup.isUnified ? "/memory.events" : "/memory.oom_control")
-        known = kills ?? 0
+        isUnified = cgroup.isUnified
+        levels = MemoryLevel.levels(of: place, isUnified: isUnified)
+        kills = MemoryKills(counted: count ?? 0)
         do throws(Errno) {
-            if cgroup.isUnified { try watchUnified(loop) } else { try watchLegacy(directory, loop) }
+            if isUnified { try watchUnified() } else { try watchLegacy() }
         } catch {
             return nil
         }
@@ -35,53 +59,89 @@ final class MemoryWatch {
         channel = nil
     }
 
+    /// Tells of kills whose notice has not come yet: they may be why a process is gone.
+    func lookAgain() { look() }
+
+    /// The kill that ended the first process, which has just been ended by SIGKILL; nothing when it was another's doing.
+    var endOfFirst: MemoryKill? { kills.mayHaveEndedFirst ? last : nil }
+
+    @discardableResult
+    private func look() -> Bool {
+        guard !isOver, let count else { return false }
+        let new = kills.count(count)
+        if new == 0 { return false }
+        let kill = blame(new)
+        last = kill
+        lastTime = .now()
+        for _ in 0..<new { killed(kill) }
+        // A process that has been told to end does so at once; one that is alive a while later was not meant.
+        loop.after(.milliseconds(50)) { [weak self] in
+            guard let self, !isOver, !look(), isFirstAlive() else { return }
+            kills.settle()
+        }
+        return true
+    }
+
+    private func blame(_ count: UInt64) -> MemoryKill {
+        for level in levels { level.look() }
+        let reached = levels.map { $0.pending > 0 }
+        guard let index = reached.lastIndex(of: true) else {
+            // One notice may stand for several kills, of which some are counted later.
+            if let last, let lastTime, .now() - lastTime < .seconds(1) { return last }
+            return MemoryKill(owner: .host, limit: nil)
+        }
+        for level in levels[...index] { level.settle(count) }
+        let owner = MemoryLimitOwner(paths: levels.map(\.path), reached: reached)
+        return MemoryKill(owner: owner, limit: levels[index].limit)
+    }
+
+    private var count: UInt64? { levels.first?.kills }
+
+    // MARK: notices
+
     private func keep(_ opening: EventLoopFuture<any Channel>) {
         opening.assumeIsolated().whenSuccess { [self] channel in
             if isOver { channel.close(promise: nil) } else { self.channel = channel }
         }
     }
 
-    /// Tells of kills whose notice has not come yet: they may be why a process is gone.
-    func lookAgain() {
-        if !isOver, let kills, kills > known { tell(kills) }
-    }
-
-    private func tell(_ kills: UInt64) {
-        known = kills
-        killed()
-    }
-
-    private func watchLegacy(_ directory: String, _ loop: Loop) throws(Errno) {
-        let control = try OwnedDescriptor.open(file)
-        let events = OwnedDescriptor(
-            adopting: try checked { clinux_eventfd(0, OpenFlags([.nonBlocking, .closeOnExec]).rawValue) })
-        try writeFile(directory + "/cgroup.event_control", "\(events.rawValue) \(control.rawValue)")
+    private func watchLegacy() throws(Errno) {
+        guard let own = levels.first, let number = own.notices?.rawValue else { throw .noSuchFileOrDirectory }
+        let notices = OwnedDescriptor(adopting: try checked { fcntl(number, F_DUPFD_CLOEXEC, 0) })
         keep(
-            loop.read(adopting: events) { [weak self] _ in
+            loop.read(adopting: notices) { [weak self] bytes in
                 guard let self else { return }
                 // The kernel also signals when the cgroup is removed.
-                guard clinux_access(directory, F_OK) == 0 else { return end() }
-                // It signals before it kills, so the kill is counted later than it is told.
-                tell(known + 1)
+                guard clinux_access(own.directory, F_OK) == 0 else { return end() }
+                own.add(bytes.withUnsafeBytes { $0.count < 8 ? 1 : $0.loadUnaligned(as: UInt64.self) })
+                // It signals before it kills, and counts when it kills.
+                lookUntilCounted([1, 5, 20, 100, 500])
             })
     }
 
-    private func watchUnified(_ loop: Loop) throws(Errno) {
+    private func lookUntilCounted(_ delays: [Int64]) {
+        if isOver || look() { return }
+        guard let delay = delays.first else {
+            // A limit was reached, and nobody killed for it.
+            for level in levels {
+                level.look()
+                level.settle(.max)
+            }
+            return
+        }
+        loop.after(.milliseconds(delay)) { [weak self] in self?.lookUntilCounted(Array(delays.dropFirst())) }
+    }
+
+    private func watchUnified() throws(Errno) {
+        guard let own = levels.first else { throw .noSuchFileOrDirectory }
         let flags = OpenFlags([.nonBlocking, .closeOnExec]).rawValue  // IN_NONBLOCK, IN_CLOEXEC
         let notices = OwnedDescriptor(adopting: try checked { clinux_inotify_init1(flags) })
         let modified: UInt32 = 2  // IN_MODIFY
-        try checked { clinux_inotify_add_watch(notices.rawValue, file, modified) }
+        try checked { clinux_inotify_add_watch(notices.rawValue, own.directory + "/memory.events", modified) }
         keep(
             loop.read(adopting: notices) { [weak self] _ in
                 guard let self else { return }
-                guard let kills else { return end() }
-                if kills > known { tell(kills) }
+                if count == nil { end() } else { look() }
             })
-    }
-
-    private var kills: UInt64? {
-        guard let text = try? readText(file) else { return nil }
-        let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
-        return line.flatMap { UInt64($0.dropFirst(9)) }
     }
 }

@@ -69,11 +69,14 @@ struct RootFilesystem {
         _ what: String, _ mount: TaskMount, on target: String, besides directory: String
     ) throws(ShimFailure) {
         let options = MountOptions(mount.options)
-        if options.usesLoopDevice { throw ShimFailure("\(what): loop devices are not supported") }
         // The kernel looks at no option of a bind mount that is not a flag: one that is meant to protect would be lost.
         if options.flags & MountOptions.bind != 0, let word = options.data.first {
             throw ShimFailure("\(what): unknown option \(word)")
         }
+        // It is free again when the mount goes, or when there was none.
+        let loop = try loopDevice(for: mount, options)
+        var mount = mount
+        if let path = loop?.path { mount.source = path }
         if let maps = try MountIDMaps(options) {
             let namespace = try maps.namespace()
             if mount.type == "overlay" {
@@ -86,6 +89,7 @@ struct RootFilesystem {
         } else {
             try mountFilesystem(what, mount, options.flags, options.data, on: target)
         }
+        withExtendedLifetime(loop) {}
         if options.propagation != 0 { try call(what, "", target, "", options.propagation, []) }
         // mount(2) gives a bind mount none of its other flags. They are added to those that the source has.
         let attributes = MountOptions.attributes(options.flags)
@@ -94,6 +98,14 @@ struct RootFilesystem {
                 try changeMount(OwnedDescriptor.currentDirectory, target, AttributeChange(set: attributes))
             }
         }
+    }
+
+    /// What stands for a file that is to be mounted; nothing where the source is mounted as it is.
+    private static func loopDevice(
+        for mount: TaskMount, _ options: MountOptions
+    ) throws(ShimFailure) -> LoopDevice? {
+        if !options.usesLoopDevice { return nil }
+        return try LoopDevice(mount.source, isReadOnly: options.flags & MountOptions.readOnly != 0)
     }
 
     private static func mountFilesystem(

@@ -49,6 +49,8 @@ struct TaskCgroup {
     /// Version 2 alone; a hybrid counts as version 1.
     var isUnified: Bool { cgroup.location.hierarchy == .unified }
 
+    func location(of controller: String) -> CgroupDirectory? { cgroup.location.directory(of: controller) }
+
     func directory(of controller: String) -> String? { cgroup.location.directory(of: controller)?.fullPath }
 
     /// All processes of the container, those in cgroups below included.

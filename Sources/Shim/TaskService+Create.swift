@@ -122,11 +122,7 @@ extension TaskService {
         reaper.whenExited(process) { [self] exit in firstExited(container, exit) }
         if let cgroup = TaskCgroup(of: process, host: cgroupHost) {
             container.cgroup = cgroup
-            container.memoryWatch = MemoryWatch(cgroup, loop: loop) { [self] in
-                var event = EventTaskOOM()
-                event.containerID = container.id
-                events.publish("/tasks/oom", event)
-            }
+            container.memoryWatch = watchMemory(of: container, cgroup)
         }
     }
 

@@ -182,6 +182,7 @@ extension TaskService {
 
     private func execExited(_ process: TaskProcess, in container: Container, _ exit: Exit) {
         process.isCollected = true
+        container.memoryWatch?.lookAgain()
         whenOutputArrived(process) { [self] in
             tellExit(of: process, in: container, exit)
             container.execEnded()
@@ -208,17 +209,22 @@ extension TaskService {
         }
         container.isFirstGone = true
         container.first.isCollected = true
+        // At once: systemd removes a scope, and with it the count of kills, when its last process has ended.
+        container.memoryWatch?.lookAgain()
         whenOutputArrived(container.first) { [self] in
             container.firstExited { [self] in
                 container.memoryWatch?.lookAgain()
+                let kill = exit.status == 128 + UInt32(SIGKILL) ? container.memoryWatch?.endOfFirst : nil
                 container.memoryWatch?.end()
                 container.memoryWatch = nil
-                tellExit(of: container.first, in: container, exit)
+                tellExit(of: container.first, in: container, exit, kill)
             }
         }
     }
 
-    private func tellExit(of process: TaskProcess, in container: Container, _ exit: Exit) {
+    private func tellExit(
+        of process: TaskProcess, in container: Container, _ exit: Exit, _ kill: MemoryKill? = nil
+    ) {
         process.setExited(exit)
         var event = EventTaskExit()
         event.containerID = container.id
@@ -226,6 +232,11 @@ extension TaskService {
         event.pid = UInt32(process.pid)
         event.exitStatus = exit.status
         event.exitedAt = Google_Protobuf_Timestamp(exit.time)
+        if let kill {
+            event.killedByLimitOf = kill.owner.description
+            event.limit = kill.limit ?? 0
+            Log.warning("container \(container.id): its first process was killed: \(kill)")
+        }
         events.publish("/tasks/exit", event)
     }
 }

@@ -17,7 +17,7 @@ import Testing
 final class ShimHost: Sendable {
     let directory: String
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    private let received: NIOLockedBox<[String]>
+    private let received: NIOLockedBox<[EventEnvelope]>
 
     var loop: any EventLoop { group.next() }
     private static let binary = ContainerdHost.checkout + "/.build/dist/swift-shim"
@@ -29,7 +29,12 @@ final class ShimHost: Sendable {
     }
 
     /// The topics of all events so far.
-    var events: [String] { received.value }
+    var events: [String] { received.value.map(\.topic) }
+
+    /// The messages of one topic so far.
+    func messages<Event: Message>(_ topic: String) throws -> [Event] {
+        try received.value.filter { $0.topic == topic }.map { try Event(serializedBytes: $0.event.value) }
+    }
 
     /// Creates a bundle whose process is a shell command.
     func makeBundle(_ id: String, _ command: String, annotations: [String: String] = [:]) async throws -> String {
@@ -123,7 +128,7 @@ final class ShimHost: Sendable {
                 [
                     "Forward": { call in
                         let request = try? EventForwardRequest(serializedBytes: call.payload)
-                        received.append(request?.envelope.topic ?? "?")
+                        received.append(request?.envelope ?? EventEnvelope())
                         call.answer(.success([]))
                     }
                 ])

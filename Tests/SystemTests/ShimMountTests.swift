@@ -187,3 +187,69 @@ extension ShimCallTests {
         return table.split(separator: "\n").map(String.init).filter { $0.contains(host.directory) }
     }
 }
+
+// MARK: files that are mounted as disks
+
+extension ShimCallTests {
+    /// A root file system in a file, and whether it can be used.
+    struct DiskCase: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var options = ["loop"]
+        var hasFilesystem = true
+        /// A second mount, which fails.
+        var second: TaskMount?
+        var problem: String?
+
+        static let all = [
+            DiskCase(testDescription: "to be written to"),
+            DiskCase(testDescription: "to be read", options: ["ro", "loop", "X-containerd.mkfs.size=8MiB"]),
+            DiskCase(testDescription: "without a file system", hasFilesystem: false, problem: "invalid argument"),
+            DiskCase(
+                testDescription: "before a mount that fails",
+                second: .with { ($0.type, $0.source, $0.options) = ("overlay", "overlay", ["lowerdir=/no"]) },
+                problem: "no such file or directory"),
+            DiskCase(
+                testDescription: "with an unknown option", options: ["loop", "nosuch"], problem: "invalid argument"),
+        ]
+    }
+
+    private static let missingForDisks: String? = ["/dev/loop-control", "/usr/sbin/mkfs.ext4"].first { (path: String) in
+        access(path, F_OK) != 0
+    }
+
+    /// Files behind loop devices that lie below a directory.
+    private func loops(_ host: ShimHost) -> [String] {
+        let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/block")) ?? []
+        return devices.compactMap { name in
+            try? String(contentsOfFile: "/sys/block/\(name)/loop/backing_file", encoding: .utf8)
+        }.filter { $0.contains(host.directory) }
+    }
+
+    @Test(
+        .enabled(if: missingForDisks == nil, "\(missingForDisks ?? "") is not there"), arguments: DiskCase.all)
+    func `a file is mounted by a loop device, which is free in the end`(_ row: DiskCase) async throws {
+        try await withShim("c1", "exit 5") { host, shim in
+            let disk = host.directory + "/disk"
+            _ = try await host.run("/usr/bin/truncate", ["-s", "16M", disk], in: host.directory)
+            if row.hasFilesystem {
+                _ = try await host.run(
+                    "/usr/sbin/mkfs.ext4", ["-q", "-d", host.directory + "/c1/rootfs", disk], in: host.directory)
+            }
+            var request = create("c1", host)
+            request.rootfs = [.with { ($0.type, $0.source, $0.options) = ("ext4", disk, row.options) }]
+            if let second = row.second { request.rootfs.append(second) }
+            if let problem = row.problem {
+                #expect(try await shim.refusal("Create", request)?.message.hasSuffix(problem) == true)
+            } else {
+                let _: TaskCreateResponse = try await shim.ask("Create", request)
+                #expect(loops(host).count == 1)
+                let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
+                let waited: TaskWaitResponse = try await shim.ask("Wait", process("c1"))
+                #expect(waited.exitStatus == 5)
+                let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            }
+            #expect(mounts(host) == [])
+            try await eventually("the device is free") { loops(host).isEmpty }
+        }
+    }
+}

@@ -136,6 +136,11 @@ package nonisolated struct EventTaskExit: Sendable {
   /// Clears the value of `exitedAt`. Subsequent reads from it will return its default value.
   package mutating func clearExitedAt() {self._exitedAt = nil}
 
+  /// As in TaskOOM, when that is why the process has ended.
+  package var killedByLimitOf: String = String()
+
+  package var limit: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -143,12 +148,18 @@ package nonisolated struct EventTaskExit: Sendable {
   fileprivate var _exitedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
+/// Fields above 1000 are ours: whose memory limit a process was killed for (container, host, or a cgroup above the
+/// container's), and the limit in bytes.
 package nonisolated struct EventTaskOOM: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var containerID: String = String()
+
+  package var limitOf: String = String()
+
+  package var limit: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -464,7 +475,7 @@ nonisolated extension EventTaskDelete: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension EventTaskExit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TaskExit"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}container_id\0\u{1}id\0\u{1}pid\0\u{3}exit_status\0\u{3}exited_at\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}container_id\0\u{1}id\0\u{1}pid\0\u{3}exit_status\0\u{3}exited_at\0\u{4}d\u{f}killed_by_limit_of\0\u{1}limit\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -477,6 +488,8 @@ nonisolated extension EventTaskExit: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.pid) }()
       case 4: try { try decoder.decodeSingularUInt32Field(value: &self.exitStatus) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._exitedAt) }()
+      case 1001: try { try decoder.decodeSingularStringField(value: &self.killedByLimitOf) }()
+      case 1002: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
       default: break
       }
     }
@@ -502,6 +515,12 @@ nonisolated extension EventTaskExit: SwiftProtobuf.Message, SwiftProtobuf._Messa
     try { if let v = self._exitedAt {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if !self.killedByLimitOf.isEmpty {
+      try visitor.visitSingularStringField(value: self.killedByLimitOf, fieldNumber: 1001)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 1002)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -511,6 +530,8 @@ nonisolated extension EventTaskExit: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.pid != rhs.pid {return false}
     if lhs.exitStatus != rhs.exitStatus {return false}
     if lhs._exitedAt != rhs._exitedAt {return false}
+    if lhs.killedByLimitOf != rhs.killedByLimitOf {return false}
+    if lhs.limit != rhs.limit {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -518,7 +539,7 @@ nonisolated extension EventTaskExit: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension EventTaskOOM: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TaskOOM"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}container_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}container_id\0\u{4}h\u{f}limit_of\0\u{1}limit\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -527,6 +548,8 @@ nonisolated extension EventTaskOOM: SwiftProtobuf.Message, SwiftProtobuf._Messag
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.containerID) }()
+      case 1001: try { try decoder.decodeSingularStringField(value: &self.limitOf) }()
+      case 1002: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
       default: break
       }
     }
@@ -536,11 +559,19 @@ nonisolated extension EventTaskOOM: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if !self.containerID.isEmpty {
       try visitor.visitSingularStringField(value: self.containerID, fieldNumber: 1)
     }
+    if !self.limitOf.isEmpty {
+      try visitor.visitSingularStringField(value: self.limitOf, fieldNumber: 1001)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 1002)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: EventTaskOOM, rhs: EventTaskOOM) -> Bool {
     if lhs.containerID != rhs.containerID {return false}
+    if lhs.limitOf != rhs.limitOf {return false}
+    if lhs.limit != rhs.limit {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,63 @@
+// A file that is mounted as if it were a disk. loop(4)
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// A loop device with a file behind it.
+///
+/// It is free again when its last user goes: this value, or the mount that was made of it meanwhile. So nothing that
+/// fails, and no end of ours, leaves one behind.
+final class LoopDevice {
+    let path: String
+    private let device: OwnedDescriptor
+
+    init(_ file: String, isReadOnly: Bool) throws(ShimFailure) {
+        let backing = try during("open \(file)") { () throws(Errno) in
+            try OwnedDescriptor.open(file, isReadOnly ? .readOnly : .readWrite)
+        }
+        let control = try during("open /dev/loop-control") { () throws(Errno) in
+            try OwnedDescriptor.open("/dev/loop-control", .readWrite)
+        }
+        var configuration = Self.configuration(backing.rawValue, file, isReadOnly: isReadOnly)
+        // Between the question for a free device and its use, another program may take it.
+        for _ in 0..<64 {
+            let number = try during("find a free loop device") { () throws(Errno) in
+                try checked { clinux_ioctl_value(control.rawValue, Self.getFree, 0) }
+            }
+            let path = "/dev/loop\(number)"
+            let device = try during("open \(path)") { () throws(Errno) in
+                try OwnedDescriptor.open(path, isReadOnly ? .readOnly : .readWrite)
+            }
+            let result = configuration.withUnsafeMutableBytes {
+                clinux_ioctl(device.rawValue, Self.configure, $0.baseAddress)
+            }
+            if result == 0 {
+                self.path = path
+                self.device = device
+                return
+            }
+            let code = Errno(rawValue: errno)
+            if code != .resourceBusy { throw ShimFailure("put \(file) behind \(path)", code) }
+        }
+        throw ShimFailure("put \(file) behind a loop device", .resourceBusy)
+    }
+
+    private static let getFree: UInt = 0x4c82  // LOOP_CTL_GET_FREE
+    private static let configure: UInt = 0x4c0a  // LOOP_CONFIGURE
+
+    /// `struct loop_config` of linux/loop.h: the file, the block size, and a `struct loop_info64`.
+    private static func configuration(_ file: Int32, _ name: String, isReadOnly: Bool) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 304)
+        let readOnly: UInt32 = 1  // LO_FLAGS_READ_ONLY
+        let autoClear: UInt32 = 4  // LO_FLAGS_AUTOCLEAR
+        bytes.withUnsafeMutableBytes { buffer in
+            buffer.storeBytes(of: file, as: Int32.self)
+            buffer.storeBytes(of: autoClear | (isReadOnly ? readOnly : 0), toByteOffset: 60, as: UInt32.self)
+        }
+        // lo_file_name has room for 64 bytes, the last of them zero.
+        for (index, byte) in name.utf8.prefix(63).enumerated() { bytes[64 + index] = byte }
+        return bytes
+    }
+}
