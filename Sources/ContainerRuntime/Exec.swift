@@ -61,6 +61,8 @@ extension Runtime {
             let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
             joined = try join(record, namespaces, plan, filter, options, console, directory)
         } catch {
+            // Which may be the reason why the init has ended, too.
+            if error.kind == .system(.noMemory) { throw error }
             throw hasEnded(initPidfd) ? Failure(.wrongState, "cannot exec in a stopped container") : error
         }
         note(.debug, "process \(joined.pid) has joined container \(record.id)")

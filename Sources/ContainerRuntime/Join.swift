@@ -239,7 +239,12 @@ struct JoinParent: ~Copyable {
                 continue
             }
             if let born = message.takeBorn() { return try welcome(born, afterEnd: false) }
-            if let report = StepReport(packet: message.bytes) { throw sentences.failure(report) }
+            if let report = StepReport(packet: message.bytes) {
+                let failure = sentences.failure(report)
+                // Somebody of the container was killed for it, or is about to be.
+                guard report.code == .noMemory, let use = OOMKillDetector(watching: group).use() else { throw failure }
+                throw Failure(failure.kind, "\(failure.message) (memory limit too low?): \(use)")
+            }
             throw try silence()
         }
     }
@@ -360,7 +365,7 @@ struct JoinParent: ~Copyable {
 
     private borrowing func lackOfMemory() -> Failure? {
         OOMKillDetector(watching: group).use().map {
-            Failure(.other, "the exec process was OOM-killed (memory limit too low?): \($0)")
+            Failure(.system(.noMemory), "the exec process was OOM-killed (memory limit too low?): \($0)")
         }
     }
 
