@@ -23,7 +23,10 @@ struct JSONTokens {
 
     /// The kind of the next token; nil at the end of the document.
     mutating func next() throws(InvalidSpec) -> Kind? {
-        while end < bytes.count, JSONText.isSpace(bytes[end]) { end += 1 }
+        // A variable of its own stays in a register.
+        var offset = end
+        while offset < bytes.count, JSONText.isSpace(bytes[offset]) { offset += 1 }
+        end = offset
         guard end < bytes.count else { return nil }
         start = end
         let kind: Kind
@@ -51,21 +54,22 @@ struct JSONTokens {
 
     // Of the escapes json-c refuses those that are none.
     private mutating func skipString() throws(InvalidSpec) {
-        end += 1
-        while end < bytes.count {
-            let byte = bytes[end]
+        var offset = end + 1
+        defer { end = offset }
+        while offset < bytes.count {
+            let byte = bytes[offset]
             if byte == UInt8(ascii: "\"") {
-                end += 1
+                offset += 1
                 return
             }
             if byte == UInt8(ascii: "\\") {
-                end = min(try text.endOfEscape(at: end), bytes.count)
+                offset = min(try text.endOfEscape(at: offset), bytes.count)
             } else if byte < 0x20 {
-                if byte == 0 { throw text.failure("a NUL byte is not allowed", at: end) }
-                strange = end
+                if byte == 0 { throw text.failure("a NUL byte is not allowed", at: offset) }
+                strange = offset
                 return
             } else {
-                end += 1
+                offset += 1
             }
         }
     }
