@@ -151,11 +151,16 @@ struct StateStoreTests {
 
     @Test(arguments: [
         ".", "..", "a/b", "/", "../a", "a b", "a\n", "a\0", "é", "a:b", "a@b", "*", ".seccomp-filters",
-        String(repeating: "x", count: 256),
     ])
     func `any other id is refused`(id: String) {
         let expected = "invalid container ID format: \"\(id)\" (letters, digits and _ + . - are allowed)"
         #expect(failure { try StateStore.check(id: id) } == Failure(.invalid, expected))
+    }
+
+    @Test func `an id that no directory can be named after is refused`() {
+        let id = String(repeating: "x", count: 256)
+        let refusal = failure { try StateStore.check(id: id) }
+        #expect(refusal?.message.hasSuffix("has 256 bytes; 255 are the most") == true)
     }
 
     @Test func `an empty id is refused`() {
