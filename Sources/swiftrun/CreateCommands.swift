@@ -150,7 +150,8 @@ extension Command {
             else { return nil }
             return id
         }
-        if let user = given.value("user") {
+        // Also an empty one, which must never pass for the container's user: it may be root (CVE-2026-30892).
+        if let user = given.given("user") {
             let parts = user.split(at: ":", maxSplits: 1, omittingEmptySubsequences: false)
             let ids = parts.compactMap(number)
             guard ids.count == parts.count else {
