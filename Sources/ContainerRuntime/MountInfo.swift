@@ -65,6 +65,6 @@ extension Runtime {
 extension MountInfoEntry {
     // Where in the filesystem something below this mount lies.
     fileprivate func directory(of path: String) -> String {
-        cleanPath(root + "/" + (path.path(below: self.path) ?? path))
+        path.isSame(as: self.path) ? root : cleanPath(root + "/" + (path.path(below: self.path) ?? path))
     }
 }
