@@ -82,7 +82,7 @@ struct SecurityTests {
                     for p in /proc/[0-9]*; do
                         case $(readlink $p/exe) in /bin/busybox|/bin/sh|'') continue;; esac
                         exec 3<$p/exe || continue
-                        timeout 1 cat block > /dev/null
+                        timeout 1 sh -c 'echo > block'
                         while test -e $p/exe; do sleep 0.01; done
                         (echo overwritten > /proc/self/fd/3) 2> refused && echo written > result || echo refused > result
                         sleep 1000
@@ -93,11 +93,11 @@ struct SecurityTests {
             _ = try await shell("for a in mkfifo timeout; do ln -s busybox '\(sandbox.rootfs)/bin/'$a; done")
             #expect(try await sandbox.startDetached().status == 0)
             try await waitForFile(sandbox.rootfs + "/tmp/ready")
-            // The runtime's file, executed again in the container, waits for a reader of its log.
+            // The runtime's file, executed again in the container, waits for a document from a FIFO.
             _ = try await shell(
                 """
                 timeout 10 '\(runtime.path)' --root '\(sandbox.state)' exec \(sandbox.id) \
-                    /proc/self/exe --log /tmp/block state nothing </dev/null >/dev/null 2>&1
+                    /proc/self/exe update --resources /tmp/block nothing </dev/null >/dev/null 2>&1
                 """)
             try await waitForFile(sandbox.rootfs + "/tmp/result")
             #expect(try String(contentsOfFile: sandbox.rootfs + "/tmp/result", encoding: .utf8) == "refused\n")

@@ -13,8 +13,9 @@ struct TerminalTests {
     {
         // script(1) creates the terminal; its input is typed there.
         let line = "stty rows \(rows) cols \(columns); exec \(command)"
+        // At the end of its input script types an end of file; on a busy machine that comes before the command's output.
         return try await execute(
-            "/usr/bin/script", ["-qec", "sh -c '\(line)'", "/dev/null"], input: typing
+            "/bin/sh", ["-c", #"{ cat; sleep 2; } | script -qec "$0" /dev/null"#, "sh -c '\(line)'"], input: typing
         ).output.replacingOccurrences(of: "\r", with: "")
     }
 
@@ -124,7 +125,7 @@ struct TerminalTests {
             try sandbox.configure("sleep", "100")
             _ = try await sandbox.startDetached()
             let output = try await onTerminal(
-                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; while stty size | grep -qx 0.0; do sleep 0.05; done; stty size; sleep 0.3\"",
+                "\(runtime.path) --root \(sandbox.state) exec -t \(sandbox.id) sh -c \"tty; until stty size 2>/dev/null | grep 34; do sleep 0.05; done; sleep 0.3\"",
                 typing: "",
                 rows: 12, columns: 34)
             #expect(output.contains("/dev/pts/0"))
