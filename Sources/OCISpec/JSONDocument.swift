@@ -51,7 +51,7 @@ package struct JSONDocument: ~Copyable {
     /// Reports the properties that a table does not contain.
     func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
         withoutActuallyEscaping(tell) { tell in
-            UnknownProperties(known: known, tell: tell).visit(root, path: "", shown: "")
+            UnknownProperties(known: known, tell: tell).visit(root, path: "") { "" }
         }
     }
 

@@ -111,29 +111,56 @@ struct UnknownProperties {
     let known: [(path: String, names: String)]
     let tell: (String) -> Void
 
+    /// The properties of the objects at one path.
+    private struct Properties {
+        let isMap: Bool
+        let names: [Substring.UTF8View]
+    }
+
+    /// Looks at a member of a document, or at the document itself. Most members are neither lists nor objects; for these no
+    /// path is made.
     /// - Parameters:
     ///   - path: the path in the table, without indices.
     ///   - shown: the key path for the message.
-    func visit(_ node: JSONNode, path: String, shown: String) {
+    func visit(_ node: JSONNode, path: @autoclosure () -> String, shown: () -> String) {
+        guard node.kind == .array || node.kind == .object else { return }
+        let path = path()
+        // Objects of other platforms are not checked.
+        guard let properties = properties(at: path) else { return }
+        visit(node, properties, path, shown)
+    }
+
+    private func properties(at path: String) -> Properties? {
+        if KnownProperties.maps.contains(path) { return Properties(isMap: true, names: []) }
+        guard let entry = known.first(where: { $0.path == path }) else { return nil }
+        return Properties(isMap: false, names: entry.names.utf8.split(separator: UInt8(ascii: " ")))
+    }
+
+    private func visit(_ node: JSONNode, _ properties: Properties, _ path: String, _ shown: () -> String) {
         switch node.kind {
         case .array:
-            for index in 0..<node.count { visit(node.element(index), path: path, shown: "\(shown)[\(index)]") }
+            for index in 0..<node.count {
+                visit(node.element(index), properties, path) { "\(shown())[\(index)]" }
+            }
         case .object:
-            let isMap = KnownProperties.maps.contains(path)
-            // Objects of other platforms are not checked.
-            guard isMap || known.contains(where: { $0.path == path }) else { return }
-            let names = known.first { $0.path == path }?.names.utf8.split(separator: UInt8(ascii: " ")) ?? []
             node.forEachProperty { name, member in
-                let place = shown.isEmpty ? name : shown + "." + name
-                if isMap { return visit(member, path: path + ".*", shown: place) }
-                guard let match = names.first(where: { Self.isSame(name, $0) }) else {
-                    return tell(sentence(place, name, names))
+                if properties.isMap {
+                    return visit(member, path: path + ".*") { Self.joined(shown(), name) }
                 }
-                let text = String(match) ?? name
-                visit(member, path: path.isEmpty ? text : path + "." + text, shown: place)
+                guard let match = Self.match(name, properties.names) else {
+                    return tell(sentence(Self.joined(shown(), name), name, properties.names))
+                }
+                visit(member, path: Self.joined(path, match)) { Self.joined(shown(), name) }
             }
         default: return
         }
+    }
+
+    private static func joined(_ path: String, _ name: String) -> String { path.isEmpty ? name : path + "." + name }
+
+    private static func match(_ name: String, _ names: [Substring.UTF8View]) -> String? {
+        if names.contains(where: { name.utf8.elementsEqual($0) }) { return name }
+        return names.first { isSame(name, $0) }.flatMap { String($0) }
     }
 
     private func sentence(_ place: String, _ name: String, _ names: [Substring.UTF8View]) -> String {
