@@ -26,21 +26,7 @@ extension Runtime {
                 try mountNumber(at: plan.root.path)
             }
         }
-        let directory = try makeDirectory(plan, options)
-        let made: FileIdentity
-        do throws(Failure) { made = try directory.identity() } catch {
-            clinux_rmdir(directory.path)
-            throw error
-        }
-        // Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
-        try directory.writeFirst(record)
-        undo.add { [store, note, id = plan.id] in
-            do throws(Failure) {
-                let directory = try store.open(id: id)
-                // Another container's, where ours has been deleted meanwhile.
-                if try directory.identity() == made { try directory.remove() }
-            } catch { note(.debug, error.message) }
-        }
+        let directory = try reserveDirectory(plan, options, record, &undo)
         undo.add { [self, record] in detachRoot(record) }
         try directory.write(ContainerDirectory.configName, bundle.config)
         try NotifySocket.prepare(in: directory)
@@ -52,15 +38,8 @@ extension Runtime {
             try StoredFilter.write(filter, to: directory)
         }
         let owner = owner(id: record.id, created: record.created, location: location)
-        let entry = try prepareCgroup(plans.cgroup, owner)
+        let entry = try reserveCgroup(plans.cgroup, owner, &undo)
         record.cgroup = entry.location
-        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
-            do throws(CgroupFailure) {
-                // What a hook has started there and left does not end with the init where that has no pids of its own.
-                if try !group.processes().isEmpty { try group.killAll() }
-            } catch { note(.debug, error.description) }
-            do throws(CgroupFailure) { try group.remove() } catch { note(.warning, error.description) }
-        }
         if let control {
             record.resourceGroups = try control.prepare()
             undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
@@ -136,7 +115,45 @@ extension Runtime {
         return record
     }
 
-    func makeDirectory(
+    /// Makes the state directory of a container that has nothing yet, with its first record.
+    ///
+    /// Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
+    func reserveDirectory(
+        _ plan: ContainerPlan, _ options: CreateOptions, _ record: ContainerRecord, _ undo: inout Undo
+    ) throws(Failure) -> ContainerDirectory {
+        let directory = try makeDirectory(plan, options)
+        let made: FileIdentity
+        do throws(Failure) { made = try directory.identity() } catch {
+            clinux_rmdir(directory.path)
+            throw error
+        }
+        try directory.writeFirst(record)
+        undo.add { [store, note, id = plan.id] in
+            do throws(Failure) {
+                let directory = try store.open(id: id)
+                // Another container's, where ours has been deleted meanwhile.
+                if try directory.identity() == made { try directory.remove() }
+            } catch { note(.debug, error.message) }
+        }
+        return directory
+    }
+
+    /// Makes the container's cgroup.
+    func reserveCgroup(
+        _ plan: CgroupPlan, _ owner: CgroupOwner, _ undo: inout Undo
+    ) throws(Failure) -> CgroupPlacement {
+        let entry = try prepareCgroup(plan, owner)
+        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
+            do throws(CgroupFailure) {
+                // What a hook has started there and left does not end with the init where that has no pids of its own.
+                if try !group.processes().isEmpty { try group.killAll() }
+            } catch { note(.debug, error.description) }
+            do throws(CgroupFailure) { try group.remove() } catch { note(.warning, error.description) }
+        }
+        return entry
+    }
+
+    private func makeDirectory(
         _ plan: ContainerPlan, _ options: CreateOptions
     ) throws(Failure) -> ContainerDirectory {
         do throws(Failure) { return try store.make(id: plan.id) } catch {
@@ -212,7 +229,7 @@ extension Runtime {
         if startsAtOnce, record.hasSeccomp || !parent.plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
     }
 
-    func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
+    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
         do throws(Failure) {
             return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
         } catch {

@@ -67,19 +67,7 @@ extension Runtime {
         let plan = plans.container
         let location = plans.cgroup.location
         var record = newRecord(plan, location, hasSeccomp: filter != nil)
-        let directory = try makeDirectory(plan, create)
-        let made: FileIdentity
-        do throws(Failure) { made = try directory.identity() } catch {
-            clinux_rmdir(directory.path)
-            throw error
-        }
-        try directory.writeFirst(record)
-        undo.add { [store, note, id = plan.id] in
-            do throws(Failure) {
-                let directory = try store.open(id: id)
-                if try directory.identity() == made { try directory.remove() }
-            } catch { note(.debug, error.message) }
-        }
+        let directory = try reserveDirectory(plan, create, record, &undo)
         try directory.write(ContainerDirectory.configName, bundle.config)
         if let filter { try StoredFilter.write(filter, to: directory) }
         let number = directory.descriptor.rawValue
@@ -88,14 +76,8 @@ extension Runtime {
         }
         if options.image.cgroupsMode == .strict { try checkStrictly(location) }
         let owner = owner(id: record.id, created: record.created, location: location)
-        let entry = try prepareCgroup(plans.cgroup, owner)
+        let entry = try reserveCgroup(plans.cgroup, owner, &undo)
         record.cgroup = entry.location
-        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
-            do throws(CgroupFailure) {
-                if try !group.processes().isEmpty { try group.killAll() }
-                try group.remove()
-            } catch { note(.warning, error.description) }
-        }
         var control: ResourceControl?
         if let wanted = plan.resctrl {
             let made = try ResourceControl(wanted)
