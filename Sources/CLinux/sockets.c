@@ -82,14 +82,10 @@ ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *
     return received;
 }
 
-int clinux_limit_receiving(int socket, int milliseconds)
+static int limit_waiting(int socket, int option, int milliseconds)
 {
     struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
-    return setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return setsockopt(socket, SOL_SOCKET, option, &limit, sizeof limit);
 }
-
-int clinux_limit_sending(int socket, int milliseconds)
-{
-    struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
-    return setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
+int clinux_limit_receiving(int socket, int milliseconds) { return limit_waiting(socket, SO_RCVTIMEO, milliseconds); }
+int clinux_limit_sending(int socket, int milliseconds) { return limit_waiting(socket, SO_SNDTIMEO, milliseconds); }

@@ -112,10 +112,9 @@ final class NotifySocket {
         let length = try checked { bytes.withUnsafeMutableBytes { recv(own, $0.baseAddress, $0.count, 0) } }
         let lines = String(decoding: bytes[..<length], as: UTF8.self).split(separator: "\n")
         guard let ready = lines.first(where: { $0.hasPrefix("READY=") }) else { return false }
-        let socket = try datagramSocket()
-        let target = socket.rawValue
         let path = manager.hasPrefix("@") ? "\0" + manager.dropFirst() : manager
-        try checked { clinux_connect_unix(target, path, path.utf8.count) }
+        let socket = try connectDatagramSocket(to: path)
+        let target = socket.rawValue
         try sendMessage(target, Array((ready + "\n").utf8))
         try sendMessage(target, Array("MAINPID=\(pid)".utf8))
         if awaitsManager { try awaitBarrier(target) }
@@ -131,14 +130,4 @@ final class NotifySocket {
         let halfMinute: Int32 = 30_000
         _ = try waitUntilReadable(here.rawValue, milliseconds: halfMinute)
     }
-
-    private static func datagramSocket() throws(Errno) -> OwnedDescriptor {
-        let socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
-        let number = socket.rawValue
-        // A service manager that is stopped does not read.
-        try checked { clinux_limit_sending(number, 5_000) }
-        return socket
-    }
-    private func datagramSocket() throws(Errno) -> OwnedDescriptor { try Self.datagramSocket() }
 }

@@ -30,20 +30,26 @@ private let patience: Int32 = 5_000
 /// Connects a stream socket to a path.
 /// - Throws: `EAGAIN` if the peer's queue of connections stays full for five seconds; later sends have the same limit.
 package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
-    let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
-    let number = socket.rawValue
-    try checked { clinux_limit_sending(number, patience) }
-    try checked { clinux_connect_unix(number, path, path.utf8.count) }
-    return socket
+    try connect(try patientSocket(Int32(SOCK_STREAM.rawValue)), to: path)
 }
 
 /// Connects a datagram socket to a path; a send fails with `EAGAIN` if the peer's queue stays full for five seconds.
 package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
-    let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+    try connect(try datagramSocket(), to: path)
+}
+
+/// A datagram socket without an address; a send has the limit of ``connectDatagramSocket(to:)``.
+package func datagramSocket() throws(Errno) -> OwnedDescriptor { try patientSocket(Int32(SOCK_DGRAM.rawValue)) }
+
+private func patientSocket(_ type: Int32) throws(Errno) -> OwnedDescriptor {
+    let socket = OwnedDescriptor(adopting: try checked { Glibc.socket(AF_UNIX, type | CLINUX_SOCK_CLOEXEC, 0) })
     let number = socket.rawValue
     try checked { clinux_limit_sending(number, patience) }
+    return socket
+}
+
+private func connect(_ socket: consuming OwnedDescriptor, to path: String) throws(Errno) -> OwnedDescriptor {
+    let number = socket.rawValue
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
 }
