@@ -90,7 +90,7 @@ extension Cgroup {
         let others = othersDirectories()
         if isAnothers(others) { return [] }
         if !others.isEmpty { return try signalRepeatedly(signal, directory, sparing: others) }
-        if signal == SIGKILL, try killAtOnce() { return [] }
+        if signal == SIGKILL, location.hierarchy == .unified, try killAtOnce(in: directory) { return [] }
         let wasFrozen = (try? isFrozen()) ?? false
         let froze = !wasFrozen && (try? freeze()) != nil
         defer { if froze || (wasFrozen && signal == SIGKILL) { try? thaw() } }
@@ -147,8 +147,8 @@ extension Cgroup {
     package func killAll() throws(CgroupFailure) { _ = try signalAll(SIGKILL) }
 
     /// Kills a whole tree in one call of the kernel (cgroup v2, Linux 5.14).
-    private func killAtOnce() throws(CgroupFailure) -> Bool {
-        guard location.hierarchy == .unified, let directory = processDirectory else { return false }
+    /// - Returns: false if the kernel cannot, or the cgroup is gone.
+    func killAtOnce(in directory: CgroupDirectory) throws(CgroupFailure) -> Bool {
         do throws(Errno) {
             let own = try open(directory)
             try writeFile("cgroup.kill", "1", at: own.rawValue)

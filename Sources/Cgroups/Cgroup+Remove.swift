@@ -57,7 +57,7 @@ extension Cgroup {
                     // A process that never got as far as the other hierarchies, because the container froze this one. A
                     // frozen process of cgroup v2 can be killed.
                     if directory.isUnified, location.hierarchy != .unified, !holdsOthers {
-                        try? writeFile(path + "/cgroup.kill", "1")
+                        _ = try? killAtOnce(in: directory)
                     }
                     try removeTree(relative(directory.path), at: mount, path, sparing: others)
                 }
