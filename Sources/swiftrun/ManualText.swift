@@ -43,13 +43,15 @@ struct ManualText {
 
     static func of(_ command: String) -> ManualText {
         switch command {
-        case "create", "run", "exec", "start", "kill", "delete": life(command)
-        case "update", "mounts", "events", "pause", "resume": resources(command)
+        case "create", "run", "exec": processes(command)
+        case "start", "kill", "delete": life(command)
+        case "update", "mounts": changes(command)
+        case "events", "pause", "resume": resources(command)
         default: others(command)
         }
     }
 
-    private static func life(_ command: String) -> ManualText {
+    private static func processes(_ command: String) -> ManualText {
         switch command {
         case "create":
             ManualText(
@@ -79,7 +81,7 @@ struct ManualText {
                         ["swiftrun run --detach --bundle web web-a", "swiftrun run --detach --bundle web web-b"]
                     ),
                 ])
-        case "exec":
+        default:
             ManualText(
                 description: [
                     "Runs another program in a running or created container, with what config.json gives its process."
@@ -88,6 +90,11 @@ struct ManualText {
                     ("A shell on a terminal:", ["swiftrun exec --tty web sh"]),
                     ("As another user, with a variable:", ["swiftrun exec --user 1000:1000 --env LANG=C web id"]),
                 ])
+        }
+    }
+
+    private static func life(_ command: String) -> ManualText {
+        switch command {
         case "start":
             ManualText(
                 description: ["Lets the program of a created container begin."],
@@ -112,7 +119,7 @@ struct ManualText {
         }
     }
 
-    private static func resources(_ command: String) -> ManualText {
+    private static func changes(_ command: String) -> ManualText {
         switch command {
         case "update":
             ManualText(
@@ -143,7 +150,7 @@ struct ManualText {
                         ]
                     ),
                 ])
-        case "mounts":
+        default:
             ManualText(
                 description: [
                     """
@@ -162,6 +169,11 @@ struct ManualText {
                         ]
                     )
                 ])
+        }
+    }
+
+    private static func resources(_ command: String) -> ManualText {
+        switch command {
         case "events":
             ManualText(
                 description: [
