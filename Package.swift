@@ -46,7 +46,7 @@ let functionOrder: [LinkerSetting] =
         // Functions that a command runs through lie side by side; see scripts/order.
         .unsafeFlags(
             [
-                "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/Sources/call-order/swiftrun.txt",
+                "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/tools/call-order.txt",
                 "-Xlinker", "--no-warn-symbol-ordering",
             ], .when(configuration: .release))
     ]

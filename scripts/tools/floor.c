@@ -2,6 +2,7 @@
 // `swiftrun spec` describes it and clean up after it, on this host's cgroups (v1 or v2), with everything known in
 // advance: nothing is parsed, planned, recorded or checked. It takes what a runtime must do, and no more; it is
 // no runtime. Usage: floor ROOTFS PROGRAM [ARGUMENT...]
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -1,5 +1,6 @@
 // Opens, reads and writes files inside the hierarchy, never outside.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
