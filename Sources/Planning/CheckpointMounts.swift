@@ -1,5 +1,6 @@
 // Which mounts of a container are from outside: CRIU can make all others itself.
 
+internal import enum Kernel.NamespaceKind
 internal import OCISpec
 
 extension CheckpointPlan {
@@ -22,6 +23,10 @@ extension CheckpointPlan {
                             path: inner.path, destination: step.destination,
                             below: String(inner.path.dropFirst(mount.path.count))))
                 }
+            case .unifiedCgroup:
+                // Without a cgroup namespace of its own it is a part of the host's mount.
+                guard !plan.namespaces.creates(.cgroup) else { continue }
+                result.append(ImageRecord.External(path: mount.path, destination: step.destination))
             case .legacyCgroup:
                 for inner in facts.mounts where inner.isBelow(mount.path) && inner.type.hasPrefix("cgroup") {
                     result.append(

@@ -65,6 +65,10 @@ package struct CheckpointPlan: Equatable, Sendable {
     package var record: ImageRecord
     /// The content of `descriptors.json`.
     package var streams: [String]
+    /// Whether the network namespace is locked with iptables while CRIU dumps.
+    package var locksNetwork: Bool
+    /// Whether that lock outlives the dump, to no use: nobody waits for connections behind it.
+    package var leavesLock: Bool
 }
 
 extension CheckpointPlan {
@@ -98,6 +102,11 @@ extension CheckpointPlan {
             options.externalMounts = record.externals.map { KeyedPath(key: $0.path, value: $0.path) }
             options.external += facts.streams.compactMap { if case .outside(let key) = $0 { key } else { nil } }
         }
+        let method = options.networkLock ?? .iptables
+        locksNetwork = !asked.isPreDump && method == .iptables && plan.namespaces.has(.network)
+        leavesLock =
+            locksNetwork && plan.namespaces.joinedPath(.network) != nil && !asked.leavesRunning
+            && !asked.image.keepsConnections
         self.options = options
     }
 
@@ -148,6 +157,12 @@ package struct CriuFeatures: Equatable, Sendable {
 
     package var hasSinglePreDump: Bool { version >= CriuVersion(3, 17) }
     var canLeaveNetworkUnlocked: Bool { version >= CriuVersion(3, 19) }
+
+    /// Refuses what this version would lose in silence; one that is lost on all threads a restore makes up for.
+    package func check(_ found: ImageRecord.NoNewPrivileges?) throws(InvalidSpec) {
+        guard found == .onSome else { return }
+        try require(CriuVersion(3, 19), for: "checkpoint of processes with no_new_privs beside others without")
+    }
 
     func check(_ asked: ImageOptions) throws(InvalidSpec) {
         guard version >= Self.least else {

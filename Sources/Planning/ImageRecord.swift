@@ -29,10 +29,15 @@ package struct ImageRecord: Equatable, Sendable {
         }
     }
 
+    /// Which threads have no_new_privs.
+    package enum NoNewPrivileges: String, Sendable { case absent = "none", onSome = "some", onAll = "all" }
+
     package static let name = "swiftrun.json"
 
     package var externals: [External] = []
     package var threads: [Thread] = []
+    /// Nil in images that do not say so.
+    package var noNewPrivileges: NoNewPrivileges?
     package init() {}
 }
 
@@ -40,12 +45,15 @@ extension ImageRecord: JSONDecodable, JSONEncodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
         externals = try cursor.optional("externalMounts") ?? []
         threads = try cursor.optional("threads") ?? []
+        let text: String? = try cursor.optional("noNewPrivileges")
+        noNewPrivileges = text.flatMap(NoNewPrivileges.init)
     }
 
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("externalMounts", externals)
             writer.field("threads", threads)
+            writer.field("noNewPrivileges", noNewPrivileges?.rawValue)
         }
     }
 }

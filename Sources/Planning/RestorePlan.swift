@@ -92,6 +92,9 @@ package struct RestorePlan: Equatable, Sendable {
                 }
                 add(step.destination, source)
                 if resolved.indices.contains(index) { add(resolved[index], source) }
+            case .unifiedCgroup(let directory):
+                add(step.destination, directory)
+                if resolved.indices.contains(index) { add(resolved[index], directory) }
             case .legacyCgroup(let hierarchies):
                 let places = Set([step.destination] + (resolved.indices.contains(index) ? [resolved[index]] : []))
                 for hierarchy in hierarchies {

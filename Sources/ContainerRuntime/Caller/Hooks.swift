@@ -29,8 +29,8 @@ struct HookRunner {
 
 /// Runs a program of the host's to its end.
 /// - Throws: how it ended, if not well, and what it printed.
-func runProgram(_ path: String, _ arguments: [String], seconds: Int) throws(Failure) {
-    try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: []).run()
+func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = [], seconds: Int) throws(Failure) {
+    try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: input).run()
 }
 
 /// What a program of the host's prints.

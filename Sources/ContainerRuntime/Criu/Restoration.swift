@@ -52,7 +52,7 @@ struct Restoration: ~Copyable {
         let streams = try readStreams(images)
         var directories = [try images.known()]
         if let other = try work?.known() { directories.append(other) }
-        let criu = try start(worker, directories)
+        let criu = try start(worker, directories, known)
         let restore: RestorePlan
         var response: Response?
         do throws(Failure) {
@@ -95,7 +95,7 @@ struct Restoration: ~Copyable {
 
     /// CRIU begins where its processes are to be: in the container's cgroup, and in the namespace of that.
     private borrowing func start(
-        _ worker: Worker, _ directories: [KnownDirectory]
+        _ worker: Worker, _ directories: [KnownDirectory], _ known: ImageRecord?
     ) throws(Failure) -> CriuProcess {
         let (plan, plans, stage) = (self.plan, self.plans, self.stage)
         let makesKeyring = makesKeyring
@@ -128,7 +128,7 @@ struct Restoration: ~Copyable {
             }
             try RestoreStage(plan: plan, stage: stage).run()
             for directory in directories { try child.handOver(try directory.open()) }
-            try takeOnInheritance(plan, makesKeyring: makesKeyring)
+            try takeOnInheritance(plan, known, makesKeyring: makesKeyring)
             umask(0o077)
             return CriuDescriptors(
                 streams: plan.process.hasTerminal ? [] : [0, 1, 2],

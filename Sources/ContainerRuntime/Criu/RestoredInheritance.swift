@@ -7,7 +7,12 @@ internal import Planning
 internal import SystemPackage
 
 /// Makes the calling process, from which CRIU's descend, what the container's first process was.
-func takeOnInheritance(_ plan: ContainerPlan, makesKeyring: Bool) throws(Failure) {
+/// - Parameter known: what lies beside the images; nil for those of another runtime.
+func takeOnInheritance(_ plan: ContainerPlan, _ known: ImageRecord?, makesKeyring: Bool) throws(Failure) {
+    // CRIU restores it from 3.19 on. Root has every capability already, so CRIU itself loses nothing by it.
+    if (known?.noNewPrivileges).map({ $0 == .onAll }) ?? plan.process.noNewPrivileges {
+        try during("set no_new_privs") { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) }
+    }
     if makesKeyring {
         try during("make a session keyring") { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
     }

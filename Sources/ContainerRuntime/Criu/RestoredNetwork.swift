@@ -9,13 +9,10 @@ internal import SystemPackage
 /// Raises the loopback device and writes the kernel parameters of a network namespace that has just been made.
 /// - Parameter pid: a process in it.
 func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
-    let own = try during("open /proc/self/ns/net") { () throws(Errno) in try OwnedDescriptor.open("/proc/self/ns/net") }
-    try during("join the container's network namespace") { () throws(Errno) in
-        let there = try OwnedDescriptor.open("/proc/\(pid)/ns/net")
-        try joinNamespaces(there.rawValue, NamespaceSet(.network))
+    let there = try during("open /proc/\(pid)/ns/net") { () throws(Errno) in
+        try OwnedDescriptor.open("/proc/\(pid)/ns/net")
     }
-    var failure: Failure?
-    do throws(Failure) {
+    try inNetworkNamespace(there.rawValue) { () throws(Failure) in
         try during("bring up the loopback device") { () throws(Errno) in try raiseLoopback() }
         for parameter in parameters where parameter.namespace == .network {
             // Of /proc/sys/net everybody sees what is of his own namespace.
@@ -23,13 +20,7 @@ func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
                 try writeFile("/proc/sys/" + parameter.path, parameter.value)
             }
         }
-    } catch {
-        failure = error
     }
-    try during("leave the container's network namespace") { () throws(Errno) in
-        try joinNamespaces(own.rawValue, NamespaceSet(.network))
-    }
-    if let failure { throw failure }
 }
 
 /// Brings up the loopback device of the caller's network namespace.

@@ -81,9 +81,11 @@ extension Runtime {
         request.options?.workDirectory = workNumber
         request.options?.configFile = criuConfigFile(spec.annotations)
         note(.debug, "criu \(version) (\(worker.program)): \(checkpoint.kind)")
+        var lock: NetworkLock?
+        if checkpoint.locksNetwork { lock = try NetworkLock(of: record.pid) }
         var failure: Failure?
         var response: Response?
-        var dump = Dump(plan: checkpoint, record: record, status: options.statusDescriptor)
+        var dump = Dump(plan: checkpoint, record: record, version: version, status: options.statusDescriptor)
         do throws(Failure) {
             response = try criu.ask(request) { notification, _ in
                 do throws(Failure) {
@@ -100,9 +102,15 @@ extension Runtime {
         criu.end()
         guard response?.succeeded == true else {
             if !wasPaused { thawAfterFailure(record) }
+            // CRIU that has answered has removed it itself.
+            if response == nil, let lock { do throws(Failure) { try lock.remove() } catch {} }
             if let failure { throw failure }
             if let work = work.take() { throw work.failure("dump", log: "dump.log", response) }
             throw images.failure("dump", log: "dump.log", response)
+        }
+        guard let lock, checkpoint.leavesLock else { return }
+        do throws(Failure) { try lock.remove() } catch {
+            note(.warning, "CRIU's rules, which drop all traffic, stay in the network namespace: \(error.message)")
         }
     }
 
@@ -135,6 +143,7 @@ extension Runtime {
 private struct Dump {
     let plan: CheckpointPlan
     let record: ContainerRecord
+    let version: CriuVersion
     var status: Int32?
 
     mutating func handle(_ notification: Notification, _ images: borrowing ImageDirectory) throws(Failure) {
@@ -148,7 +157,9 @@ private struct Dump {
         case .postDump:
             // Everything stands still yet.
             var record = plan.record
-            record.threads = try ThreadSettings.read(of: self.record.pid, Cgroup(self.record.cgroup))
+            try ThreadSettings.read(of: self.record.pid, Cgroup(self.record.cgroup), into: &record)
+            let (features, found) = (CriuFeatures(version), record.noNewPrivileges)
+            try asFailure { () throws(InvalidSpec) in try features.check(found) }
             try images.write("descriptors.json", plan.streams.json())
             try images.write(ImageRecord.name, record.json())
         default: break

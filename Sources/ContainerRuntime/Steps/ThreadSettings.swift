@@ -1,4 +1,5 @@
-// What threads have that CRIU does not bring back: the CPUs they may run on, and the priority of their I/O.
+// What threads have that CRIU does not bring back: the CPUs they may run on, and the priority of their I/O; and
+// no_new_privs, which CRIU before 3.19 forgets.
 
 internal import Cgroups
 internal import CLinux
@@ -8,11 +9,14 @@ internal import Planning
 internal import SystemPackage
 
 enum ThreadSettings {
-    /// Of all threads in a container whose settings are not the usual ones.
+    /// Writes down what the threads of a container have, each whose settings are not the usual ones.
     /// - Parameter pid: the init.
-    static func read(of pid: Int32, _ group: Cgroup) throws(Failure) -> [ImageRecord.Thread] {
+    static func read(of pid: Int32, _ group: Cgroup, into record: inout ImageRecord) throws(Failure) {
         let every = try everyCPU()
-        return try threads(of: pid, group).compactMap { thread in
+        let all = try threads(of: pid, group)
+        let withoutNew = all.count(where: \.hasNoNewPrivileges)
+        record.noNewPrivileges = withoutNew == 0 ? .absent : withoutNew == all.count ? .onAll : .onSome
+        record.threads = all.compactMap { thread in
             guard let cpus = try? affinity(of: thread.host) else { return nil }
             let priority = clinux_ioprio_get(ofOneThread, thread.host)
             // A class of 0 is none: the nice value decides. ioprio_set(2).
@@ -50,6 +54,7 @@ enum ThreadSettings {
     private struct Thread {
         var host: Int32
         var inside: Int32
+        var hasNoNewPrivileges: Bool
     }
 
     /// The threads in the pid namespace of an init, by both of their numbers.
@@ -66,11 +71,11 @@ enum ThreadSettings {
             else { continue }
             for entry in entries {
                 guard let host = Int32(entry.name),
-                    let status = try? readText("\(host)/status", at: directory.rawValue),
-                    let inside = status.split(separator: "\n").first(where: { $0.hasPrefix("NSpid:") })?
-                        .split(separator: "\t").last.flatMap({ Int32($0) })
+                    let text = try? readText("\(host)/status", at: directory.rawValue)
                 else { continue }
-                result.append(Thread(host: host, inside: inside))
+                let status = ProcessStatus(text)
+                guard let inside = status.insideNumber else { continue }
+                result.append(Thread(host: host, inside: inside, hasNoNewPrivileges: status.hasNoNewPrivileges))
             }
         }
         return result.sorted { $0.inside < $1.inside }
