@@ -38,6 +38,44 @@ package struct ContainerRecipe: Sendable {
     package var hasRootfs: Bool
 }
 
+/// What the agent does that listens for seccomp notifications.
+package enum SeccompAgent: Equatable, Sendable {
+    /// Answers every notification with an errno; 0 lets the call continue.
+    case answers(Int)
+    case misbehaves(Misbehaviour)
+
+    package enum Misbehaviour: String, CaseIterable, Sendable {
+        /// Accepts no connection.
+        case absent
+        /// Accepts connections and closes them.
+        case hangsUp = "hangs up"
+        /// Takes listeners and closes them.
+        case closes
+        /// Takes listeners and answers nothing.
+        case silent
+        /// Takes one notification and closes the listener without an answer, as the kernel does for one that ends.
+        case dies
+    }
+
+    /// How a worker process is told.
+    package var word: String {
+        switch self {
+        case .answers(let code): String(code)
+        case .misbehaves(let how): how.rawValue
+        }
+    }
+
+    package init?(word: String) {
+        if let code = Int(word) {
+            self = .answers(code)
+        } else if let how = Misbehaviour(rawValue: word) {
+            self = .misbehaves(how)
+        } else {
+            return nil
+        }
+    }
+}
+
 /// One action, and its expected result.
 package struct Step: Sendable {
     package enum Action: Equatable, Sendable {
@@ -50,7 +88,7 @@ package struct Step: Sendable {
         /// Waits until the container has that status, or has exited.
         case wait(String, container: String)
         /// A socket that receives seccomp notifications and answers them.
-        case listen(String, answer: Int)
+        case listen(String, SeccompAgent)
     }
 
     package var action: Action

@@ -155,7 +155,14 @@ extension Step {
             return .wait(condition, container: container)
         }
         let socket = try fields.string("listen") ?? ""
-        return .listen(socket, answer: try fields.integer("answer") ?? 0)
+        guard let word = try fields.string("agent") else {
+            return .listen(socket, .answers(try fields.integer("answer") ?? 0))
+        }
+        guard let how = SeccompAgent.Misbehaviour(rawValue: word) else {
+            let known = SeccompAgent.Misbehaviour.allCases.map(\.rawValue)
+            throw CaseError("\(fields.key("agent")): \(word) is not among: \(known.joined(separator: ", "))")
+        }
+        return .listen(socket, .misbehaves(how))
     }
 }
 

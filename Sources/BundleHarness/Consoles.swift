@@ -31,48 +31,73 @@ package enum Worker {
     ///
     /// - Parameters:
     ///   - path: the socket to listen on.
-    ///   - answer: the errno for the caller; 0 lets the call continue.
+    ///   - agent: what it does otherwise.
     /// - Throws: `CaseError` if the socket cannot be created or the message cannot be stored.
-    package static func listener(socket path: String, answer: Int) throws(CaseError) {
+    package static func listener(socket path: String, _ agent: SeccompAgent) throws(CaseError) {
         let server = try listen(on: path)
+        while agent == .misbehaves(.absent) { pause() }
         var served = 0
+        var listeners: [Int32] = []
         while true {
-            let connection = Glibc.accept(server, nil, nil)
-            try check(connection, "accept on \(path)")
-            var fds = [Int32](repeating: -1, count: 4)
-            var count: Int32 = 4
-            var message = [UInt8](repeating: 0, count: 64 << 10)
-            let length = clinux_receive_descriptors(connection, &message, message.count, &fds, &count, 0)
-            close(connection)
-            guard length > 0 else { continue }
-            let text = String(decoding: message.prefix(length), as: UTF8.self)
-            try writeNew(served == 0 ? path + ".message" : "\(path).message\(served)", text, mode: 0o644)
-            served += 1
-            if count > 0 { serve(fds[0], answer: answer) }
+            var entries = ([server] + listeners).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            guard poll(&entries, nfds_t(entries.count), -1) > 0 else { continue }
+            for entry in entries.dropFirst() where entry.revents != 0 {
+                if serve(entry.fd, agent) { continue }
+                close(entry.fd)
+                listeners.removeAll { $0 == entry.fd }
+            }
+            guard entries[0].revents != 0, let listener = try takeListener(server, path, agent, &served) else {
+                continue
+            }
+            switch agent {
+            case .answers, .misbehaves(.dies): listeners.append(listener)
+            case .misbehaves(.silent): break
+            case .misbehaves: close(listener)
+            }
         }
+    }
+
+    private static func takeListener(
+        _ server: Int32, _ path: String, _ agent: SeccompAgent, _ served: inout Int
+    ) throws(CaseError) -> Int32? {
+        let connection = Glibc.accept(server, nil, nil)
+        try check(connection, "accept on \(path)")
+        defer { close(connection) }
+        if agent == .misbehaves(.hangsUp) { return nil }
+        var fds = [Int32](repeating: -1, count: 4)
+        var count: Int32 = 4
+        var message = [UInt8](repeating: 0, count: 64 << 10)
+        let length = clinux_receive_descriptors(connection, &message, message.count, &fds, &count, 0)
+        guard length > 0 else { return nil }
+        let text = String(decoding: message.prefix(length), as: UTF8.self)
+        try writeNew(served == 0 ? path + ".message" : "\(path).message\(served)", text, mode: 0o644)
+        served += 1
+        return count > 0 ? fds[0] : nil
     }
 
     /// struct seccomp_notif has 80 bytes and begins with the id; struct seccomp_notif_resp has 24: id, value, error,
     /// flags.
-    private static func serve(_ listener: Int32, answer: Int) {
-        while true {
-            var notification = [UInt64](repeating: 0, count: 10)
-            let got = notification.withUnsafeMutableBytes {
-                clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_RECV), $0.baseAddress)
-            }
-            if got != 0 {
-                if errno == EINTR { continue }
-                close(listener)
-                return
-            }
-            // The error is the lower half of the last word, the flags are the upper half; flag 1 lets the call
-            // continue.
-            let error = UInt64(UInt32(bitPattern: Int32(-answer)))
-            var response: [UInt64] = [notification[0], 0, error | (answer == 0 ? 1 << 32 : 0)]
-            _ = response.withUnsafeMutableBytes {
-                clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_SEND), $0.baseAddress)
-            }
+    /// - Returns: whether the listener is served on; not when its processes have ended.
+    private static func serve(_ listener: Int32, _ agent: SeccompAgent) -> Bool {
+        var notification = [UInt64](repeating: 0, count: 10)
+        let got = notification.withUnsafeMutableBytes {
+            clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_RECV), $0.baseAddress)
         }
+        // A process that was killed meanwhile has taken its notification back.
+        if got != 0 { return errno == EINTR || errno == ENOENT && !isClosed(listener) }
+        guard case .answers(let answer) = agent else { return false }
+        // The error is the lower half of the last word, the flags are the upper half; flag 1 lets the call continue.
+        let error = UInt64(UInt32(bitPattern: Int32(-answer)))
+        var response: [UInt64] = [notification[0], 0, error | (answer == 0 ? 1 << 32 : 0)]
+        _ = response.withUnsafeMutableBytes {
+            clinux_ioctl(listener, UInt(CLINUX_SECCOMP_IOCTL_NOTIF_SEND), $0.baseAddress)
+        }
+        return true
+    }
+
+    private static func isClosed(_ listener: Int32) -> Bool {
+        var entry = pollfd(fd: listener, events: 0, revents: 0)
+        return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLHUP) != 0
     }
 
     private static func listen(on path: String) throws(CaseError) -> Int32 {
@@ -104,8 +129,8 @@ extension CaseExecution {
         try await startWorker(["console", socket, invocation.outputPath], awaiting: socket)
     }
 
-    func startListener(_ socket: String, answer: Int) async throws(CaseError) {
-        try await startWorker(["listener", socket, String(answer)], awaiting: socket)
+    func startListener(_ socket: String, _ agent: SeccompAgent) async throws(CaseError) {
+        try await startWorker(["listener", socket, agent.word], awaiting: socket)
     }
 
     private func startWorker(_ words: [String], awaiting path: String) async throws(CaseError) {

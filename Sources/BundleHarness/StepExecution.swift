@@ -49,8 +49,8 @@ extension CaseExecution {
         case .wait(let condition, let container):
             guard let result = try await wait(for: condition, container, step) else { return false }
             try judge(result, step, container: container)
-        case .listen(let socket, let answer):
-            try await startListener(try placeholders.expand(socket), answer: answer)
+        case .listen(let socket, let agent):
+            try await startListener(try placeholders.expand(socket), agent)
         }
         return complaints.count == complaintsBefore || !isEssential(step)
     }

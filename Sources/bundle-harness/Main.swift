@@ -15,7 +15,7 @@ struct Main {
             switch words[1] {
             case "case": print(await CaseExecution(try Worker.enter(order: words[2])).run().json.text)
             case "console": try Worker.console(socket: words[2], output: words[3])
-            case "listener": try Worker.listener(socket: words[2], answer: Int(words[3]) ?? 0)
+            case "listener": try Worker.listener(socket: words[2], SeccompAgent(word: words[3]) ?? .answers(0))
             default: throw CaseError("worker \(words[1]): no such worker")
             }
         } catch {

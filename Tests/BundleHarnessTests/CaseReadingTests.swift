@@ -30,7 +30,7 @@ struct CaseReadingTests {
                 .command("create", container: "other", options: [], arguments: []),
                 .command("kill", container: "main", options: [], arguments: ["KILL"]),
                 .command("exec", container: "main", options: ["--tty"], arguments: ["sh"]), .raw(["--version"]),
-                .host(["true"]), .wait("exit", container: "main"), .listen("/s", answer: 5),
+                .host(["true"]), .wait("exit", container: "main"), .listen("/s", .answers(5)),
             ])
         #expect(test.steps.map(\.runsInBackground) == [false, false, false, false, true, false, false])
     }

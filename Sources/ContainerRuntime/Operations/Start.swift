@@ -21,14 +21,21 @@ extension Runtime {
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
         }
         let notify = try NotifySocket.listen(in: directory)
+        var agent: SeccompAgentWatch?
+        let isPaused = { () throws(Failure) in
+            if isFrozen(Cgroup(record.cgroup)) { return true }
+            if record.hasSeccomp { try checkAgent(&agent, record, directory) }
+            return false
+        }
         do throws(Failure) {
-            try StartGate.open(in: directory, isPaused: { isFrozen(Cgroup(record.cgroup)) }) {
-                (report) throws(Failure) in
-                throw try sentences(directory).failure(report, of: record.pid)
-                    .during("unable to start container process")
+            try StartGate.open(in: directory, isPaused: isPaused) { (report) throws(Failure) in
+                let failure = try sentences(directory).failure(report, of: record.pid)
+                if record.hasSeccomp, agent == nil { agent = watchOfAgent(directory) }
+                throw (agent?.explain(failure) ?? failure).during("unable to start container process")
             }
             if record.hasSeccomp { try checkExecuted(record, directory) }
         } catch {
+            awaitEnd(of: record, directory)
             directory.removeFile(ContainerDirectory.gateName)
             // Its init was killed before it was told to go on.
             if error.kind == .system(.brokenPipe) || error.kind == .system(.connectionReset) {
@@ -41,6 +48,34 @@ extension Runtime {
             directory.unlock()
             try notify.waitUntilReady(record.pid, pidfd.rawValue)
         }
+    }
+
+    /// Ends the init that waits for an agent which does not answer: it must not go on when nobody counts on it any more.
+    private func checkAgent(
+        _ agent: inout SeccompAgentWatch?, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        if agent == nil { agent = watchOfAgent(directory) }
+        do throws(Failure) { try agent?.check(record.pid, hasHooks: true) } catch {
+            if let pidfd = try record.openInit() {
+                do throws(Errno) { try signalProcess(pidfd, SIGKILL) } catch {}
+            }
+            throw error.during("unable to start container process")
+        }
+    }
+
+    private func watchOfAgent(_ directory: borrowing ContainerDirectory) -> SeccompAgentWatch? {
+        do throws(Failure) {
+            return try directory.config().linux?.seccomp?.listenerPath.map { SeccompAgentWatch(path: $0) }
+        } catch { return nil }
+    }
+
+    /// An init that gave up after it was told to go on is about to end: what is asked next finds it stopped.
+    private func awaitEnd(of record: ContainerRecord, _ directory: borrowing ContainerDirectory) {
+        guard !directory.has(ContainerDirectory.gateName) else { return }
+        do throws(Failure) {
+            guard let pidfd = try record.openInit() else { return }
+            try during("wait") { () throws(Errno) in _ = try waitUntilReadable(pidfd.rawValue, milliseconds: 1000) }
+        } catch {}
     }
 
     private func checkExecuted(

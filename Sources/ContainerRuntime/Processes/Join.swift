@@ -71,9 +71,7 @@ extension Runtime {
             } else if launch.needsIntermediate {
                 try parent.awaitProcess()
             }
-            try parent.converse { (number) throws(Failure) in
-                try self.sendListener(number, record, directory)
-            }
+            try parent.converse { (number) throws(Failure) in try self.sendListener(number, record, directory) }
             if filter != nil {
                 let pid = parent.child.pid
                 try checkExecuted(pid, seccomp: { () throws(Failure) in try seccompPlan(directory) }) {
@@ -175,17 +173,18 @@ extension Runtime {
 
     private func sendListener(
         _ number: Int32, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
-    ) throws(Failure) {
-        guard let profile = try directory.config().linux?.seccomp, let path = profile.listenerPath else { return }
-        let agent = SeccompListener(
+    ) throws(Failure) -> SeccompAgentWatch? {
+        guard let profile = try directory.config().linux?.seccomp, let path = profile.listenerPath else { return nil }
+        let message = SeccompListener(
             ociVersion: record.ociVersion, id: record.id, pid: record.pid, bundle: record.bundle,
             annotations: record.annotations, metadata: profile.listenerMetadata
         )
         do throws(Failure) {
-            try agent.send(number, to: path)
+            try message.send(number, to: path)
         } catch {
             throw error.during("failed to connect with seccomp agent")
         }
+        return SeccompAgentWatch(path: path)
     }
 }
 
@@ -206,6 +205,8 @@ struct JoinParent: ~Copyable {
     private var hasPidFile = false
     private var isReady = false
     private(set) var failedStep: Step?
+    /// Of the agent that has the listener, from then on.
+    private var agent: SeccompAgentWatch?
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
@@ -278,12 +279,13 @@ struct JoinParent: ~Copyable {
         }
     }
 
-    private borrowing func hear() throws(Failure) -> ReceivedMessage {
+    private mutating func hear() throws(Failure) -> ReceivedMessage {
         while true {
             do throws(Errno) { return try receiveMessage(socket.rawValue) } catch {
                 if error == .connectionReset { throw try silence() }
                 guard error == .resourceTemporarilyUnavailable else { throw Failure("hear from the process", error) }
                 try checkNotFrozen()
+                try agent?.check(child.pid, hasHooks: false)
             }
         }
     }
@@ -298,8 +300,8 @@ struct JoinParent: ~Copyable {
     }
 
     /// Sees the process through until it is its program.
-    /// - Parameter seccomp: is given the descriptor of the filter's listener.
-    mutating func converse(seccomp: (Int32) throws(Failure) -> Void) throws(Failure) {
+    /// - Parameter seccomp: hands the filter's listener, of which it is given the descriptor, to the agent.
+    mutating func converse(seccomp: (Int32) throws(Failure) -> SeccompAgentWatch?) throws(Failure) {
         while true {
             var message = try hear()
             // The end of the conversation is the program's beginning.
@@ -309,7 +311,7 @@ struct JoinParent: ~Copyable {
                 try terminal.keep(message)
                 continue
             case .listener:
-                if let listener = message.descriptor.take() { try seccomp(listener.rawValue) }
+                if let listener = message.descriptor.take() { agent = try seccomp(listener.rawValue) }
             case .ready:
                 isReady = true
                 if answersAtBirth { continue }
@@ -320,7 +322,8 @@ struct JoinParent: ~Copyable {
                     throw Failure(.other, "the process said what nobody understands")
                 }
                 failedStep = report.step
-                throw sentences.failure(report, of: child.pid)
+                let failure = sentences.failure(report, of: child.pid)
+                throw agent?.explain(failure) ?? failure
             }
             try answer()
         }

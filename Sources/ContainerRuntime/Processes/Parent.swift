@@ -21,6 +21,8 @@ struct Parent: ~Copyable {
     private var terminal: KeptTerminal
     private let sources = MountSources()
     private let memory: OOMKillDetector
+    /// Of the agent that has the listener, from then on.
+    private var agent: SeccompAgentWatch?
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, cgroup: Cgroup, child: consuming ChildProcess,
@@ -78,7 +80,7 @@ struct Parent: ~Copyable {
     /// answer in the container's cgroup: it hears that there is none, and goes.
     borrowing func hangUp() { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
 
-    private borrowing func hear() throws(Failure) -> ReceivedMessage {
+    private mutating func hear() throws(Failure) -> ReceivedMessage {
         while true {
             do throws(Errno) {
                 return try receiveMessage(socket.rawValue)
@@ -89,6 +91,7 @@ struct Parent: ~Copyable {
                     throw Failure("hear from the container's init", error)
                 }
                 try checkNotFrozen()
+                try agent?.check(child.pid, hasHooks: !plan.hooks.startContainer.isEmpty)
             }
         }
     }
@@ -125,7 +128,7 @@ struct Parent: ~Copyable {
         case .ready: break
         case .failed, .born, .attaching, .detached, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try silence() }
-            throw sentences.failure(report, of: child.pid)
+            throw failure(of: report)
         }
         try answer()
     }
@@ -153,9 +156,14 @@ struct Parent: ~Copyable {
     /// After `ready`: waits until the child has let go of us: it waits at its gate, or is the program.
     ///
     /// Until then our end is its end.
-    borrowing func waitForIndependence() throws(Failure) {
+    mutating func waitForIndependence() throws(Failure) {
         let message = try hear()
-        if let report = StepReport(packet: message.bytes) { throw sentences.failure(report, of: child.pid) }
+        if let report = StepReport(packet: message.bytes) { throw failure(of: report) }
+    }
+
+    private borrowing func failure(of report: StepReport) -> Failure {
+        let failure = sentences.failure(report, of: child.pid)
+        return agent?.explain(failure) ?? failure
     }
 
     /// After that, in a container that is started at once: under a filter the init may have ended without a word.
@@ -201,18 +209,19 @@ struct Parent: ~Copyable {
 
     mutating func takeTerminal() -> OwnedDescriptor? { terminal.take() }
 
-    private borrowing func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
+    private mutating func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
         guard let listener = message.descriptor.take(), let seccomp = plan.seccomp, let path = seccomp.listenerPath
         else { return }
-        let agent = SeccompListener(
+        let message = SeccompListener(
             ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, bundle: plan.bundle,
             annotations: plan.annotations, metadata: seccomp.listenerMetadata
         )
         do throws(Failure) {
-            try agent.send(listener.rawValue, to: path)
+            try message.send(listener.rawValue, to: path)
         } catch {
             throw error.during("failed to connect with seccomp agent")
         }
+        agent = SeccompAgentWatch(path: path)
     }
 }
 

@@ -65,10 +65,13 @@ enum StartGate {
     }
 
     /// Lets the container go on, and takes the gate away.
-    /// - Parameter refused: told why the program was not executed, while the init still waits to end.
+    /// - Parameters:
+    ///   - isPaused: asked once a second whether the container is paused; what it throws ends the wait too.
+    ///   - refused: told why the program was not executed, while the init still waits to end.
     /// - Throws: the container's init is gone, or what `refused` makes of the report.
     static func open(
-        in directory: borrowing ContainerDirectory, isPaused: () -> Bool, refused: (StepReport) throws(Failure) -> Void
+        in directory: borrowing ContainerDirectory, isPaused: () throws(Failure) -> Bool,
+        refused: (StepReport) throws(Failure) -> Void
     ) throws(Failure) {
         let path = directory.socketPath(ContainerDirectory.gateName)
         let connection = try mapping({ () throws(Errno) in try connectSocket(to: path) }) { (code: Errno) in
@@ -78,14 +81,14 @@ enum StartGate {
             default: Failure("connect to \(ContainerDirectory.gateName)", code)
             }
         }
-        let message = try during("start \(directory.id)") { () throws(Errno) in
+        try during("start \(directory.id)") { () throws(Errno) in
             try writeAll([go], to: connection.rawValue)
             // From here on the container is not one that waits, whatever becomes of the starter.
             directory.removeFile(ContainerDirectory.gateName)
             // Its hooks, its filter's agent, its filesystem may take as long as they like.
             directory.unlock()
-            return try receive(connection.rawValue, isPaused)
         }
+        let message = try receive(connection.rawValue, isPaused)
         if message == [hooksBegin] {
             throw Failure(
                 .other,
@@ -120,29 +123,40 @@ enum StartGate {
 
     // A report is sent in one call, and is shorter than what a socket takes at once; its sender may be unable to say
     // that there is no more to come.
-    private static func receive(_ connection: Int32, _ isPaused: () -> Bool) throws(Errno) -> [UInt8] {
+    private static func receive(
+        _ connection: Int32, _ isPaused: () throws(Failure) -> Bool
+    ) throws(Failure) -> [UInt8] {
         var isInHooks = false
-        do throws(Errno) {
-            while true {
-                // A container that is paused now begins when it is resumed: start has done its part.
-                while try !waitUntilReadable(connection, milliseconds: 1000) { if isPaused() { return [] } }
-                var bytes = try receiveMessage(connection).bytes[...]
-                if bytes.isEmpty { break }
-                // It is a stream: what was sent in several calls may come at once.
-                if bytes.first == hooksBegin {
-                    isInHooks = true
-                    bytes.removeFirst()
-                }
-                if bytes.first == hooksEnd {
-                    isInHooks = false
-                    bytes.removeFirst()
-                }
-                if !bytes.isEmpty { return Array(bytes) }
+        while true {
+            let isReadable = try during("wait for the container's init") { () throws(Errno) in
+                try waitUntilReadable(connection, milliseconds: 1000)
             }
-        } catch {
-            // The init process was killed with the connection open.
-            guard error == .connectionReset else { throw error }
+            guard isReadable else {
+                // A container that is paused now begins when it is resumed: start has done its part.
+                if try isPaused() { return [] }
+                continue
+            }
+            var bytes = try received(connection)[...]
+            if bytes.isEmpty { break }
+            // It is a stream: what was sent in several calls may come at once.
+            if bytes.first == hooksBegin {
+                isInHooks = true
+                bytes.removeFirst()
+            }
+            if bytes.first == hooksEnd {
+                isInHooks = false
+                bytes.removeFirst()
+            }
+            if !bytes.isEmpty { return Array(bytes) }
         }
         return isInHooks ? [hooksBegin] : []
+    }
+
+    private static func received(_ connection: Int32) throws(Failure) -> [UInt8] {
+        do throws(Errno) { return try receiveMessage(connection).bytes } catch {
+            // The init process was killed with the connection open.
+            guard error == .connectionReset else { throw Failure("hear from the container's init", error) }
+            return []
+        }
     }
 }
