@@ -82,17 +82,22 @@ static struct {
     int state; // the futex
     const int *pidfd;
     const int *sibling;
-    char file[4096];
+    const char *files; // one after another, each with its zero byte; an empty one is the end
     char stack[8192] __attribute__((aligned(16)));
 } watched;
 
 static int is_frozen(void) {
-    char digit = 0;
-    long file = call(SYS_openat, AT_FDCWD, (long)watched.file, O_RDONLY | O_CLOEXEC, 0);
-    if (file < 0) return 0;
-    call(SYS_read, file, (long)&digit, 1, 0);
-    call(SYS_close, file, 0, 0, 0);
-    return digit == '1';
+    for (const char *name = watched.files; *name; name++) {
+        char digit = 0;
+        long file = call(SYS_openat, AT_FDCWD, (long)name, O_RDONLY | O_CLOEXEC, 0);
+        if (file >= 0) {
+            call(SYS_read, file, (long)&digit, 1, 0);
+            call(SYS_close, file, 0, 0, 0);
+        }
+        if (digit == '1') return 1;
+        while (*name) name++;
+    }
+    return 0;
 }
 
 static int changes_state(int next) {
@@ -119,10 +124,8 @@ static void watch(void *context) {
     for (;;) call(SYS_exit, 0, 0, 0, 0);
 }
 
-static long start_watch(const struct clinux_clone *a, const char *file, const int *sibling) {
-    size_t length = strlen(file) + 1;
-    if (length > sizeof watched.file) return 0;
-    memcpy(watched.file, file, length);
+static long start_watch(const struct clinux_clone *a, const char *files, const int *sibling) {
+    watched.files = files;
     watched.state = waiting;
     watched.pidfd = a->pidfd;
     watched.sibling = sibling;
@@ -138,7 +141,7 @@ static void end_watch(void) {
     call(SYS_futex, (long)&watched.state, FUTEX_WAKE_PRIVATE, 1, 0);
 }
 
-int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), void *context, const char *freezer,
+int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), void *context, const char *freezers,
                             const int *sibling) {
     // The distance leaves room for this function's frame and for data that the compiler may have put below it.
     enum { distance = 4096, size = 65536 };
@@ -151,7 +154,7 @@ int clinux_clone3_in_memory(const struct clinux_clone *a, void (*life)(void *), 
                               .stack = top - size,
                               .stack_size = size,
                               .cgroup = (uint64_t)a->cgroup_fd};
-    long watcher = freezer ? start_watch(a, freezer, sibling) : 0;
+    long watcher = freezers ? start_watch(a, freezers, sibling) : 0;
     long result = watcher < 0 ? watcher : clone_onto(&args, life, context);
     if (watcher > 0) end_watch();
     if (result >= 0) return (int)result;

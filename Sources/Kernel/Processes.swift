@@ -55,24 +55,30 @@ package func cloneProcess(
 /// This avoids copying the caller's page tables and the page faults after it. The OOM killer does not choose such a
 /// child; under a seccomp profile without clone3 the call fails with ENOSYS.
 /// - Parameters:
-///   - freezer: the file that begins with `1` while the child's cgroup is frozen. A frozen child may leave the memory
+///   - freezers: files of which one begins with `1` while the child is frozen. A frozen child may leave the memory
 ///     inconsistent; after a second it is killed and this program is executed again.
 ///   - sibling: where the child stores the pid of a process that it creates for the caller.
 ///   - life: the code of the child, to its end; its changes to memory are visible to the caller.
 package func cloneProcessInMemory(
-    into cgroup: Int32?, freezer: String?, sibling: UnsafeMutablePointer<Int32>, _ life: @escaping () -> Never
+    into cgroup: Int32?, freezers: [String]?, sibling: UnsafeMutablePointer<Int32>, _ life: @escaping () -> Never
 ) throws(Errno) -> ChildProcess {
     var number: Int32 = -1
     var life = life
+    var names: [UInt8] = []
+    for name in freezers ?? [] { names += Array(name.utf8) + [0] }
+    names.append(0)
     let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
         var arguments = clinux_clone(
             flags: returnPidfd | (cgroup == nil ? 0 : intoCgroup), pidfd: pointer, exit_signal: SIGCHLD,
             cgroup_fd: cgroup ?? 0)
         return try withUnsafeMutablePointer(to: &life) { context throws(Errno) -> Int32 in
             try checked {
-                clinux_clone3_in_memory(
-                    &arguments, { $0?.assumingMemoryBound(to: (() -> Never).self).pointee() }, context, freezer,
-                    sibling)
+                names.withUnsafeBytes { buffer in
+                    let files = freezers == nil ? nil : buffer.assumingMemoryBound(to: CChar.self).baseAddress
+                    return clinux_clone3_in_memory(
+                        &arguments, { $0?.assumingMemoryBound(to: (() -> Never).self).pointee() }, context, files,
+                        sibling)
+                }
             }
         }
     }

@@ -23,11 +23,11 @@ struct clinux_clone {
 int clinux_clone3(const struct clinux_clone *arguments);
 // clone3(2) of a process that shares the caller's memory and runs on a lower part of the caller's stack. It calls
 // `life`, which must not return; as with vfork(2), the caller is suspended until the process ends.
-// `freezer` names a file that begins with `1` while the cgroup of the child is frozen, or is null. If the child does not
-// end within a second because of that, it is killed, and so is the process whose pid it has stored in `sibling`; then
-// this program is executed again.
+// `freezers` names files, one after another, each with its zero byte, the last one empty; or is null. One of them begins
+// with `1` while the child is frozen. If the child does not end within a second because of that, it is killed, and so is
+// the process whose pid it has stored in `sibling`; then this program is executed again.
 int clinux_clone3_in_memory(const struct clinux_clone *arguments, void (*life)(void *), void *context,
-                            const char *freezer, const int *sibling);
+                            const char *freezers, const int *sibling);
 // clone(2) on a copy of the stack; pidfd is set if flags include CLONE_PIDFD
 int clinux_clone(uint64_t flags, int *pidfd);
 // clone(2) of a child that only waits to be killed, and is killed when its parent ends. Its end sends no SIGCHLD.
@@ -228,6 +228,7 @@ size_t clinux_words_size(void);
 void clinux_hide_words(void *kept, const char *title);
 void clinux_show_words(const void *kept);
 // Executes this program again with its original arguments and environment. Returns on failure; does not use the heap.
+// With `SWIFTRUN_WAS_FROZEN` in the environment, unless that has more words than there is room for.
 void clinux_execute_again(void);
 
 // The commit that scripts/build wrote into the program

@@ -86,9 +86,6 @@ extension Cgroup {
         }
     }
 
-    /// The file that begins with `1` when this cgroup itself is frozen.
-    package var freezerFile: String? { freezer(in: location.directories).map(Self.stateFile) }
-
     private func freezer(in directories: [CgroupDirectory]) -> CgroupDirectory? {
         directories.first {
             $0.controllers.contains("freezer") || (location.hierarchy == .unified && $0.isUnified)

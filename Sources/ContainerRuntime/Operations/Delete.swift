@@ -162,7 +162,9 @@ extension Runtime {
             }
             if ended { return }
             group.thawBelow()
+            do throws(CgroupFailure) { try group.killBelowFrozen() } catch { note(.debug, error.description) }
         }
+        if let place = group.frozenPlace(of: record.pid) { throw .isFrozen(place) }
         throw Failure(.wrongState, "container init still running \(seconds) s after it was killed")
     }
 }

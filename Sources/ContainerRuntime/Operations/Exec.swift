@@ -43,6 +43,11 @@ extension Runtime {
         let initPidfd = try record.openInit()
         let status = try directory.status(of: record, hasInit: initPidfd != nil)
         try checkStatus(status, options)
+        if !options.ignoresPaused, getenv("SWIFTRUN_WAS_FROZEN") != nil,
+            let place = Cgroup(record.cgroup).frozenPlace(of: record.pid)
+        {
+            throw .isFrozen(place)
+        }
         guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
         let isWaiting = status != .running && directory.has(ContainerDirectory.gateName)
         var plan = try processPlan(options, record, directory)

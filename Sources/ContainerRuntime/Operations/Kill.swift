@@ -46,9 +46,13 @@ extension Runtime {
     // A frozen process of cgroup v1 does not even die.
     private func thaw(_ record: ContainerRecord, _ group: Cgroup) {
         guard record.cgroup.hierarchy != .unified else { return }
-        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
-            note(.debug, error.description)
-        }
-        group.thawBelow()
+        defer { group.thawBelow() }
+        guard group.isStopped else { return }
+        do throws(CgroupFailure) {
+            if try group.isFrozen() { try group.thaw() }
+            guard group.keepsFromEnding(record.pid) else { return }
+            // What ends with the init, too.
+            if record.creates(.pid) { try group.killBelowFrozen() } else { try group.release(killed: record.pid) }
+        } catch { note(.debug, error.description) }
     }
 }

@@ -24,16 +24,20 @@ extension Runtime {
         var agent: SeccompAgentWatch?
         let isPaused = { () throws(Failure) in
             if isFrozen(Cgroup(record.cgroup)) { return true }
+            if let place = Cgroup(record.cgroup).frozenPlace(of: record.pid) {
+                note(.warning, "cgroup \(place) is frozen: the container begins when it is thawed")
+                return true
+            }
             if record.hasSeccomp { try checkAgent(&agent, record, directory) }
             return false
         }
         do throws(Failure) {
-            try StartGate.open(in: directory, isPaused: isPaused) { (report) throws(Failure) in
+            let hasBegun = try StartGate.open(in: directory, isPaused: isPaused) { (report) throws(Failure) in
                 let failure = try sentences(directory).failure(report, of: record.pid)
                 if record.hasSeccomp, agent == nil { agent = watchOfAgent(directory) }
                 throw (agent?.explain(failure) ?? failure).during("unable to start container process")
             }
-            if record.hasSeccomp { try checkExecuted(record, directory) }
+            if hasBegun, record.hasSeccomp { try checkExecuted(record, directory) }
         } catch {
             awaitEnd(of: record, directory)
             directory.removeFile(ContainerDirectory.gateName)

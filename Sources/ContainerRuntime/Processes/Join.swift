@@ -54,7 +54,7 @@ extension Runtime {
             parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue,
             preservedDescriptors: options.preservedDescriptors, needsIntermediate: needsIntermediate,
             isHidden: isHidden,
-            freezer: options.ignoresPaused ? nil : group.freezerFile)
+            freezers: options.ignoresPaused ? nil : group.freezerFiles)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
         let newborn = clone.newborn.take()
         let isAnsweredAtBirth = clone.isAnsweredAtBirth
@@ -129,7 +129,9 @@ extension Runtime {
         let entry = try cgroup { () throws(CgroupFailure) in
             try group.placementForExec(initPid: record.pid, followingInit: true)
         }
-        return try during("clone into the cgroup of the container's init") { () throws(Errno) in
+        var launch = launch
+        if launch.freezers != nil { launch.freezers = group.freezerFiles(ofProcess: record.pid) }
+        return try during("clone into the cgroup of the container's init") { [launch] () throws(Errno) in
             try clone(launch, into: entry.cloneIntoDescriptor)
         }
     }
@@ -161,7 +163,7 @@ extension Runtime {
         var launch = launch
         let between = try withUnsafeMutablePointer(to: &pid) { birth throws(Errno) in
             launch.birth = birth
-            return try cloneProcessInMemory(into: directory, freezer: launch.freezer, sibling: birth) { [launch] in
+            return try cloneProcessInMemory(into: directory, freezers: launch.freezers, sibling: birth) { [launch] in
                 runJoiningClone(launch)
             }
         }
@@ -290,13 +292,19 @@ struct JoinParent: ~Copyable {
         }
     }
 
-    /// Whether the child ends when it is killed: on cgroup v1 a frozen process does not.
-    borrowing func canEnd() -> Bool { group.location.hierarchy == .unified || !isFrozen(group) }
+    /// Whether the child ends when it is killed: on cgroup v1 a frozen process does not, and is moved to where it does.
+    borrowing func canEnd() -> Bool {
+        guard group.location.hierarchy != .unified, group.keepsFromEnding(child.pid) else { return true }
+        do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
+        do throws(CgroupFailure) { try group.release(killed: child.pid) } catch { return false }
+        return true
+    }
 
     // A pause that comes while the process joins the container freezes it too: it says nothing until it is thawed.
     private borrowing func checkNotFrozen() throws(Failure) {
-        guard !options.ignoresPaused, isFrozen(group) else { return }
-        throw Failure(.wrongState, "the container was paused while the process joined it")
+        guard !options.ignoresPaused else { return }
+        if isFrozen(group) { throw Failure(.wrongState, "the container was paused while the process joined it") }
+        if let place = group.frozenPlace(of: child.pid) { throw .isFrozen(place) }
     }
 
     /// Sees the process through until it is its program.

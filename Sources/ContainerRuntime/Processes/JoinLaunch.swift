@@ -47,9 +47,9 @@ struct JoinLaunch {
             && filter?.flags.contains(.newListener) != true
     }
 
-    /// The file that tells whether the container is paused while the intermediate shares the runtime's memory; nil if a
-    /// pause is to be ignored.
-    let freezer: String?
+    /// The files that tell whether the intermediate is frozen while it shares the runtime's memory; nil if a pause is to be
+    /// ignored.
+    var freezers: [String]?
 
     /// In the runtime's memory: where the process between writes down whom it has borne.
     var birth: UnsafeMutablePointer<Int32>?

@@ -105,14 +105,20 @@ struct Parent: ~Copyable {
     }
 
     private borrowing func checkNotFrozen() throws(Failure) {
-        guard isFrozen(Cgroup(location)) else { return }
-        throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")
+        let group = Cgroup(location)
+        if isFrozen(group) {
+            throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")
+        }
+        if let place = group.frozenPlace(of: child.pid) { throw .isFrozen(place) }
     }
 
     /// Lets the child end when it is killed: on cgroup v1 a frozen process does not.
     borrowing func thaw() {
         guard location.hierarchy != .unified else { return }
         do throws(CgroupFailure) { if try cgroup.isFrozen() { try cgroup.thaw() } } catch {}
+        guard cgroup.keepsFromEnding(child.pid) else { return }
+        do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
+        do throws(CgroupFailure) { try cgroup.release(killed: child.pid) } catch {}
     }
 
     // One message, and its answer.

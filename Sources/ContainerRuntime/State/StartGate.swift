@@ -68,11 +68,12 @@ enum StartGate {
     /// - Parameters:
     ///   - isPaused: asked once a second whether the container is paused; what it throws ends the wait too.
     ///   - refused: told why the program was not executed, while the init still waits to end.
+    /// - Returns: whether the program has begun; not when the container is paused.
     /// - Throws: the container's init is gone, or what `refused` makes of the report.
     static func open(
         in directory: borrowing ContainerDirectory, isPaused: () throws(Failure) -> Bool,
         refused: (StepReport) throws(Failure) -> Void
-    ) throws(Failure) {
+    ) throws(Failure) -> Bool {
         let path = directory.socketPath(ContainerDirectory.gateName)
         let connection = try mapping({ () throws(Errno) in try connectSocket(to: path) }) { (code: Errno) in
             switch code {
@@ -88,7 +89,7 @@ enum StartGate {
             // Its hooks, its filter's agent, its filesystem may take as long as they like.
             directory.unlock()
         }
-        let message = try receive(connection.rawValue, isPaused)
+        guard let message = try receive(connection.rawValue, isPaused) else { return false }
         if message == [hooksBegin] {
             throw Failure(
                 .other,
@@ -96,6 +97,7 @@ enum StartGate {
         }
         if let report = StepReport(packet: message) { try refused(report) }
         _ = consume connection
+        return true
     }
 
     /// In the init: runs the startContainer hooks.
@@ -125,7 +127,7 @@ enum StartGate {
     // that there is no more to come.
     private static func receive(
         _ connection: Int32, _ isPaused: () throws(Failure) -> Bool
-    ) throws(Failure) -> [UInt8] {
+    ) throws(Failure) -> [UInt8]? {
         var isInHooks = false
         while true {
             let isReadable = try during("wait for the container's init") { () throws(Errno) in
@@ -133,7 +135,7 @@ enum StartGate {
             }
             guard isReadable else {
                 // A container that is paused now begins when it is resumed: start has done its part.
-                if try isPaused() { return [] }
+                if try isPaused() { return nil }
                 continue
             }
             var bytes = try received(connection)[...]

@@ -91,6 +91,11 @@ extension ContainerDirectory {
 }
 
 extension Failure {
+    /// What a command says that would have to wait until somebody thaws a cgroup.
+    static func isFrozen(_ place: String) -> Failure {
+        Failure(.wrongState, "cgroup \(place) is frozen: no process of the container can go on until it is thawed")
+    }
+
     /// What a command says of a container that is not there yet.
     static func isBeingCreated(_ id: String) -> Failure {
         Failure(.wrongState, "container \(id) is still being created; if that was cut short, delete it")
