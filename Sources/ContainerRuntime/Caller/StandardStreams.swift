@@ -33,14 +33,33 @@ enum StandardStreams {
 
 /// Sets how soon the kernel ends a process when memory runs out. Written from outside: in its own user namespace a
 /// process may have no right to.
-func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) {
-    guard let adjustment else { return }
+/// - Returns: a sentence for an ordinary user, who may only raise it.
+func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) -> String? {
+    guard let adjustment else { return nil }
     do throws(Errno) {
         try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
+        return nil
     } catch {
-        // Not found where /proc shows a user only what may be traced (hidepid): it has set the score itself.
+        // Not found where /proc shows a user only what may be traced (hidepid).
         let refusals: [Errno] = [.permissionDenied, .notPermitted, .noSuchFileOrDirectory]
-        if refusals.contains(error), !isRootOfHost() { return }
-        throw Failure("process.oomScoreAdj: write \(adjustment)", error)
+        guard refusals.contains(error), !isRootOfHost() else {
+            throw Failure("process.oomScoreAdj: write \(adjustment)", error)
+        }
+        // What hides itself from the runtime sets the score itself, with the runtime's own rights.
+        if mayHaveScore(adjustment) { return nil }
+        return "process.oomScoreAdj: \(adjustment) is not set: lowering the score takes CAP_SYS_RESOURCE on the host"
+    }
+}
+
+// How far the score may be lowered is the kernel's secret (oom_score_adj_min); this process tries it and takes it back.
+private func mayHaveScore(_ adjustment: Int) -> Bool {
+    let file = "/proc/self/oom_score_adj"
+    do throws(Errno) {
+        let own = try readText(file)
+        try writeFile(file, String(adjustment))
+        try writeFile(file, own)
+        return true
+    } catch {
+        return false
     }
 }

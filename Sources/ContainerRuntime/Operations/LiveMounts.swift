@@ -14,6 +14,10 @@ extension Runtime {
     package func addMounts(id: String, _ mounts: [Mount]) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
+        do throws(Failure) { try add(mounts, directory) } catch { throw directory.explain(error) }
+    }
+
+    private func add(_ mounts: [Mount], _ directory: borrowing ContainerDirectory) throws(Failure) {
         let container = try directory.liveContainer()
         let record = container.record
         let plan = try plan(adding: mounts, record, directory)
@@ -38,6 +42,10 @@ extension Runtime {
     package func removeMounts(id: String, _ mounts: [Mount]) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
+        do throws(Failure) { try remove(mounts, directory) } catch { throw directory.explain(error) }
+    }
+
+    private func remove(_ mounts: [Mount], _ directory: borrowing ContainerDirectory) throws(Failure) {
         let container = try directory.liveContainer()
         var destinations: [String] = []
         for (index, mount) in mounts.enumerated() {

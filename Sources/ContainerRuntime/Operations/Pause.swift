@@ -22,9 +22,11 @@ extension Runtime {
     private func change(_ id: String, _ body: (Status, Cgroup) throws(Failure) -> Void) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
-        let record = try directory.record()
-        let status = try directory.status(of: record)
-        guard status != .creating else { throw .isBeingCreated(id) }
-        try body(status, Cgroup(record.cgroup))
+        do throws(Failure) {
+            let record = try directory.record()
+            let status = try directory.status(of: record)
+            guard status != .creating else { throw .isBeingCreated(id) }
+            try body(status, Cgroup(record.cgroup))
+        } catch { throw directory.explain(error) }
     }
 }

@@ -22,10 +22,16 @@ extension Runtime {
     package func update(id: String, _ resources: LinuxResources, _ schemata: Schemata = Schemata()) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
+        do throws(Failure) { try update(directory, resources, schemata) } catch { throw directory.explain(error) }
+    }
+
+    private func update(
+        _ directory: borrowing ContainerDirectory, _ resources: LinuxResources, _ schemata: Schemata
+    ) throws(Failure) {
         var record = try directory.record()
         switch try directory.status(of: record) {
         case .stopped: throw Failure(.wrongState, "container not running")
-        case .creating: throw .isBeingCreated(id)
+        case .creating: throw .isBeingCreated(directory.id)
         case .created, .running, .paused: break
         }
         // Whether there is resctrl at all is asked before anything is changed.

@@ -89,6 +89,7 @@ extension Runtime {
             }
             throw error
         }
+        for text in parent.warnings { note(.warning, text) }
         return try parent.finished()
     }
 
@@ -207,6 +208,8 @@ struct JoinParent: ~Copyable {
     private var hasPidFile = false
     private var isReady = false
     private(set) var failedStep: Step?
+    /// What could not be had, and was done without.
+    private(set) var warnings: [String] = []
     /// Of the agent that has the listener, from then on.
     private var agent: SeccompAgentWatch?
 
@@ -349,7 +352,7 @@ struct JoinParent: ~Copyable {
     }
 
     private mutating func prepare() throws(Failure) {
-        try adjustOutOfMemoryScore(of: child.pid, outOfMemoryScore)
+        if let text = try adjustOutOfMemoryScore(of: child.pid, outOfMemoryScore) { warnings.append(text) }
         if setsLimits { try setLimits(limits, of: child.pid) }
         if let path = options.pidFile {
             try writePidFile(path, child.pid)

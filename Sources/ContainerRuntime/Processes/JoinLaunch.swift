@@ -2,6 +2,7 @@
 
 internal import Kernel
 internal import Planning
+internal import SystemPackage
 
 /// Everything the joining child needs.
 struct JoinLaunch {
@@ -33,6 +34,13 @@ struct JoinLaunch {
     /// nothing, and joins no time namespace, which the kernel grants only to who shares its memory with nobody. What it
     /// makes unreadable for the container is then unreadable for an ordinary user too, who has to read it.
     var livesInMemory: Bool { needsIntermediate && !needsAdoption && !namespaces.contains(.time) && isHidden }
+
+    /// Sets the score of a process that hides itself, and must not be seen by the runtime then.
+    func scoreForMemory() {
+        guard let adjustment = process.oomScoreAdjustment else { return }
+        // What is refused here is refused to the runtime too, which tells of it.
+        do throws(Errno) { try writeFile("/proc/self/oom_score_adj", String(adjustment)) } catch {}
+    }
 
     /// Whether the intermediate drops its rights before it clones: a process that is seen in the container then never has
     /// more rights than its program, and to trace it gains nothing. The kernel hides no process from CAP_SYS_PTRACE, and

@@ -61,7 +61,10 @@ private struct Joiner {
             close(launch.parentEnd)
             try call(.session) { () throws(Errno) in
                 try processControl(.setParentDeathSignal, UInt(SIGKILL))
-                if !launch.isHidden { try hideProcess() }
+                if !launch.isHidden {
+                    launch.scoreForMemory()
+                    try hideProcess()
+                }
             }
             try enterCgroup()
             // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's.
@@ -109,7 +112,10 @@ private struct Joiner {
         try call(.session) { () throws(Errno) in
             try releaseSignals()
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
-            if !launch.isHidden { try hideProcess() }
+            if !launch.isHidden {
+                if !launch.needsIntermediate { launch.scoreForMemory() }
+                try hideProcess()
+            }
             try checked { setsid() }
         }
         if !launch.needsIntermediate {
@@ -117,7 +123,7 @@ private struct Joiner {
         } else if !launch.isAnsweredAtBirth {
             channel.awaitProceed()
         }
-        chooseProcessors(process.plan.scheduling)
+        try chooseProcessors(process.plan.scheduling)
         let kinds = launch.namespaces.subtracting(NamespaceSet(.pid))
         if !kinds.isEmpty, !launch.needsIntermediate {
             try call(.joinNamespace) { () throws(Errno) in try launch.target.join(kinds) }
@@ -136,10 +142,10 @@ private struct Joiner {
         }
     }
 
-    // What the cgroup does not allow is not asked of the final CPUs: the process then has those that it does.
-    private func chooseProcessors(_ scheduling: SchedulingPlan) {
+    // The kernel leaves out those of the final CPUs that the cgroup does not allow, and refuses if none is left.
+    private func chooseProcessors(_ scheduling: SchedulingPlan) throws(StepReport) {
         if let cpus = scheduling.finalAffinity {
-            do throws(Errno) { try setAffinity(cpus) } catch {}
+            try call(.scheduling, 4) { () throws(Errno) in try setAffinity(cpus) }
         } else if scheduling.initialAffinity == nil {
             allowAllProcessors()
         }

@@ -177,7 +177,7 @@ extension Runtime {
     ) throws(Failure) {
         let pid = parent.child.pid
         let process = parent.plan.process
-        try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment)
+        if let text = try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment) { note(.warning, text) }
         let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
         record.pid = pid
         record.startTime = facts?.startTime ?? 0

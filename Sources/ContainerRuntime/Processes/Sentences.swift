@@ -103,6 +103,7 @@ struct Sentences {
     // In the order of ProcessSteps.applyScheduling().
     private static let scheduling = [
         "process.scheduler: set", "process.ioPriority: set", "linux.personality: set", "linux.memoryPolicy: set",
+        "process.execCPUAffinity.final: set the CPUs",
     ]
 
     private func join(_ index: Int) -> String {

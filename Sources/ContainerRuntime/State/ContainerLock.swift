@@ -1,5 +1,6 @@
 // One command at a time changes a container; `delete --force` does not wait for the others.
 
+internal import Cgroups
 internal import CLinux
 internal import Glibc
 internal import Kernel
@@ -49,6 +50,7 @@ extension ContainerDirectory {
         while !(try tryLock()) {
             if waited % 250 == 0, waited >= patience || isBeingMade() {
                 if isTold { killHolder() } else { isTold = tellHolder() }
+                endFrozen()
             }
             guard waited < limit else {
                 throw Failure(
@@ -106,6 +108,20 @@ extension ContainerDirectory {
         return isTold
     }
 
+    /// On cgroup v1 a process of the container that has the lock does not end of a signal while it is frozen.
+    private borrowing func endFrozen() {
+        do throws(Failure) {
+            let group = Cgroup(try record().cgroup)
+            guard group.isStopped else { return }
+            for holder in holders() where group.keepsFromEnding(holder.pid) {
+                holder.signal(SIGKILL)
+                try cgroup { () throws(CgroupFailure) in try group.release(killed: holder.pid) }
+            }
+        } catch {
+            // The wait for the lock has its end.
+        }
+    }
+
     private borrowing func killHolder() { holders().forEach(killWithDescendants) }
 
     private borrowing func holders() -> [ProcessHandle] {
@@ -115,10 +131,20 @@ extension ContainerDirectory {
             for pid in try lockHolders(ofFile: own.inode) where pid != getpid() {
                 if let holder = try holder(pid, of: own) { found.append(holder) }
             }
-            return found
+            return found.isEmpty ? try heirs(own) : found
         } catch {
             // Without /proc none is found, and the wait has its end.
             return []
+        }
+    }
+
+    /// Who has the lock from a holder that has ended: /proc/locks names the one that took it.
+    private borrowing func heirs(_ own: FileStatus) throws(Errno) -> [ProcessHandle] {
+        let processes = try OwnedDescriptor.open("/proc", .directory)
+        return try directoryEntries(processes.rawValue).compactMap { entry in
+            guard let pid = Int32(entry.name), pid != getpid() else { return nil }
+            // One that ended meanwhile has nothing.
+            do throws(Errno) { return try holder(pid, of: own) } catch { return nil }
         }
     }
 
