@@ -219,6 +219,7 @@ package enum ProcessControl: Int32, Sendable {
     case setParentDeathSignal = 1  // PR_SET_PDEATHSIG
     case setDumpable = 4  // PR_SET_DUMPABLE
     case setKeepCapabilities = 8  // PR_SET_KEEPCAPS
+    case isInBoundingSet = 23  // PR_CAPBSET_READ
     case dropFromBoundingSet = 24  // PR_CAPBSET_DROP
     case setSubreaper = 36  // PR_SET_CHILD_SUBREAPER
     case setNoNewPrivileges = 38  // PR_SET_NO_NEW_PRIVS

@@ -15,10 +15,15 @@ struct ContainerdFaultTests {
             host.crash()
             try await Task.sleep(for: .milliseconds(1500))
             try await host.start()
-            #expect(try await host.task("c1")?.status == "STOPPED")
             #expect(try await host.task("c2")?.status == "RUNNING")
-            let removed = try await host.ctr("task", "rm", "c1")
-            #expect((removed.output + removed.errors).contains("exit code 12"))
+            // containerd from 1.7 on removes what it finds stopped.
+            if try await host.task("c1") != nil {
+                #expect(try await host.task("c1")?.status == "STOPPED")
+                let removed = try await host.ctr("task", "rm", "c1")
+                #expect((removed.output + removed.errors).contains("exit code 12"))
+            } else {
+                #expect(try await !host.ctr("--version").output.contains(" 1.6."))
+            }
             try await host.ctr("container", "rm", "c1")
             #expect(
                 try await host.ctr("task", "exec", "--exec-id", "e1", "c2", "echo", "still here").output

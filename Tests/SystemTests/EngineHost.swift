@@ -64,6 +64,8 @@ final class EngineHost: @unchecked Sendable {
             try FileManager.default.createSymbolicLink(
                 atPath: directory + "/bin/containerd-shim-runc-v2", withDestinationPath: built + "swift-shim")
         }
+        try FileManager.default.createSymbolicLink(
+            atPath: directory + "/bin/containerd-shim-swiftrun-v2", withDestinationPath: built + "swift-shim")
         try write(
             "daemon.json",
             """
@@ -178,7 +180,11 @@ final class EngineHost: @unchecked Sendable {
     }
 
     private var variables: [String] {
-        ["PATH=\(directory)/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(directory)"]
+        // podman 5 otherwise says with every command that it will not use cgroup v1 for ever.
+        [
+            "PATH=\(directory)/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=\(directory)",
+            "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
+        ]
     }
 
     /// Runs a program in the engine's namespaces.

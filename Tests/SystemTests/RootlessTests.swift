@@ -120,14 +120,6 @@ struct RootlessTests {
             let user = try await OrdinaryUser(sandbox)
             let attempts: [(String, (inout Spec) -> Void)] = [
                 (
-                    "linux.namespaces: a user who is not root needs a user namespace",
-                    {
-                        $0.linux?.namespaces.removeAll { $0.type == "user" }
-                        $0.linux?.uidMappings = []
-                        $0.linux?.gidMappings = []
-                    }
-                ),
-                (
                     "ranges in /etc/subuid and /etc/subgid",
                     {
                         $0.linux?.uidMappings.append(LinuxIDMapping(containerID: 1, hostID: 100_000, size: 10))

@@ -10,7 +10,7 @@ internal import SystemPackage
 package struct Bundle: Sendable {
     /// Absolute, links resolved.
     package let path: String
-    package let spec: Spec
+    package var spec: Spec
     /// The config as it was read.
     package let config: [UInt8]
 }

@@ -64,7 +64,7 @@ extension Runtime {
             sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
         try inherited.keepOthers()
         noteIgnoredSignals()
-        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
+        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn).adapted()
         let plans = try plan(options, bundle)
         try checkTerminal(plans.container, options, isForeground: isForeground)
         var console: EngineSocket?
