@@ -7,7 +7,7 @@ internal import SystemPackage
 /// The input of the process that runs a case.
 package struct CaseRequest: Sendable {
     package var test: Case
-    package var runtime: Runtime
+    package var runtime: TestedRuntime
     /// A directory that only this run uses.
     package var scratch: String
     /// A word that no other run on this machine uses; container ids and cgroups contain it.
@@ -16,7 +16,7 @@ package struct CaseRequest: Sendable {
     package var timeLimit: Double
 
     package init(
-        test: Case, runtime: Runtime, scratch: String, token: String, programs: Programs, timeLimit: Double
+        test: Case, runtime: TestedRuntime, scratch: String, token: String, programs: Programs, timeLimit: Double
     ) {
         self.test = test
         self.runtime = runtime
@@ -41,7 +41,7 @@ package final class CaseExecution {
     /// The containers that exist, according to the steps that succeeded.
     var live: Set<String> = []
     var written: Set<String> = []
-    let reaper = Reaper()
+    let reaper = OrphanReaper()
     var observations: [String: JSONValue] = [:]
     var background: [Task<Void, Never>] = []
     var stepNumber = 0

@@ -123,7 +123,7 @@ package enum Worker {
 extension CaseExecution {
     func consoleSocket(_ container: String) -> String { "\(scratch)/\(container)-console.sock" }
 
-    func startConsole(_ step: Step, _ container: String, _ invocation: Invocation) async throws(CaseError) {
+    func startConsole(_ step: Step, _ container: String, _ invocation: HarnessInvocation) async throws(CaseError) {
         let socket = consoleSocket(container)
         for leftover in [socket, socket + ".closed", socket + ".name"] { unlink(leftover) }
         try await startWorker(["console", socket, invocation.outputPath], awaiting: socket)
@@ -138,8 +138,8 @@ extension CaseExecution {
         let length = readlink("/proc/self/exe", &buffer, buffer.count)
         let own = String(decoding: buffer.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let base = "\(scratch)/output/\(words[0])\(stepNumber)"
-        let worker = Invocation(
-            executable: own, arguments: ["worker"] + words, environment: Invocation.cleanEnvironment,
+        let worker = HarnessInvocation(
+            executable: own, arguments: ["worker"] + words, environment: HarnessInvocation.cleanEnvironment,
             outputPath: base + ".out", errorPath: base + ".err", limit: secondsLeft)
         background.append(Task { _ = try? await worker.run() })
         for _ in 0..<400 {

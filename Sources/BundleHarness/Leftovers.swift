@@ -104,10 +104,11 @@ extension CaseExecution {
     private func deleteLiveContainers() async {
         for name in live.sorted() {
             let base = "\(scratch)/output/delete-\(name)"
-            var invocation = Invocation(
+            var invocation = HarnessInvocation(
                 executable: request.runtime.executable,
                 arguments: request.runtime.flags + ["--root", rootDirectory, "delete", "--force", id(name)],
-                environment: Invocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err", limit: 15
+                environment: HarnessInvocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err",
+                limit: 15
             )
             invocation.user = test.steps.compactMap(\.user).first
             guard let ending = try? await invocation.run() else { continue }

@@ -55,7 +55,7 @@ package enum Requirement: Equatable, Sendable {
     }
 
     /// The reason why the machine or the runtime's flags do not meet the requirement; nil if they do.
-    package func whatIsMissing(of runtime: Runtime) -> String? {
+    package func whatIsMissing(of runtime: TestedRuntime) -> String? {
         switch self {
         case .cgroupfsDriver: runtime.asksSystemd ? "only where the runtime makes the cgroups itself" : nil
         case .systemdDriver: runtime.asksSystemd ? nil : "only where systemd makes the cgroups (--systemd-cgroup)"

@@ -84,10 +84,10 @@ extension CaseExecution {
 
     private func invocation(
         _ step: Step, _ executable: String, _ arguments: [String]
-    ) throws(CaseError) -> Invocation {
+    ) throws(CaseError) -> HarnessInvocation {
         let base = "\(scratch)/output/step\(stepNumber)"
-        var invocation = Invocation(
-            executable: executable, arguments: arguments, environment: Invocation.cleanEnvironment,
+        var invocation = HarnessInvocation(
+            executable: executable, arguments: arguments, environment: HarnessInvocation.cleanEnvironment,
             directory: scratch, outputPath: base + ".out", errorPath: base + ".err", user: step.user, limit: secondsLeft
         )
         for (name, value) in step.environment { invocation.environment[name] = try placeholders.expand(value) }
@@ -99,7 +99,7 @@ extension CaseExecution {
     }
 
     /// Runs a program, or starts it if the next step does not wait for it: then there is no result.
-    private func carryOut(_ invocation: Invocation, _ step: Step) async throws(CaseError) -> StepResult? {
+    private func carryOut(_ invocation: HarnessInvocation, _ step: Step) async throws(CaseError) -> StepResult? {
         if step.runsInBackground {
             transcript.append("$ \(invocation.commandLine) &")
             background.append(Task { _ = try? await invocation.run() })

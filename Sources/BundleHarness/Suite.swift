@@ -7,7 +7,7 @@ internal import SystemPackage
 /// The cases to run, and the settings.
 package struct Suite: Sendable {
     package var cases: [Case]
-    package var runtimes: [Runtime]
+    package var runtimes: [TestedRuntime]
     package var jobs: Int
     /// The time limit of cases that do not set one, in seconds.
     package var timeLimit: Int
@@ -19,7 +19,7 @@ package struct Suite: Sendable {
     package var programs: Programs
 
     package init(
-        cases: [Case], runtimes: [Runtime], jobs: Int, timeLimit: Int, keepsScratch: Bool, hidesUnified: Bool,
+        cases: [Case], runtimes: [TestedRuntime], jobs: Int, timeLimit: Int, keepsScratch: Bool, hidesUnified: Bool,
         workDirectory: String, programs: Programs
     ) {
         self.cases = cases
@@ -80,7 +80,7 @@ package struct Suite: Sendable {
     }
 
     private func runCase(
-        _ test: Case, _ runtime: Runtime, number: Int, work: String, programs: Programs
+        _ test: Case, _ runtime: TestedRuntime, number: Int, work: String, programs: Programs
     ) async -> CaseResult {
         let limit = Double(test.timeLimit ?? timeLimit)
         let scratch = "\(work)/\(number)"
@@ -93,9 +93,9 @@ package struct Suite: Sendable {
             "busybox": .string(programs.busybox.string), "limit": .double(limit), "hide": .bool(hidesUnified),
         ]
         let base = "\(work)/\(number)"
-        var environment = Invocation.cleanEnvironment
+        var environment = HarnessInvocation.cleanEnvironment
         if let path = getenv("PATH") { environment["PATH"] = String(cString: path) }
-        var worker = Invocation(
+        var worker = HarnessInvocation(
             executable: "/proc/self/exe", arguments: ["worker", "case", order.text], environment: environment,
             outputPath: base + ".result", errorPath: base + ".error", limit: limit + 30)
         worker.hasOwnSession = true
@@ -145,7 +145,7 @@ extension Worker {
         umask(0o022)
         let identity = RuntimeIdentity(
             name: string("runtime"), version: order["version"]?.array?.compactMap(\.integer) ?? [])
-        let runtime = Runtime(
+        let runtime = TestedRuntime(
             label: string("label"), executable: string("executable"),
             flags: order["flags"]?.array?.compactMap(\.string) ?? [], identity: identity)
         return CaseRequest(

@@ -38,7 +38,7 @@ package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertibl
             case .readOnlyFileSystem: " (is the cgroup hierarchy mounted read-only?)"
             default: ""
             }
-        self.init(.refused, "\(what): \(code.word)\(hint)", code: code)
+        self.init(.refused, "\(what): \(code.message)\(hint)", code: code)
     }
 
     /// The same failure with the operation that it interrupted.

@@ -39,7 +39,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 
     /// A refused operation with its operand, such as `open /run/swiftrun/web/state.json`.
     package init(_ operation: String, _ code: Errno) {
-        self.init(.system(code), "\(operation): \(code.word)")
+        self.init(.system(code), "\(operation): \(code.message)")
         note(operation)
     }
 

@@ -26,7 +26,7 @@ extension Errno {
     package static let noSuchDevice = Errno(rawValue: 19)  // ENODEV, under its usual name
 
     /// The kernel's message for the error, in the form that runtimes use: `no such file or directory`.
-    package var word: String {
+    package var message: String {
         guard let text = strerror(rawValue) else { return "error \(rawValue)" }
         var bytes = Array(String(cString: text).utf8)
         let startsWithAcronym = bytes.count > 1 && (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(bytes[1])

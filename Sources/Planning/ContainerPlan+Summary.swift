@@ -18,7 +18,7 @@ extension ContainerPlan {
         let others = namespaces.joined.filter { $0.kind != .user }.map(\.summary)
         let user = userLines + namespaces.joined.filter { $0.kind == .user }.map(\.summary)
         if namespaces.needsIntermediate {
-            lines += ["clone a process to bear the init"] + others + user + time + [cloneLine]
+            lines += ["clone an intermediate"] + others + user + time + [cloneLine]
         } else {
             lines += [cloneLine] + user + others
         }

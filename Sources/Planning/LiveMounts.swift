@@ -43,7 +43,7 @@ extension MountStep {
 
 extension Rules {
     fileprivate static func checkLive(_ mount: Mount, _ key: String) throws(InvalidSpec) {
-        let options = ParsedOptions(mount.options, type: mount.type)
+        let options = ParsedMountOptions(mount.options, type: mount.type)
         if options.remount {
             throw InvalidSpec(
                 keyPath: "\(key).options",

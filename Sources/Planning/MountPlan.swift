@@ -90,7 +90,7 @@ extension MountStep {
             throw InvalidSpec(keyPath: "\(key).destination", problem: "the rootfs itself cannot be mounted over")
         }
         self.init(key: key, destination: destination, object: .remount)
-        let options = ParsedOptions(mount.options, type: mount.type)
+        let options = ParsedMountOptions(mount.options, type: mount.type)
         attributes = options.attributes
         recursiveAttributes = options.recursiveAttributes
         propagation = options.propagation
@@ -100,7 +100,7 @@ extension MountStep {
         followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
-        if options.isBind, let other = options.parameters.first(where: { !ParsedOptions.isHarmless($0) }) {
+        if options.isBind, let other = options.parameters.first(where: { !ParsedMountOptions.isHarmless($0) }) {
             throw InvalidSpec(
                 keyPath: "\(key).options",
                 problem: "\"\(other.text)\" is not an option of a bind mount and would have no effect")
@@ -127,7 +127,7 @@ extension MountStep {
     }
 
     private static func object(
-        _ mount: Mount, _ options: ParsedOptions, _ key: String, bundle: String, namespaces: NamespacePlan,
+        _ mount: Mount, _ options: ParsedMountOptions, _ key: String, bundle: String, namespaces: NamespacePlan,
         host: HostFacts
     ) throws(InvalidSpec) -> Object {
         if let recursive = options.bind ?? (mount.type == "bind" ? false : nil) {
@@ -194,7 +194,7 @@ extension MountStep {
     }
 
     private static func idMapping(
-        _ mount: Mount, _ options: ParsedOptions, _ key: String, _ namespaces: NamespacePlan, _ host: HostFacts
+        _ mount: Mount, _ options: ParsedMountOptions, _ key: String, _ namespaces: NamespacePlan, _ host: HostFacts
     ) throws(InvalidSpec) -> IDMapping? {
         let explicit = !mount.uidMappings.isEmpty || !mount.gidMappings.isEmpty
         guard explicit || options.idMapped != nil else { return nil }

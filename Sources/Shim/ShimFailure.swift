@@ -11,7 +11,7 @@ package struct ShimFailure: Error, Equatable, Sendable, CustomStringConvertible 
     package init(_ description: String) { self.description = description }
 
     /// An operation that the kernel refused: `mount overlay on /x: no such file or directory`.
-    init(_ operation: String, _ cause: Errno) { description = "\(operation): \(cause.word)" }
+    init(_ operation: String, _ cause: Errno) { description = "\(operation): \(cause.message)" }
 }
 
 /// Runs a step and names it in the error when the kernel refuses it.

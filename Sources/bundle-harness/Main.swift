@@ -100,8 +100,8 @@ struct BundleHarnessCommand: AsyncParsableCommand {
             return 0
         }
         let programs = try findPrograms()
-        var runtimes: [Runtime] = []
-        for text in runtime.isEmpty ? ["runc"] : runtime { runtimes.append(try await Runtime.find(text)) }
+        var runtimes: [TestedRuntime] = []
+        for text in runtime.isEmpty ? ["runc"] : runtime { runtimes.append(try await TestedRuntime.find(text)) }
         let labels = runtimes.map(\.label)
         if Set(labels).count != labels.count { throw CaseError("--runtime: two runtimes of the same name") }
         let suite = Suite(

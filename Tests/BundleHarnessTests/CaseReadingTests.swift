@@ -56,8 +56,8 @@ struct CaseReadingTests {
     }
 
     @Test func `the drivers of cgroups are requirements that the runtime's flags meet`() {
-        func runtime(_ flags: [String]) -> Runtime {
-            Runtime(
+        func runtime(_ flags: [String]) -> TestedRuntime {
+            TestedRuntime(
                 label: "runc", executable: "/usr/bin/runc", flags: flags,
                 identity: RuntimeIdentity(name: "runc", version: [1, 1, 5]))
         }

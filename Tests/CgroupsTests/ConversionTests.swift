@@ -99,6 +99,6 @@ import Testing
         ("rdma.max", "", "mlx4_0 hca_handle=3", "mlx4_0 hca_handle=max hca_object=max"),
     ])
     func `restore the previous content`(file: String, current: String, written: String, restored: String) {
-        #expect(Restoration.value(of: file, current: current, written: written) == restored)
+        #expect(PreviousValue.restoring(of: file, current: current, written: written) == restored)
     }
 }

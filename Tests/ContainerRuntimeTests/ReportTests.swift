@@ -33,7 +33,9 @@ struct StepReportTests {
 }
 
 struct SentenceTests {
-    private func text(_ report: StepReport) throws -> String { try Sentences(plan: .sample()).failure(report).message }
+    private func text(_ report: StepReport) throws -> String {
+        try FailureMessages(plan: .sample()).failure(report).message
+    }
 
     @Test(arguments: [
         (
@@ -90,7 +92,7 @@ struct SentenceTests {
         (StepReport(step: .hostname, code: .notPermitted), "hostname: set \"web\": operation not permitted"),
         (StepReport(step: .domainname, code: .notPermitted), "domainname: set \"domain\": operation not permitted"),
         (
-            StepReport(step: .kernelParameter, code: .noSuchFileOrDirectory),
+            StepReport(step: .sysctl, code: .noSuchFileOrDirectory),
             "linux.sysctl.net.ipv4.ip_forward: write \"1\": no such file or directory"
         ),
         (
@@ -225,17 +227,17 @@ struct SentenceTests {
     }
 
     @Test func `an exec process's failure is reported without a plan of the container`() throws {
-        let sentences = Sentences(process: try ContainerPlan.sample().process)
+        let messages = FailureMessages(process: try ContainerPlan.sample().process)
         #expect(
-            sentences.failure(StepReport(step: .user, code: .invalidArgument)).message
+            messages.failure(StepReport(step: .user, code: .invalidArgument)).message
                 == "process.user.uid: become user 10: invalid argument")
         #expect(
-            sentences.failure(StepReport(step: .joinNamespace, code: .notPermitted)).message
+            messages.failure(StepReport(step: .joinNamespace, code: .notPermitted)).message
                 == "join namespaces: operation not permitted")
     }
 
     @Test func `the failure keeps the kernel's error number`() throws {
-        let failure = try Sentences(plan: .sample()).failure(StepReport(step: .pivot, code: .invalidArgument))
+        let failure = try FailureMessages(plan: .sample()).failure(StepReport(step: .pivot, code: .invalidArgument))
         #expect(failure.kind == .system(.invalidArgument))
         #expect(failure.during("create web").message == "create web: pivot_root into /bundle/rootfs: invalid argument")
     }

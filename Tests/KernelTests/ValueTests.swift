@@ -14,7 +14,7 @@ struct ValueTests {
         (ENOEXEC, "exec format error"), (ESRCH, "no such process"), (9999, "unknown error 9999"),
     ])
     func `an error's message is the kernel's, in lower case`(code: Int32, word: String) {
-        #expect(Errno(rawValue: code).word == word)
+        #expect(Errno(rawValue: code).message == word)
     }
 
     @Test func `a refused call throws the kernel's error at once`() {

@@ -17,10 +17,10 @@ enum DBusFailure: Error, Equatable {
     case timedOut
 
     /// The reason as text.
-    var word: String {
+    var message: String {
         switch self {
         case .answered(let name, let text): text.isEmpty ? name : text
-        case .system(let code): code.word
+        case .system(let code): code.message
         case .malformed: "the answer is not valid D-Bus"
         case .timedOut: "no answer in time"
         }

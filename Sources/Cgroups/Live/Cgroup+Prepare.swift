@@ -125,7 +125,8 @@ extension Cgroup {
             let lacksRights = error == .permissionDenied || error == .notPermitted
             guard lacksRights, plan.toleratesRefusals else { throw CgroupFailure(what, error) }
             throw CgroupFailure(
-                .refused, "\(what): \(error.word) (no cgroup above it is delegated to user \(geteuid()))", code: error)
+                .refused, "\(what): \(error.message) (no cgroup above it is delegated to user \(geteuid()))",
+                code: error)
         }
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
         let own = try during(what) { () throws(Errno) in try openBelow(mount, directory.path) }

@@ -56,7 +56,7 @@ extension Cgroup {
             if case .instead(let others) = write.absence { names += others }
             for name in names {
                 guard let current = try? readText(name.file, at: open.descriptors[index]) else { continue }
-                if let value = Restoration.value(of: name.file, current: current, written: name.value) {
+                if let value = PreviousValue.restoring(of: name.file, current: current, written: name.value) {
                     old.append(OldValue(directory: index, file: name.file, value: value))
                 }
             }

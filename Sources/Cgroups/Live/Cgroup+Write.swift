@@ -75,14 +75,15 @@ extension Cgroup {
             let current = use.current
         {
             return CgroupFailure(
-                .refused, "\(what): \(code.word) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
+                .refused, "\(what): \(code.message) (in use: \(current) bytes, at most so far: \(use.peak ?? current))",
                 code: code)
         }
         if code == .invalidArgument, write.file == "cpu.weight" || write.file == "cpu.shares",
             let idle = try? readText("\(directory)/cpu.idle"), trimmed(idle) == "1"
         {
             return CgroupFailure(
-                .refused, "\(what): \(code.word) (the cgroup has cpu.idle 1, and no shares until that is 0)", code: code
+                .refused, "\(what): \(code.message) (the cgroup has cpu.idle 1, and no shares until that is 0)",
+                code: code
             )
         }
         // On v2 a missing file means a missing controller. Opening it fails with ENOENT, or because it may not be
@@ -93,7 +94,7 @@ extension Cgroup {
         guard isMissing else { return CgroupFailure(what, code) }
         return CgroupFailure(
             .unavailable,
-            "\(what): \(code.word) (the controller \(write.controller) or this file is not available here)",
+            "\(what): \(code.message) (the controller \(write.controller) or this file is not available here)",
             code: code)
     }
 

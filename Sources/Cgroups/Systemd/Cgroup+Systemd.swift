@@ -11,7 +11,7 @@ extension CgroupHost {
     static func userManagerPath() throws(CgroupFailure) -> String {
         var bus = try SystemdBus.open(isUser: true)
         do throws(DBusFailure) { return try bus.managerPath() } catch {
-            throw CgroupFailure(.refused, "ask the user's systemd for its cgroup: \(error.word)")
+            throw CgroupFailure(.refused, "ask the user's systemd for its cgroup: \(error.message)")
         }
     }
 }
@@ -27,7 +27,7 @@ extension Cgroup {
         if !request.unit.isSlice { properties.append(SystemdProperty("PIDs", .array("u", [.uint32(UInt32(pid))]))) }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)
         do throws(DBusFailure) { try bus.startTransient(unit, properties) } catch {
-            throw CgroupFailure(.refused, "start systemd unit \(unit): \(error.word)")
+            throw CgroupFailure(.refused, "start systemd unit \(unit): \(error.message)")
         }
         do throws(CgroupFailure) {
             return try complete(pid, plan)
@@ -86,7 +86,7 @@ extension Cgroup {
         do throws(DBusFailure) {
             try bus.attach(pid, to: unit, path: subPath.map(cleanPath) ?? "")
         } catch {
-            throw CgroupFailure(.refused, "move process \(pid) into systemd unit \(unit): \(error.word)")
+            throw CgroupFailure(.refused, "move process \(pid) into systemd unit \(unit): \(error.message)")
         }
     }
 
@@ -111,7 +111,7 @@ extension Cgroup {
             if !ended { try bus.stop(unit) }
             try bus.reset(unit)
         } catch {
-            throw CgroupFailure(.refused, "stop systemd unit \(unit): \(error.word)")
+            throw CgroupFailure(.refused, "stop systemd unit \(unit): \(error.message)")
         }
     }
 
@@ -120,7 +120,7 @@ extension Cgroup {
         guard let unit = location.unit, !properties.isEmpty else { return }
         var bus = try SystemdBus.open(isUser: location.isUserUnit)
         do throws(DBusFailure) { try bus.set(properties, of: unit) } catch {
-            throw CgroupFailure(.refused, "change systemd unit \(unit): \(error.word)")
+            throw CgroupFailure(.refused, "change systemd unit \(unit): \(error.message)")
         }
     }
 }

@@ -23,7 +23,7 @@ struct SystemdBus: ~Copyable {
             do throws(DBusFailure) {
                 return SystemdBus(try DBusConnection.open(address, uid: uid, isBus: isBus), isDirect: !isBus)
             } catch {
-                reasons.append("\(address): \(error.word)")
+                reasons.append("\(address): \(error.message)")
             }
         }
         if reasons.isEmpty { reasons = ["neither XDG_RUNTIME_DIR nor DBUS_SESSION_BUS_ADDRESS is set"] }

@@ -81,7 +81,7 @@ package enum CallersFile {
 
     private static func refusal(_ what: String, _ error: Errno) -> Failure {
         error == .noSuchAddressOrDevice
-            ? Failure(.system(error), "\(what): \(error.word) (nobody reads from it)") : Failure(what, error)
+            ? Failure(.system(error), "\(what): \(error.message) (nobody reads from it)") : Failure(what, error)
     }
 
     // Records that a reader is slow to take are waited for.

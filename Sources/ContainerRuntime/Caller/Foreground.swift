@@ -39,7 +39,7 @@ struct Foreground: ~Copyable {
             if let end = reap() {
                 relay.drain(signals.rawValue)
                 if relay.hasNoReader {
-                    warn("the rest of the terminal's output was dropped: write to stdout: \(Errno.brokenPipe.word)")
+                    warn("the rest of the terminal's output was dropped: write to stdout: \(Errno.brokenPipe.message)")
                 }
                 if let code = relay.failure { throw Failure("write the terminal's output to stdout", code) }
                 return end

@@ -133,7 +133,7 @@ private struct HookProcess {
         // Nobody would know of it when the runtime has been killed. prctl(2)
         do throws(Errno) { try processControl(.setParentDeathSignal, UInt(SIGKILL)) } catch {}
         _ = clinux_execve(hook.path, image.arguments, image.environment)
-        let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).word)".utf8)
+        let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).message)".utf8)
         write(2, complaint, complaint.count)
         _exit(127)
     }

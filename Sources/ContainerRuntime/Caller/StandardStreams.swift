@@ -34,7 +34,7 @@ enum StandardStreams {
 /// Sets how soon the kernel ends a process when memory runs out. Written from outside: in its own user namespace a
 /// process may have no right to.
 /// - Returns: a sentence for an ordinary user, who may only raise it.
-func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) -> String? {
+func adjustOOMScore(of pid: Int32, _ adjustment: Int?) throws(Failure) -> String? {
     guard let adjustment else { return nil }
     do throws(Errno) {
         try writeFile("/proc/\(pid)/oom_score_adj", String(adjustment))
@@ -51,7 +51,7 @@ func adjustOutOfMemoryScore(of pid: Int32, _ adjustment: Int?) throws(Failure) -
     }
 }
 
-// How far the score may be lowered is the kernel's secret (oom_score_adj_min); this process tries it and takes it back.
+// The kernel does not show how far the score may be lowered (oom_score_adj_min): this process tries, and undoes it.
 private func mayHaveScore(_ adjustment: Int) -> Bool {
     let file = "/proc/self/oom_score_adj"
     do throws(Errno) {

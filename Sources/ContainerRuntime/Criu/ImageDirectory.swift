@@ -145,7 +145,7 @@ struct ImageDirectory: ~Copyable {
         let log = (try? read(name, limit: 256 << 20)) ?? nil
         let complaint = log.flatMap { Complaint(log: $0) } ?? response?.errorMessage.map { Complaint(text: $0) }
         var text = complaint?.text ?? "it does not say why"
-        if complaint == nil, let code = response?.errorNumber, code != 0 { text = Errno(rawValue: code).word }
+        if complaint == nil, let code = response?.errorNumber, code != 0 { text = Errno(rawValue: code).message }
         if let hint = complaint?.hint { text += " (\(hint))" }
         return Failure(.other, "criu failed to \(verb): \(text); log: \(path)/\(name)")
     }

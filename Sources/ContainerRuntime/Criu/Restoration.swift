@@ -18,7 +18,7 @@ struct Restoration: ~Copyable {
     private let makesKeyring: Bool
     private let stage: Stage
     private var record: ContainerRecord
-    private var terminal: KeptTerminal
+    private var terminal: ConsoleHandoff
     /// The init, from post-restore on.
     private var process: ProcessHandle?
     private var threads: [ImageRecord.Thread] = []
@@ -39,7 +39,7 @@ struct Restoration: ~Copyable {
         stage = Stage(directory: "\(place.directory.path)/\(RestorePlace.stageName)")
         record = place.record
         self.place = place
-        terminal = KeptTerminal(console: console)
+        terminal = ConsoleHandoff(console: console)
     }
 
     mutating func run(
@@ -220,7 +220,7 @@ struct Restoration: ~Copyable {
         switch notification.moment {
         case .setupNamespaces: if let pid = notification.pid { try setUpNamespaces(pid) }
         case .orphanTerminal: if let master = descriptor.take() { try keep(master) }
-        case .postRestore: if let pid = notification.pid { try welcome(pid) }
+        case .postRestore: if let pid = notification.pid { try acceptInit(pid) }
         case .preResume: try checkCredentials()
         default: break
         }
@@ -248,7 +248,7 @@ struct Restoration: ~Copyable {
     }
 
     /// All processes are there, and stand still; mounts and namespaces are complete.
-    private mutating func welcome(_ pid: Int32) throws(Failure) {
+    private mutating func acceptInit(_ pid: Int32) throws(Failure) {
         process = try during("open process \(pid)") { () throws(Errno) in try ProcessHandle(pid) }
         let restored = RestoredProcesses(
             plan: plan, pid: pid, group: Cgroup(record.cgroup), hasFilter: hasFilter)

@@ -17,18 +17,18 @@ final class MountSources {
 
     /// - Returns: a detached mount, or tree of mounts, with its ids mapped where the plan says so.
     func open(
-        _ mount: MountStep, _ index: Int, of child: borrowing ChildProcess, _ sentences: Sentences
+        _ mount: MountStep, _ index: Int, of child: borrowing ChildProcess, _ messages: FailureMessages
     ) throws(Failure) -> OwnedDescriptor {
         guard case .bind(let source, let recursive) = mount.object else {
             throw Failure(.other, "\(mount.key): only a bind mount has a source that can be opened")
         }
         // Whoever is not root reaches no more from here than from inside.
         guard geteuid() == 0 else {
-            throw sentences.failure(
+            throw messages.failure(
                 StepReport(step: .mount, index: index, action: .openSource, code: .permissionDenied))
         }
         let namespace = try userNamespace(mount, of: child.pid)
-        return try told(index, sentences) { () throws(ActionFailure) in
+        return try told(index, messages) { () throws(ActionFailure) in
             try inMountNamespace(of: child) { () throws(ActionFailure) in
                 try clone(source, recursive: recursive, mount, namespace)
             }
@@ -41,10 +41,10 @@ final class MountSources {
     ///   - propagation: what the mounts are made before anything else is asked of them: they are clones of the host's.
     /// - Returns: also a new instance of a filesystem, where that is made from what the host has.
     func openHere(
-        _ mount: MountStep, _ index: Int, of pid: Int32, _ propagation: Propagation, _ sentences: Sentences
+        _ mount: MountStep, _ index: Int, of pid: Int32, _ propagation: Propagation, _ messages: FailureMessages
     ) throws(Failure) -> OwnedDescriptor {
         let namespace = try userNamespace(mount, of: pid)
-        return try told(index, sentences) { () throws(ActionFailure) in
+        return try told(index, messages) { () throws(ActionFailure) in
             if case .filesystem(let type, let source, let parameters) = mount.object {
                 return try newFilesystem(
                     type: type, source: source, parameters, attributes: mount.attributes.set)
@@ -61,10 +61,10 @@ final class MountSources {
     }
 
     private func told(
-        _ index: Int, _ sentences: Sentences, _ body: () throws(ActionFailure) -> OwnedDescriptor
+        _ index: Int, _ messages: FailureMessages, _ body: () throws(ActionFailure) -> OwnedDescriptor
     ) throws(Failure) -> OwnedDescriptor {
         try mapping(body) { (failure: ActionFailure) in
-            sentences.failure(
+            messages.failure(
                 StepReport(
                     step: .mount, index: index, action: failure.action, code: failure.code, text: failure.text))
         }

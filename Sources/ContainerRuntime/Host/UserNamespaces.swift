@@ -59,7 +59,7 @@ private func withHelper<Value: ~Copyable>(
 ) throws(Failure) -> Value {
     let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
     let child = try during("clone a process to stand in a user namespace") { () throws(Errno) in
-        if mayLookIntoHidden() { try hideProcess() }
+        if mayInspectHiddenProcesses() { try hideProcess() }
         return try cloneProcess(namespaces: namespaces)
     }
     guard let child else { standInside(pair.second.rawValue, inside) }

@@ -50,7 +50,7 @@ extension Runtime {
     }
 
     /// The end of a process that was killed takes some milliseconds: it is waited for, so that delete can follow kill.
-    private func awaitKilled(_ record: ContainerRecord, _ status: Status) throws(Failure) {
+    private func awaitKilled(_ record: ContainerRecord, _ status: ContainerStatus) throws(Failure) {
         let refusal = "cannot delete container \(record.id) that is not stopped: \(status.rawValue)"
         guard let pidfd = try record.openInit() else { return }
         let (isKilled, hasEnded) = try during("wait for container \(record.id)") { () throws(Errno) in
@@ -132,7 +132,7 @@ extension Runtime {
             try changeMount(top, AttributeChange(), propagation: .slave, recursive: true)
             try detachMount(top)
         } catch {
-            if error != .noSuchFileOrDirectory { note(.warning, "unmount \(record.rootfs): \(error.word)") }
+            if error != .noSuchFileOrDirectory { note(.warning, "unmount \(record.rootfs): \(error.message)") }
         }
     }
 

@@ -61,7 +61,7 @@ extension Runtime {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
-        var joined: JoinedProcess
+        var joined: ExecProcess
         do throws(Failure) {
             let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
             joined = try join(record, namespaces, plan, filter, options, console, directory)
@@ -93,7 +93,7 @@ extension Runtime {
         plan.capabilities.remove(.tracing)
     }
 
-    private func checkStatus(_ status: Status, _ options: ExecOptions) throws(Failure) {
+    private func checkStatus(_ status: ContainerStatus, _ options: ExecOptions) throws(Failure) {
         switch status {
         case .stopped: throw Failure(.wrongState, "cannot exec in a stopped container")
         case .creating: throw .isBeingCreated(options.id)
@@ -128,7 +128,7 @@ extension Runtime {
         do throws(InvalidSpec) {
             if let path = options.processFile {
                 let bytes = try mapping({ () throws(Errno) in try readFile(path) }) { (code: Errno) in
-                    InvalidSpec(keyPath: "--process \(path)", problem: code.word)
+                    InvalidSpec(keyPath: "--process \(path)", problem: code.message)
                 }
                 process = try Process(process: bytes)
             } else {
@@ -176,7 +176,7 @@ extension Runtime {
 }
 
 /// A process that has joined a container and is its program by now.
-struct JoinedProcess: ~Copyable {
+struct ExecProcess: ~Copyable {
     let pid: Int32
     let pidfd: OwnedDescriptor
     var terminal: OwnedDescriptor?

@@ -21,7 +21,7 @@ extension Runtime {
         let container = try directory.liveContainer()
         let record = container.record
         let plan = try plan(adding: mounts, record, directory)
-        let sentences = Sentences(plan: plan)
+        let messages = FailureMessages(plan: plan)
         let sources = MountSources()
         var opened: [Int32?] = []
         // Open until this process ends, as its clone has them by their numbers.
@@ -32,9 +32,9 @@ extension Runtime {
             }
             // What the host mounts later must not appear, nor what the container mounts there at the host.
             let kind = mount.propagation.isEmpty ? .private : plan.root.isolation.kind
-            opened.append(try sources.openHere(mount, index, of: record.pid, kind, sentences).relinquish())
+            opened.append(try sources.openHere(mount, index, of: record.pid, kind, messages).relinquish())
         }
-        try carryOut(.add(plan, opened), container, directory) { sentences.failure($0) }
+        try carryOut(.add(plan, opened), container, directory) { messages.failure($0) }
     }
 
     /// Detaches what `mounts add` has mounted at the destinations of `mounts[]`, last first; nothing where one of them is
@@ -104,7 +104,7 @@ extension Runtime {
         _ sentence: (StepReport) -> Failure
     ) throws(Failure) {
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
-        let isHidden = mayLookIntoHidden()
+        let isHidden = mayInspectHiddenProcesses()
         if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
         let target = try directory.namespaces(
             of: container.pidfd.rawValue, isWaiting: directory.has(ContainerDirectory.gateName))

@@ -19,7 +19,7 @@ extension Runtime {
         }
     }
 
-    private func change(_ id: String, _ body: (Status, Cgroup) throws(Failure) -> Void) throws(Failure) {
+    private func change(_ id: String, _ body: (ContainerStatus, Cgroup) throws(Failure) -> Void) throws(Failure) {
         let directory = try store.open(id: id)
         try directory.lock()
         do throws(Failure) {

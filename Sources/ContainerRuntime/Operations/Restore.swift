@@ -78,9 +78,9 @@ extension Runtime {
         let owner = owner(id: record.id, created: record.created, location: location)
         let entry = try reserveCgroup(plans.cgroup, owner, &undo)
         record.cgroup = entry.location
-        var control: ResourceControl?
+        var control: Resctrl?
         if let wanted = plan.resctrl {
-            let made = try ResourceControl(wanted)
+            let made = try Resctrl(wanted)
             record.resourceGroups = try made.prepare()
             undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
             control = made
@@ -108,6 +108,6 @@ struct RestorePlace: ~Copyable {
     let record: ContainerRecord
     let entry: CgroupPlacement
     let owner: CgroupOwner
-    let control: ResourceControl?
-    let joined: [Launch.Joined]
+    let control: Resctrl?
+    let joined: [InitInputs.Joined]
 }

@@ -33,7 +33,7 @@ extension Runtime {
         }
         do throws(Failure) {
             let hasBegun = try StartGate.open(in: directory, isPaused: isPaused) { (report) throws(Failure) in
-                let failure = try sentences(directory).failure(report, of: record.pid)
+                let failure = try messages(directory).failure(report, of: record.pid)
                 if record.hasSeccomp, agent == nil { agent = watchOfAgent(directory) }
                 throw (agent?.explain(failure) ?? failure).during("unable to start container process")
             }
@@ -100,10 +100,10 @@ extension Runtime {
         do throws(InvalidSpec) { return try SeccompPlan(profile) } catch { return nil }
     }
 
-    private func sentences(_ directory: borrowing ContainerDirectory) throws(Failure) -> Sentences {
+    private func messages(_ directory: borrowing ContainerDirectory) throws(Failure) -> FailureMessages {
         let record = try directory.record()
         let bundle = Bundle(path: record.bundle, spec: try directory.config(), config: [])
-        return Sentences(plan: try plan(CreateOptions(id: record.id, bundle: record.bundle), bundle).container)
+        return FailureMessages(plan: try plan(CreateOptions(id: record.id, bundle: record.bundle), bundle).container)
     }
 
     /// Runs the poststart hooks; a failing one ends the container. runtime-spec 1.3.0, runtime.md, "Lifecycle".

@@ -51,7 +51,7 @@ extension Runtime {
 
     private func resourceControl(
         _ schemata: Schemata, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
-    ) throws(Failure) -> ResourceControl? {
+    ) throws(Failure) -> Resctrl? {
         guard schemata != Schemata() else { return nil }
         let current = try directory.config().linux?.intelRdt
         let plan: ResctrlPlan
@@ -61,7 +61,7 @@ extension Runtime {
         } catch {
             throw Failure(.invalid, "\(error)")
         }
-        return try ResourceControl(plan)
+        return try Resctrl(plan)
     }
 
     /// A `linux.resources` object from a file; `-` is stdin.

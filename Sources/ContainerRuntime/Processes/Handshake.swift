@@ -1,19 +1,19 @@
-// The one conversation between the runtime and the process it has cloned: numbers from the child, words in the parent.
+// The conversation between the runtime and the process that it has cloned: the child sends numbers, the parent makes the text.
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What the child says; each message is one packet on a socket pair.
+/// A message of the child; each is one packet on a socket pair.
 ///
 ///     child                        parent
 ///     mapIDs      ──────────────▶  writes uid_map and gid_map of the new user namespace
 ///                 ◀──────────────  proceed
 ///     adoptMe     ──────────────▶  has systemd put the child into its cgroup
 ///                 ◀──────────────  proceed
-///     born        ── pidfd ─────▶  from an intermediate process: the init is there, and the child from now on
-///                 ◀──────────────  proceed, to the one that is born
+///     sibling     ── pidfd ─────▶  from the intermediate: it has cloned the init, which is the child from now on
+///                 ◀──────────────  proceed, to the sibling
 ///     networkDue  ──────────────▶  moves network devices into the network namespace
 ///                 ◀──────────────  proceed
 ///     mountSource ──────────────▶  opens a source that takes the host's rights, or maps its ids
@@ -25,20 +25,20 @@ internal import SystemPackage
 ///                 ◀──────────────  proceed
 ///     ready       ──────────────▶  sets limits, remembers the container
 ///                 ◀──────────────  proceed: create waits at the gate, run executes the program
-///     failed      ──────────────▶  says which step of the plan, and the kernel's word
+///     failed      ──────────────▶  names the step of the plan and the kernel's error
 ///
-/// What exec bears in the runtime's own memory, which then knows of it, and what has nothing to ask, is answered at its
-/// birth and reads the answer when it is ready.
+/// The intermediate of exec may share the runtime's memory, so that the runtime learns the new pid from there. If the exec
+/// process will ask nothing, the runtime answers it at once, and it finds the answer when it is ready.
 ///
 /// The child's end closes when it no longer needs the parent: at the gate, or when the program is executed.
 enum ChildMessage: UInt8 {
     case mapIDs = 1
-    case adoptMe, hooksDue, terminal, listener, ready, failed, born, networkDue, mountSource
+    case adoptMe, hooksDue, terminal, listener, ready, failed, sibling, networkDue, mountSource
     /// Of `mounts add` and `mounts remove`: the identity of a mount that is about to be attached, or was detached.
     case attaching, detached
 }
 
-/// What the parent answers; any other byte, and the end of the conversation, ends the child.
+/// The parent's answer; at any other byte, and at the end of the conversation, the child exits.
 let proceed: UInt8 = 0x70
 
 /// A number in a message: four bytes, the least significant first.
@@ -46,7 +46,7 @@ func messageBytes(_ number: Int32) -> [UInt8] {
     (0..<4).map { UInt8(truncatingIfNeeded: UInt32(bitPattern: number) >> ($0 * 8)) }
 }
 
-/// The number behind the word of a message of five bytes.
+/// The number in a message of five bytes.
 func messageNumber(_ bytes: [UInt8]) -> Int32 {
     Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) })
 }
@@ -57,13 +57,13 @@ enum Step: UInt8 {
     case mapIDs, joinNamespace, cgroupNamespace, session, keyring, loopback, timeNamespace
     case propagation, rootfs, mount, device, deviceLink
     case hook, pivot, workingDirectory, terminal, console, standardStreams
-    case readOnlyRoot, readOnlyMount, hostname, domainname, kernelParameter, readonlyPath, maskedPath
+    case readOnlyRoot, readOnlyMount, hostname, domainname, sysctl, readonlyPath, maskedPath
     case label, scheduling, limit, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
     case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
     case userNamespace, timeOffsets, cloneInit, landlock
 }
 
-/// What of a step failed.
+/// The part of a step that failed.
 enum Action: UInt8 {
     case whole = 0
     case openSource, makeTarget, coverProc, notDirectory, filesystemType, parameter, superblock, copyUp, attributes
@@ -71,13 +71,13 @@ enum Action: UInt8 {
     case notMounted, linkOnTheWay, sameMount, detach, otherDevice, notAdded, comesBack
 }
 
-/// Why the child gave up: small, so that text is made where memory and language are cheap.
+/// The child's failure, in numbers: the parent makes the text, in memory that is not charged to the container.
 struct StepReport: Error, Equatable {
     var step: Step
     var index = 0
     var action = Action.whole
     var code: Errno
-    /// What only the child can know: the kernel's complaint about a parameter, a hook's output.
+    /// Details that only the child has: the kernel's complaint about a parameter, a hook's output.
     var text = ""
 
     var packet: [UInt8] {
@@ -109,14 +109,14 @@ struct StepReport: Error, Equatable {
     }
 }
 
-/// A failed part of a step, before it is known which step it belongs to.
+/// A failed part of a step, without the step's name.
 struct ActionFailure: Error {
     var action: Action
     var code: Errno
     var text = ""
 }
 
-/// Runs a system call; which part of the step it is counts only if it fails.
+/// Runs a system call, and names its part of the step if it fails.
 @inline(__always)
 @discardableResult
 func part<Value: ~Copyable>(
@@ -157,14 +157,14 @@ struct ChildChannel {
         }
     }
 
-    /// Waits for the parent; without an answer the child has nothing left to live for.
+    /// Waits for the parent's answer; without one the child exits.
     func awaitProceed() {
         var answer: UInt8 = 0
         do throws(Errno) {
             if try checked({ read(socket, &answer, 1) }) == 1, answer == proceed { return }
         } catch {
-            // To end without a word would pass for the program's own end.
-            giveUp(StepReport(step: .conversation, code: error))
+            // An end without a report would look like the program's own end.
+            fail(StepReport(step: .conversation, code: error))
         }
         _exit(1)
     }
@@ -174,7 +174,7 @@ struct ChildChannel {
         awaitProceed()
     }
 
-    /// Asks for something that is handed over as a descriptor.
+    /// Asks for a descriptor.
     func askForDescriptor(_ message: ChildMessage, index: Int) throws(StepReport) -> OwnedDescriptor {
         try send(message, bytes: messageBytes(Int32(index)))
         var answer = try call(.conversation) { () throws(Errno) in try receiveMessage(socket) }
@@ -182,16 +182,16 @@ struct ChildChannel {
         return descriptor
     }
 
-    /// Reports why the child ends, and ends it.
-    func giveUp(_ report: StepReport) -> Never {
-        // Each call once, whatever becomes of it: under a seccomp filter none may do what it says, or any be interrupted
-        // for ever. Who cannot speak ends, and that is seen.
+    /// Reports the failure, and exits.
+    func fail(_ report: StepReport) -> Never {
+        // Each call is made once, whatever its result: a seccomp filter may make any of them fail for ever. The parent sees
+        // the end of a child that cannot report.
         let packet = report.packet
         let sent = packet.withUnsafeBytes {
             clinux_send_descriptors(socket, $0.baseAddress, $0.count, nil, 0, 0)
         }
         if sent == packet.count, report.step == .lookup || report.step == .execute {
-            // Until the runtime has looked, through this process, for what the program lacks.
+            // Until the runtime has looked, through this process, for the reason.
             var end: UInt8 = 0
             _ = read(socket, &end, 1)
         }

@@ -1,5 +1,5 @@
-// A process between the runtime and the container's init: it enters, in the one order that works, what the init is then
-// born into, and goes.
+// The intermediate of the container's init: it enters, in the one order that works, the namespaces for the init, clones it,
+// and exits.
 
 internal import CLinux
 internal import Cgroups
@@ -9,14 +9,14 @@ internal import Planning
 internal import SystemPackage
 
 /// Runs in the clone; never returns in it, nor in the init that it clones in turn.
-func runIntermediate(_ launch: Launch) -> Never { Intermediate(launch).run() }
+func runIntermediate(_ launch: InitInputs) -> Never { Intermediate(launch).run() }
 
 private struct Intermediate {
-    private let launch: Launch
+    private let launch: InitInputs
     private let channel: ChildChannel
     private let namespaces: NamespacePlan
 
-    init(_ launch: Launch) {
+    init(_ launch: InitInputs) {
         channel = ChildChannel(socket: launch.childEnd)
         namespaces = launch.plan.namespaces
         self.launch = launch
@@ -26,12 +26,12 @@ private struct Intermediate {
         do throws(StepReport) {
             close(launch.parentEnd)
             try call(.session) { () throws(Errno) in try processControl(.setParentDeathSignal, UInt(SIGKILL)) }
-            launch.scoreForMemory()
+            launch.setOOMScore()
             try launch.enterCgroup(channel)
             try enterNamespaces()
-            try bearInit()
+            try cloneInit()
         } catch {
-            channel.giveUp(error)
+            channel.fail(error)
         }
     }
 
@@ -42,7 +42,7 @@ private struct Intermediate {
         // namespace only (by an ordinary user) or also (by root) afterwards.
         var joined = launch.joined.filter { $0.kind != .user }
         if namespaces.has(.user) {
-            var refused: [Launch.Joined] = []
+            var refused: [InitInputs.Joined] = []
             for namespace in joined where !(try join(namespace, isLastTry: false)) { refused.append(namespace) }
             joined = refused
             try enterUserNamespace()
@@ -74,7 +74,7 @@ private struct Intermediate {
         try channel.ask(.mapIDs)
     }
 
-    private func join(_ namespace: Launch.Joined, isLastTry: Bool) throws(StepReport) -> Bool {
+    private func join(_ namespace: InitInputs.Joined, isLastTry: Bool) throws(StepReport) -> Bool {
         do throws(Errno) {
             try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))
             close(namespace.descriptor)
@@ -85,7 +85,7 @@ private struct Intermediate {
         }
     }
 
-    private func bearInit() throws(StepReport) -> Never {
+    private func cloneInit() throws(StepReport) -> Never {
         if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
         // A joined pid namespace shows the init from its first instruction on, and to CAP_SYS_PTRACE there also what it
         // has open: the cgroup's files, which were needed up to here, and the state directory.
@@ -96,64 +96,64 @@ private struct Intermediate {
         }
         let entered: [NamespaceKind] = [.user, .cgroup, .time]
         let flags = entered.reduce(namespaces.created) { $0.subtracting(NamespaceSet($1)) }
-        try channel.bear(flags) { runChild(launch) }
+        try channel.cloneSibling(flags) { runInitChild(launch) }
     }
 }
 
 extension ChildChannel {
-    /// Clones, as the caller's sibling, the process that all of this is about; tells the runtime; and ends.
-    /// - Parameter birth: where its number is written, in memory that is the runtime's too; then nothing is said.
-    func bear(
-        _ namespaces: NamespaceSet, birth: UnsafeMutablePointer<Int32>? = nil, _ life: () -> Never
+    /// Clones the init or the exec process as a sibling, reports it to the runtime, and exits.
+    /// - Parameter pidSlot: receives its pid, in memory shared with the runtime; then no message is sent.
+    func cloneSibling(
+        _ namespaces: NamespaceSet, pidSlot: UnsafeMutablePointer<Int32>? = nil, _ body: () -> Never
     ) throws(StepReport) -> Never {
         let child = try call(.cloneInit) { () throws(Errno) in
             try cloneProcess(namespaces: namespaces, asSibling: true)
         }
-        guard let child else { life() }
-        if let birth {
-            birth.pointee = child.pid
+        guard let child else { body() }
+        if let pidSlot {
+            pidSlot.pointee = child.pid
             _exit(0)
         }
-        try send(.born, descriptor: child.pidfd.rawValue, bytes: messageBytes(child.pid))
+        try send(.sibling, descriptor: child.pidfd.rawValue, bytes: messageBytes(child.pid))
         _exit(0)
     }
 }
 
 extension ReceivedMessage {
-    /// The process that is born, when the message says that one is.
-    mutating func takeBorn() -> ChildProcess? {
-        guard bytes.count == 5, bytes[0] == ChildMessage.born.rawValue, let pidfd = descriptor.take() else {
+    /// The sibling, if the message reports one.
+    mutating func takeSibling() -> ChildProcess? {
+        guard bytes.count == 5, bytes[0] == ChildMessage.sibling.rawValue, let pidfd = descriptor.take() else {
             return nil
         }
         return ChildProcess(pid: messageNumber(bytes), pidfd: pidfd)
     }
 }
 
-/// Waits for a word of the process between. What it has borne keeps the conversation open, so its end is watched too.
+/// Waits for a message of the intermediate. A sibling would keep the socket open, so the intermediate's end is watched too.
 /// - Parameter check: asked once a second whether to go on waiting.
-func awaitWord(
-    _ socket: Int32, of between: borrowing ChildProcess, check: () throws(Failure) -> Void = {}
+func waitForMessage(
+    _ socket: Int32, of intermediate: borrowing ChildProcess, check: () throws(Failure) -> Void = {}
 ) throws(Failure) {
     var entries = [
         pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
-        pollfd(fd: between.pidfd.rawValue, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: intermediate.pidfd.rawValue, events: Int16(POLLIN), revents: 0),
     ]
-    let what = "wait for the process between the runtime and the container"
+    let what = "wait for the intermediate process"
     while try during(what, { () throws(Errno) in try checked { poll(&entries, 2, 1000) } }) == 0 { try check() }
     if entries[0].revents != 0 { return }
-    // What it has borne waits for an answer: it hears that there is none, and goes.
+    // A sibling that waits for an answer reads the end of the socket, and exits.
     shutdown(socket, Int32(SHUT_RDWR))
-    let pid = between.pid
-    let end = try during("wait for the process before") { () throws(Errno) in try waitForEnd(of: pid) }
+    let pid = intermediate.pid
+    let end = try during("wait for the intermediate process") { () throws(Errno) in try waitForEnd(of: pid) }
     let status = "\(end.shellStatus)"
-    throw Failure(.other, "the process between the runtime and the container ended with status \(status)")
+    throw Failure(.other, "the intermediate process ended with status \(status)")
 }
 
-/// Waits for the end of the process between, which may be frozen on its way.
+/// Waits for the end of the intermediate, which a pause may freeze meanwhile.
 /// - Parameter check: asked once a second whether to go on waiting.
-func reap(_ between: borrowing ChildProcess, check: () throws(Failure) -> Void) throws(Failure) {
-    let what = "wait for the process before"
-    let (pid, number) = (between.pid, between.pidfd.rawValue)
+func reap(_ intermediate: borrowing ChildProcess, check: () throws(Failure) -> Void) throws(Failure) {
+    let what = "wait for the intermediate process"
+    let (pid, number) = (intermediate.pid, intermediate.pidfd.rawValue)
     while !(try during(what, { () throws(Errno) in try waitUntilReadable(number, milliseconds: 1000) })) { try check() }
     try during(what) { () throws(Errno) in _ = try waitForEnd(of: pid) }
 }

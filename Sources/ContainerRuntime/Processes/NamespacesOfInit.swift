@@ -47,7 +47,7 @@ enum NamespacesOfInit {
 extension ContainerDirectory {
     /// How the namespaces of the container are reached.
     borrowing func namespaces(of initPidfd: Int32, isWaiting: Bool) throws(Failure) -> NamespacesOfInit {
-        guard isWaiting, !mayLookIntoHidden() else { return .process(initPidfd) }
+        guard isWaiting, !mayInspectHiddenProcesses() else { return .process(initPidfd) }
         return .handedOut(try StartGate.askForNamespaces(in: self))
     }
 }

@@ -138,12 +138,12 @@ extension ContainerDirectory {
         }
     }
 
-    /// Who has the lock from a holder that has ended: /proc/locks names the one that took it.
+    /// The processes that inherited the lock from a holder that has ended: /proc/locks names the first holder.
     private borrowing func heirs(_ own: FileStatus) throws(Errno) -> [ProcessHandle] {
         let processes = try OwnedDescriptor.open("/proc", .directory)
         return try directoryEntries(processes.rawValue).compactMap { entry in
             guard let pid = Int32(entry.name), pid != getpid() else { return nil }
-            // One that ended meanwhile has nothing.
+            // A process that has ended holds nothing.
             do throws(Errno) { return try holder(pid, of: own) } catch { return nil }
         }
     }

@@ -115,7 +115,7 @@ package struct StateStore: Sendable {
             try OwnedDescriptor.open(root, .readOnly | .directory)
         }) { (code: Errno) in
             code == .noSuchFileOrDirectory
-                ? Failure(.notFound, "open \(root): \(code.word)") : Failure("open \(root)", code)
+                ? Failure(.notFound, "open \(root): \(code.message)") : Failure("open \(root)", code)
         }
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)
@@ -241,7 +241,7 @@ package struct ContainerDirectory: ~Copyable {
         } catch {
             throw error == .noSuchFileOrDirectory
                 ? Failure(.notFound, "container does not exist: \(id)")
-                : isDamaged("\(error.word)")
+                : isDamaged("\(error.message)")
         }
         let record: ContainerRecord
         do throws(InvalidSpec) { record = try ContainerRecord(record: bytes) } catch { throw isDamaged("\(error)") }

@@ -6,7 +6,7 @@ internal import Kernel
 internal import Planning
 internal import SystemPackage
 
-/// Everything that process needs; descriptors by their numbers, as in ``Launch``.
+/// Everything that process needs; descriptors by their numbers, as in ``InitInputs``.
 struct LiveMountLaunch {
     enum Work {
         /// The mounts of the plan, and for each what the runtime has opened for it.
@@ -31,7 +31,7 @@ func runLiveMounts(_ launch: LiveMountLaunch) -> Never {
     do throws(StepReport) {
         try LiveMounter(launch: launch, channel: channel).run()
     } catch {
-        channel.giveUp(error)
+        channel.fail(error)
     }
     _exit(0)
 }

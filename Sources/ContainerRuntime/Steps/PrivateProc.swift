@@ -39,11 +39,11 @@ struct PrivateProc: ~Copyable {
 struct ProcWrites {
     let plan: ContainerPlan
 
-    func writeParameters() throws(StepReport) {
+    func writeSysctls() throws(StepReport) {
         guard !plan.sysctls.isEmpty else { return }
-        let proc = try call(.kernelParameter) { () throws(Errno) in try PrivateProc() }
+        let proc = try call(.sysctl) { () throws(Errno) in try PrivateProc() }
         for (index, parameter) in plan.sysctls.enumerated() {
-            try call(.kernelParameter, index) { () throws(Errno) in
+            try call(.sysctl, index) { () throws(Errno) in
                 try proc.write("sys/" + parameter.path, parameter.value)
             }
         }

@@ -76,7 +76,7 @@ struct ProcessSteps {
         try enterDirectory()
     }
 
-    /// All of the identity but the directory, which may lie in a procfs that does not know a process between.
+    /// The whole identity except the directory, which may be in a procfs that does not show the intermediate.
     func takeIdentity() throws(StepReport) {
         try call(.boundingSet) { () throws(Errno) in try limitBoundingSet(to: plan.capabilities.bounding) }
         if ownsLimits { try raiseLimits() }

@@ -43,7 +43,7 @@ enum ThreadSettings {
                     try checked { clinux_ioprio_set(ofOneThread, thread.host, setting.ioPriority) }
                 }
             } catch {
-                refusals.append("thread \(setting.tid): its CPUs and I/O priority cannot be restored: \(error.word)")
+                refusals.append("thread \(setting.tid): its CPUs and I/O priority cannot be restored: \(error.message)")
             }
         }
         return refusals

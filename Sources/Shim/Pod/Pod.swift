@@ -77,7 +77,7 @@ final class Pod {
     }
 
     /// Changes the configuration of a container in its bundle, so that it joins the pod.
-    func admit(_ bundle: Bundle) throws(ShimFailure) {
+    func admit(_ bundle: TaskBundle) throws(ShimFailure) {
         if state != .ready { throw ShimFailure("pod \(id) is not ready") }
         let file = bundle.path + "/config.json"
         let bytes = try during("open \(file)") { () throws(Errno) in try readFile(file) }

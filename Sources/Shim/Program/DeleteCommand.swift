@@ -9,13 +9,13 @@ internal import SystemPackage
 
 /// The helper that containerd runs when a container's shim is gone, and after every deletion.
 struct DeleteCommand {
-    let invocation: Invocation
+    let invocation: ShimInvocation
 
     /// Kills and removes what is left of the container and returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
-        let bundle = Bundle(path: try bundlePath())
+        let bundle = TaskBundle(path: try bundlePath())
         var answer = TaskDeleteResponse()
-        answer.pid = UInt32((try? Bundle.processID(in: bundle.initPIDFile)) ?? 0)
+        answer.pid = UInt32((try? TaskBundle.processID(in: bundle.initPIDFile)) ?? 0)
         var failures: [String] = []
         for member in bundle.listMembers() {
             if let failure = clean(member.bundle, of: member.id) {
@@ -33,11 +33,11 @@ struct DeleteCommand {
     }
 
     /// Kills and removes what is left of a container; returns why it could not.
-    private func clean(_ bundle: Bundle, of id: String) -> String? {
+    private func clean(_ bundle: TaskBundle, of id: String) -> String? {
         // Without a record, nothing was made or nothing is left.
         guard let options = bundle.recordedOptions() else { return nil }
         do throws(ShimFailure) {
-            let failure = try forceDelete(Runtime(options, namespace: invocation.namespace), bundle, id)
+            let failure = try forceDelete(OCIRuntime(options, namespace: invocation.namespace), bundle, id)
             RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
             if let failure, !RuntimeLog.meansGone(failure) { return "OCI runtime delete failed: \(failure)" }
         } catch {
@@ -55,7 +55,7 @@ struct DeleteCommand {
     }
 
     /// Has the runtime kill and remove the container; returns why it could not.
-    private func forceDelete(_ runtime: Runtime, _ bundle: Bundle, _ id: String) throws(ShimFailure) -> String? {
+    private func forceDelete(_ runtime: OCIRuntime, _ bundle: TaskBundle, _ id: String) throws(ShimFailure) -> String? {
         let log = bundle.path + "/delete.log"
         defer { clinux_unlink(log) }
         let result = try RuntimeProcess.run(
@@ -73,7 +73,7 @@ enum RuntimeProcess {
     ///
     /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null.
     static func run(
-        _ runtime: Runtime, arguments: [String], errors: String? = nil, output: Int32? = nil
+        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil
     ) throws(ShimFailure) -> Int32 {
         guard let executable = findExecutable(runtime.binary) else {
             throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")

@@ -9,7 +9,7 @@ internal import Kernel
 package func runShim(_ arguments: [String]) -> Int32 {
     openClosedStreams()
     do throws(ShimFailure) {
-        let invocation = try Invocation(arguments)
+        let invocation = try ShimInvocation(arguments)
         switch invocation.action {
         case .start: try printResult(try StartCommand(invocation: invocation).run())
         case .delete: try printResult(try DeleteCommand(invocation: invocation).run())

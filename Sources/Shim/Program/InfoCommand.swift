@@ -27,7 +27,7 @@ struct InfoCommand {
             info.options = decoded
             options = decoded
         }
-        let runtime = Runtime(try RuncOptions(options), namespace: "")
+        let runtime = OCIRuntime(try RuncOptions(options), namespace: "")
         if let features = try features(of: runtime) {
             info.features = Google_Protobuf_Any(
                 "types.containerd.io/opencontainers/runtime-spec/1/features/Features", features)
@@ -36,7 +36,7 @@ struct InfoCommand {
     }
 
     /// The runtime's own document; nothing when it has none to give, as old runtimes.
-    private func features(of runtime: Runtime) throws(ShimFailure) -> [UInt8]? {
+    private func features(of runtime: OCIRuntime) throws(ShimFailure) -> [UInt8]? {
         let pipe = try during("make a pipe") { () throws(Errno) in try Pipe() }
         let status = try RuntimeProcess.run(
             runtime, arguments: [runtime.binary, "features"], output: pipe.writeEnd.rawValue)

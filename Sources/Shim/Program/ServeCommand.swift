@@ -10,7 +10,7 @@ internal import TTRPC
 
 /// The process that keeps the containers.
 struct ServeCommand {
-    let invocation: Invocation
+    let invocation: ShimInvocation
 
     /// Where `start` puts the listening socket.
     static let listener: Int32 = 3
@@ -27,7 +27,7 @@ struct ServeCommand {
             do throws(ShimFailure) {
                 try serve(on: Loop(eventLoop: eventLoop), socket: socket)
             } catch {
-                Log.error(error.description)
+                ShimLog.error(error.description)
                 exit(1)
             }
         }
@@ -66,7 +66,7 @@ struct ServeCommand {
         service.register(on: server)
         SandboxService(service).register(on: server)
         server.listen(adopting: socket).whenFailure { error in
-            Log.error("listen: \(error)")
+            ShimLog.error("listen: \(error)")
             exit(1)
         }
     }

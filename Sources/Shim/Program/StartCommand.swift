@@ -8,7 +8,7 @@ internal import SystemPackage
 
 /// The helper that containerd runs for every container before it speaks to the shim.
 struct StartCommand {
-    let invocation: Invocation
+    let invocation: ShimInvocation
 
     /// Runs in the bundle's directory and returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
@@ -49,7 +49,7 @@ struct StartCommand {
         }
         return try ShimSocket(
             directory: directory, containerd: containerd, namespace: invocation.namespace,
-            group: isPod ? invocation.id : try Bundle(path: ".").configuration().group ?? invocation.id,
+            group: isPod ? invocation.id : try TaskBundle(path: ".").configuration().group ?? invocation.id,
             isDebug: isDebug)
     }
 

@@ -32,10 +32,10 @@ struct MountsBelow {
                 do throws(Errno) {
                     try Self.unmount(try open(mount), mount)
                 } catch {
-                    failures.append("unmount \(mount.point): \(error.word)")
+                    failures.append("unmount \(mount.point): \(error.message)")
                 }
             }
-            if failures.count == left.count { return failures.forEach(Log.warning) }
+            if failures.count == left.count { return failures.forEach(ShimLog.warning) }
             left = listed
         }
     }

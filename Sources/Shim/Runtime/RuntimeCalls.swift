@@ -31,7 +31,7 @@ final class RuntimeCalls {
     /// A runtime that does not end in time is killed. Until it ends, whoever else wants something of the process can do
     /// so before (`TaskProcess.breakCall`).
     func call(
-        _ runtime: Runtime, _ operation: RuntimeOperation, container: String, bundle: Bundle,
+        _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, bundle: TaskBundle,
         for owner: TaskProcess? = nil, streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
     ) {
         calls += 1
@@ -64,7 +64,7 @@ final class RuntimeCalls {
     }
 
     private static func start(
-        _ runtime: Runtime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
+        _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
         streams: Streams
     ) throws(ShimFailure) -> pid_t {
         guard let executable = findExecutable(runtime.binary) else {

@@ -6,8 +6,8 @@ internal import TTRPC
 /// A container that a shim keeps.
 final class Container {
     let id: String
-    let bundle: Bundle
-    let runtime: Runtime
+    let bundle: TaskBundle
+    let runtime: OCIRuntime
     let options: RuncOptions
     let configuration: BundleConfiguration
     let rootfs: RootFilesystem
@@ -29,7 +29,7 @@ final class Container {
     private var heldBackExit: (() -> Void)?
 
     init(
-        id: String, bundle: Bundle, runtime: Runtime, options: RuncOptions, configuration: BundleConfiguration,
+        id: String, bundle: TaskBundle, runtime: OCIRuntime, options: RuncOptions, configuration: BundleConfiguration,
         rootfs: RootFilesystem, first: TaskProcess
     ) {
         self.id = id

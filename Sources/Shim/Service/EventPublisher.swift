@@ -45,7 +45,7 @@ final class EventPublisher {
         request.envelope.topic = topic
         request.envelope.event = Google_Protobuf_Any(bare: event)
         if queue.count == Self.mostPending {
-            Log.warning("event \(queue[0].request.envelope.topic) dropped: containerd has been away for too long")
+            ShimLog.warning("event \(queue[0].request.envelope.topic) dropped: containerd has been away for too long")
             // The first may be on its way just now.
             queue.remove(at: isSending ? 1 : 0)
         }
@@ -97,7 +97,7 @@ final class EventPublisher {
         case .failure(let status):
             queue[0].refusals += 1
             if queue[0].refusals == Self.mostRefusals {
-                Log.warning("event \(queue[0].request.envelope.topic) dropped: \(status.message)")
+                ShimLog.warning("event \(queue[0].request.envelope.topic) dropped: \(status.message)")
                 queue.removeFirst()
             }
             retry(after: .seconds(1))

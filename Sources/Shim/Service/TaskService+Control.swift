@@ -51,7 +51,7 @@ extension TaskService {
         if Glibc.kill(process.pid, Int32(signal)) == 0 { return nil }
         let code = Errno(rawValue: errno)
         if code == .noSuchProcess { return Status(.notFound, "process already finished") }
-        return Status(.unknown, "signal process \(process.pid): \(code.word)")
+        return Status(.unknown, "signal process \(process.pid): \(code.message)")
     }
 
     /// Kills all containers, and runs the body when they have ended, or after a limit.

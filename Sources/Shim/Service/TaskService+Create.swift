@@ -40,13 +40,13 @@ extension TaskService {
     /// Notes what is about to be made and mounts the root file system.
     private func prepare(_ request: TaskCreateRequest) throws(ShimFailure) -> Container {
         let options = try RuncOptions(request.hasOptions ? request.options : nil)
-        let bundle = Bundle(path: request.bundle)
+        let bundle = TaskBundle(path: request.bundle)
         try pod?.admit(bundle)
         let configuration = try bundle.configuration()
         let streams = StreamRequest(
             input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)
         let container = Container(
-            id: request.id, bundle: bundle, runtime: Runtime(options, namespace: namespace), options: options,
+            id: request.id, bundle: bundle, runtime: OCIRuntime(options, namespace: namespace), options: options,
             configuration: configuration, rootfs: RootFilesystem(directory: bundle.rootfs, mounts: request.rootfs),
             first: TaskProcess(execID: "", request: streams))
         if !request.checkpoint.isEmpty { container.checkpoint = request.checkpoint }
@@ -70,7 +70,7 @@ extension TaskService {
     /// Makes the streams and has the runtime create the container, or restore it.
     func startFirst(_ container: Container, _ finish: @escaping (Status?) -> Void) {
         let preparation = StreamPreparation(
-            support: streams, request: container.first.request, container: container.id,
+            context: streams, request: container.first.request, container: container.id,
             user: container.options.ioUid, group: container.options.ioGid)
         preparation.run { [self] result in
             switch result {
@@ -89,7 +89,7 @@ extension TaskService {
             bundle: container.bundle.path, pidFile: pidFile, consoleSocket: console)
         if let image = container.checkpoint {
             let work = container.options.criuWorkPath
-            let restore = RestoreOptions(image: image, work: work.isEmpty ? container.bundle.path + "/work" : work)
+            let restore = RestoreArguments(image: image, work: work.isEmpty ? container.bundle.path + "/work" : work)
             operation = .restore(
                 bundle: container.bundle.path, pidFile: pidFile, consoleSocket: console, restore)
         }
@@ -116,7 +116,7 @@ extension TaskService {
     }
 
     private func adopt(_ container: Container, _ streams: ProcessStreams, pidFile: String) throws(ShimFailure) {
-        let process = try Bundle.processID(in: pidFile)
+        let process = try TaskBundle.processID(in: pidFile)
         try streams.attach()
         container.first.pid = process
         reaper.whenExited(process) { [self] exit in firstExited(container, exit) }

@@ -17,7 +17,7 @@ extension TaskService {
             }
         ) { [self] kill in
             // Many kills follow one another in some containers; one record for each limit says it.
-            if logged != kill.owner { Log.warning("container \(id): a process was killed: \(kill)") }
+            if logged != kill.owner { ShimLog.warning("container \(id): a process was killed: \(kill)") }
             logged = kill.owner
             var event = EventTaskOOM()
             event.containerID = id

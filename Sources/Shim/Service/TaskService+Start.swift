@@ -104,7 +104,7 @@ extension TaskService {
             container.execEnded()
         }
         let preparation = StreamPreparation(
-            support: streams, request: process.request, container: container.id, user: container.options.ioUid,
+            context: streams, request: process.request, container: container.id, user: container.options.ioUid,
             group: container.options.ioGid)
         preparation.run { [self] result in
             switch result {
@@ -146,14 +146,14 @@ extension TaskService {
             clinux_unlink(file)
             if let failure {
                 // A runtime that was killed may have started the process before.
-                if let process = try? Bundle.processID(in: pidFile), reaper.isChild(process) {
+                if let process = try? TaskBundle.processID(in: pidFile), reaper.isChild(process) {
                     Glibc.kill(process, SIGKILL)
                 }
                 clinux_unlink(pidFile)
                 return finish(failure.status)
             }
             do throws(ShimFailure) {
-                process.pid = try Bundle.processID(in: pidFile)
+                process.pid = try TaskBundle.processID(in: pidFile)
                 clinux_unlink(pidFile)
                 try streams.attach()
             } catch {
@@ -203,7 +203,7 @@ extension TaskService {
                 bundle: container.bundle
             ) { failure in
                 if let failure, !failure.meansGone {
-                    Log.warning("kill what is left of \(container.id): \(failure.message)")
+                    ShimLog.warning("kill what is left of \(container.id): \(failure.message)")
                 }
             }
         }
@@ -235,7 +235,7 @@ extension TaskService {
         if let kill {
             event.killedByLimitOf = kill.owner.description
             event.limit = kill.limit ?? 0
-            Log.warning("container \(container.id): its first process was killed: \(kill)")
+            ShimLog.warning("container \(container.id): its first process was killed: \(kill)")
         }
         events.publish("/tasks/exit", event)
     }

@@ -15,7 +15,7 @@ final class TaskService {
     let reaper: Reaper
     let calls: RuntimeCalls
     let events: EventPublisher
-    let streams: StreamSupport
+    let streams: StreamContext
     var containers: [String: Container] = [:]
     /// Containers that are being created.
     var beingCreated: [String: Container] = [:]
@@ -42,7 +42,7 @@ final class TaskService {
         self.events = events
         self.exit = exit
         calls = RuntimeCalls(reaper, loop: loop)
-        streams = StreamSupport(loop: loop, reaper: reaper, namespace: namespace, directory: socketDirectory)
+        streams = StreamContext(loop: loop, reaper: reaper, namespace: namespace, directory: socketDirectory)
     }
 
     /// Offers the service under both of its names.

@@ -7,7 +7,7 @@ internal import NIOCore
 internal import SystemPackage
 
 /// What all streams of a shim share.
-final class StreamSupport {
+final class StreamContext {
     let loop: Loop
     let reaper: Reaper
     let namespace: String
@@ -34,7 +34,7 @@ final class StreamSupport {
     func carry(
         from source: consuming OwnedDescriptor, to destination: consuming OwnedDescriptor, ended: @escaping () -> Void
     ) throws(ShimFailure) -> Relay.FlowID {
-        let flow = try theRelay().carry(from: source, to: destination)
+        let flow = try startedRelay().carry(from: source, to: destination)
         endings[flow] = ended
         return flow
     }
@@ -53,7 +53,7 @@ final class StreamSupport {
         relay?.giveUpAwaiting(flow)
     }
 
-    private func theRelay() throws(ShimFailure) -> Relay {
+    private func startedRelay() throws(ShimFailure) -> Relay {
         if let relay { return relay }
         let me = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let eventLoop = loop.eventLoop
@@ -77,7 +77,7 @@ final class StreamSupport {
 /// Made before the runtime is called (`StreamPreparation`), attached when it has started the process, closed when the
 /// process is deleted.
 final class ProcessStreams {
-    private let support: StreamSupport
+    private let context: StreamContext
 
     // The container's ends, until the runtime has taken them over.
     var containerInput: OwnedDescriptor?
@@ -102,7 +102,7 @@ final class ProcessStreams {
     private var afterDraining: [() -> Void] = []
     private var isClosed = false
 
-    init(_ support: StreamSupport) { self.support = support }
+    init(_ context: StreamContext) { self.context = context }
 
     /// What the runtime is given.
     var runtimeStreams: RuntimeCalls.Streams {
@@ -135,7 +135,7 @@ final class ProcessStreams {
     private func attach(_ pair: inout StreamPair, isOutput: Bool) throws(ShimFailure) {
         guard let source = pair.source.take(), let destination = pair.destination.take() else { return }
         var started: Relay.FlowID = 0
-        started = try support.carry(from: source, to: destination) { [weak self] in self?.ended(started) }
+        started = try context.carry(from: source, to: destination) { [weak self] in self?.ended(started) }
         flows.insert(started)
         if isOutput {
             outputFlows.insert(started)
@@ -187,12 +187,12 @@ final class ProcessStreams {
             awaited -= 1
             if awaited == 0 { finish() }
         }
-        deadline = support.loop.after(limit) { [support] in
-            for flow in flows { support.giveUpAwaiting(flow) }
+        deadline = context.loop.after(limit) { [context] in
+            for flow in flows { context.giveUpAwaiting(flow) }
             awaited = 0
             finish()
         }
-        for flow in flows { support.whenArrived(flow, arrived) }
+        for flow in flows { context.whenArrived(flow, arrived) }
         if let logger { logger.whenRead(until: .now() + limit, arrived) } else { arrived() }
     }
 
@@ -207,7 +207,7 @@ final class ProcessStreams {
             deadline?.cancel()
             body()
         }
-        deadline = support.loop.after(limit, finish)
+        deadline = context.loop.after(limit, finish)
         afterDraining.append(finish)
         if let logger {
             logger.whenExited { [weak self] in
@@ -241,7 +241,7 @@ final class ProcessStreams {
         input = StreamPair()
         output = StreamPair()
         error = StreamPair()
-        for flow in flows.union(allOutputFlows) { support.stop(flow) }
+        for flow in flows.union(allOutputFlows) { context.stop(flow) }
         logger?.terminate()
     }
 }

@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// Makes pipes, opens what the client names, and starts a logger if one is asked for.
 struct StreamPreparation {
-    let support: StreamSupport
+    let context: StreamContext
     let request: StreamRequest
     let container: String
     /// Who owns the container's ends.
@@ -17,13 +17,13 @@ struct StreamPreparation {
 
     /// Makes the streams; on failure nothing is left.
     func run(completion: @escaping Completion) {
-        let streams = ProcessStreams(support)
+        let streams = ProcessStreams(context)
         let guarded: Completion = { result in
             if case .failure = result { streams.close() }
             completion(result)
         }
         do throws(ShimFailure) {
-            if request.isTerminal { streams.consoleSocket = try support.makeConsoleSocket() }
+            if request.isTerminal { streams.consoleSocket = try context.makeConsoleSocket() }
             try openInput(streams)
             switch try request.destination {
             case .paths: openPaths(streams, guarded)
@@ -31,7 +31,7 @@ struct StreamPreparation {
             case .logger(let executable, let arguments, let mustReport):
                 let command = Logger.Command(
                     executable: executable, arguments: arguments, mustReport: mustReport, container: container,
-                    namespace: support.namespace)
+                    namespace: context.namespace)
                 try startLogger(command, streams, guarded)
             }
         } catch {
@@ -78,7 +78,7 @@ struct StreamPreparation {
     // MARK: destinations
 
     private func openPaths(_ streams: ProcessStreams, _ completion: @escaping Completion) {
-        let paths = StreamPaths(loop: support.loop)
+        let paths = StreamPaths(loop: context.loop)
         openPath(request.output, paths, completion) { box throws(ShimFailure) in
             streams.output.destination = box.take()
             try makeOutput(streams)
@@ -137,8 +137,8 @@ struct StreamPreparation {
         let outputWriter = DescriptorBox(consume output.writeEnd)
         let errorWriter = DescriptorBox(consume error.writeEnd)
         Logger.start(
-            command, output: consume output.readEnd, error: consume error.readEnd, loop: support.loop,
-            reaper: support.reaper
+            command, output: consume output.readEnd, error: consume error.readEnd, loop: context.loop,
+            reaper: context.reaper
         ) { result in
             do throws(ShimFailure) {
                 streams.logger = try result.get()

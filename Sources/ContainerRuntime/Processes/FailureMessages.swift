@@ -6,7 +6,7 @@ internal import Planning
 internal import SystemPackage
 
 /// Makes the sentence for a failed step of a plan.
-struct Sentences {
+struct FailureMessages {
     private let plan: ContainerPlan?
     private let process: ProcessPlan
 
@@ -23,16 +23,16 @@ struct Sentences {
 
     /// - Parameter pid: the process that gave up and waits, so that the container can be looked at through it.
     func failure(_ report: StepReport, of pid: Int32? = nil) -> Failure {
-        let detail = pid.flatMap { ProgramExplanation(pid: $0, process: process).text(report) }
+        let detail = pid.flatMap { ExecFailureDiagnosis(pid: $0, process: process).text(report) }
         let sentence = text(report)
         var failure = Failure(.system(report.code), sentence + (detail.map { " (\($0))" } ?? ""))
-        failure.note(sentence.upTo(": \(report.code.word)"))
+        failure.note(sentence.upTo(": \(report.code.message)"))
         if report.step == .execute, let refusal = plan?.seccomp?.refusal { return failure.during(refusal) }
         return failure
     }
 
     private func text(_ report: StepReport) -> String {
-        let word = report.code.word
+        let word = report.code.message
         switch report.step {
         case .hook: return report.text
         case .mount: return mount(report)
@@ -79,7 +79,7 @@ struct Sentences {
         case .readOnlyMount: "make \(plan?.mounts[report.index].destination ?? "") read-only"
         case .hostname: "hostname: set \"\(plan?.hostname ?? "")\""
         case .domainname: "domainname: set \"\(plan?.domainname ?? "")\""
-        case .kernelParameter: parameter(report.index)
+        case .sysctl: parameter(report.index)
         case .readonlyPath: protected(report, plan?.root.readonlyPaths) { "\($0.key): make \($0.path) read-only" }
         case .maskedPath: protected(report, plan?.root.maskedPaths) { "\($0.key): mask \($0.path)" }
         case .label: label(report.index)
@@ -142,7 +142,7 @@ struct Sentences {
 
     // Of the rules the first is 1; 0 is the ruleset.
     private func landlock(_ report: StepReport) -> String {
-        let word = report.code.word
+        let word = report.code.message
         guard let rules = process.landlock?.rules, report.index > 0, report.index <= rules.count else {
             return "\(LandlockPlan.key): restrict the process: \(word)"
         }
@@ -155,10 +155,10 @@ struct Sentences {
     }
 
     private func mount(_ report: StepReport) -> String {
-        guard let plan, report.index < plan.mounts.count else { return "mount: \(report.code.word)" }
+        guard let plan, report.index < plan.mounts.count else { return "mount: \(report.code.message)" }
         let mount = plan.mounts[report.index]
         let what = "\(mount.key): error mounting \"\(source(mount))\" to rootfs at \"\(mount.destination)\""
-        let word = report.code.word
+        let word = report.code.message
         let detail = report.text.isEmpty ? "" : " (\(report.text))"
         switch report.action {
         case .openSource: return "\(what): open the source\(detail): \(word)"
@@ -205,34 +205,34 @@ struct Sentences {
     }
 
     private func device(_ report: StepReport) -> String {
-        guard let plan, report.index < plan.devices.nodes.count else { return "make /dev: \(report.code.word)" }
+        guard let plan, report.index < plan.devices.nodes.count else { return "make /dev: \(report.code.message)" }
         let node = plan.devices.nodes[report.index]
         let what = "\(node.key): make \(node.path)"
         if report.action == .differentNode {
-            return "\(what): another file is there already: \(report.code.word)"
+            return "\(what): another file is there already: \(report.code.message)"
         }
         if report.action == .otherDevice {
             // Which a user namespace can only take as it is.
-            return "\(what): what the host has there differs (\(report.text)): \(report.code.word)"
+            return "\(what): what the host has there differs (\(report.text)): \(report.code.message)"
         }
-        return "\(what): \(report.code.word)"
+        return "\(what): \(report.code.message)"
     }
 
     // These texts are matched by engines, which turn them into exit codes 126 and 127.
     private func lookup(_ code: Errno) -> String {
         let program = process.arguments.first ?? ""
         // execve(2) says that it is not permitted, which is the word that makes an engine end with 126.
-        if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.word)" }
+        if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.message)" }
         if process.candidates.count != 1 || !program.utf8.contains(UInt8(ascii: "/")) {
-            let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.word
+            let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.message
             return "exec: \"\(program)\": \(word)"
         }
         return code == .noSuchFileOrDirectory
-            ? "exec: \"\(program)\": stat \(program): \(code.word)" : "exec: \"\(program)\": \(code.word)"
+            ? "exec: \"\(program)\": stat \(program): \(code.message)" : "exec: \"\(program)\": \(code.message)"
     }
 
     private func execute(_ report: StepReport) -> String {
-        "exec \(process.arguments.first ?? ""): \(report.code.word)"
+        "exec \(process.arguments.first ?? ""): \(report.code.message)"
     }
 }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ContainerRuntime
 
-struct ProgramFormatTests {
+struct ExecutableFormatTests {
     @Test(
         "a script's interpreter is what the kernel takes for it",
         arguments: [
@@ -12,43 +12,43 @@ struct ProgramFormatTests {
             ("#!/bin/sh\r\n", "/bin/sh\r"), ("#!/bin/sh", "/bin/sh"), ("#!\n", ""), ("#!", ""),
         ])
     func script(text: String, interpreter: String) {
-        #expect(ProgramFormat(Array(text.utf8)) == .script(interpreter: interpreter))
+        #expect(ExecutableFormat(Array(text.utf8)) == .script(interpreter: interpreter))
     }
 
     @Test("an empty file, and one that is neither binary nor script, are recognised")
     func others() {
-        #expect(ProgramFormat([]) == .empty)
-        #expect(ProgramFormat([0x23]) == .unknown)
-        #expect(ProgramFormat(Array("echo".utf8)) == .unknown)
-        #expect(ProgramFormat([0x7f, 0x45, 0x4c, 0x46]) == .unknown)
+        #expect(ExecutableFormat([]) == .empty)
+        #expect(ExecutableFormat([0x23]) == .unknown)
+        #expect(ExecutableFormat(Array("echo".utf8)) == .unknown)
+        #expect(ExecutableFormat([0x7f, 0x45, 0x4c, 0x46]) == .unknown)
     }
 
     @Test("a binary's machine is read in the binary's byte order")
     func machine() {
-        #expect(ProgramFormat(elf(machine: 183)) == .binary(machine: 183, loader: nil))
+        #expect(ExecutableFormat(elf(machine: 183)) == .binary(machine: 183, loader: nil))
         var big = elf(machine: 0)
         big[5] = 2
         big[19] = 22
-        #expect(ProgramFormat(big) == .binary(machine: 22, loader: nil))
+        #expect(ExecutableFormat(big) == .binary(machine: 22, loader: nil))
     }
 
     @Test("the loader is found in the program headers")
     func loader() {
-        #expect(ProgramFormat(elf(machine: 62, loader: "/lib/ld.so")) == .binary(machine: 62, loader: "/lib/ld.so"))
+        #expect(ExecutableFormat(elf(machine: 62, loader: "/lib/ld.so")) == .binary(machine: 62, loader: "/lib/ld.so"))
     }
 
     @Test("a loader's name that was read only in part is ignored")
     func loaderCutShort() {
         let whole = elf(machine: 62, loader: "/lib/ld.so")
-        #expect(ProgramFormat(Array(whole.dropLast())) == .binary(machine: 62, loader: nil))
-        #expect(ProgramFormat(Array(whole.dropLast(5))) == .binary(machine: 62, loader: nil))
+        #expect(ExecutableFormat(Array(whole.dropLast())) == .binary(machine: 62, loader: nil))
+        #expect(ExecutableFormat(Array(whole.dropLast(5))) == .binary(machine: 62, loader: nil))
     }
 
     @Test("a binary cut short at any byte is read without harm")
     func truncated() {
         let whole = elf(machine: 62, loader: "/lib/ld.so")
         for length in 20..<whole.count {
-            guard case .binary(62, _) = ProgramFormat(Array(whole[..<length])) else {
+            guard case .binary(62, _) = ExecutableFormat(Array(whole[..<length])) else {
                 Issue.record("\(length) bytes are no binary")
                 return
             }
@@ -60,10 +60,10 @@ struct ProgramFormatTests {
         var bytes = elf(machine: 62, loader: "/lib/ld.so")
         for index in 32..<40 { bytes[index] = 0xff }
         bytes[56] = 0xff
-        #expect(ProgramFormat(bytes) == .binary(machine: 62, loader: nil))
+        #expect(ExecutableFormat(bytes) == .binary(machine: 62, loader: nil))
         bytes = elf(machine: 62, loader: "/lib/ld.so")
         for index in 72..<80 { bytes[index] = 0xff }
-        #expect(ProgramFormat(bytes) == .binary(machine: 62, loader: nil))
+        #expect(ExecutableFormat(bytes) == .binary(machine: 62, loader: nil))
     }
 
     /// A 64-bit little-endian header with at most one program header.

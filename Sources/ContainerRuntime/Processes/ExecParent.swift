@@ -1,4 +1,4 @@
-// The parent's part of exec: the clone, and the conversation until the program runs.
+// The parent's side of exec: the clone, and the conversation until the program runs.
 
 internal import Cgroups
 internal import CLinux
@@ -8,12 +8,12 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// What a clone has come to: the process that joins or, for as long as it is not born, the one that bears it.
-private struct JoiningClone: ~Copyable {
+/// The result of the clone: the exec process or, as long as that does not exist, its intermediate.
+private struct ExecClone: ~Copyable {
     let process: ChildProcess
-    /// The process that joins, borne already by the other.
-    var newborn: ChildProcess?
-    var isAnsweredAtBirth = false
+    /// The exec process, if the intermediate has cloned it already.
+    var sibling: ChildProcess?
+    var isAnsweredEarly = false
 }
 
 extension Runtime {
@@ -21,7 +21,7 @@ extension Runtime {
         _ record: ContainerRecord, _ target: NamespacesOfInit, _ plan: ProcessPlan,
         _ filter: SeccompFilter?, _ options: ExecOptions, _ console: consuming EngineSocket?,
         _ directory: borrowing ContainerDirectory
-    ) throws(Failure) -> JoinedProcess {
+    ) throws(Failure) -> ExecProcess {
         let namespaces = NamespaceSet(rawValue: record.namespaces)
         // Root of a user namespace has no such rights over a process that comes from outside; others in a pid namespace
         // that was joined may have them.
@@ -30,7 +30,7 @@ extension Runtime {
         let needsIntermediate =
             sharesPids || (namespaces.contains(.user) ? geteuid() != 0 : namespaces.contains(.pid))
         if namespaces.contains(.pid), !needsIntermediate {
-            // For the child alone: it is born there. No second process is needed in between.
+            // Affects only children: the exec process starts in that namespace without an intermediate.
             try during("join the container's pid namespace") { () throws(Errno) in
                 try target.join(NamespaceSet(.pid))
             }
@@ -45,9 +45,9 @@ extension Runtime {
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let bringsRoot = namespaces.contains(.mount) && record.movedRoot == nil
         let root = bringsRoot ? nil : try openRoot(of: record)
-        let isHidden = mayLookIntoHidden()
+        let isHidden = mayInspectHiddenProcesses()
         if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
-        let launch = JoinLaunch(
+        let launch = ExecInputs(
             id: record.id, process: plan,
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,
             cgroupFiles: entry.childWrites, target: target, root: root, namespaces: namespaces,
@@ -56,18 +56,18 @@ extension Runtime {
             isHidden: isHidden,
             freezers: options.ignoresPaused ? nil : group.freezerFiles)
         var clone = try spawn(launch, into: entry.cloneIntoDescriptor, group, record)
-        let newborn = clone.newborn.take()
-        let isAnsweredAtBirth = clone.isAnsweredAtBirth
-        var parent = JoinParent(
-            child: clone.process, socket: pair.takeFirst(), sentences: Sentences(process: plan), console: console,
+        let sibling = clone.sibling.take()
+        let isAnsweredEarly = clone.isAnsweredEarly
+        var parent = ExecParent(
+            child: clone.process, socket: pair.takeFirst(), messages: FailureMessages(process: plan), console: console,
             limits: plan.limits, setsLimits: namespaces.contains(.user), group: group, options: options,
-            answersAtBirth: isAnsweredAtBirth, outOfMemoryScore: plan.oomScoreAdjustment)
+            answersEarly: isAnsweredEarly, oomScoreAdjustment: plan.oomScoreAdjustment)
         do throws(Failure) {
             try during("limit the wait for the process") { [number = parent.socket.rawValue] () throws(Errno) in
                 try limitReceiving(number, milliseconds: 1000)
             }
-            if let newborn {
-                try parent.welcome(newborn, afterEnd: true)
+            if let sibling {
+                try parent.continueWithSibling(sibling, afterEnd: true)
             } else if launch.needsIntermediate {
                 try parent.awaitProcess()
             }
@@ -79,11 +79,11 @@ extension Runtime {
                 }
             }
         } catch {
-            // Also what was borne and not heard of yet ends then.
+            // A sibling that has not been reported yet reads the end of the socket, and exits.
             shutdown(parent.socket.rawValue, Int32(SHUT_RDWR))
             endChild(parent.child, milliseconds: parent.canEnd() ? 5000 : 0)
             parent.takeBack()
-            // For the same reason as there, and said in the same way.
+            // The same explanation as for the container's init.
             if filter != nil, parent.failedStep == .execute, let refusal = try seccompPlan(directory)?.refusal {
                 throw error.during(refusal)
             }
@@ -93,12 +93,12 @@ extension Runtime {
         return try parent.finished()
     }
 
-    /// Open until this process ends, as its clone has it by its number.
+    /// Stays open until this process ends: the clone uses its number.
     private func openRoot(of record: ContainerRecord) throws(Failure) -> Int32 {
         let root = try during("open the root of process \(record.pid)") { () throws(Errno) in
             try OwnedDescriptor.open("/proc/\(record.pid)/root", .path | .directory)
         }
-        // Its number may have been given to another meanwhile.
+        // The pid may belong to another process by now.
         guard try record.openInit() != nil else {
             throw Failure(.wrongState, "cannot exec in a stopped container")
         }
@@ -117,14 +117,14 @@ extension Runtime {
     }
 
     private func spawn(
-        _ launch: JoinLaunch, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
-    ) throws(Failure) -> JoiningClone {
+        _ launch: ExecInputs, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
+    ) throws(Failure) -> ExecClone {
         do throws(Errno) {
             return try clone(launch, into: directory)
         } catch {
             let lacksRights = error == .permissionDenied || error == .notPermitted
             if lacksRights, directory != nil, record.cgroup.isUserUnit { return try spawnForAdoption(launch) }
-            // The container has moved its processes into cgroups of their own; the kernel then refuses theirs' parent.
+            // The container has moved its processes into sub-cgroups, and the kernel allows none in their parent then.
             guard error == .resourceBusy, directory != nil else { throw Failure("clone", error) }
         }
         let entry = try cgroup { () throws(CgroupFailure) in
@@ -137,40 +137,40 @@ extension Runtime {
         }
     }
 
-    /// An ordinary user's process may go from cgroup to cgroup only below one that is delegated to the user; we are outside.
-    private func spawnForAdoption(_ launch: JoinLaunch) throws(Failure) -> JoiningClone {
+    /// An unprivileged process may move only between cgroups below one that is delegated to its user. The runtime is outside.
+    private func spawnForAdoption(_ launch: ExecInputs) throws(Failure) -> ExecClone {
         var launch = launch
         launch.needsAdoption = true
         return try during("clone") { () throws(Errno) in try clone(launch, into: nil) }
     }
 
-    private func clone(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
-        try withHiddenWords { () throws(Errno) in try cloneHidden(launch, into: directory) }
+    private func clone(_ launch: ExecInputs, into directory: Int32?) throws(Errno) -> ExecClone {
+        try withHiddenArguments { () throws(Errno) in try cloneHidden(launch, into: directory) }
     }
 
-    private func cloneHidden(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
-        if launch.livesInMemory {
+    private func cloneHidden(_ launch: ExecInputs, into directory: Int32?) throws(Errno) -> ExecClone {
+        if launch.sharesMemory {
             do throws(Errno) { return try cloneInMemory(launch, into: directory) } catch {
-                // Engines' seccomp profiles say that there is no clone3.
+                // The seccomp profiles of engines answer clone3 with ENOSYS.
                 guard error == .noFunction else { throw error }
             }
         }
-        guard let child = try cloneProcess(namespaces: [], into: directory) else { runJoiningClone(launch) }
-        return JoiningClone(process: child)
+        guard let child = try cloneProcess(namespaces: [], into: directory) else { runExecChild(launch) }
+        return ExecClone(process: child)
     }
 
-    private func cloneInMemory(_ launch: JoinLaunch, into directory: Int32?) throws(Errno) -> JoiningClone {
+    private func cloneInMemory(_ launch: ExecInputs, into directory: Int32?) throws(Errno) -> ExecClone {
         var pid: Int32 = 0
         var launch = launch
-        let between = try withUnsafeMutablePointer(to: &pid) { birth throws(Errno) in
-            launch.birth = birth
-            return try cloneProcessInMemory(into: directory, freezers: launch.freezers, sibling: birth) { [launch] in
-                runJoiningClone(launch)
+        let intermediate = try withUnsafeMutablePointer(to: &pid) { pidSlot throws(Errno) in
+            launch.pidSlot = pidSlot
+            return try cloneProcessInMemory(into: directory, freezers: launch.freezers, sibling: pidSlot) { [launch] in
+                runExecChild(launch)
             }
         }
-        var result = JoiningClone(process: between, isAnsweredAtBirth: launch.isAnsweredAtBirth)
-        // It is our child, and not reaped yet: its number is no other's.
-        if pid > 0 { result.newborn = ChildProcess(pid: pid, pidfd: try openProcess(pid)) }
+        var result = ExecClone(process: intermediate, isAnsweredEarly: launch.isAnsweredEarly)
+        // A child that is not reaped yet keeps its pid.
+        if pid > 0 { result.sibling = ChildProcess(pid: pid, pidfd: try openProcess(pid)) }
         return result
     }
 
@@ -191,20 +191,20 @@ extension Runtime {
     }
 }
 
-/// The parent's half of the conversation with a process that joins.
-struct JoinParent: ~Copyable {
-    /// The process; until it is born, the one that bears it.
+/// The parent's half of the conversation with an exec process.
+struct ExecParent: ~Copyable {
+    /// The exec process; its intermediate until that has cloned it.
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
-    let sentences: Sentences
+    let messages: FailureMessages
     let limits: [ProcessPlan.Limit]
-    /// In the container's user namespace the child may raise no hard limit; the parent may.
+    /// In the container's user namespace the child may not raise a hard limit; the parent may.
     let setsLimits: Bool
     let group: Cgroup
     let options: ExecOptions
-    let answersAtBirth: Bool
-    private var terminal: KeptTerminal
-    let outOfMemoryScore: Int?
+    let answersEarly: Bool
+    private var terminal: ConsoleHandoff
+    let oomScoreAdjustment: Int?
     private var hasPidFile = false
     private var isReady = false
     private(set) var failedStep: Step?
@@ -214,60 +214,60 @@ struct JoinParent: ~Copyable {
     private var agent: SeccompAgentWatch?
 
     init(
-        child: consuming ChildProcess, socket: consuming OwnedDescriptor, sentences: Sentences,
+        child: consuming ChildProcess, socket: consuming OwnedDescriptor, messages: FailureMessages,
         console: consuming EngineSocket?, limits: [ProcessPlan.Limit], setsLimits: Bool, group: Cgroup,
-        options: ExecOptions, answersAtBirth: Bool, outOfMemoryScore: Int?
+        options: ExecOptions, answersEarly: Bool, oomScoreAdjustment: Int?
     ) {
-        self.outOfMemoryScore = outOfMemoryScore
+        self.oomScoreAdjustment = oomScoreAdjustment
         self.group = group
         self.options = options
-        self.answersAtBirth = answersAtBirth
+        self.answersEarly = answersEarly
         self.setsLimits = setsLimits
         self.child = child
         self.socket = socket
-        self.sentences = sentences
-        terminal = KeptTerminal(console: console)
+        self.messages = messages
+        terminal = ConsoleHandoff(console: console)
         self.limits = limits
     }
 
-    /// Hears from the process between that the one that joins is born.
+    /// Waits until the intermediate has cloned the exec process.
     mutating func awaitProcess() throws(Failure) {
         while true {
             do throws(Failure) {
-                try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
+                try waitForMessage(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
             } catch {
-                throw error.kind == .other ? lackOfMemory() ?? error : error
+                throw error.kind == .other ? oomKill() ?? error : error
             }
-            var message = try hear()
+            var message = try receive()
             if message.bytes.first == ChildMessage.adoptMe.rawValue {
                 try adopt()
                 try answer()
                 continue
             }
-            if let born = message.takeBorn() { return try welcome(born, afterEnd: false) }
+            if let sibling = message.takeSibling() { return try continueWithSibling(sibling, afterEnd: false) }
             if let report = StepReport(packet: message.bytes) {
-                let failure = sentences.failure(report)
-                // Somebody of the container was killed for it, or is about to be.
+                let failure = messages.failure(report)
+                // The OOM killer has ended a process of the container, or is about to.
                 guard report.code == .noMemory, let use = OOMKillDetector(watching: group).use() else { throw failure }
                 throw Failure(failure.kind, "\(failure.message) (memory limit too low?): \(use)")
             }
-            throw try silence()
+            throw try failureOfSilentChild()
         }
     }
 
-    /// From here on the child is the process that joins.
-    /// - Parameter afterEnd: whether the process between has ended already.
-    mutating func welcome(_ born: consuming ChildProcess, afterEnd: Bool) throws(Failure) {
-        let between = exchange(born)
-        if answersAtBirth {
+    /// Goes on with the exec process as the child.
+    /// - Parameter afterEnd: whether the intermediate has ended already.
+    mutating func continueWithSibling(_ sibling: consuming ChildProcess, afterEnd: Bool) throws(Failure) {
+        let intermediate = exchange(sibling)
+        if answersEarly {
             try prepare()
-            // The one looks for its answer late, and the other counts against the cgroup's limit until it is reaped.
-            try reapBetween(between, afterEnd)
+            // The exec process reads its answer late. Until it is reaped, the intermediate counts towards pids.max.
+            try reapIntermediate(intermediate, afterEnd)
             return try answer()
         }
-        // The one goes on while the other ends.
+        // The exec process goes on while the intermediate exits.
         try answer()
-        try reapBetween(between, afterEnd)
+        try reapIntermediate(intermediate, afterEnd)
     }
 
     private mutating func exchange(_ other: consuming ChildProcess) -> ChildProcess {
@@ -275,19 +275,19 @@ struct JoinParent: ~Copyable {
         return other
     }
 
-    private borrowing func reapBetween(_ between: borrowing ChildProcess, _ hasEnded: Bool) throws(Failure) {
+    private borrowing func reapIntermediate(_ intermediate: borrowing ChildProcess, _ hasEnded: Bool) throws(Failure) {
         if hasEnded {
-            let pid = between.pid
+            let pid = intermediate.pid
             try during("wait for the process before") { () throws(Errno) in _ = try waitForEnd(of: pid) }
         } else {
-            try reap(between) { () throws(Failure) in try checkNotFrozen() }
+            try reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
         }
     }
 
-    private mutating func hear() throws(Failure) -> ReceivedMessage {
+    private mutating func receive() throws(Failure) -> ReceivedMessage {
         while true {
             do throws(Errno) { return try receiveMessage(socket.rawValue) } catch {
-                if error == .connectionReset { throw try silence() }
+                if error == .connectionReset { throw try failureOfSilentChild() }
                 guard error == .resourceTemporarilyUnavailable else { throw Failure("hear from the process", error) }
                 try checkNotFrozen()
                 try agent?.check(child.pid, hasHooks: false)
@@ -303,7 +303,7 @@ struct JoinParent: ~Copyable {
         return true
     }
 
-    // A pause that comes while the process joins the container freezes it too: it says nothing until it is thawed.
+    // A pause during the exec freezes this process too: it sends nothing until it is thawed.
     private borrowing func checkNotFrozen() throws(Failure) {
         guard !options.ignoresPaused else { return }
         if isFrozen(group) { throw Failure(.wrongState, "the container was paused while the process joined it") }
@@ -314,10 +314,10 @@ struct JoinParent: ~Copyable {
     /// - Parameter seccomp: hands the filter's listener, of which it is given the descriptor, to the agent.
     mutating func converse(seccomp: (Int32) throws(Failure) -> SeccompAgentWatch?) throws(Failure) {
         while true {
-            var message = try hear()
-            // The end of the conversation is the program's beginning.
-            guard let word = message.bytes.first else { return try checkAlive() }
-            switch ChildMessage(rawValue: word) {
+            var message = try receive()
+            // Close-on-exec: the socket ends when the program is executed.
+            guard let kind = message.bytes.first else { return try checkAlive() }
+            switch ChildMessage(rawValue: kind) {
             case .terminal:
                 try terminal.keep(message)
                 continue
@@ -325,15 +325,15 @@ struct JoinParent: ~Copyable {
                 if let listener = message.descriptor.take() { agent = try seccomp(listener.rawValue) }
             case .ready:
                 isReady = true
-                if answersAtBirth { continue }
+                if answersEarly { continue }
                 try prepare()
             case .adoptMe: try adopt()
             default:
                 guard let report = StepReport(packet: message.bytes) else {
-                    throw Failure(.other, "the process said what nobody understands")
+                    throw Failure(.other, "protocol error: unexpected message from the exec process")
                 }
                 failedStep = report.step
-                let failure = sentences.failure(report, of: child.pid)
+                let failure = messages.failure(report, of: child.pid)
                 throw agent?.explain(failure) ?? failure
             }
             try answer()
@@ -342,7 +342,7 @@ struct JoinParent: ~Copyable {
 
     private borrowing func answer() throws(Failure) {
         do throws(Errno) { try sendMessage(socket.rawValue, [proceed]) } catch {
-            // One that is gone says why, if it can, when it is listened to again.
+            // A child that has exited may have sent its reason before: the next receive reads it.
             guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the process", error) }
         }
     }
@@ -352,7 +352,7 @@ struct JoinParent: ~Copyable {
     }
 
     private mutating func prepare() throws(Failure) {
-        if let text = try adjustOutOfMemoryScore(of: child.pid, outOfMemoryScore) { warnings.append(text) }
+        if let text = try adjustOOMScore(of: child.pid, oomScoreAdjustment) { warnings.append(text) }
         if setsLimits { try setLimits(limits, of: child.pid) }
         if let path = options.pidFile {
             try writePidFile(path, child.pid)
@@ -364,32 +364,32 @@ struct JoinParent: ~Copyable {
         }
     }
 
-    // A process that was killed before it was ready never became the program.
+    // A process that was killed before it was ready has not executed the program.
     private borrowing func checkAlive() throws(Failure) {
         guard !isReady else { return }
-        throw try silence()
+        throw try failureOfSilentChild()
     }
 
-    // It ended without a word.
-    private borrowing func silence() throws(Failure) -> Failure {
+    // It ended without a report.
+    private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
         let end = try during("wait for the process") { () throws(Errno) in try waitForEnd(of: child.pid) }
-        if case .signalled(SIGKILL) = end, let failure = lackOfMemory() { return failure }
+        if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
         return Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
     }
 
-    private borrowing func lackOfMemory() -> Failure? {
+    private borrowing func oomKill() -> Failure? {
         OOMKillDetector(watching: group).use().map {
             Failure(.system(.noMemory), "the exec process was OOM-killed (memory limit too low?): \($0)")
         }
     }
 
-    /// Takes away what tells of a process that never became the program.
+    /// Removes the pid file of a process that has not executed its program.
     borrowing func takeBack() {
         if hasPidFile, let path = options.pidFile { removePidFile(path, child.pid) }
     }
 
-    consuming func finished() throws(Failure) -> JoinedProcess {
+    consuming func finished() throws(Failure) -> ExecProcess {
         let pidfd = try during("duplicate the pidfd") { () throws(Errno) in try child.pidfd.duplicated() }
-        return JoinedProcess(pid: child.pid, pidfd: pidfd, terminal: terminal.take())
+        return ExecProcess(pid: child.pid, pidfd: pidfd, terminal: terminal.take())
     }
 }

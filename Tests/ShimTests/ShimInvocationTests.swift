@@ -4,13 +4,13 @@ import Testing
 
 @testable import Shim
 
-@Suite struct CommandLineTests {
+@Suite struct ShimInvocationTests {
     private let words = [
         "-namespace", "k8s.io", "-address", "/run/c.sock", "-publish-binary", "/usr/bin/c", "-id", "web",
     ]
 
     @Test func `containerd's own spelling of start is read`() throws {
-        let invocation = try Invocation(words + ["-debug", "start"])
+        let invocation = try ShimInvocation(words + ["-debug", "start"])
         #expect(invocation.action == .start)
         #expect(invocation.namespace == "k8s.io")
         #expect(invocation.address == "/run/c.sock")
@@ -19,13 +19,13 @@ import Testing
     }
 
     @Test func `delete names the bundle`() throws {
-        let invocation = try Invocation(words + ["-bundle", "/b", "delete"])
+        let invocation = try ShimInvocation(words + ["-bundle", "/b", "delete"])
         #expect(invocation.action == .delete)
         #expect(invocation.bundle == "/b")
     }
 
     @Test func `two dashes and an equals sign mean the same`() throws {
-        let invocation = try Invocation(["--namespace=n", "--id=i", "-address=/a=b", "--debug=false", "start"])
+        let invocation = try ShimInvocation(["--namespace=n", "--id=i", "-address=/a=b", "--debug=false", "start"])
         #expect(invocation.namespace == "n")
         #expect(invocation.id == "i")
         #expect(invocation.address == "/a=b")
@@ -33,11 +33,11 @@ import Testing
     }
 
     @Test func `information commands need no other options`() throws {
-        #expect(try Invocation(["-info"]).action == .info)
-        #expect(try Invocation(["-v"]).action == .version)
-        #expect(try Invocation(["--version"]).action == .version)
-        #expect(try Invocation(["-h"]).action == .help)
-        #expect(try Invocation([]).action == .help)
+        #expect(try ShimInvocation(["-info"]).action == .info)
+        #expect(try ShimInvocation(["-v"]).action == .version)
+        #expect(try ShimInvocation(["--version"]).action == .version)
+        #expect(try ShimInvocation(["-h"]).action == .help)
+        #expect(try ShimInvocation([]).action == .help)
     }
 
     @Test(
@@ -51,6 +51,6 @@ import Testing
             (["start", "now"], "unexpected argument now"),
         ] as [([String], String)])
     func `an error is reported`(arguments: [String], problem: String) {
-        #expect(throws: ShimFailure(problem)) { try Invocation(arguments) }
+        #expect(throws: ShimFailure(problem)) { try ShimInvocation(arguments) }
     }
 }

@@ -7,7 +7,7 @@ internal import Synchronization
 /// Collects the statuses of orphans while a case runs.
 ///
 /// A process that is not reaped stays in its pid namespace, and process 1 of that namespace cannot end before.
-final class Reaper: Sendable {
+final class OrphanReaper: Sendable {
     private let statuses = Mutex<[Int: Int]>([:])
     private let session = getsid(0)
 

@@ -5,7 +5,7 @@ internal import Kernel
 internal import OCISpec
 
 /// Writes records in containerd's own text form.
-enum Log {
+enum ShimLog {
     static func warning(_ message: String) { write("warning", message) }
     static func error(_ message: String) { write("error", message) }
 

@@ -7,7 +7,7 @@ internal import Planning
 internal import SystemPackage
 
 /// A container's place in resctrl.
-struct ResourceControl {
+struct Resctrl {
     let plan: ResctrlPlan
     let mount: String
 
@@ -117,7 +117,7 @@ extension Runtime {
         for (index, path) in paths.enumerated() {
             if index < inodes.count, inodes[index] != groupInode(path) { continue }
             if clinux_rmdir(path) != 0, errno != ENOENT {
-                note(.warning, "remove \(path): \(Errno(rawValue: errno).word)")
+                note(.warning, "remove \(path): \(Errno(rawValue: errno).message)")
             }
         }
     }

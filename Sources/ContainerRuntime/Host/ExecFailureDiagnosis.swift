@@ -10,7 +10,7 @@ internal import SystemPackage
 ///
 /// Of what lies there nothing is opened but regular files that may be executed: neither a device that the container's
 /// cgroup refuses, nor a file of the kernel's that is used up by reading.
-struct ProgramExplanation {
+struct ExecFailureDiagnosis {
     let pid: Int32
     let process: ProcessPlan
 
@@ -95,21 +95,21 @@ struct ProgramExplanation {
         switch try format(path, root) {
         case .empty: return "the file is empty"
         case .unknown: return "it is neither a binary nor a script that begins with \"#!\""
-        case .binary(let machine, _) where machine != ProgramFormat.ownMachine:
-            let own = ProgramFormat.name(ofMachine: ProgramFormat.ownMachine)
-            return "it is a binary for \(ProgramFormat.name(ofMachine: machine)), and this machine is \(own)"
+        case .binary(let machine, _) where machine != ExecutableFormat.ownMachine:
+            let own = ExecutableFormat.name(ofMachine: ExecutableFormat.ownMachine)
+            return "it is a binary for \(ExecutableFormat.name(ofMachine: machine)), and this machine is \(own)"
         default: return nil
         }
     }
 
-    private func format(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> ProgramFormat {
+    private func format(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> ExecutableFormat {
         let place = try root.open(path)
         guard try fileStatus(place.rawValue).mode & 0o111 != 0 else { throw .permissionDenied }
         let file = try openRegular(behind: place)
         var bytes = [UInt8](repeating: 0, count: 4096)
         let number = file.rawValue
         let length = try checked { bytes.withUnsafeMutableBytes { pread(number, $0.baseAddress, $0.count, 0) } }
-        return ProgramFormat(Array(bytes[..<length]))
+        return ExecutableFormat(Array(bytes[..<length]))
     }
 
     private func exists(_ path: String, _ root: borrowing RootDirectory) -> Bool {

@@ -10,7 +10,7 @@ internal import SwiftProtobuf
 internal import SystemPackage
 
 /// A container's directory, as containerd made it.
-struct Bundle {
+struct TaskBundle {
     let path: String
 
     var rootfs: String { path + "/rootfs" }
@@ -83,11 +83,11 @@ struct Bundle {
     }
 
     /// The bundles of a pod's containers that have not been deleted, by the containers' ids.
-    func listMembers() -> [(id: String, bundle: Bundle)] {
+    func listMembers() -> [(id: String, bundle: TaskBundle)] {
         let directory = path + "/" + Self.members
         return directoryEntries(directory).sorted().compactMap { id in
             guard let path = try? readLink(OwnedDescriptor.currentDirectory, directory + "/" + id) else { return nil }
-            return (id, Bundle(path: path))
+            return (id, TaskBundle(path: path))
         }
     }
 

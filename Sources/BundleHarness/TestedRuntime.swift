@@ -23,7 +23,7 @@ package struct RuntimeIdentity: Sendable, Equatable {
 }
 
 /// A runtime and the flags for every call.
-package struct Runtime: Sendable, Equatable {
+package struct TestedRuntime: Sendable, Equatable {
     /// The column heading: the text on the command line, without the directory.
     package var label: String
     package var executable: String
@@ -44,7 +44,7 @@ package struct Runtime: Sendable, Equatable {
     /// - Parameter text: a path or command with optional flags: `/usr/bin/crun --systemd-cgroup`.
     /// - Returns: the runtime with its absolute path.
     /// - Throws: `CaseError` if there is no such command, or it does not print a version.
-    package static func find(_ text: String) async throws(CaseError) -> Runtime {
+    package static func find(_ text: String) async throws(CaseError) -> TestedRuntime {
         let words = text.split(separator: " ").map(String.init)
         guard let first = words.first, let path = findCommand(first) else {
             throw CaseError("--runtime \(text): no such command")
@@ -52,7 +52,7 @@ package struct Runtime: Sendable, Equatable {
         let executable = path.hasPrefix("/") ? path : absolute(path)
         let answer = try await capture(executable, ["--version"])
         let fallback = executable.lastPart
-        return Runtime(
+        return TestedRuntime(
             label: ([fallback] + words.dropFirst()).joined(separator: " "), executable: executable,
             flags: Array(words.dropFirst()), identity: RuntimeIdentity(versionText: answer, fallback: fallback))
     }

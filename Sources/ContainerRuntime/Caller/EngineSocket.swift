@@ -5,7 +5,7 @@ internal import Kernel
 internal import SystemPackage
 
 /// The master of the terminal that a child makes: on its way to the engine that asked for it, or kept for the caller.
-struct KeptTerminal: ~Copyable {
+struct ConsoleHandoff: ~Copyable {
     private var console: EngineSocket?
     private var master: OwnedDescriptor?
 

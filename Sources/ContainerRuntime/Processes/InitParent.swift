@@ -7,18 +7,18 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// What the parent does while the child walks its line.
-struct Parent: ~Copyable {
+/// Answers the child until the child needs the parent no longer.
+struct InitParent: ~Copyable {
     let plan: ContainerPlan
     let cgroupPlan: CgroupPlan
     let cgroup: Cgroup
-    /// Where the cgroup is, with all that is known of it.
+    /// The cgroup's place, as far as it is known.
     private(set) var location: CgroupLocation
-    /// The init; until it is born, the process that bears it.
+    /// The init; its intermediate until that has cloned it.
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
-    let sentences: Sentences
-    private var terminal: KeptTerminal
+    let messages: FailureMessages
+    private var terminal: ConsoleHandoff
     private let sources = MountSources()
     private let memory: OOMKillDetector
     /// Of the agent that has the listener, from then on.
@@ -34,40 +34,41 @@ struct Parent: ~Copyable {
         location = cgroup.location
         self.child = child
         self.socket = socket
-        terminal = KeptTerminal(console: console)
-        sentences = Sentences(plan: plan)
+        terminal = ConsoleHandoff(console: console)
+        messages = FailureMessages(plan: plan)
         let limit = cgroupPlan.writes.first { $0.file == "memory.max" }.flatMap { UInt64($0.value) }
         memory = OOMKillDetector(watching: cgroup, limit: limit)
     }
 
-    /// Sees the child through until it is ready; `ready` is what has to be done before it may go on.
+    /// Answers the child until it is ready.
+    /// - Parameter ready: runs before the child may go on.
     mutating func converse(ready: (Int32) throws(Failure) -> Void) throws(Failure) {
         while true {
-            let message = try hear()
-            let word = message.word
-            if word == .ready {
-                // In a user namespace of its own the child may raise no hard limit; the parent may.
+            let message = try receive()
+            let kind = message.kind
+            if kind == .ready {
+                // In its own user namespace the child may not raise a hard limit; the parent may.
                 if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: child.pid) }
                 try ready(child.pid)
             }
             try handle(message)
-            if word == .ready { return }
+            if kind == .ready { return }
         }
     }
 
-    /// Sees the process between through until the init is born, which is the child from then on.
+    /// Answers the intermediate until it has cloned the init, which becomes the child.
     mutating func awaitInit() throws(Failure) {
         while true {
-            try awaitWord(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
-            var message = try hear()
-            guard let born = message.takeBorn() else {
+            try waitForMessage(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
+            var message = try receive()
+            guard let sibling = message.takeSibling() else {
                 try handle(message)
                 continue
             }
-            let between = exchange(born)
-            // The init goes on while the other ends.
+            let intermediate = exchange(sibling)
+            // The init goes on while the intermediate exits.
             try answer()
-            return try reap(between) { () throws(Failure) in try checkNotFrozen() }
+            return try reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
         }
     }
 
@@ -76,17 +77,17 @@ struct Parent: ~Copyable {
         return other
     }
 
-    /// Ends the conversation. An init of which nobody has heard yet, borne by a process that then failed, waits for an
-    /// answer in the container's cgroup: it hears that there is none, and goes.
+    /// Ends the conversation. If the intermediate failed after it had cloned the init and before it reported it, the init
+    /// waits for an answer: the end of the socket makes it exit.
     borrowing func hangUp() { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
 
-    private mutating func hear() throws(Failure) -> ReceivedMessage {
+    private mutating func receive() throws(Failure) -> ReceivedMessage {
         while true {
             do throws(Errno) {
                 return try receiveMessage(socket.rawValue)
             } catch {
-                // It ended before it had read our last answer.
-                if error == .connectionReset { throw try silence() }
+                // The child ended before it had read our last answer.
+                if error == .connectionReset { throw try failureOfSilentChild() }
                 guard error == .resourceTemporarilyUnavailable else {
                     throw Failure("hear from the container's init", error)
                 }
@@ -96,7 +97,7 @@ struct Parent: ~Copyable {
         }
     }
 
-    /// Limits each wait for a word of the child to a second, after which it is asked whether the child can speak.
+    /// Limits each wait for a message to a second; then the parent checks that the child is not frozen.
     borrowing func limitWaits() throws(Failure) {
         let number = socket.rawValue
         try during("limit the wait for the container's init") { () throws(Errno) in
@@ -112,7 +113,7 @@ struct Parent: ~Copyable {
         if let place = group.frozenPlace(of: child.pid) { throw .isFrozen(place) }
     }
 
-    /// Lets the child end when it is killed: on cgroup v1 a frozen process does not.
+    /// Makes sure that the child ends when it is killed: on cgroup v1 a frozen process does not.
     borrowing func thaw() {
         guard location.hierarchy != .unified else { return }
         do throws(CgroupFailure) { if try cgroup.isFrozen() { try cgroup.thaw() } } catch {}
@@ -123,7 +124,7 @@ struct Parent: ~Copyable {
 
     // One message, and its answer.
     private mutating func handle(_ message: consuming ReceivedMessage) throws(Failure) {
-        switch message.word {
+        switch message.kind {
         case .mapIDs: try IDMaps(maps: plan.namespaces.maps, pid: child.pid).write()
         case .adoptMe: try adopt()
         case .hooksDue: try runHooks()
@@ -132,8 +133,8 @@ struct Parent: ~Copyable {
         case .listener: try sendListener(message)
         case .networkDue: try moveNetworkDevices(plan.networkDevices, to: child.pid)
         case .ready: break
-        case .failed, .born, .attaching, .detached, nil:
-            guard let report = StepReport(packet: message.bytes) else { throw try silence() }
+        case .failed, .sibling, .attaching, .detached, nil:
+            guard let report = StepReport(packet: message.bytes) else { throw try failureOfSilentChild() }
             throw failure(of: report)
         }
         try answer()
@@ -145,34 +146,34 @@ struct Parent: ~Copyable {
                 try cgroup.adopt(child.pid, plan: cgroupPlan)
             }
         } catch {
-            // The process that could not be given its limits may be gone because of the first of them.
-            throw lackOfMemory() ?? error
+            // systemd fails if the process is gone, and a memory limit may have killed it.
+            throw oomKill() ?? error
         }
     }
 
     private mutating func sendMountSource(_ message: consuming ReceivedMessage) throws(Failure) {
-        guard message.bytes.count == 5 else { throw try silence() }
-        // As many as a config can have: a number cut short would be another mount's (CVE-2021-43784).
+        guard message.bytes.count == 5 else { throw try failureOfSilentChild() }
+        // Four bytes, as many as a config can number: a truncated index would name another mount (CVE-2021-43784).
         let index = Int(messageNumber(message.bytes))
-        guard plan.mounts.indices.contains(index) else { throw try silence() }
-        let tree = try sources.open(plan.mounts[index], index, of: child, sentences)
+        guard plan.mounts.indices.contains(index) else { throw try failureOfSilentChild() }
+        let tree = try sources.open(plan.mounts[index], index, of: child, messages)
         try answer(tree.rawValue)
     }
 
-    /// After `ready`: waits until the child has let go of us: it waits at its gate, or is the program.
+    /// After `ready`: waits until the child no longer needs the parent: it waits at its gate, or has executed the program.
     ///
-    /// Until then our end is its end.
-    mutating func waitForIndependence() throws(Failure) {
-        let message = try hear()
+    /// Until then the child dies with the parent.
+    mutating func waitForHandover() throws(Failure) {
+        let message = try receive()
         if let report = StepReport(packet: message.bytes) { throw failure(of: report) }
     }
 
     private borrowing func failure(of report: StepReport) -> Failure {
-        let failure = sentences.failure(report, of: child.pid)
+        let failure = messages.failure(report, of: child.pid)
         return agent?.explain(failure) ?? failure
     }
 
-    /// After that, in a container that is started at once: under a filter the init may have ended without a word.
+    /// After that, in a container that is started at once: under a filter the init may end without a report.
     borrowing func checkExecuted() throws(Failure) {
         let pid = child.pid
         try ContainerRuntime.checkExecuted(pid, seccomp: { () throws(Failure) in plan.seccomp }) { () throws(Errno) in
@@ -184,15 +185,15 @@ struct Parent: ~Copyable {
         do throws(Errno) {
             try sendMessage(socket.rawValue, [proceed], descriptor: descriptor)
         } catch {
-            // A child that is gone says why, if it can, when it is listened to again.
+            // A child that has exited may have sent its reason before: the next receive reads it.
             guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the init", error) }
         }
     }
 
-    // The init died without a word: killed, most likely for want of memory.
-    private borrowing func silence() throws(Failure) -> Failure {
+    // The init died without a report: most likely the OOM killer ended it.
+    private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
         let end = try during("wait for the container's init") { () throws(Errno) in try waitForEnd(of: child.pid) }
-        if case .signalled(SIGKILL) = end, let failure = lackOfMemory() { return failure }
+        if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
         switch end {
         case .exited(let status): return Failure(.other, "the container's init exited with status \(status)")
         case .signalled(let signal):
@@ -200,7 +201,7 @@ struct Parent: ~Copyable {
         }
     }
 
-    private borrowing func lackOfMemory() -> Failure? {
+    private borrowing func oomKill() -> Failure? {
         memory.use().map { Failure(.other, "container init was OOM-killed (memory limit too low?): \($0)") }
     }
 
@@ -231,7 +232,7 @@ struct Parent: ~Copyable {
     }
 }
 
-/// Sets a process's limits from outside, for one that lacks the right to raise them itself.
+/// Sets the limits of a process that may not raise them itself.
 func setLimits(_ limits: [ProcessPlan.Limit], of pid: Int32) throws(Failure) {
     for limit in limits {
         try during("\(limit.key): set \(limit.resource.name) to \(limit.soft):\(limit.hard)") { () throws(Errno) in
@@ -241,6 +242,6 @@ func setLimits(_ limits: [ProcessPlan.Limit], of pid: Int32) throws(Failure) {
 }
 
 extension ReceivedMessage {
-    /// What the child says; nil when it says nothing that there is a word for, as at the end of the conversation.
-    fileprivate var word: ChildMessage? { bytes.first.flatMap(ChildMessage.init) }
+    /// nil for an unknown message and at the end of the conversation.
+    fileprivate var kind: ChildMessage? { bytes.first.flatMap(ChildMessage.init) }
 }

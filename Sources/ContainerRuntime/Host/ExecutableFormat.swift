@@ -4,7 +4,7 @@ internal import Kernel
 internal import CLinux
 
 /// A program's file, as the kernel takes it.
-enum ProgramFormat: Equatable {
+enum ExecutableFormat: Equatable {
     case empty
     /// Begins with `#!` and the path of who reads it.
     case script(interpreter: String)

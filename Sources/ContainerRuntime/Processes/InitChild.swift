@@ -10,15 +10,15 @@ internal import SystemPackage
 
 /// Everything the child needs; made by the parent, inherited by the clone.
 ///
-/// Descriptors are numbers here: whoever made them owns them, and in the child they must stay open to its last word.
-struct Launch {
+/// Descriptors are numbers here: the parent owns them, and in the child they must stay open until it ends.
+struct InitInputs {
     let plan: ContainerPlan
     let image: ExecImage
     let filter: SeccompFilter?
     /// Files into which the child writes itself to enter its cgroup.
     let cgroupFiles: [Int32]
     let needsAdoption: Bool
-    /// A namespace that is joined by path, opened by the parent, who may; `index` is its place in the plan's list.
+    /// A namespace that is joined by path, opened with the parent's rights; `index` is its place in the plan's list.
     struct Joined {
         var kind: NamespaceKind
         var descriptor: Int32
@@ -32,24 +32,24 @@ struct Launch {
     /// Descriptors 3 and up that the program is to inherit.
     let preservedDescriptors: Int32
     let makesKeyring: Bool
-    /// Whether an init that waits for `start` has its seccomp filter already: where the profile allows what waiting takes.
+    /// Whether an init that waits for `start` has its seccomp filter already: if the profile allows the calls of the wait.
     let isFilteredWhileWaiting: Bool
-    /// Whether the runtime has hidden itself, and with that what it clones.
+    /// Whether the runtime is not dumpable, and its clones neither.
     let isHidden: Bool
-    /// The runtime's environment, where hooks need it; the clone does not have it any more.
+    /// The runtime's environment, for hooks; the clone has lost it (``withHiddenArguments(_:)``).
     let environment: [String]
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
 
-    /// Sets the score of a process that hides itself, and must not be seen by the runtime then.
-    func scoreForMemory() {
+    /// Sets the OOM score here, if the process hides from a runtime that may not set it then.
+    func setOOMScore() {
         guard !isHidden, let adjustment = plan.process.oomScoreAdjustment else { return }
-        // What is refused here is refused to the runtime too, which tells of it.
+        // The kernel refuses it to the runtime too, which reports it.
         do throws(Errno) { try writeFile("/proc/self/oom_score_adj", String(adjustment)) } catch {}
     }
 
-    /// Takes the calling process, the first of the container, into the container's cgroup.
+    /// Moves the calling process into the container's cgroup.
     func enterCgroup(_ channel: ChildChannel) throws(StepReport) {
         if needsAdoption { try channel.ask(.adoptMe) }
         var failed = 0
@@ -58,16 +58,16 @@ struct Launch {
     }
 }
 
-/// Runs in the clone; never returns, so that nothing of the parent's is undone twice.
-func runChild(_ launch: Launch) -> Never { Child(launch).run() }
+/// Runs in the clone; never returns, so that the parent's clean-up does not run twice.
+func runInitChild(_ launch: InitInputs) -> Never { InitChild(launch).run() }
 
-struct Child {
-    private let launch: Launch
+struct InitChild {
+    private let launch: InitInputs
     private let channel: ChildChannel
     private let plan: ContainerPlan
     private let process: ProcessSteps
 
-    init(_ launch: Launch) {
+    init(_ launch: InitInputs) {
         channel = ChildChannel(socket: launch.childEnd)
         plan = launch.plan
         process = ProcessSteps(
@@ -81,24 +81,24 @@ struct Child {
             try begin()
             try enterNamespaces()
             let own = try openNamespaces()
-            // Before another user is become: a rootfs below a directory of the runtime's own can be reached only now.
+            // Before the user changes: a rootfs below a private directory of the runtime can be reached only now.
             let root = try openRoot()
-            try settle()
+            try isolateSession()
             try prepare(root)
             let program = try becomeProcess(in: root)
             try waitForStart(program, own)
         } catch {
-            channel.giveUp(error)
+            channel.fail(error)
         }
     }
 
     private func begin() throws(StepReport) {
         close(launch.parentEnd)
         try call(.session) { () throws(Errno) in try releaseSignals() }
-        // Directories that are made in the rootfs are the container's, whatever the caller hides.
+        // Directories made in the rootfs get the modes of the config, whatever umask the caller has.
         umask(0o022)
         try dieWithParent()
-        launch.scoreForMemory()
+        launch.setOOMScore()
     }
 
     // Until it is ready the child must not outlive a runtime that is killed. Changing ids clears it. prctl(2).
@@ -127,7 +127,7 @@ struct Child {
         }
     }
 
-    // The host's /proc is still there. What the runtime may look into needs to hand out nothing.
+    // The host's /proc is still mounted. A runtime that may inspect the init needs no descriptors from it.
     private func openNamespaces() throws(StepReport) -> [Int32] {
         guard launch.gate != nil, !launch.isHidden else { return [] }
         let kinds = plan.namespaces.entered
@@ -147,8 +147,8 @@ struct Child {
         return try RootSteps(plan: plan).open()
     }
 
-    // What is made of the process itself, once it is in its namespaces.
-    private func settle() throws(StepReport) {
+    // The process's own session, keyring and CPUs, inside its namespaces.
+    private func isolateSession() throws(StepReport) {
         if plan.namespaces.has(.user) {
             try becomeRootOfUserNamespace()
             try dieWithParent()
@@ -173,7 +173,7 @@ struct Child {
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
         if !plan.hooks.createContainer.isEmpty {
             let number = root.descriptor.rawValue
-            // The mounts they make are named by what is to be the root: hooks of engines count on starting there.
+            // Hooks of engines expect the new root as their working directory.
             try call(.rootfs) { () throws(Errno) in try checked { fchdir(number) } }
             try runHooks(
                 "createContainer", plan.hooks.createContainer, status: "creating", environment: launch.environment)
@@ -191,7 +191,7 @@ struct Child {
         try steps.seal(root)
     }
 
-    // A null device of the host's would keep the host's /dev busy, and shows as "(deleted)" inside.
+    // A null device of the host would keep the host's /dev busy, and appears as "(deleted)" inside.
     private func reopenNullStreams(_ root: borrowing RootDirectory) throws(StepReport) {
         try call(.standardStreams) { () throws(Errno) in
             for number in Int32(0)...2 {
@@ -200,7 +200,7 @@ struct Child {
                     let null = try root.open("/dev/null", .path | .noFollow)
                     guard try fileStatus(null.rawValue).isCharacterDevice(1, 3) else { continue }
                     let opened = try root.open("/dev/null", .readWrite | .noFollow | .noControllingTerminal)
-                    // Somebody else may write to a /dev that is shared.
+                    // Another process may write to a shared /dev.
                     guard try fileStatus(opened.rawValue).isCharacterDevice(1, 3) else { continue }
                     try checked { clinux_dup3(opened.rawValue, number, 0) }
                 } catch {
@@ -228,7 +228,7 @@ struct Child {
             }
         }
         try writeLabels(plan.process)
-        try ProcWrites(plan: plan).writeParameters()
+        try ProcWrites(plan: plan).writeSysctls()
         if plan.namespaces.has(.mount) {
             let steps = RootSteps(plan: plan)
             try steps.protectPaths(root)
@@ -245,7 +245,7 @@ struct Child {
 
     private func waitForStart(_ program: String, _ own: [Int32]) throws(StepReport) -> Never {
         let first = 3 + launch.preservedDescriptors
-        // From the answer on other commands may bring processes into the container, which find nothing of the host here.
+        // After the answer, `exec` may bring processes into the container: they must find no host descriptor here.
         try call(.descriptors) { () throws(Errno) in
             try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []) + own)
         }
@@ -253,7 +253,7 @@ struct Child {
         try channel.ask(.ready)
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }
         guard let gate = launch.gate else {
-            // Close-on-exec takes the channel away at the very moment the program is executed.
+            // Close-on-exec closes the socket at the moment when the program is executed.
             try start(program, nil)
         }
         close(channel.socket)
@@ -262,11 +262,11 @@ struct Child {
         do throws(StepReport) {
             try start(program, tellsOfHooks ? starter : nil)
         } catch {
-            late.giveUp(error)
+            late.fail(error)
         }
     }
 
-    // Only if the filter, which is there by then, does not refuse it.
+    // Only if the filter, which is installed by then, allows it.
     private var tellsOfHooks: Bool { plan.seccomp?.allows(["sendmsg"]) ?? true }
 
     /// - Parameter starter: is told when hooks begin and end.

@@ -5,7 +5,7 @@ package import ShimAPI
 /// An operation of the OCI runtime, with the words it takes.
 package enum RuntimeOperation: Equatable, Sendable {
     case create(bundle: String, pidFile: String, consoleSocket: String?)
-    case restore(bundle: String, pidFile: String, consoleSocket: String?, RestoreOptions)
+    case restore(bundle: String, pidFile: String, consoleSocket: String?, RestoreArguments)
     case start
     case exec(processFile: String, pidFile: String, consoleSocket: String?)
     case kill(signal: UInt32, all: Bool)
@@ -33,7 +33,7 @@ package enum RuntimeOperation: Equatable, Sendable {
 }
 
 /// Where a checkpoint to be restored lies.
-package struct RestoreOptions: Equatable, Sendable {
+package struct RestoreArguments: Equatable, Sendable {
     package var image: String
     package var work: String
 
@@ -44,7 +44,7 @@ package struct RestoreOptions: Equatable, Sendable {
 }
 
 /// An OCI runtime, and what holds for all its calls.
-package struct Runtime: Equatable, Sendable {
+package struct OCIRuntime: Equatable, Sendable {
     package static let defaultName = "swiftrun"
 
     /// A path, or a name to be looked for.

@@ -5,7 +5,7 @@ internal import Subprocess
 internal import SystemPackage
 
 /// One program to run.
-struct Invocation: Sendable {
+struct HarnessInvocation: Sendable {
     var executable: String
     var arguments: [String]
     var environment: [String: String] = [:]
@@ -49,7 +49,7 @@ func shellQuoted(_ word: String) -> String {
         ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }
 
-extension Invocation {
+extension HarnessInvocation {
     /// Runs the program until it ends or its time limit passes.
     /// - Throws: `CaseError` if it cannot be started.
     func run() async throws(CaseError) -> Ending {

@@ -1,7 +1,7 @@
 // What containerd asks of this start of the program.
 
 /// The command line, as containerd and people write it: one or two dashes, `-name value` or `-name=value`.
-package struct Invocation: Equatable, Sendable {
+package struct ShimInvocation: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
         case start, delete, serve, info, version, help
     }
@@ -62,10 +62,10 @@ package struct Invocation: Equatable, Sendable {
     }
 
     /// Flags with a value, and where it goes; `publish-binary` is of the past and goes nowhere.
-    private static var fields: [String: WritableKeyPath<Invocation, String>?] {
+    private static var fields: [String: WritableKeyPath<ShimInvocation, String>?] {
         [
             "namespace": \.namespace, "id": \.id, "address": \.address, "bundle": \.bundle, "socket": \.socket,
-            "publish-binary": Optional<WritableKeyPath<Invocation, String>>.none,
+            "publish-binary": Optional<WritableKeyPath<ShimInvocation, String>>.none,
         ]
     }
 }

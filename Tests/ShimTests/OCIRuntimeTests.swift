@@ -5,11 +5,11 @@ import Testing
 
 @testable import Shim
 
-@Suite struct RuntimeTests {
+@Suite struct OCIRuntimeTests {
     private let global = ["--root", "/run/containerd/runc/ns", "--log", "/l", "--log-format", "json"]
 
     @Test func `without options the runtime is swiftrun, with a root of its own`() {
-        let runtime = Runtime(RuncOptions(), namespace: "k8s.io")
+        let runtime = OCIRuntime(RuncOptions(), namespace: "k8s.io")
         #expect(runtime.binary == "swiftrun")
         #expect(runtime.root == "/run/containerd/swiftrun/k8s.io")
     }
@@ -18,9 +18,9 @@ import Testing
         var options = RuncOptions()
         options.binaryName = "/opt/bin/crun"
         options.root = "/var/run/docker/runtime-runc"
-        #expect(Runtime(options, namespace: "moby").root == "/var/run/docker/runtime-runc/moby")
+        #expect(OCIRuntime(options, namespace: "moby").root == "/var/run/docker/runtime-runc/moby")
         options.root = ""
-        #expect(Runtime(options, namespace: "moby").root == "/run/containerd/crun/moby")
+        #expect(OCIRuntime(options, namespace: "moby").root == "/run/containerd/crun/moby")
     }
 
     @Test func `create passes all options`() {
@@ -50,7 +50,7 @@ import Testing
                 ["exec", "--process", "/p", "--detach", "--pid-file", "/f", "web"]
             ),
             (
-                .restore(bundle: "/b", pidFile: "/f", consoleSocket: nil, RestoreOptions(image: "/i", work: "/w")),
+                .restore(bundle: "/b", pidFile: "/f", consoleSocket: nil, RestoreArguments(image: "/i", work: "/w")),
                 [
                     "restore", "--image-path", "/i", "--work-path", "/w", "--detach", "--bundle", "/b", "--pid-file",
                     "/f", "web",
@@ -86,7 +86,7 @@ import Testing
         var options = RuncOptions()
         options.binaryName = "runc"
         change(&options)
-        return Runtime(options, namespace: "ns").arguments(operation, container: "web", log: "/l")
+        return OCIRuntime(options, namespace: "ns").arguments(operation, container: "web", log: "/l")
     }
 
     // MARK: logs

@@ -1,13 +1,13 @@
 // Restores files that an update has written.
 
 /// The value to write into a file to restore its content.
-enum Restoration {
+enum PreviousValue {
     /// - Parameters:
     ///   - file: the file's name.
     ///   - current: its content before the write.
     ///   - written: the value that was written.
     /// - Returns: nil if the old content cannot be written back, such as an empty cpuset of v1.
-    static func value(of file: String, current: String, written: String) -> String? {
+    static func restoring(of file: String, current: String, written: String) -> String? {
         let text = trimmed(current)
         if file == "memory.oom_control" { return FlatKeyed(text)["oom_kill_disable"].map(String.init) }
         guard let absent = absentValue(file) else { return text.isEmpty && !mayBeEmptied(file) ? nil : text }

@@ -4,7 +4,7 @@ internal import struct Kernel.AttributeChange
 internal import enum Kernel.Propagation
 
 /// The options of one mount, sorted by their effect.
-struct ParsedOptions {
+struct ParsedMountOptions {
     var attributes = AttributeChange()
     var recursiveAttributes = AttributeChange()
     var propagation: [MountStep.PropagationChange] = []

@@ -15,8 +15,8 @@ extension Runtime {
     ) throws(Failure) -> CreatedContainer {
         var plan = plans.container
         let joined = try openNamespaces(plan)
-        var control: ResourceControl?
-        if let wanted = plan.resctrl { control = try ResourceControl(wanted) }
+        var control: Resctrl?
+        if let wanted = plan.resctrl { control = try Resctrl(wanted) }
         var undo = Undo()
         let location = plans.cgroup.location
         var record = newRecord(plan, location, hasSeccomp: filter != nil)
@@ -49,9 +49,9 @@ extension Runtime {
             plan.show(HostFacts.CgroupView(entry.location))
         }
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
-        let isHidden = mayLookIntoHidden()
+        let isHidden = mayInspectHiddenProcesses()
         if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
-        let launch = Launch(
+        let launch = InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
@@ -61,7 +61,7 @@ extension Runtime {
             isFilteredWhileWaiting: !startsAtOnce && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
             environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment())
         let child = try spawn(launch, into: entry.cloneIntoDescriptor)
-        var parent = Parent(
+        var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(entry.location, owner: owner), child: child,
             socket: pair.takeFirst(), console: console)
         let pidfd: Int32
@@ -92,7 +92,7 @@ extension Runtime {
             terminal: parent.takeTerminal(), notify: notify)
     }
 
-    // What the agent behind a listener has to answer waits for nothing else either.
+    // A filter with a listener is installed later: its agent would have to answer the calls of the wait.
     private func isFilteredWhileWaiting(_ plan: ContainerPlan, _ filter: SeccompFilter?) -> Bool {
         guard let filter, let seccomp = plan.seccomp, !filter.flags.contains(.newListener) else { return false }
         return seccomp.allows(ProcessSteps.callsOfWaiting)
@@ -172,16 +172,16 @@ extension Runtime {
     }
 
     private func finish(
-        _ parent: inout Parent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
+        _ parent: inout InitParent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
         _ options: CreateOptions, _ hasPidFile: inout Bool, startsAtOnce: Bool
     ) throws(Failure) {
         let pid = parent.child.pid
         let process = parent.plan.process
-        if let text = try adjustOutOfMemoryScore(of: pid, process.oomScoreAdjustment) { note(.warning, text) }
+        if let text = try adjustOOMScore(of: pid, process.oomScoreAdjustment) { note(.warning, text) }
         let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
         record.pid = pid
         record.startTime = facts?.startTime ?? 0
-        if facts == nil || !mayLookIntoHidden() {
+        if facts == nil || !mayInspectHiddenProcesses() {
             let number = parent.child.pidfd.rawValue
             try during("tell who the container's init is") { () throws(Errno) in
                 record.initIdentity = try identity(ofPidfd: number)
@@ -217,7 +217,7 @@ extension Runtime {
             }
         }
         if record.cgroup != parent.location {
-            // Known only now: systemd has made it.
+            // systemd has made it in answer to `adoptMe`.
             record.cgroup = parent.location
             try directory.write(record)
         }
@@ -225,7 +225,7 @@ extension Runtime {
             try EngineSocket(path: path, flag: "--pidfd-socket").send(
                 parent.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
-        try parent.waitForIndependence()
+        try parent.waitForHandover()
         if startsAtOnce, record.hasSeccomp || !parent.plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
     }
 
@@ -234,7 +234,7 @@ extension Runtime {
             return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
         } catch {
             let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
-            // Of the delegated cgroups of v2 the message tells itself.
+            // On v2 the message mentions delegation already.
             guard plan.toleratesRefusals, plan.location.hierarchy != .unified,
                 refusals.contains(where: { error.kind == .system($0) })
             else { throw error }
@@ -243,25 +243,25 @@ extension Runtime {
         }
     }
 
-    private func spawn(_ launch: Launch, into cgroup: Int32?) throws(Failure) -> ChildProcess {
+    private func spawn(_ launch: InitInputs, into cgroup: Int32?) throws(Failure) -> ChildProcess {
         guard threadCount() == 1 else {
             throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
         }
         let namespaces = launch.plan.namespaces
         if namespaces.needsIntermediate {
-            let child = try during("clone a process between the runtime and the container's init") { () throws(Errno) in
-                try withHiddenWords { () throws(Errno) in
+            let child = try during("clone the intermediate process") { () throws(Errno) in
+                try withHiddenArguments { () throws(Errno) in
                     guard let child = try cloneProcess(namespaces: [], into: cgroup) else { runIntermediate(launch) }
                     return child
                 }
             }
             return child
         }
-        // A cgroup namespace is made once in the cgroup.
+        // The cgroup namespace is created later, inside the cgroup, which becomes its root.
         let flags = namespaces.created.subtracting(NamespaceSet(.cgroup))
         do throws(Errno) {
-            return try withHiddenWords { () throws(Errno) in
-                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runChild(launch) }
+            return try withHiddenArguments { () throws(Errno) in
+                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runInitChild(launch) }
                 return child
             }
         } catch {
@@ -289,15 +289,15 @@ extension Runtime {
             }
             _ = try waitForEnd(of: child.pid)
         } catch {
-            // It was reaped while it was asked how it ended.
+            // Another wait has reaped it.
         }
     }
 
     /// Opens the namespaces that are joined by path, and checks that each is what the config says.
     func openNamespaces(
         _ plan: ContainerPlan
-    ) throws(Failure) -> [Launch.Joined] {
-        var result: [Launch.Joined] = []
+    ) throws(Failure) -> [InitInputs.Joined] {
+        var result: [InitInputs.Joined] = []
         for (index, namespace) in plan.namespaces.joined.enumerated() {
             let what = "\(namespace.key): open \(namespace.path)"
             let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
@@ -320,12 +320,12 @@ extension Runtime {
                     "\(namespace.key): \(namespace.path) is the runtime's own \(namespace.kind.rawValue) namespace: \(harm)"
                 )
             }
-            result.append(Launch.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
+            result.append(InitInputs.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }
         return result
     }
 
-    // Of mount namespaces the one that all others descend from too: pivot_root takes its root from whoever is in it.
+    // The host's first mount namespace counts too: pivot_root would change the root of every process in it.
     private func isOwn(_ descriptor: Int32, _ kind: NamespaceKind) throws(Errno) -> Bool {
         let other = try fileStatus(descriptor)
         let own = try fileStatus(at: "/proc/self/ns/\(kind.linkName)")
@@ -335,7 +335,7 @@ extension Runtime {
             let first = try fileStatus(at: "/proc/1/ns/\(kind.linkName)")
             return first.device == other.device && first.inode == other.inode
         } catch {
-            // Whoever may not ask may not join it either.
+            // A process that may not look at it may not join it either.
             return false
         }
     }
@@ -358,7 +358,7 @@ extension Runtime {
     }
 }
 
-extension Parent {
+extension InitParent {
     /// A descriptor of the init that outlives the conversation.
     borrowing func duplicatePidfd() throws(Failure) -> OwnedDescriptor {
         try during("duplicate the pidfd") { () throws(Errno) in try child.pidfd.duplicated() }

@@ -1,4 +1,4 @@
-// The straight line of a process that joins a container, from its clone to its program.
+// The straight line of an exec process, from its clone to its program.
 
 internal import Cgroups
 internal import CLinux
@@ -8,16 +8,16 @@ internal import Planning
 internal import SystemPackage
 
 /// Runs in the clone; never returns.
-func runJoiningClone(_ launch: JoinLaunch) -> Never {
-    launch.needsIntermediate ? Joiner(launch).bear() : Joiner(launch).run()
+func runExecChild(_ launch: ExecInputs) -> Never {
+    launch.needsIntermediate ? ExecChild(launch).runIntermediate() : ExecChild(launch).run()
 }
 
-private struct Joiner {
-    private let launch: JoinLaunch
+private struct ExecChild {
+    private let launch: ExecInputs
     private let channel: ChildChannel
     private let process: ProcessSteps
 
-    init(_ launch: JoinLaunch) {
+    init(_ launch: ExecInputs) {
         channel = ChildChannel(socket: launch.childEnd)
         process = ProcessSteps(
             plan: launch.process, image: launch.image, filter: launch.filter, channel: channel,
@@ -51,23 +51,24 @@ private struct Joiner {
             }
             try process.execute(program) { () throws(StepReport) in }
         } catch {
-            channel.giveUp(error)
+            channel.fail(error)
         }
     }
 
-    /// The process between: joins everything, and clones the one that is to be in all of it.
-    func bear() -> Never {
+    /// The intermediate: joins the namespaces, and clones the exec process inside them.
+    func runIntermediate() -> Never {
         do throws(StepReport) {
             close(launch.parentEnd)
             try call(.session) { () throws(Errno) in
                 try processControl(.setParentDeathSignal, UInt(SIGKILL))
                 if !launch.isHidden {
-                    launch.scoreForMemory()
+                    launch.setOOMScore()
                     try hideProcess()
                 }
             }
             try enterCgroup()
-            // All that is the host's, but what is needed yet and leads nowhere: the conversation, and the container's.
+            // Only the descriptors stay that are still needed and give no access to the host: the handshake socket and the
+            // container's own.
             try call(.descriptors) { () throws(Errno) in
                 try closeDescriptors(
                     from: 3 + launch.preservedDescriptors,
@@ -76,9 +77,9 @@ private struct Joiner {
             try call(.joinNamespace) { () throws(Errno) in try launch.target.join(launch.namespaces) }
             try enterRoot()
             if launch.dropsRightsFirst { try dropRights() }
-            try channel.bear([], birth: launch.birth) { run() }
+            try channel.cloneSibling([], pidSlot: launch.pidSlot) { run() }
         } catch {
-            channel.giveUp(error)
+            channel.fail(error)
         }
     }
 
@@ -90,7 +91,7 @@ private struct Joiner {
         try process.takeIdentity()
     }
 
-    // A mount namespace brings its root along; without one the process would stay in the host's.
+    // setns into a mount namespace changes the root too; without one the process would keep the host's.
     private func enterRoot() throws(StepReport) {
         guard let root = launch.root else { return }
         try call(.rootfs) { () throws(Errno) in
@@ -113,14 +114,14 @@ private struct Joiner {
             try releaseSignals()
             try processControl(.setParentDeathSignal, UInt(SIGKILL))
             if !launch.isHidden {
-                if !launch.needsIntermediate { launch.scoreForMemory() }
+                if !launch.needsIntermediate { launch.setOOMScore() }
                 try hideProcess()
             }
             try checked { setsid() }
         }
         if !launch.needsIntermediate {
             try enterCgroup()
-        } else if !launch.isAnsweredAtBirth {
+        } else if !launch.isAnsweredEarly {
             channel.awaitProceed()
         }
         try chooseProcessors(process.plan.scheduling)
@@ -133,7 +134,7 @@ private struct Joiner {
         if !launch.dropsRightsFirst { try joinKeyring() }
     }
 
-    // Of the container's init, where it made one; a container without has the caller's cut off all the same.
+    // The keyring of the container's init. If that made none, the caller's keyring is still cut off.
     private func joinKeyring() throws(StepReport) {
         try call(.keyring) { () throws(Errno) in
             do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {

@@ -7,7 +7,7 @@ package import OCISpec
 internal import SystemPackage
 
 /// Where a container is in its life. runtime-spec, runtime.md, "State", and `paused` as engines know it.
-package enum Status: String, Sendable {
+package enum ContainerStatus: String, Sendable {
     case creating, created, running, paused, stopped
 }
 
@@ -60,7 +60,7 @@ extension ContainerRecord {
     /// - Parameters:
     ///   - isWaiting: whether the start gate is there.
     ///   - hasInit: whether the init process is, if that is known.
-    func status(isWaiting: Bool, hasInit known: Bool? = nil) throws(Failure) -> Status {
+    func status(isWaiting: Bool, hasInit known: Bool? = nil) throws(Failure) -> ContainerStatus {
         let isThere = if let known { known } else { try hasInit() }
         guard isThere else { return pid == 0 ? .creating : .stopped }
         guard isReady else { return .creating }
@@ -85,7 +85,7 @@ func isFrozen(_ group: Cgroup) -> Bool {
 
 extension ContainerDirectory {
     /// The status of the container that this directory remembers.
-    borrowing func status(of record: ContainerRecord, hasInit: Bool? = nil) throws(Failure) -> Status {
+    borrowing func status(of record: ContainerRecord, hasInit: Bool? = nil) throws(Failure) -> ContainerStatus {
         try record.status(isWaiting: has(Self.gateName), hasInit: hasInit)
     }
 }
