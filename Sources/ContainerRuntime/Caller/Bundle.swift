@@ -19,7 +19,7 @@ extension Bundle {
     private static let largestConfig = 64 << 20
 
     /// Makes a bundle's directory the working directory, and reads its config.
-    /// - Parameter warn: is told of what the config has and the specification has not.
+    /// - Parameter warn: receives a warning for each property that the specification does not define.
     package init(
         directory: String, configName: String? = nil, warn: ((String) -> Void)? = nil
     ) throws(Failure) {

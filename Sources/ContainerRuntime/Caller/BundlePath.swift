@@ -1,10 +1,10 @@
-// A container that is named by its bundle: the one of that bundle, and not of another that is called the same.
+// Names a container by the path of its bundle.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// The path of a bundle as somebody names it, for a container that was made from it.
+/// The path of the bundle from which a container was made.
 package struct BundlePath: Equatable, Sendable {
     /// Absolute, and without links as far as it leads anywhere: a bundle that is gone still names its container.
     package let path: String
@@ -17,11 +17,11 @@ package struct BundlePath: Equatable, Sendable {
         path = resolvedPath(whole) ?? resolvedPath(cleanPath(clean + "/..")).map { cleanPath($0 + "/" + name) } ?? clean
     }
 
-    /// What the bundle's container is called where nobody gives it an id.
+    /// The container's default id: the name of the bundle's directory.
     package var name: String { path.split(at: "/").last.map(String.init) ?? "" }
 
-    /// Whether it is the bundle that a record has. A directory may have several paths, by mounts; a name that is no UTF-8
-    /// was changed on reading, and is not believed.
+    /// Whether a record names this bundle. A directory may have several paths, by mounts. A name that is not valid
+    /// UTF-8 was changed on reading, and never matches.
     func isSame(as recorded: String) -> Bool {
         if path == recorded, !path.unicodeScalars.contains("\u{FFFD}") { return true }
         do throws(Errno) {

@@ -7,7 +7,7 @@ package import Kernel
 internal import SystemPackage
 
 package enum CallersFile {
-    /// The number in a path that stands for one of this process's own descriptors, whatever that is.
+    /// The number in a path that names one of this process's own descriptors, such as /dev/fd/3.
     package static func ownDescriptor(_ path: String) -> Int32? {
         switch path {
         case "/dev/stdin": return 0
@@ -21,11 +21,11 @@ package enum CallersFile {
         }
     }
 
-    /// Opens a file to write at its end, and makes it where it is not there.
+    /// Opens a file for appending, and creates it if it does not exist.
     ///
-    /// A link to a file is not followed, and a second name of a file in a directory that is everybody's not taken: both
-    /// may stand for a file that another user wants root to write to. proc_sys_fs(5), `protected_hardlinks`,
-    /// `protected_symlinks`. What is no file, such as a pipe behind a link, has no content that could be lost.
+    /// Refuses a link to a file, and in a world-writable directory a second name of a file: both may name a file that
+    /// another user wants root to write to. proc_sys_fs(5), `protected_hardlinks`, `protected_symlinks`. A pipe behind
+    /// a link is accepted, because it has no content that could be lost.
     package static func openToAppend(_ path: String, flag: String) throws(Failure) -> OwnedDescriptor {
         let what = "open \(flag) \(path)"
         if let number = ownDescriptor(path) {
@@ -61,7 +61,7 @@ package enum CallersFile {
         let place = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path, .path) }
         let status = try during(what) { () throws(Errno) in try fileStatus(place.rawValue) }
         if status.isRegular || status.isDirectory {
-            // What the caller has open is the caller's to write to, by whatever name.
+            // The caller may write to its own open descriptors, under any name.
             for number in Int32(0)...2 {
                 guard let own = try? fileStatus(number), own.device == status.device, own.inode == status.inode else {
                     continue
@@ -104,8 +104,8 @@ package enum CallersFile {
         path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "."
     }
 
-    /// Whether a path leads to something that is no file, and is to be written to as it is: a FIFO, a device, a socket's
-    /// place or a link to one of them.
+    /// Whether a path leads to something other than a regular file, which is opened as it is: a FIFO, a device, a
+    /// socket, or a link to one of them.
     static func isNoFile(_ path: String) -> Bool {
         guard let status = try? fileStatus(at: path) else { return false }
         return !status.isRegular && !status.isDirectory

@@ -73,7 +73,7 @@ struct Foreground: ~Copyable {
         while let signal = nextSignal(signals.rawValue) {
             switch signal {
             case .child, .urgent: break
-            // Our own, where nobody reads what the terminal shows; the program hears of it by its terminal.
+            // SIGPIPE of our own stdout. The program notices through its terminal.
             case .brokenPipe where relay.failure != nil || relay.hasNoReader: break
             case .windowChange: relay.resize()
             default: do throws(Errno) { try signalProcess(pidfd, signal.rawValue) } catch {}
@@ -94,8 +94,8 @@ func checkOwnTerminal() throws(Failure) {
     }
 }
 
-/// Leaves newlines of a terminal whose output we copy as they are, before anything is written to it: our own terminal, or
-/// whoever reads in its place, translates them, and twice would be once too often.
+/// Turns off newline translation on the container's terminal, before any output: the caller's terminal translates the
+/// copied output already.
 func translateNoNewlines(_ master: Int32) {
     do throws(Errno) { try clearNewlineTranslation(master) } catch {}
 }
@@ -110,7 +110,7 @@ private final class TerminalRelay {
     private var shown: [UInt8] = []
     /// Why stdout takes no more.
     private(set) var failure: Errno?
-    /// Whether stdout is a pipe that nobody reads any more. The program goes on: it does not write to that pipe.
+    /// Whether stdout is a pipe without a reader. The program goes on, because it does not write to that pipe.
     private(set) var hasNoReader = false
     private var masterIsOpen: Bool
     private var isHungUp = false
@@ -176,7 +176,7 @@ private final class TerminalRelay {
         return Ready(hasSignals: entries[1].revents != 0, hasNotification: entries[2].revents != 0)
     }
 
-    /// Copies what the terminal still holds; the last words of a program must not be lost, unless we are told to end.
+    /// Copies the rest of the terminal's output, so that a program's last lines are not lost, unless a signal ends us.
     func drain(_ signals: Int32) {
         while !hasNoReader {
             if shown.isEmpty, !copyOutput() { return }
@@ -242,7 +242,8 @@ private final class TerminalRelay {
         }
     }
 
-    // Our terminal is gone, with the window it was: what is inside shall hear of it as it would have outside.
+    // Our terminal hung up, as when its window is closed: the program inside gets SIGHUP, as it would outside a
+    // container.
     private func hangUp() {
         guard let master, masterIsOpen else { return }
         masterIsOpen = false

@@ -4,15 +4,16 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
+internal import Planning
 internal import SystemPackage
 
 /// Runs the hooks of one kind, in order, until one fails.
 struct HookRunner {
     let kind: String
     let hooks: [Hook]
-    /// What every hook reads on its stdin.
+    /// The container's state, which every hook reads on its stdin.
     let state: [UInt8]
-    /// Of hooks that have none of their own: the runtime's, but inside the container the container's.
+    /// The environment of hooks without one of their own: the runtime's; inside the container, the container's.
     var environment: [String]?
 
     /// - Throws: which hook failed, how it ended, and what it printed.
@@ -33,8 +34,8 @@ func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = [], seco
     try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: input).run()
 }
 
-/// What a program of the host's prints.
-/// - Throws: how it ended, if not well, and what it printed.
+/// Runs a program of the host and returns its output.
+/// - Throws: its status if it failed, with its output.
 func programOutput(_ path: String, _ arguments: [String]) throws(Failure) -> String {
     do throws(Failure) {
         let process = HookProcess(hook: Hook(path: path, args: arguments), state: [])
@@ -127,7 +128,7 @@ private struct HookProcess {
 
     private func become(_ image: ExecImage, _ streams: [Int32]) -> Never {
         for (target, number) in streams.enumerated() { _ = clinux_dup3(number, Int32(target), 0) }
-        // What was inherited without close-on-exec is for the container, not for its hooks.
+        // Descriptors inherited without close-on-exec are for the container, not for its hooks.
         do throws(Errno) { try closeOnExec(from: 3) } catch {}
         do throws(Errno) { try releaseSignals() } catch {}
         // Nobody would know of it when the runtime has been killed. prctl(2)
@@ -148,4 +149,23 @@ func currentEnvironment() -> [String] {
         next = next?.successor()
     }
     return entries
+}
+
+extension Runtime {
+    func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {
+        guard !plan.hooks.poststop.isEmpty else { return }
+        runPoststop(plan.hooks.poststop, record)
+    }
+
+    /// Runs the poststop hooks; a failing one is told and the rest run all the same. runtime-spec, runtime.md.
+    func runPoststop(_ hooks: [Hook], _ record: ContainerRecord) {
+        let state = record.state(status: "stopped", pid: 0).json()
+        for hook in hooks {
+            do throws(Failure) {
+                try HookRunner(kind: "poststop", hooks: [hook], state: state).run()
+            } catch {
+                note(.warning, error.message)
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-// What of the caller's descriptors the program is given, and nothing else that has come to lie on those numbers.
+// The descriptors of the caller that the program inherits.
 
 internal import CLinux
 internal import Glibc
@@ -14,7 +14,8 @@ struct InheritedDescriptors {
         let closesOnExec: Int32 = 1  // FD_CLOEXEC
         let wanted = Int(sockets) + Int(preserved)
         for number in 3..<(3 + wanted) {
-            // What came over execve is not marked close-on-exec; all that this program opens itself is, as the log.
+            // The caller's descriptors are not close-on-exec; every descriptor that this program opens is, for example
+            // the log.
             let flags = Int32(exactly: number).map { clinux_fcntl($0, F_GETFD, 0) } ?? -1
             guard flags >= 0, flags & closesOnExec == 0 else {
                 let asker = number < 3 + Int(sockets) ? "LISTEN_FDS" : "--preserve-fds"
@@ -25,7 +26,7 @@ struct InheritedDescriptors {
         count = Int32(clamping: wanted)
     }
 
-    /// Keeps from the program what else the caller left open, whatever the caller forgot to mark.
+    /// Keeps every other descriptor of the caller from the program.
     func keepOthers() throws(Failure) {
         try during("close descriptors") { () throws(Errno) in try closeOnExec(from: 3 + count) }
     }

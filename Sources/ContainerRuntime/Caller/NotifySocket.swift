@@ -1,4 +1,4 @@
-// NOTIFY_SOCKET: a container says that it is ready, and systemd hears it. sd_notify(3).
+// Readiness notification: passes a container's READY=1 on to systemd. sd_notify(3).
 
 internal import CLinux
 internal import Glibc
@@ -25,12 +25,12 @@ final class NotifySocket {
     /// Readable when the container has said something.
     var number: Int32 { descriptor.rawValue }
 
-    /// Whether a service manager waits to be told.
+    /// The service manager's socket, if there is one.
     static var managerPath: String? {
         getenv("NOTIFY_SOCKET").map { RawText.text($0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Adds to a plan what lets the container speak, if anybody listens.
+    /// Adds the mount and the environment of the notification socket to a plan, if a service manager listens.
     static func add(to plan: inout ContainerPlan, root: String) {
         guard managerPath != nil, plan.namespaces.has(.mount) else { return }
         var mount = MountStep(
@@ -55,7 +55,8 @@ final class NotifySocket {
         }
     }
 
-    /// Begins to listen; nil when nobody waits to be told, or the container was made without the directory.
+    /// Begins to listen.
+    /// - Returns: nil without a service manager, or if the container was made without the directory.
     static func listen(in directory: borrowing ContainerDirectory) throws(Failure) -> NotifySocket? {
         guard let manager = managerPath, directory.has(directoryName) else { return nil }
         let directoryNumber = directory.descriptor.rawValue
@@ -66,7 +67,8 @@ final class NotifySocket {
             let path = "/proc/self/fd/\(place.rawValue)/\(socketName)"
             let socket = try datagramSocket()
             let number = socket.rawValue
-            // Whatever user the program is. Made so, and not changed later, when there could be a link in its place.
+            // For every user of the container. The mode is set by the umask at bind, not changed afterwards, when a
+            // link could lie at the path.
             let mask = umask(0)
             defer { umask(mask) }
             try checked { clinux_bind_unix(number, path, path.utf8.count) }
@@ -103,9 +105,9 @@ final class NotifySocket {
         }
     }
 
-    /// Reads one message; if it says that the container is ready, tells the service manager.
-    /// - Parameter awaitsManager: waits until the manager has heard it; needless for a runtime that stays anyway.
-    /// - Returns: whether it did.
+    /// Reads one message; passes READY=1 on to the service manager.
+    /// - Parameter awaitsManager: waits until the manager has read it; not needed if the runtime stays.
+    /// - Returns: whether the container is ready.
     func forward(_ pid: Int32, awaitsManager: Bool) throws(Errno) -> Bool {
         let own = number
         var bytes = [UInt8](repeating: 0, count: 4096)

@@ -5,10 +5,10 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Writes a pid, in decimal and without a newline, so that a reader never sees a part of it.
+/// Writes a pid, in decimal and without a newline, atomically for a reader.
 ///
-/// A file of the name is replaced, and so is a link to one: neither is written through. What is no file, such as a
-/// FIFO, is written to instead.
+/// Replaces a file of the name, or a link to one, and never writes through it. Writes into anything else, such as a
+/// FIFO.
 func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     let text = String(pid)
     if CallersFile.ownDescriptor(path) != nil { return try write(text, into: path) }
@@ -37,8 +37,8 @@ func writePidFile(_ path: String, _ pid: Int32) throws(Failure) {
     }
 }
 
-/// Removes a pid file that was written, unless somebody has written another in its place; what is no file is not the
-/// command's to remove.
+/// Removes a pid file that this command has written, unless another file has replaced it. Anything but a regular file
+/// stays.
 func removePidFile(_ path: String, _ pid: Int32) {
     guard CallersFile.ownDescriptor(path) == nil else { return }
     do throws(Errno) {
@@ -57,7 +57,7 @@ private func write(_ text: String, into path: String) throws(Failure) {
     try during("write pid file \(path)") { () throws(Errno) in try writeAll(text.utf8, to: file.rawValue) }
 }
 
-// A command that was killed has left its own, which nobody will finish.
+// A killed command may have left a temporary file of this name.
 private func openTemporary(_ path: String) throws(Errno) -> OwnedDescriptor {
     let flags: OpenFlags = .writeOnly | .create | .exclusive
     do throws(Errno) { return try OwnedDescriptor.open(path, flags, mode: 0o644) } catch {

@@ -5,9 +5,9 @@ internal import Kernel
 internal import SystemPackage
 
 enum StandardStreams {
-    /// Gives the pipes among this process's streams to a user of another process's user namespace, so that the user can
-    /// open /dev/stdout and the like again. In the namespace nobody has rights over them; what is no pipe stays the
-    /// host's.
+    /// Changes the owner of the pipes among this process's streams to a user of another process's user namespace, so
+    /// that this user can open /dev/stdout and the like again: in the namespace no process has CAP_DAC_OVERRIDE over
+    /// them. Other files keep their owner.
     static func handOver(to uid: UInt32, inNamespaceOf pid: Int32) {
         for number in Int32(0)...2 {
             guard let status = try? fileStatus(number), status.mode & S_IFMT == S_IFIFO,
@@ -18,7 +18,7 @@ enum StandardStreams {
         }
     }
 
-    /// What a user id of a process's namespace is here. user_namespaces(7), /proc/PID/uid_map.
+    /// The host's user id of an id in a process's user namespace. user_namespaces(7), /proc/PID/uid_map.
     private static func hostID(of uid: UInt32, inNamespaceOf pid: Int32) -> UInt32? {
         guard let text = try? readText("/proc/\(pid)/uid_map") else { return nil }
         for line in text.split(separator: "\n") {

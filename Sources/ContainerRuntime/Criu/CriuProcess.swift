@@ -7,7 +7,7 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What CRIU is given open.
+/// The open descriptors that CRIU inherits.
 struct CriuDescriptors {
     /// stdin, stdout and stderr; the null device where there are none.
     var streams: [Int32] = []
@@ -63,7 +63,7 @@ struct CriuChild {
 }
 
 struct CriuProcess: ~Copyable {
-    /// What the child has handed over, in that order; open until CRIU has ended.
+    /// The descriptors from the child, in its order; open until CRIU has ended.
     let directories: [Int32]
     private let child: ChildProcess
     private let conversation: Conversation
@@ -126,7 +126,7 @@ struct CriuProcess: ~Copyable {
         }
     }
 
-    /// Asks for something, and hears the answer.
+    /// Sends a request, and receives the answer.
     borrowing func ask(
         _ request: Request, notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
     ) throws(Failure) -> Response {
@@ -152,7 +152,7 @@ struct CriuProcess: ~Copyable {
         return version
     }
 
-    /// What of some features the kernel has.
+    /// The kernel's support for some features.
     borrowing func features(_ wanted: KernelFeatures) throws(Failure) -> KernelFeatures {
         var request = Request(.featureCheck)
         request.keepsOpen = true

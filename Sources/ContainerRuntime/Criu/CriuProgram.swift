@@ -1,4 +1,4 @@
-// Where CRIU is, and whether it may be trusted with what only root may do.
+// Finds CRIU, and checks that only root can have written it, because root executes it.
 
 internal import Criu
 internal import CLinux

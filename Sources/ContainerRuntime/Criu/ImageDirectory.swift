@@ -57,7 +57,7 @@ struct ImageDirectory: ~Copyable {
                 try during("\(flag): look at \(path)") { () throws(Errno) in try fileStatus(number) }))
     }
 
-    /// Who can write to it can have root run what he likes.
+    /// A user who can write to the images can make root execute any code.
     private static func check(_ what: String, _ number: Int32, _ flag: String) throws(Failure) {
         let status = try during("\(flag): look at \(what)") { () throws(Errno) in try fileStatus(number) }
         guard status.uid == geteuid() else {
@@ -72,13 +72,14 @@ struct ImageDirectory: ~Copyable {
         }
     }
 
-    /// Checks what a restore reads: it is a checkpoint, and nobody else's to change, with all that it is based on.
+    /// Checks the images of a restore: they are a checkpoint, and only root can have written them and the checkpoints
+    /// below them.
     borrowing func checkImages() throws(Failure) {
         guard has("inventory.img") else {
             throw Failure(.invalid, "\(flag): \(path) is not a checkpoint: it has no inventory.img")
         }
         try checkFiles(descriptor.rawValue, path)
-        // Of incremental checkpoints each knows the one before by this link.
+        // In an incremental checkpoint this link names the previous one.
         var numbers: [Int32] = []
         defer { for number in numbers { close(number) } }
         var (here, name) = (descriptor.rawValue, path)

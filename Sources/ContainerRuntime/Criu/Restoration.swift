@@ -13,7 +13,9 @@ struct Restoration: ~Copyable {
     private let runtime: Runtime
     private let plans: Runtime.Plans
     private let options: RestoreOptions
-    private let place: RestorePlace
+    static let stageName = "criu"
+
+    private let reserved: Reservation
     private let hasFilter: Bool
     private let makesKeyring: Bool
     private let stage: Stage
@@ -27,7 +29,7 @@ struct Restoration: ~Copyable {
     private var plan: ContainerPlan { plans.container }
 
     init(
-        runtime: Runtime, plans: Runtime.Plans, options: RestoreOptions, place: consuming RestorePlace,
+        runtime: Runtime, plans: Runtime.Plans, options: RestoreOptions, reserved: consuming Reservation,
         hasFilter: Bool, makesKeyring: Bool,
         console: consuming EngineSocket?
     ) throws(Failure) {
@@ -36,9 +38,9 @@ struct Restoration: ~Copyable {
         self.options = options
         self.hasFilter = hasFilter
         self.makesKeyring = makesKeyring
-        stage = Stage(directory: "\(place.directory.path)/\(RestorePlace.stageName)")
-        record = place.record
-        self.place = place
+        stage = Stage(directory: "\(reserved.directory.path)/\(Self.stageName)")
+        record = reserved.record
+        self.reserved = reserved
         terminal = ConsoleHandoff(console: console)
     }
 
@@ -99,14 +101,14 @@ struct Restoration: ~Copyable {
     ) throws(Failure) -> CriuProcess {
         let (plan, plans, stage) = (self.plan, self.plans, self.stage)
         let makesKeyring = makesKeyring
-        let files = place.entry.childWrites
-        let needsAdoption = place.entry.needsAdoption
-        let joined = place.joined
-        let control = place.control
-        let group = Cgroup(record.cgroup, owner: place.owner)
+        let files = reserved.placement.childWrites
+        let needsAdoption = reserved.placement.needsAdoption
+        let joined = reserved.joined
+        let control = reserved.resctrl
+        let group = Cgroup(record.cgroup, owner: reserved.owner)
         let entersNamespace = options.image.cgroupsMode == nil || options.image.cgroupsMode == .ignore
         return try CriuProcess.start(
-            worker, namespaces: NamespaceSet(.mount), into: place.entry.cloneIntoDescriptor,
+            worker, namespaces: NamespaceSet(.mount), into: reserved.placement.cloneIntoDescriptor,
             adopt: { pid throws(Failure) in
                 if needsAdoption {
                     _ = try cgroup { () throws(CgroupFailure) in try group.adopt(pid, plan: plans.cgroup) }
@@ -168,7 +170,7 @@ struct Restoration: ~Copyable {
         return streams
     }
 
-    /// Where the destinations of mounts lead, links in the rootfs followed.
+    /// The mounts' destinations with the links in the rootfs resolved.
     private borrowing func resolvedDestinations() -> [String] {
         guard let root = try? OwnedDescriptor.open(plan.root.path, .path | .directory),
             let base = try? readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(root.rawValue)")
@@ -186,7 +188,7 @@ struct Restoration: ~Copyable {
     /// Namespaces of others: by a name that the images have, or to be joined.
     private borrowing func addNamespaces(to request: inout Request) {
         var number = Worker.firstInherited
-        for namespace in place.joined where namespace.kind != .cgroup {
+        for namespace in reserved.joined where namespace.kind != .cgroup {
             switch namespace.kind {
             case .network:
                 request.options?.inherited.append(KeyedDescriptor(key: ExternalNamespace.network, number: number))
@@ -199,7 +201,7 @@ struct Restoration: ~Copyable {
         }
     }
 
-    /// Where the cgroups of the images are now, for the modes in which CRIU makes them.
+    /// The new paths of the images' cgroups, for the modes in which CRIU makes them.
     private borrowing func addCgroups(to request: inout Request) {
         guard let mode = request.options?.cgroupsMode, mode != .ignore else { return }
         for directory in record.cgroup.directories {
@@ -271,7 +273,7 @@ struct Restoration: ~Copyable {
         if !record.resourceGroups.isEmpty {
             record.resourceGroupInodes = runtime.groupInodes(record.resourceGroups)
         }
-        try place.directory.write(record)
+        try reserved.directory.write(record)
         if plan.namespaces.has(.user), !plan.process.hasTerminal {
             StandardStreams.handOver(to: plan.process.uid, inNamespaceOf: pid)
         }
@@ -287,8 +289,9 @@ struct Restoration: ~Copyable {
             try restored.checkCredentials()
         } catch {
             guard options.allowsDifferingImage, error.kind == .invalid else {
-                // A CRIU that lets the processes go whatever it is answered now (before 4.1) lets none of them run; killed
-                // are they when it has ended, as it would wait for what is killed under its hands.
+                // Before 4.1, CRIU resumes the processes whatever answer it gets now, but none of them runs yet. They
+                // are killed only after CRIU has ended, because it would wait for a process that is killed while it
+                // works on it.
                 restored.stop()
                 throw error
             }
@@ -311,7 +314,7 @@ struct Restoration: ~Copyable {
 
     private mutating func finish(_ process: ProcessHandle) throws(Failure) -> CreatedContainer {
         record.isReady = true
-        try place.directory.write(record)
+        try reserved.directory.write(record)
         let directory = try runtime.store.open(id: record.id)
         let pidfd = try during("duplicate the pidfd") { () throws(Errno) in try process.pidfd.duplicated() }
         return CreatedContainer(

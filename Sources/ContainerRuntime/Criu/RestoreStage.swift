@@ -50,8 +50,9 @@ struct RestoreStage {
         }
     }
 
-    /// Puts the source of every bind mount where its name for CRIU says; checked and mapped as for `create`.
-    /// - Returns: for each mount of the plan the staged tree, to be closed by nobody: this process becomes another program.
+    /// Makes every bind mount's source available under the name that CRIU is given; checked and mapped as in `create`.
+    /// - Returns: the staged tree of each mount of the plan. The descriptors stay open: this process becomes another
+    ///   program.
     private func openSources() throws(Failure) -> [Int32?] {
         var result: [Int32?] = []
         for (index, mount) in plan.mounts.enumerated() {
@@ -89,13 +90,12 @@ struct RestoreStage {
         return tree
     }
 
-    /// What is missing in the rootfs to mount on is made, as `create` makes it; also in what is bound there, which is
-    /// mounted meanwhile.
+    /// Makes missing mount points, as `create` does, also inside bind mounts, which are mounted for that.
     private func makeMountPoints(in root: borrowing RootDirectory, _ sources: [Int32?]) throws(Failure) {
         var covered: [String] = []
         var temporary: [Int32] = []
         for (index, mount) in plan.mounts.enumerated() {
-            // What is below a filesystem of the container's own is in the images.
+            // The images contain the mount points inside the container's own filesystems.
             if covered.contains(where: { mount.destination.hasPrefix($0 + "/") }) { continue }
             let isNeeded = plan.mounts[(index + 1)...].contains { $0.destination.hasPrefix(mount.destination + "/") }
             try during("\(mount.key).destination: make \(mount.destination)") { () throws(Errno) in

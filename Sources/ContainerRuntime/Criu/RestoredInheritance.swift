@@ -1,4 +1,5 @@
-// What restored processes have of the process that becomes CRIU, because CRIU does not bring it back.
+// The attributes that restored processes inherit from the process that becomes CRIU, because CRIU does not restore
+// them.
 
 internal import CLinux
 internal import Glibc
@@ -16,7 +17,7 @@ func takeOnInheritance(_ plan: ContainerPlan, _ known: ImageRecord?, makesKeyrin
     if makesKeyring {
         try during("make a session keyring") { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
     }
-    // The caller's are nobody else's.
+    // The CPUs and the I/O priority of the caller are not the container's.
     allowAllProcessors()
     let ofThisProcess: Int32 = 1  // IOPRIO_WHO_PROCESS
     _ = clinux_ioprio_set(ofThisProcess, 0, 0)

@@ -15,7 +15,7 @@ func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
     try inNetworkNamespace(there.rawValue) { () throws(Failure) in
         try during("bring up the loopback device") { () throws(Errno) in try raiseLoopback() }
         for parameter in parameters where parameter.namespace == .network {
-            // Of /proc/sys/net everybody sees what is of his own namespace.
+            // /proc/sys/net shows the reader's own network namespace.
             try during("linux.sysctl.\(parameter.name): write \"\(parameter.value)\"") { () throws(Errno) in
                 try writeFile("/proc/sys/" + parameter.path, parameter.value)
             }
@@ -25,7 +25,7 @@ func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
 
 /// Brings up the loopback device of the caller's network namespace.
 ///
-/// A program expects 127.0.0.1; nobody else brings it up in a namespace that is new.
+/// A program expects 127.0.0.1, and in a new namespace the device is down.
 func raiseLoopback() throws(Errno) {
     let socket = OwnedDescriptor(
         adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })

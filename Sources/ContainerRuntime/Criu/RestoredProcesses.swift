@@ -1,5 +1,5 @@
-// What CRIU has made, held against the config: an image is as good as a program that root runs, but it decides what of
-// its processes only as far as the config does.
+// Compares the restored processes with the config: the config limits the processes, although an image can contain any
+// code.
 
 internal import Cgroups
 internal import CLinux
@@ -74,7 +74,7 @@ struct RestoredProcesses {
         }
     }
 
-    /// Has every process stand still as soon as nobody else holds it.
+    /// Stops every process as soon as no other tracer holds it.
     func stop() {
         do throws(Failure) {
             for other in try processes() { clinux_kill(other, SIGSTOP) }
@@ -83,7 +83,8 @@ struct RestoredProcesses {
         }
     }
 
-    // All that are in the init's pid namespace, or else descend from it: CRIU's own are neither.
+    // The processes in the init's pid namespace or, without one, the init's descendants. CRIU's own processes are
+    // neither.
     private func processes() throws(Failure) -> [Int32] {
         let inits = try identity(.pid, of: "\(pid)")
         let pids = try cgroup { () throws(CgroupFailure) in try group.processes() }

@@ -6,21 +6,21 @@ internal import Kernel
 internal import Planning
 internal import SystemPackage
 
-/// Looks at a program from outside, through the root directory of the process that failed to become it.
+/// Looks at a program through the root directory of the process that failed to execute it.
 ///
-/// Of what lies there nothing is opened but regular files that may be executed: neither a device that the container's
-/// cgroup refuses, nor a file of the kernel's that is used up by reading.
+/// Opens only executable regular files: never a device that the container's cgroup refuses, nor a kernel file that a
+/// read uses up.
 struct ExecFailureDiagnosis {
     let pid: Int32
     let process: ProcessPlan
 
-    /// What is behind the error, for the end of its sentence; nil when nothing more is known.
+    /// The reason behind the error, for the end of the message; nil if there is nothing to add.
     func text(_ report: StepReport) -> String? {
         guard report.step == .lookup || report.step == .execute else { return nil }
         let named = report.text.isEmpty ? process.candidates.count == 1 ? process.candidates[0] : "" : report.text
         guard !named.isEmpty else { return nil }
         let path = absolute(named)
-        // A file system of somebody's own program (FUSE) may never answer.
+        // A FUSE file system may never answer.
         return answer(withinMilliseconds: 2000) { explain(path, report) }
     }
 
@@ -42,7 +42,7 @@ struct ExecFailureDiagnosis {
         }
     }
 
-    // What is looked at when a program is looked up is the file's mode and its mount alone.
+    // A PATH search looks at the file's mode and its mount only.
     private func refusal(
         _ path: String, _ root: borrowing RootDirectory, isLast: Bool
     ) throws(Errno) -> String? {
@@ -122,9 +122,10 @@ struct ExecFailureDiagnosis {
     }
 }
 
-/// What a question comes to, asked in a process of its own; nil when no answer has come in time.
+/// Answers a question in a process of its own; nil after the time limit.
 ///
-/// One that waits in the kernel for a file system of somebody's cannot be killed before that ends: it is left behind then.
+/// A process that waits in the kernel for a FUSE file system cannot be killed before that answers: then it is left
+/// behind.
 private func answer(withinMilliseconds time: Int32, _ question: () -> String?) -> String? {
     do throws(Errno) {
         let pair = try SocketPair()
@@ -132,14 +133,14 @@ private func answer(withinMilliseconds time: Int32, _ question: () -> String?) -
             do throws(Errno) {
                 try processControl(.setDumpable, 0)
                 try processControl(.setParentDeathSignal, UInt(SIGKILL))
-                // Whoever waits for the end of our output shall not wait for this process.
+                // A reader that waits for the end of our output must not wait for this process.
                 for number in Int32(0)...2 { close(number) }
                 if let text = question() { try sendMessage(pair.second.rawValue, Array(text.utf8.prefix(4000))) }
             } catch {}
             _exit(0)
         }
         let socket = pair.takeFirst()
-        // Its end, too, makes it readable: the other end is nobody else's by then.
+        // The end of the process makes the pipe readable too, because no other process has the write end.
         let hasAnswer = try waitUntilReadable(socket.rawValue, milliseconds: time)
         let bytes = hasAnswer ? try receiveMessage(socket.rawValue).bytes : []
         do throws(Errno) {

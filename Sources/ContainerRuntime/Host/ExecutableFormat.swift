@@ -1,4 +1,4 @@
-// What the first bytes of a file say about how it is executed. execve(2), elf(5).
+// Recognises how a file is executed by its first bytes. execve(2), elf(5).
 
 internal import Kernel
 internal import CLinux

@@ -40,7 +40,7 @@ extension HostFacts.CgroupView {
                 // systemd in a container that sees a hybrid host's v2 tree takes the host for hybrid and stops if that
                 // tree is read-only, as engines mount it. runc and crun do not show it either.
                 guard !directory.isUnified else { return nil }
-                // The hierarchy's name is that of its mount point, whatever controllers it has.
+                // A hierarchy is named after its mount point, not after its controllers.
                 guard let slash = directory.mount.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
                 return HostFacts.Hierarchy(
                     name: String(directory.mount[directory.mount.index(after: slash)...]),

@@ -18,7 +18,7 @@ struct IDMaps {
             return try write("uid_map", maps.uids.mapText)
         }
         if isSingleOwn(maps.gids, getegid()) {
-            // CVE-2014-8989: whoever could drop a group could get at what the group is refused.
+            // CVE-2014-8989: a process that may drop a group gains access to files that refuse that group.
             try write("setgroups", "deny")
             try write("gid_map", maps.gids.mapText)
         } else {

@@ -7,7 +7,7 @@ internal import SystemPackage
 struct MountInfoEntry {
     var id: UInt64
     var parent: UInt64
-    /// What of the filesystem is mounted.
+    /// The mounted directory inside the filesystem.
     var root: String
     var path: String
     var type: String
@@ -34,10 +34,10 @@ func listMounts(
 }
 
 extension Runtime {
-    /// Whether a mount over a directory, and its end, would stay where they belong.
+    /// Whether a mount over a directory, and its unmount, affect that directory alone.
     ///
-    /// What is mounted on a shared mount is mounted on its peers too, and unmounted there. After `mount --bind a a` on a
-    /// shared "/" the place among the peers is `a` itself: the end of a mount over it takes the bind mount along.
+    /// A mount on a shared mount also appears on its peers, and so does its unmount. After `mount --bind a a` on a
+    /// shared "/" the peer's place is `a` itself: an unmount of a later mount over it would take the bind mount along.
     func checkNoTwin(of path: String) throws(Failure) {
         let twin = try during("root.path: find the mount of \(path)") { () throws(Errno) in try findTwin(of: path) }
         guard let twin else { return }
@@ -63,7 +63,7 @@ extension Runtime {
 }
 
 extension MountInfoEntry {
-    // Where in the filesystem something below this mount lies.
+    // The path inside the filesystem of a path below this mount.
     fileprivate func directory(of path: String) -> String {
         path.isSame(as: self.path) ? root : cleanPath(root + "/" + (path.path(below: self.path) ?? path))
     }

@@ -22,7 +22,7 @@ final class MountSources {
         guard case .bind(let source, let recursive) = mount.object else {
             throw Failure(.other, "\(mount.key): only a bind mount has a source that can be opened")
         }
-        // Whoever is not root reaches no more from here than from inside.
+        // Without root's rights the runtime can reach nothing that the child cannot reach.
         guard geteuid() == 0 else {
             throw messages.failure(
                 StepReport(step: .mount, index: index, action: .openSource, code: .permissionDenied))
@@ -35,11 +35,11 @@ final class MountSources {
         }
     }
 
-    /// The same in the runtime's own mount namespace, for a container that is there already.
+    /// The same in the runtime's own mount namespace, for an existing container.
     /// - Parameters:
     ///   - pid: the container's init.
-    ///   - propagation: what the mounts are made before anything else is asked of them: they are clones of the host's.
-    /// - Returns: also a new instance of a filesystem, where that is made from what the host has.
+    ///   - propagation: set on the mounts before anything else, because they are clones of the host's.
+    /// - Returns: the mount; a new instance of the filesystem if it is built from sources of the host.
     func openHere(
         _ mount: MountStep, _ index: Int, of pid: Int32, _ propagation: Propagation, _ messages: FailureMessages
     ) throws(Failure) -> OwnedDescriptor {

@@ -4,12 +4,12 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// A process of anybody's, known by more than its number.
+/// Any process, identified by more than its pid.
 final class ProcessHandle {
     let pid: Int32
     let pidfd: OwnedDescriptor
 
-    /// - Returns: nil when there is no such process.
+    /// - Returns: nil if the process does not exist.
     init?(_ pid: Int32) throws(Errno) {
         self.pid = pid
         do throws(Errno) {
@@ -21,7 +21,7 @@ final class ProcessHandle {
     }
 
     func signal(_ number: Int32) {
-        // Who has ended meanwhile needs no signal.
+        // A process that has ended needs no signal.
         do throws(Errno) { try signalProcess(pidfd, number) } catch {}
     }
 }

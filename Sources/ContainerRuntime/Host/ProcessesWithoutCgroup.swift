@@ -4,10 +4,10 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Finds a container's processes among those of the host: its init, all in the init's pid namespace where the container
-/// has one of its own, and what descends from them.
+/// Finds a container's processes among those of the host: its init, the processes of its own pid namespace, and their
+/// descendants.
 ///
-/// A pid namespace of a container in the container is told by descent, as what an `exec` adds is by the namespace.
+/// Descent finds a nested container's pid namespace; the namespace finds processes of `exec`.
 func processesWithoutCgroup(init initPid: Int32, ownsPidNamespace: Bool) throws(Failure) -> [Int32] {
     let proc = try during("open /proc") { () throws(Errno) in try OwnedDescriptor.open("/proc", .readOnly | .directory)
     }

@@ -14,7 +14,7 @@ struct Resctrl {
     var directory: String { plan.group.isEmpty ? mount : mount + "/" + plan.group }
     var monitorDirectory: String? { plan.monitor.map { directory + "/mon_groups/" + $0 } }
 
-    /// Where resctrl is mounted on this host.
+    /// The mount point of resctrl on this host.
     init(_ plan: ResctrlPlan) throws(Failure) {
         self.plan = plan
         let usual = "/sys/fs/resctrl"
@@ -35,8 +35,8 @@ struct Resctrl {
             "linux.intelRdt: this host has no resctrl filesystem mounted (CPUs with RDT have one, at \(usual))")
     }
 
-    /// Makes the group, or checks that the one that is named fits.
-    /// - Returns: the directories that are to be removed with the container, innermost first.
+    /// Makes the group, or checks that an existing one fits.
+    /// - Returns: the directories to remove with the container, innermost first.
     func prepare() throws(Failure) -> [String] {
         let isThere = plan.group.isEmpty || clinux_access(directory, F_OK) == 0
         if plan.isShared, isThere {
@@ -99,7 +99,7 @@ struct Resctrl {
         }
     }
 
-    // What the kernel thought of the last write, in words.
+    // The kernel's message about the last write.
     private func lastStatus() -> String {
         do throws(Errno) {
             let text = try readText(mount + "/info/last_cmd_status").filter { !$0.isNewline }
@@ -122,7 +122,7 @@ extension Runtime {
         }
     }
 
-    /// What groups are known by: the path of one may be another's later.
+    /// The inodes of the groups: another group may take the path later.
     func groupInodes(_ paths: [String]) -> [UInt64] { paths.map(groupInode) }
 
     private func groupInode(_ path: String) -> UInt64 {

@@ -5,11 +5,12 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Executes this program again from a place that cannot be written, unless it was executed from sealed memory. The caller
-/// has found that it was not executed from a clone: a read-only mount of the host may become writable.
+/// Executes this program again from a place that cannot be written, unless it runs from sealed memory already. The
+/// caller has found that it does not run from a clone: a read-only mount of the host may become writable.
 ///
-/// Whoever executes `/proc/self/exe` inside a container gets at the runtime's file; from here on that is a file on a
-/// detached, read-only clone of the mount the binary lies on, or, where such clones are not allowed, in sealed memory.
+/// A process that executes `/proc/self/exe` inside a container reaches the runtime's file (CVE-2019-5736). From here on
+/// that is a file on a detached, read-only clone of the binary's mount or, if the kernel refuses such clones, in sealed
+/// memory.
 package func sealExecutable() throws(Failure) {
     let own = "/proc/self/exe"
     do throws(Errno) {

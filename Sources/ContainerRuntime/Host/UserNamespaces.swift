@@ -14,7 +14,7 @@ func joinedMaps(_ linux: Linux) throws(Failure) -> IdentityMaps? {
     let namespace = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path) }
     let kind: NamespaceKind?
     do throws(Errno) { kind = try namespaceKind(of: namespace.rawValue) } catch { kind = nil }
-    // What it is in its place is said when namespaces are joined.
+    // Another kind is an error, reported when the namespaces are joined.
     guard kind == .user else { return nil }
     do throws(Failure) {
         return try identityMaps(of: namespace.rawValue)
@@ -38,7 +38,7 @@ func identityMaps(of namespace: Int32) throws(Failure) -> IdentityMaps {
     try withHelper(
         namespaces: [],
         { () throws(Errno) in
-            // Who has rights in it has them over this process then.
+            // Processes with rights in that namespace have rights over this process then.
             try hideProcess()
             try joinNamespaces(namespace, NamespaceSet(.user))
             try hideAgain()
@@ -53,7 +53,7 @@ func identityMaps(of namespace: Int32) throws(Failure) -> IdentityMaps {
     }
 }
 
-// A process that stands in a namespace for as long as somebody looks at it from outside.
+// A helper process that stays in a namespace while the runtime looks at it from outside.
 private func withHelper<Value: ~Copyable>(
     namespaces: NamespaceSet, _ inside: () throws(Errno) -> Void, _ outside: (Int32) throws(Failure) -> Value
 ) throws(Failure) -> Value {

@@ -30,11 +30,11 @@ extension Runtime {
         if let number = options.statusDescriptor { try checkStatusDescriptor(number) }
         try dump(plan, spec, record, options, images, worker, wasPaused: status == .paused)
         guard !options.leavesRunning, !options.isPreDump else { return }
-        // What CRIU has ended is ended; what is left of it `delete` finds again.
+        // Processes that CRIU has ended stay ended; `delete` removes the rest.
         do throws(Failure) { try destroy(record, directory) } catch { note(.warning, error.message) }
     }
 
-    /// What was decided when the container was made, decided again.
+    /// The plan of the container, made again from its config.
     func recordedPlan(_ record: ContainerRecord, _ spec: Spec) throws(Failure) -> ContainerPlan {
         var facts = HostFacts.probe(cgroup: record.cgroup)
         facts.joinedMaps = try joinedMaps(spec.linux ?? Linux())
@@ -68,7 +68,7 @@ extension Runtime {
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
         let workNumber = work?.descriptor.rawValue ?? images.descriptor.rawValue
         let criu = try CriuProcess.start(worker) { _ throws(Failure) in
-            // Root of a user namespace, as who the processes are restored, is somebody else here.
+            // The processes are restored as root of their user namespace, which is another user here.
             umask(plan.namespaces.has(.user) ? 0o022 : 0o077)
             return CriuDescriptors()
         }
@@ -139,7 +139,7 @@ extension Runtime {
     }
 }
 
-/// What is done while CRIU dumps.
+/// The values that are collected while CRIU dumps.
 private struct Dump {
     let plan: CheckpointPlan
     let record: ContainerRecord
@@ -167,8 +167,8 @@ private struct Dump {
     }
 }
 
-/// A config file for CRIU: its own manual calls it that; the one that runc reads, unless the container names another, or
-/// an empty one for none.
+/// A config file for CRIU ("configuration file" in its manual): the file that runc reads, another that the container
+/// names, or an empty one.
 func criuConfigFile(_ annotations: [String: String]) -> String? {
     guard let named = annotations["org.criu.config"] else { return "/etc/criu/runc.conf" }
     return named.isEmpty ? nil : named

@@ -8,11 +8,11 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// What `create` and `run` are asked for.
+/// The options of `create` and `run`.
 package struct CreateOptions: Sendable {
     package var id: String
     package var bundle: String
-    /// Whether the id is the bundle's name, and nobody chose it.
+    /// Whether the id is the default, the bundle's name.
     package var isNamedAfterBundle = false
     package var configName: String?
     package var consoleSocket: String?
@@ -34,7 +34,7 @@ package struct CreatedContainer: ~Copyable {
     package let pidfd: OwnedDescriptor
     /// The terminal's master, where no engine has taken it.
     package var terminal: OwnedDescriptor?
-    /// Where the container says that it is ready, for a service manager that waits for it.
+    /// The socket of the container's readiness notification, if a service manager listens.
     let notify: NotifySocket?
 }
 
@@ -66,7 +66,8 @@ extension Runtime {
         noteIgnoredSignals()
         let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn).adapted()
         let plans = try plan(options, bundle)
-        try checkTerminal(plans.container, options, isForeground: isForeground)
+        try checkTerminal(
+            plans.container.process, consoleSocket: options.consoleSocket, isForeground: isForeground)
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         let filter = try filter(plans.container, bundle.spec)
@@ -82,7 +83,7 @@ extension Runtime {
         var cgroup: CgroupPlan
     }
 
-    /// - Parameter asRoot: whether to decide as for root, whoever asks.
+    /// - Parameter asRoot: whether to decide as for root, although another user asks.
     func plan(_ options: CreateOptions, _ bundle: Bundle, asRoot: Bool = false) throws(Failure) -> Plans {
         let linux = bundle.spec.linux ?? Linux()
         let host = try cgroup { () throws(CgroupFailure) in
@@ -138,16 +139,17 @@ extension Runtime {
         plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
     }
 
+    /// Checks that a terminal has somebody to take it. Engines match both errors, and runc's name in the second.
+    /// - Parameter remedy: what the caller can change to do without a terminal.
     func checkTerminal(
-        _ plan: ContainerPlan, _ options: CreateOptions, isForeground: Bool
+        _ plan: ProcessPlan, consoleSocket: String?, isForeground: Bool,
+        remedy: String = "\"terminal\": false in config.json"
     ) throws(Failure) {
-        if plan.process.hasTerminal, options.consoleSocket == nil, !isForeground {
-            throw .needsConsoleSocket("\"terminal\": false in config.json")
-        }
-        if options.consoleSocket != nil, !plan.process.hasTerminal || isForeground {
+        if plan.hasTerminal, consoleSocket == nil, !isForeground { throw .needsConsoleSocket(remedy) }
+        if consoleSocket != nil, !plan.hasTerminal || isForeground {
             throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
         }
-        if plan.process.hasTerminal, isForeground { try checkOwnTerminal() }
+        if plan.hasTerminal, isForeground { try checkOwnTerminal() }
     }
 
     func filter(_ plan: ContainerPlan, _ spec: Spec) throws(Failure) -> SeccompFilter? {
@@ -155,7 +157,7 @@ extension Runtime {
         return try SeccompCache(root: store.root).filter(for: profile, seccomp)
     }
 
-    // What the config asks for and this host does not have; said before anything exists.
+    // Refuses requests of the config that this host cannot meet, before anything exists.
     func checkHost(_ plan: ContainerPlan) throws(Failure) {
         do throws(Errno) {
             guard try fileStatus(at: plan.root.path).isDirectory else { throw .notDirectory }
@@ -187,7 +189,7 @@ extension Runtime {
     }
 }
 
-/// What the host's kernel has switched on.
+/// The security modules that the host's kernel has enabled.
 enum SecurityModules {
     static var hasAppArmor: Bool {
         do throws(Errno) {

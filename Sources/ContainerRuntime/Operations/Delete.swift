@@ -1,4 +1,4 @@
-// `delete`: takes everything of a container away, from whatever state a command was killed in.
+// `delete`: removes everything of a container, after a kill of any command at any moment.
 
 internal import Cgroups
 internal import Glibc
@@ -7,7 +7,7 @@ internal import OCISpec
 internal import SystemPackage
 
 extension Runtime {
-    /// - Parameter force: a running container is killed, and one that does not exist is no error.
+    /// - Parameter force: kills a running container; a missing container is no error.
     package func delete(id: String, force: Bool) throws(Failure) {
         do throws(Failure) {
             try deleteExisting(id: id, force: force)
@@ -27,7 +27,8 @@ extension Runtime {
             note(.warning, error.message)
             return try store.removeStranger(id: id)
         }
-        // Before anybody is made to let go of it: one that was named by its bundle has to be known for that bundle's.
+        // Before the lock is taken from another command: a container that is named by its bundle must be of that
+        // bundle.
         if store.bundle != nil { _ = try directory.record() }
         if force { try directory.lockByForce() } else { try directory.lock() }
         let record: ContainerRecord
@@ -128,7 +129,7 @@ extension Runtime {
                     .compactMap(MountInfoEntry.init)
                 guard entries.contains(where: { $0.id == number && $0.parent == UInt64(below) }) else { return }
             }
-            // What the host has mounted on the source of a volume that it shares stays there. mount_namespaces(7).
+            // Mounts of the host on the source of a shared volume stay. mount_namespaces(7).
             try changeMount(top, AttributeChange(), propagation: .slave, recursive: true)
             try detachMount(top)
         } catch {

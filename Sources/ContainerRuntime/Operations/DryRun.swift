@@ -6,7 +6,7 @@ internal import Kernel
 package import OCISpec
 internal import Planning
 
-/// What would be done for a container.
+/// The steps that would create a container.
 package struct DryRun: Sendable {
     fileprivate let plan: ContainerPlan
     fileprivate let cgroup: CgroupPlan
@@ -20,7 +20,7 @@ extension Runtime {
     package func dryRun(_ options: CreateOptions, startsAtOnce: Bool) throws(Failure) -> DryRun {
         try StateStore.check(id: options.id)
         let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
-        // A config without a user namespace is one for root: shown as root would have it done, whoever looks.
+        // A config without a user namespace is meant for root, and is shown as root would run it.
         let hasUserNamespace = bundle.spec.linux?.namespaces.contains { $0.type == "user" } ?? false
         let plans = try plan(options, bundle, asRoot: !hasUserNamespace)
         return DryRun(

@@ -7,10 +7,10 @@ internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// What `exec` is asked for.
+/// The options of `exec`.
 package struct ExecOptions: Sendable {
     package var id: String
-    /// A file with a `process` object; the other overrides then have no say.
+    /// A file with a `process` object; the options below are ignored then.
     package var processFile: String?
     package var arguments: [String] = []
     package var workingDirectory: String?
@@ -56,29 +56,30 @@ extension Runtime {
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
-        try checkTerminal(plan, options)
+        try checkTerminal(
+            plan, consoleSocket: options.consoleSocket, isForeground: !options.isDetached, remedy: "leaving out --tty")
         if record.namespaces & NamespaceKind.user.cloneFlag != 0, !plan.hasTerminal {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }
         let signals = options.isDetached ? nil : try Foreground.blockSignals()
-        var joined: ExecProcess
+        var process: ExecProcess
         do throws(Failure) {
             let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
-            joined = try join(record, namespaces, plan, filter, options, console, directory)
+            process = try launchExec(record, namespaces, plan, filter, options, console, directory)
         } catch {
             // Which may be the reason why the init has ended, too.
             if error.kind == .system(.noMemory) { throw error }
             throw hasEnded(initPidfd) ? Failure(.wrongState, "cannot exec in a stopped container") : error
         }
-        note(.debug, "process \(joined.pid) has joined container \(record.id)")
+        note(.debug, "process \(process.pid) has joined container \(record.id)")
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
         return try Foreground(
-            pid: joined.pid, pidfd: joined.pidfd, signals: signals, terminal: joined.terminal.take()
+            pid: process.pid, pidfd: process.pidfd, signals: signals, terminal: process.terminal.take()
         ).wait { note(.warning, $0) }.shellStatus
     }
 
-    // Whatever fails in a container whose init has ended meanwhile fails for that reason.
+    // If the init has ended meanwhile, that is the reason of every failure.
     private func hasEnded(_ initPidfd: borrowing OwnedDescriptor) -> Bool {
         do throws(Errno) { return try waitUntilReadable(initPidfd.rawValue, milliseconds: 0) } catch { return false }
     }
@@ -101,16 +102,6 @@ extension Runtime {
             throw Failure(.wrongState, "cannot exec in a paused container (use --ignore-paused to override)")
         case .created, .running, .paused: break
         }
-    }
-
-    private func checkTerminal(_ plan: ProcessPlan, _ options: ExecOptions) throws(Failure) {
-        if plan.hasTerminal, options.isDetached, options.consoleSocket == nil {
-            throw .needsConsoleSocket("leaving out --tty")
-        }
-        if options.consoleSocket != nil, !plan.hasTerminal || !options.isDetached {
-            throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
-        }
-        if plan.hasTerminal, !options.isDetached { try checkOwnTerminal() }
     }
 
     private func processPlan(
@@ -137,9 +128,9 @@ extension Runtime {
             var plan = try ProcessPlan(
                 process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy)
             plan.landlock = try LandlockPlan(annotations: record.annotations)
-            // What is left out was said when the container was made.
+            // Unsupported rights were reported when the container was created.
             try limitLandlock(&plan, .debug)
-            // Else it would have that of whoever calls, such as an engine that protects itself.
+            // Otherwise it would inherit the caller's score, such as that of an engine that protects itself.
             plan.oomScoreAdjustment = plan.oomScoreAdjustment ?? record.oomScoreAdj
             for text in plan.warnings { note(.warning, text) }
             return plan

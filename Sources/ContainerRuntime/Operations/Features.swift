@@ -6,7 +6,7 @@ package import OCISpec
 internal import Planning
 
 extension Features {
-    /// What is built in, whatever the host has.
+    /// The features of this build, independent of the host.
     package static var ofThisRuntime: Features {
         let kernelFlags = SeccompPlan.knownFlags.filter { isSeccompFlagAvailable($0.value.union(needed(by: $0.value))) }
         let version = seccomp_version().pointee

@@ -30,7 +30,7 @@ extension Runtime {
                 opened.append(nil)
                 continue
             }
-            // What the host mounts later must not appear, nor what the container mounts there at the host.
+            // Later mounts of the host must not appear in the container, nor the container's mounts on the host.
             let kind = mount.propagation.isEmpty ? .private : plan.root.isolation.kind
             opened.append(try sources.openHere(mount, index, of: record.pid, kind, messages).relinquish())
         }
@@ -149,7 +149,7 @@ extension Runtime {
                 }
                 answers.announced.insert(mount)
                 do throws(Failure) { try directory.rememberMount(mount) } catch { answers.failure = error }
-                // Anything else makes it take back what it has mounted.
+                // Any other answer makes the process detach its mounts.
                 try sendMessage(socket, [answers.failure == nil ? proceed : 0])
             }
         } catch {
@@ -160,7 +160,7 @@ extension Runtime {
     }
 }
 
-/// What the process that mounts has said.
+/// The messages of the process that mounts.
 private struct LiveMountAnswers {
     var reports: [StepReport] = []
     var announced: Set<MountIdentity> = []
@@ -168,7 +168,7 @@ private struct LiveMountAnswers {
     /// Why a mount could not be written down.
     var failure: Failure?
 
-    /// What is mounted no longer: of a failed `mounts add` everything, unless a second report says that something stays.
+    /// The mounts that are gone: all of a failed `mounts add`, unless a second report names one that stays.
     var gone: Set<MountIdentity> {
         let isTakenBack = reports.count == 1 || (failure != nil && reports.isEmpty)
         return isTakenBack ? detached.union(announced) : detached

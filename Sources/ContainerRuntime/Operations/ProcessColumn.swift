@@ -1,10 +1,10 @@
-// Where a line of ps has its pid: any process of the host may write what looks like one into its own arguments.
+// Finds the pid in a line of ps: any process of the host may imitate a line in its own arguments.
 
 /// The column PID of ps's output.
 package struct ProcessColumn {
     /// Its place among the columns.
     private let index: Int
-    /// Where it ends in every line, in bytes: ps aligns numbers at the right.
+    /// The column's end in every line, in bytes: ps aligns numbers at the right.
     private let end: Int
     private let followsText: Bool
 
@@ -17,7 +17,7 @@ package struct ProcessColumn {
         "TIME", "TPGID", "TTY", "UID", "USER", "VSZ",
     ]
 
-    /// - Returns: nil where there is no such column.
+    /// - Returns: nil without such a column.
     package init?(header: String) {
         let bytes = Array(header.utf8)
         let names = bytes.split(separator: UInt8(ascii: " "))
@@ -27,7 +27,7 @@ package struct ProcessColumn {
         followsText = names[..<index].contains { !Self.words.contains(String(decoding: $0, as: UTF8.self)) }
     }
 
-    /// The pid of a line; nil if it cannot be told for sure.
+    /// The pid of a line; nil if it is ambiguous.
     package func pid(of line: String) -> Int32? {
         let bytes = Array(line.utf8)
         if !followsText {

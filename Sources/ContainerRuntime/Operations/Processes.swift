@@ -37,14 +37,14 @@ extension Runtime {
         }
     }
 
-    /// What `ps -ef` shows of processes; made here, for hosts that have no ps.
+    /// The lines of `ps -ef`, made here for hosts without ps.
     package func processTable(_ pids: [Int32]) -> [ProcessRow] {
         let bootTime = Self.bootTime()
         let ticks = max(1, sysconf(Int32(_SC_CLK_TCK)))
         return pids.sorted().compactMap { row($0, bootTime: bootTime, ticks: ticks) }
     }
 
-    /// What the host's ps, called with options, shows of processes: its header, and their lines.
+    /// The output of the host's ps with the given options: its header, and the lines of the processes.
     package func processTable(_ pids: [Int32], options: [String]) throws(Failure) -> [String] {
         guard let path = findInPath("ps") else {
             throw Failure(.other, "ps not found in $PATH; without options of its own the table needs none")

@@ -35,17 +35,27 @@ extension Runtime {
         try images.checkImages()
         let bundle = try Bundle(directory: create.bundle, configName: create.configName)
         let plans = try plan(create, bundle)
-        try checkTerminal(plans.container, create, isForeground: !options.isDetached)
+        try checkTerminal(
+            plans.container.process, consoleSocket: create.consoleSocket, isForeground: !options.isDetached)
         var console: EngineSocket?
         if let path = create.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         let filter = try filter(plans.container, bundle.spec)
         try checkHost(plans.container)
         let worker = try CriuProgram.find()
         var undo = Undo()
-        let place = try reserve(plans, create, bundle, filter, options, &undo)
+        let location = plans.cgroup.location
+        let record = newRecord(plans.container, location, hasSeccomp: filter != nil)
+        let reserved = try reserve(plans, create, bundle, filter, record: record, &undo) {
+            (directory) throws(Failure) in
+            let number = directory.descriptor.rawValue
+            try during("make \(directory.path)/\(Restoration.stageName)") { () throws(Errno) in
+                try checked { mkdirat(number, Restoration.stageName, 0o711) }
+            }
+            if options.image.cgroupsMode == .strict { try checkStrictly(location) }
+        }
         do throws(Failure) {
             var restoration = try Restoration(
-                runtime: self, plans: plans, options: options, place: place, hasFilter: filter != nil,
+                runtime: self, plans: plans, options: options, reserved: reserved, hasFilter: filter != nil,
                 makesKeyring: !create.withoutNewKeyring, console: console)
             let made = try restoration.run(worker, images, criuConfigFile(bundle.spec.annotations))
             if let path = create.pidFile { try writePidFile(path, made.record.pid) }
@@ -59,55 +69,10 @@ extension Runtime {
         }
     }
 
-    /// Makes what a container has before it has a process: state, cgroup, filter.
-    private func reserve(
-        _ plans: Plans, _ create: CreateOptions, _ bundle: Bundle, _ filter: SeccompFilter?, _ options: RestoreOptions,
-        _ undo: inout Undo
-    ) throws(Failure) -> RestorePlace {
-        let plan = plans.container
-        let location = plans.cgroup.location
-        var record = newRecord(plan, location, hasSeccomp: filter != nil)
-        let directory = try reserveDirectory(plan, create, record, &undo)
-        try directory.write(ContainerDirectory.configName, bundle.config)
-        if let filter { try StoredFilter.write(filter, to: directory) }
-        let number = directory.descriptor.rawValue
-        try during("make \(directory.path)/\(RestorePlace.stageName)") { () throws(Errno) in
-            try checked { mkdirat(number, RestorePlace.stageName, 0o711) }
-        }
-        if options.image.cgroupsMode == .strict { try checkStrictly(location) }
-        let owner = owner(id: record.id, created: record.created, location: location)
-        let entry = try reserveCgroup(plans.cgroup, owner, &undo)
-        record.cgroup = entry.location
-        var control: Resctrl?
-        if let wanted = plan.resctrl {
-            let made = try Resctrl(wanted)
-            record.resourceGroups = try made.prepare()
-            undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
-            control = made
-        }
-        return RestorePlace(
-            directory: directory, record: record, entry: entry, owner: owner, control: control,
-            joined: try openNamespaces(plan))
-    }
-}
-
-extension Runtime {
     /// For the mode in which nothing may be there yet; CRIU would find what is made for it.
     private func checkStrictly(_ location: CgroupLocation) throws(Failure) {
         for directory in location.directories where access(directory.fullPath, F_OK) == 0 {
             throw Failure(.exists, "--manage-cgroups-mode strict: cgroup \(directory.fullPath) exists")
         }
     }
-}
-
-/// What a container that is restored has before its processes.
-struct RestorePlace: ~Copyable {
-    static let stageName = "criu"
-
-    let directory: ContainerDirectory
-    let record: ContainerRecord
-    let entry: CgroupPlacement
-    let owner: CgroupOwner
-    let control: Resctrl?
-    let joined: [InitInputs.Joined]
 }

@@ -5,7 +5,7 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What `run` is asked for beside what `create` is.
+/// The options of `run` besides those of `create`.
 package struct RunOptions: Sendable {
     package var isDetached = false
     /// Leave the container when it has ended.
@@ -42,7 +42,7 @@ extension Runtime {
         _ made: consuming CreatedContainer, _ memory: OOMKillDetector, signals: consuming OwnedDescriptor, keeps: Bool
     ) throws(Failure) -> Int32 {
         let record = made.record
-        // The container is anybody's to pause, update or delete while its program runs.
+        // Other commands may pause, update or delete the container while its program runs.
         made.directory.unlock()
         let end: TerminationStatus
         do throws(Failure) {
@@ -51,11 +51,12 @@ extension Runtime {
                 notify: made.notify
             ).wait { note(.warning, $0) }
         } catch {
-            // Whoever called waits for a container that nobody would look after any more.
+            // The caller waits for a container that no process would look after any more.
             do throws(Failure) { try destroy(record, made.directory) } catch { note(.warning, error.message) }
             throw error
         }
-        // A status of 137 alone does not tell a container that was too big for its limit from one that somebody killed.
+        // Status 137 alone does not tell a container that exceeded its memory limit from one that another process
+        // killed.
         if case .signalled(SIGKILL) = end, let use = memory.use() {
             note(.warning, "container \(record.id): init was killed after the memory limit was reached: \(use)")
         }
@@ -69,7 +70,7 @@ extension Runtime {
         do throws(Failure) {
             try directory.lock()
         } catch {
-            // Somebody else has deleted it.
+            // Another command has deleted it.
             if error.kind == .notFound { return }
             throw error
         }

@@ -41,7 +41,7 @@ extension Runtime {
         } catch {
             awaitEnd(of: record, directory)
             directory.removeFile(ContainerDirectory.gateName)
-            // Its init was killed before it was told to go on.
+            // Its init was killed before `start`.
             if error.kind == .system(.brokenPipe) || error.kind == .system(.connectionReset) {
                 throw Failure(.wrongState, "cannot start a container that has stopped")
             }

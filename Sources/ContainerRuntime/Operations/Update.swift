@@ -34,7 +34,7 @@ extension Runtime {
         case .creating: throw .isBeingCreated(directory.id)
         case .created, .running, .paused: break
         }
-        // Whether there is resctrl at all is asked before anything is changed.
+        // Checks that resctrl is mounted before anything is changed.
         let control = try resourceControl(schemata, record, directory)
         let meant = resources.meant(by: record.ociVersion, isUpdate: true)
         let notes = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).update(meant) }

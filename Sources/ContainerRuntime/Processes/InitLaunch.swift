@@ -1,4 +1,4 @@
-// Making the container: state, cgroup, clone; each taken back if a later one fails.
+// Makes the init of a container: clone, conversation, and the record of the result.
 
 internal import Cgroups
 internal import CLinux
@@ -13,83 +13,82 @@ extension Runtime {
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, filter: SeccompFilter?,
         console: consuming EngineSocket?, inherited: InheritedDescriptors, startsAtOnce: Bool
     ) throws(Failure) -> CreatedContainer {
-        var plan = plans.container
-        let joined = try openNamespaces(plan)
-        var control: Resctrl?
-        if let wanted = plan.resctrl { control = try Resctrl(wanted) }
         var undo = Undo()
-        let location = plans.cgroup.location
-        var record = newRecord(plan, location, hasSeccomp: filter != nil)
+        var notify: NotifySocket?
+        var gate: Int32?
+        defer { if let gate { close(gate) } }
+        var reserved = try reserve(
+            plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo
+        ) { (directory) throws(Failure) in
+            try NotifySocket.prepare(in: directory)
+            if startsAtOnce {
+                notify = try NotifySocket.listen(in: directory)
+            } else {
+                gate = try StartGate.make(in: directory).relinquish()
+            }
+        }
+        var plan = plans.container
+        let location = reserved.placement.location
+        if location.directories.count != plans.cgroup.location.directories.count {
+            plan.show(HostFacts.CgroupView(location))
+        }
+        let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
+        let inputs = try inputs(
+            plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
+            inherited)
+        let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
+        var parent = InitParent(
+            plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
+            socket: pair.takeFirst(), console: console)
+        let pidfd: Int32
+        var hasPidFile = false
+        do throws(Failure) {
+            pidfd = try complete(&parent, &reserved, options, &hasPidFile, startsAtOnce: startsAtOnce)
+        } catch {
+            let failure = reserved.directory.explain(error.during("unable to start container process"))
+            parent.channel.hangUp()
+            parent.thaw()
+            endChild(parent.channel.child)
+            if hasPidFile, let path = options.pidFile { removePidFile(path, parent.channel.child.pid) }
+            _ = consume undo
+            runPoststop(plan, reserved.record)
+            throw failure
+        }
+        undo.keep()
+        note(.debug, "the init of container \(plan.id) is process \(reserved.record.pid)")
+        let record = reserved.record
+        return CreatedContainer(
+            directory: reserved.directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
+            terminal: parent.takeTerminal(), notify: notify)
+    }
+
+    private func firstRecord(_ plans: Plans, hasSeccomp: Bool) throws(Failure) -> ContainerRecord {
+        let plan = plans.container
+        var record = newRecord(plan, plans.cgroup.location, hasSeccomp: hasSeccomp)
         if plan.mountsOnHost {
             try checkNoTwin(of: plan.root.path)
             record.mountBelowRoot = try during("root.path: find the mount of \(plan.root.path)") { () throws(Errno) in
                 try mountNumber(at: plan.root.path)
             }
         }
-        let directory = try reserveDirectory(plan, options, record, &undo)
-        undo.add { [self, record] in detachRoot(record) }
-        try directory.write(ContainerDirectory.configName, bundle.config)
-        try NotifySocket.prepare(in: directory)
-        let notify = startsAtOnce ? try NotifySocket.listen(in: directory) : nil
-        let gate = startsAtOnce ? nil : try StartGate.make(in: directory).relinquish()
-        defer { if let gate { close(gate) } }
-        if let filter {
-            note(.debug, "seccomp filter flags: \(filter.flags.rawValue)")
-            try StoredFilter.write(filter, to: directory)
-        }
-        let owner = owner(id: record.id, created: record.created, location: location)
-        let entry = try reserveCgroup(plans.cgroup, owner, &undo)
-        record.cgroup = entry.location
-        if let control {
-            record.resourceGroups = try control.prepare()
-            undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
-        }
-        for text in entry.refusals { note(.debug, "done without: \(text)") }
-        if entry.location.directories.count != location.directories.count {
-            plan.show(HostFacts.CgroupView(entry.location))
-        }
-        let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
+        return record
+    }
+
+    private func inputs(
+        _ plan: ContainerPlan, _ filter: SeccompFilter?, _ reserved: borrowing Reservation, _ options: CreateOptions,
+        parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors
+    ) throws(Failure) -> InitInputs {
         let isHidden = mayInspectHiddenProcesses()
         if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
-        let launch = InitInputs(
+        return InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
-            filter: filter, cgroupFiles: entry.childWrites, needsAdoption: entry.needsAdoption, joined: joined,
-            parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
-            preservedDescriptors: inherited.count,
+            filter: filter, cgroupFiles: reserved.placement.childWrites,
+            needsAdoption: reserved.placement.needsAdoption, joined: reserved.joined,
+            parentEnd: parentEnd, childEnd: childEnd, gate: gate, preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
-            isFilteredWhileWaiting: !startsAtOnce && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
+            isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
             environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment())
-        let child = try spawn(launch, into: entry.cloneIntoDescriptor)
-        var parent = InitParent(
-            plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(entry.location, owner: owner), child: child,
-            socket: pair.takeFirst(), console: console)
-        let pidfd: Int32
-        var hasPidFile = false
-        do throws(Failure) {
-            try parent.limitWaits()
-            if plan.namespaces.needsIntermediate { try parent.awaitInit() }
-            pidfd = try parent.duplicatePidfd().relinquish()
-            if let control {
-                try control.admit(parent.child.pid)
-                record.resourceGroupInodes = groupInodes(record.resourceGroups)
-            }
-            try finish(&parent, &record, directory, options, &hasPidFile, startsAtOnce: startsAtOnce)
-        } catch {
-            let failure = directory.explain(error.during("unable to start container process"))
-            parent.hangUp()
-            parent.thaw()
-            endChild(parent.child)
-            if hasPidFile, let path = options.pidFile { removePidFile(path, parent.child.pid) }
-            _ = consume undo
-            runPoststop(plan, record)
-            throw failure
-        }
-        undo.keep()
-        note(.debug, "the init of container \(plan.id) is process \(record.pid)")
-        return CreatedContainer(
-            directory: directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
-            terminal: parent.takeTerminal(), notify: notify)
     }
 
     // A filter with a listener is installed later: its agent would have to answer the calls of the wait.
@@ -98,160 +97,97 @@ extension Runtime {
         return seccomp.allows(ProcessSteps.callsOfWaiting)
     }
 
-    func newRecord(
-        _ plan: ContainerPlan, _ location: CgroupLocation, hasSeccomp: Bool
-    ) -> ContainerRecord {
-        var record = ContainerRecord(
-            id: plan.id, ociVersion: plan.ociVersion, bundle: plan.bundle, rootfs: plan.root.path,
-            created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
-            annotations: plan.annotations)
-        record.createdNamespaces = plan.namespaces.created.rawValue
-        record.hasSeccomp = hasSeccomp
-        record.oomScoreAdj = plan.process.oomScoreAdjustment
-        record.execNeedsConfig =
-            plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
-        record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
-        record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
-        return record
-    }
-
-    /// Makes the state directory of a container that has nothing yet, with its first record.
-    ///
-    /// Before there is anything to be found again: from here on `delete --force` can clean up after a crash.
-    func reserveDirectory(
-        _ plan: ContainerPlan, _ options: CreateOptions, _ record: ContainerRecord, _ undo: inout Undo
-    ) throws(Failure) -> ContainerDirectory {
-        let directory = try makeDirectory(plan, options)
-        let made: FileIdentity
-        do throws(Failure) { made = try directory.identity() } catch {
-            clinux_rmdir(directory.path)
-            throw error
+    /// Sees the child through until it waits at its gate or has executed the program.
+    /// - Returns: a descriptor of the init that outlives the conversation.
+    private func complete(
+        _ parent: inout InitParent, _ reserved: inout Reservation, _ options: CreateOptions, _ hasPidFile: inout Bool,
+        startsAtOnce: Bool
+    ) throws(Failure) -> Int32 {
+        let plan = parent.plan
+        try parent.channel.limitWaits()
+        if plan.namespaces.needsIntermediate { try parent.awaitInit() }
+        let pidfd = try parent.channel.duplicatePidfd().relinquish()
+        let pid = parent.channel.child.pid
+        if let resctrl = reserved.resctrl {
+            try resctrl.admit(pid)
+            reserved.record.resourceGroupInodes = groupInodes(reserved.record.resourceGroups)
         }
-        try directory.writeFirst(record)
-        undo.add { [store, note, id = plan.id] in
-            do throws(Failure) {
-                let directory = try store.open(id: id)
-                // Another container's, where ours has been deleted meanwhile.
-                if try directory.identity() == made { try directory.remove() }
-            } catch { note(.debug, error.message) }
+        if let text = try adjustOOMScore(of: pid, plan.process.oomScoreAdjustment) { note(.warning, text) }
+        try identify(parent, &reserved.record)
+        try converse(&parent, &reserved, options, &hasPidFile)
+        if reserved.record.cgroup != parent.location {
+            // systemd has made it in answer to `adoptMe`.
+            reserved.record.cgroup = parent.location
+            try reserved.directory.write(reserved.record)
         }
-        return directory
-    }
-
-    /// Makes the container's cgroup.
-    func reserveCgroup(
-        _ plan: CgroupPlan, _ owner: CgroupOwner, _ undo: inout Undo
-    ) throws(Failure) -> CgroupPlacement {
-        let entry = try prepareCgroup(plan, owner)
-        undo.add { [note, group = Cgroup(entry.location, owner: owner)] in
-            do throws(CgroupFailure) {
-                // What a hook has started there and left does not end with the init where that has no pids of its own.
-                if try !group.processes().isEmpty { try group.killAll() }
-            } catch { note(.debug, error.description) }
-            do throws(CgroupFailure) { try group.remove() } catch { note(.warning, error.description) }
+        if let path = options.pidfdSocket {
+            try EngineSocket(path: path, flag: "--pidfd-socket").send(
+                parent.channel.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
-        return entry
+        try parent.waitForHandover()
+        if startsAtOnce, reserved.record.hasSeccomp || !plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
+        return pidfd
     }
 
-    private func makeDirectory(
-        _ plan: ContainerPlan, _ options: CreateOptions
-    ) throws(Failure) -> ContainerDirectory {
-        do throws(Failure) { return try store.make(id: plan.id) } catch {
-            guard error.kind == .exists, options.isNamedAfterBundle, let other = bundle(ofContainer: plan.id),
-                other != plan.bundle
-            else { throw error }
-            throw Failure(
-                .exists,
-                "\(error.message), of bundle \(other): a second bundle of this name needs an id of its own,"
-                    + " as in: swiftrun run ID --bundle \(plan.bundle)")
-        }
-    }
-
-    private func bundle(ofContainer id: String) -> String? {
-        do throws(Failure) { return try store.open(id: id).record().bundle } catch { return nil }
-    }
-
-    private func finish(
-        _ parent: inout InitParent, _ record: inout ContainerRecord, _ directory: borrowing ContainerDirectory,
-        _ options: CreateOptions, _ hasPidFile: inout Bool, startsAtOnce: Bool
-    ) throws(Failure) {
-        let pid = parent.child.pid
-        let process = parent.plan.process
-        if let text = try adjustOOMScore(of: pid, process.oomScoreAdjustment) { note(.warning, text) }
+    // A pid alone may belong to another process later.
+    private func identify(_ parent: borrowing InitParent, _ record: inout ContainerRecord) throws(Failure) {
+        let pid = parent.channel.child.pid
         let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
         record.pid = pid
         record.startTime = facts?.startTime ?? 0
         if facts == nil || !mayInspectHiddenProcesses() {
-            let number = parent.child.pidfd.rawValue
-            try during("tell who the container's init is") { () throws(Errno) in
-                record.initIdentity = try identity(ofPidfd: number)
+            let number = parent.channel.child.pidfd.rawValue
+            record.initIdentity = try during("tell who the container's init is") { () throws(Errno) in
+                try identity(ofPidfd: number)
             }
         }
         record.cgroup = parent.location
-        // While the child mounts; a runtime that is killed from here on takes the child with it.
-        let file = try directory.write(record)
-        record.isReady = true
-        let handsOver = parent.plan.namespaces.has(.user) && !process.hasTerminal
-        let rootPath = parent.plan.mountsOnHost ? parent.plan.root.path : nil
-        let movesRoot = parent.plan.root.withoutPivot && rootPath == nil
+    }
+
+    private func converse(
+        _ parent: inout InitParent, _ reserved: inout Reservation, _ options: CreateOptions, _ hasPidFile: inout Bool
+    ) throws(Failure) {
+        // While the child mounts; if the runtime is killed from here on, the child dies too.
+        let file = try reserved.directory.write(reserved.record)
+        reserved.record.isReady = true
+        let plan = parent.plan
+        let handsOver = plan.namespaces.has(.user) && !plan.process.hasTerminal
+        let rootPath = plan.mountsOnHost ? plan.root.path : nil
+        let movesRoot = plan.root.withoutPivot && rootPath == nil
         try parent.converse { (pid) throws(Failure) in
-            if handsOver { StandardStreams.handOver(to: process.uid, inNamespaceOf: pid) }
+            if handsOver { StandardStreams.handOver(to: plan.process.uid, inNamespaceOf: pid) }
             if let path = options.pidFile {
                 try writePidFile(path, pid)
                 hasPidFile = true
             }
             if movesRoot {
-                record.movedRoot = try during("open the root of process \(pid)") { () throws(Errno) in
+                reserved.record.movedRoot = try during("open the root of process \(pid)") { () throws(Errno) in
                     FileIdentity(try fileStatus(at: "/proc/\(pid)/root/"))
                 }
-                _ = try directory.write(record)
+                _ = try reserved.directory.write(reserved.record)
             } else {
-                try directory.markReady(file)
+                try reserved.directory.markReady(file)
             }
             if let rootPath {
-                record.mountOfRoot = try during("root.path: find the mount of \(rootPath)") { () throws(Errno) in
+                reserved.record.mountOfRoot = try during("root.path: find the mount of \(rootPath)") {
+                    () throws(Errno) in
                     let top = try OwnedDescriptor.open(rootPath, .path)
                     return try uniqueMountPlace(of: top.rawValue).mount
                 }
-                _ = try directory.write(record)
+                _ = try reserved.directory.write(reserved.record)
             }
         }
-        if record.cgroup != parent.location {
-            // systemd has made it in answer to `adoptMe`.
-            record.cgroup = parent.location
-            try directory.write(record)
-        }
-        if let path = options.pidfdSocket {
-            try EngineSocket(path: path, flag: "--pidfd-socket").send(
-                parent.child.pidfd.rawValue, payload: Array("standard".utf8))
-        }
-        try parent.waitForHandover()
-        if startsAtOnce, record.hasSeccomp || !parent.plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
     }
 
-    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
-        do throws(Failure) {
-            return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
-        } catch {
-            let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
-            // On v2 the message mentions delegation already.
-            guard plan.toleratesRefusals, plan.location.hierarchy != .unified,
-                refusals.contains(where: { error.kind == .system($0) })
-            else { throw error }
-            throw Failure(
-                error.kind, "\(error.message) (limits, and a cgroupsPath, take a cgroup that is delegated to the user)")
-        }
-    }
-
-    private func spawn(_ launch: InitInputs, into cgroup: Int32?) throws(Failure) -> ChildProcess {
+    private func spawn(_ inputs: InitInputs, into cgroup: Int32?) throws(Failure) -> ChildProcess {
         guard threadCount() == 1 else {
             throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
         }
-        let namespaces = launch.plan.namespaces
+        let namespaces = inputs.plan.namespaces
         if namespaces.needsIntermediate {
             let child = try during("clone the intermediate process") { () throws(Errno) in
                 try withHiddenArguments { () throws(Errno) in
-                    guard let child = try cloneProcess(namespaces: [], into: cgroup) else { runIntermediate(launch) }
+                    guard let child = try cloneProcess(namespaces: [], into: cgroup) else { runIntermediate(inputs) }
                     return child
                 }
             }
@@ -261,7 +197,7 @@ extension Runtime {
         let flags = namespaces.created.subtracting(NamespaceSet(.cgroup))
         do throws(Errno) {
             return try withHiddenArguments { () throws(Errno) in
-                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runInitChild(launch) }
+                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runInitChild(inputs) }
                 return child
             }
         } catch {
@@ -291,76 +227,5 @@ extension Runtime {
         } catch {
             // Another wait has reaped it.
         }
-    }
-
-    /// Opens the namespaces that are joined by path, and checks that each is what the config says.
-    func openNamespaces(
-        _ plan: ContainerPlan
-    ) throws(Failure) -> [InitInputs.Joined] {
-        var result: [InitInputs.Joined] = []
-        for (index, namespace) in plan.namespaces.joined.enumerated() {
-            let what = "\(namespace.key): open \(namespace.path)"
-            let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
-            let kind: NamespaceKind?
-            do throws(Errno) { kind = try namespaceKind(of: opened.rawValue) } catch { kind = nil }
-            guard let kind else {
-                throw Failure(.invalid, "\(namespace.key): \(namespace.path) is not a namespace")
-            }
-            guard kind == namespace.kind else {
-                throw Failure(
-                    .invalid,
-                    "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace"
-                )
-            }
-            if try during(what, { () throws(Errno) in try isOwn(opened.rawValue, namespace.kind) }),
-                let harm = plan.harm(toOwn: namespace.kind)
-            {
-                throw Failure(
-                    .invalid,
-                    "\(namespace.key): \(namespace.path) is the runtime's own \(namespace.kind.rawValue) namespace: \(harm)"
-                )
-            }
-            result.append(InitInputs.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
-        }
-        return result
-    }
-
-    // The host's first mount namespace counts too: pivot_root would change the root of every process in it.
-    private func isOwn(_ descriptor: Int32, _ kind: NamespaceKind) throws(Errno) -> Bool {
-        let other = try fileStatus(descriptor)
-        let own = try fileStatus(at: "/proc/self/ns/\(kind.linkName)")
-        if own.device == other.device && own.inode == other.inode { return true }
-        guard kind == .mount else { return false }
-        do throws(Errno) {
-            let first = try fileStatus(at: "/proc/1/ns/\(kind.linkName)")
-            return first.device == other.device && first.inode == other.inode
-        } catch {
-            // A process that may not look at it may not join it either.
-            return false
-        }
-    }
-
-    func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {
-        guard !plan.hooks.poststop.isEmpty else { return }
-        runPoststop(plan.hooks.poststop, record)
-    }
-
-    /// Runs the poststop hooks; a failing one is told and the rest run all the same. runtime-spec, runtime.md.
-    func runPoststop(_ hooks: [Hook], _ record: ContainerRecord) {
-        let state = record.state(status: "stopped", pid: 0).json()
-        for hook in hooks {
-            do throws(Failure) {
-                try HookRunner(kind: "poststop", hooks: [hook], state: state).run()
-            } catch {
-                note(.warning, error.message)
-            }
-        }
-    }
-}
-
-extension InitParent {
-    /// A descriptor of the init that outlives the conversation.
-    borrowing func duplicatePidfd() throws(Failure) -> OwnedDescriptor {
-        try during("duplicate the pidfd") { () throws(Errno) in try child.pidfd.duplicated() }
     }
 }

@@ -14,14 +14,12 @@ struct InitParent: ~Copyable {
     let cgroup: Cgroup
     /// The cgroup's place, as far as it is known.
     private(set) var location: CgroupLocation
-    /// The init; its intermediate until that has cloned it.
-    private(set) var child: ChildProcess
-    let socket: OwnedDescriptor
+    var channel: ParentChannel
     let messages: FailureMessages
     private var terminal: ConsoleHandoff
     private let sources = MountSources()
     private let memory: OOMKillDetector
-    /// Of the agent that has the listener, from then on.
+    /// Watches the agent that has received the listener.
     private var agent: SeccompAgentWatch?
 
     init(
@@ -32,8 +30,7 @@ struct InitParent: ~Copyable {
         self.cgroupPlan = cgroupPlan
         self.cgroup = cgroup
         location = cgroup.location
-        self.child = child
-        self.socket = socket
+        channel = ParentChannel(child: child, socket: socket, name: "the container's init")
         terminal = ConsoleHandoff(console: console)
         messages = FailureMessages(plan: plan)
         let limit = cgroupPlan.writes.first { $0.file == "memory.max" }.flatMap { UInt64($0.value) }
@@ -48,8 +45,8 @@ struct InitParent: ~Copyable {
             let kind = message.kind
             if kind == .ready {
                 // In its own user namespace the child may not raise a hard limit; the parent may.
-                if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: child.pid) }
-                try ready(child.pid)
+                if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: channel.child.pid) }
+                try ready(channel.child.pid)
             }
             try handle(message)
             if kind == .ready { return }
@@ -59,49 +56,28 @@ struct InitParent: ~Copyable {
     /// Answers the intermediate until it has cloned the init, which becomes the child.
     mutating func awaitInit() throws(Failure) {
         while true {
-            try waitForMessage(socket.rawValue, of: child) { () throws(Failure) in try checkNotFrozen() }
+            try channel.waitForIntermediate { () throws(Failure) in try checkNotFrozen() }
             var message = try receive()
             guard let sibling = message.takeSibling() else {
                 try handle(message)
                 continue
             }
-            let intermediate = exchange(sibling)
+            let intermediate = channel.replaceChild(by: sibling)
             // The init goes on while the intermediate exits.
-            try answer()
-            return try reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
+            try channel.answer()
+            return try channel.reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
         }
     }
-
-    private mutating func exchange(_ other: consuming ChildProcess) -> ChildProcess {
-        swap(&child, &other)
-        return other
-    }
-
-    /// Ends the conversation. If the intermediate failed after it had cloned the init and before it reported it, the init
-    /// waits for an answer: the end of the socket makes it exit.
-    borrowing func hangUp() { shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
 
     private mutating func receive() throws(Failure) -> ReceivedMessage {
         while true {
-            do throws(Errno) {
-                return try receiveMessage(socket.rawValue)
-            } catch {
-                // The child ended before it had read our last answer.
-                if error == .connectionReset { throw try failureOfSilentChild() }
-                guard error == .resourceTemporarilyUnavailable else {
-                    throw Failure("hear from the container's init", error)
-                }
+            switch try channel.receive() {
+            case .message(let message): return message
+            case .reset: throw try failureOfSilentChild()
+            case .nothingYet:
                 try checkNotFrozen()
-                try agent?.check(child.pid, hasHooks: !plan.hooks.startContainer.isEmpty)
+                try agent?.check(channel.child.pid, hasHooks: !plan.hooks.startContainer.isEmpty)
             }
-        }
-    }
-
-    /// Limits each wait for a message to a second; then the parent checks that the child is not frozen.
-    borrowing func limitWaits() throws(Failure) {
-        let number = socket.rawValue
-        try during("limit the wait for the container's init") { () throws(Errno) in
-            try limitReceiving(number, milliseconds: 1000)
         }
     }
 
@@ -110,40 +86,40 @@ struct InitParent: ~Copyable {
         if isFrozen(group) {
             throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")
         }
-        if let place = group.frozenPlace(of: child.pid) { throw .isFrozen(place) }
+        if let place = group.frozenPlace(of: channel.child.pid) { throw .isFrozen(place) }
     }
 
     /// Makes sure that the child ends when it is killed: on cgroup v1 a frozen process does not.
     borrowing func thaw() {
         guard location.hierarchy != .unified else { return }
         do throws(CgroupFailure) { if try cgroup.isFrozen() { try cgroup.thaw() } } catch {}
-        guard cgroup.keepsFromEnding(child.pid) else { return }
-        do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
-        do throws(CgroupFailure) { try cgroup.release(killed: child.pid) } catch {}
+        guard cgroup.keepsFromEnding(channel.child.pid) else { return }
+        do throws(Errno) { try signalProcess(channel.child.pidfd, SIGKILL) } catch {}
+        do throws(CgroupFailure) { try cgroup.release(killed: channel.child.pid) } catch {}
     }
 
     // One message, and its answer.
     private mutating func handle(_ message: consuming ReceivedMessage) throws(Failure) {
         switch message.kind {
-        case .mapIDs: try IDMaps(maps: plan.namespaces.maps, pid: child.pid).write()
+        case .mapIDs: try IDMaps(maps: plan.namespaces.maps, pid: channel.child.pid).write()
         case .adoptMe: try adopt()
         case .hooksDue: try runHooks()
         case .mountSource: return try sendMountSource(message)
         case .terminal: return try terminal.keep(message)
         case .listener: try sendListener(message)
-        case .networkDue: try moveNetworkDevices(plan.networkDevices, to: child.pid)
+        case .networkDue: try moveNetworkDevices(plan.networkDevices, to: channel.child.pid)
         case .ready: break
         case .failed, .sibling, .attaching, .detached, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try failureOfSilentChild() }
             throw failure(of: report)
         }
-        try answer()
+        try channel.answer()
     }
 
     private mutating func adopt() throws(Failure) {
         do throws(Failure) {
             location = try ContainerRuntime.cgroup { () throws(CgroupFailure) in
-                try cgroup.adopt(child.pid, plan: cgroupPlan)
+                try cgroup.adopt(channel.child.pid, plan: cgroupPlan)
             }
         } catch {
             // systemd fails if the process is gone, and a memory limit may have killed it.
@@ -156,8 +132,8 @@ struct InitParent: ~Copyable {
         // Four bytes, as many as a config can number: a truncated index would name another mount (CVE-2021-43784).
         let index = Int(messageNumber(message.bytes))
         guard plan.mounts.indices.contains(index) else { throw try failureOfSilentChild() }
-        let tree = try sources.open(plan.mounts[index], index, of: child, messages)
-        try answer(tree.rawValue)
+        let tree = try sources.open(plan.mounts[index], index, of: channel.child, messages)
+        try channel.answer(tree.rawValue)
     }
 
     /// After `ready`: waits until the child no longer needs the parent: it waits at its gate, or has executed the program.
@@ -169,30 +145,21 @@ struct InitParent: ~Copyable {
     }
 
     private borrowing func failure(of report: StepReport) -> Failure {
-        let failure = messages.failure(report, of: child.pid)
+        let failure = messages.failure(report, of: channel.child.pid)
         return agent?.explain(failure) ?? failure
     }
 
     /// After that, in a container that is started at once: under a filter the init may end without a report.
     borrowing func checkExecuted() throws(Failure) {
-        let pid = child.pid
+        let pid = channel.child.pid
         try ContainerRuntime.checkExecuted(pid, seccomp: { () throws(Failure) in plan.seccomp }) { () throws(Errno) in
             try waitForEnd(of: pid)
         }
     }
 
-    private borrowing func answer(_ descriptor: Int32? = nil) throws(Failure) {
-        do throws(Errno) {
-            try sendMessage(socket.rawValue, [proceed], descriptor: descriptor)
-        } catch {
-            // A child that has exited may have sent its reason before: the next receive reads it.
-            guard error == .brokenPipe || error == .connectionReset else { throw Failure("answer the init", error) }
-        }
-    }
-
     // The init died without a report: most likely the OOM killer ended it.
     private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
-        let end = try during("wait for the container's init") { () throws(Errno) in try waitForEnd(of: child.pid) }
+        let end = try channel.waitForChild()
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
         switch end {
         case .exited(let status): return Failure(.other, "the container's init exited with status \(status)")
@@ -207,7 +174,7 @@ struct InitParent: ~Copyable {
 
     private borrowing func runHooks() throws(Failure) {
         let state = ContainerState(
-            ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, status: "creating", bundle: plan.bundle,
+            ociVersion: plan.ociVersion, id: plan.id, pid: channel.child.pid, status: "creating", bundle: plan.bundle,
             rootfs: plan.root.path, annotations: plan.annotations
         ).json()
         try HookRunner(kind: "prestart", hooks: plan.hooks.prestart, state: state).run()
@@ -219,16 +186,10 @@ struct InitParent: ~Copyable {
     private mutating func sendListener(_ message: consuming ReceivedMessage) throws(Failure) {
         guard let listener = message.descriptor.take(), let seccomp = plan.seccomp, let path = seccomp.listenerPath
         else { return }
-        let message = SeccompListener(
-            ociVersion: plan.ociVersion, id: plan.id, pid: child.pid, bundle: plan.bundle,
+        agent = try SeccompListener(
+            ociVersion: plan.ociVersion, id: plan.id, pid: channel.child.pid, bundle: plan.bundle,
             annotations: plan.annotations, metadata: seccomp.listenerMetadata
-        )
-        do throws(Failure) {
-            try message.send(listener.rawValue, to: path)
-        } catch {
-            throw error.during("failed to connect with seccomp agent")
-        }
-        agent = SeccompAgentWatch(path: path)
+        ).send(listener.rawValue, to: path)
     }
 }
 

@@ -52,7 +52,7 @@ struct SeccompCache {
         return SeccompFilter(program: program, flags: flags)
     }
 
-    // What a program depends on besides the profile: the machine, and who compiled it.
+    // The other inputs of a program besides the profile: the machine, and the version of libseccomp.
     private func key(_ profile: LinuxSeccomp) -> [UInt8] {
         let version = seccomp_version().pointee
         return Array("2 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
@@ -66,7 +66,7 @@ struct SeccompCache {
         return String(hash, radix: 16)
     }
 
-    // A cache that anybody else could have written to is as good as none.
+    // A cache that another user could have written to is not used.
     private func openDirectory() throws(Errno) -> OwnedDescriptor {
         let found = try OwnedDescriptor.open(directory, .readOnly | .directory | .noFollow)
         let status = try fileStatus(found.rawValue)
@@ -86,7 +86,7 @@ struct SeccompCache {
         }
     }
 
-    // A cache that cannot be written costs time, nothing else.
+    // A cache that cannot be written costs only time.
     private func save(_ name: String, _ key: [UInt8], _ program: [UInt8]) {
         clinux_mkdir(directory, 0o700)
         do throws(Errno) {

@@ -12,8 +12,8 @@ internal import SystemPackage
 struct SeccompCompiler {
     let plan: SeccompPlan
 
-    /// The runtime's choice where the config has none: the mitigation that a filter would else switch on costs
-    /// programs much more than it gives. seccomp(2), `SECCOMP_FILTER_FLAG_SPEC_ALLOW`.
+    /// The default without flags in the config: the mitigation that a filter would otherwise switch on costs programs
+    /// much more than it gives. seccomp(2), `SECCOMP_FILTER_FLAG_SPEC_ALLOW`.
     static func flags(_ plan: SeccompPlan) -> SeccompFlags {
         var flags = plan.flags ?? .allowSpeculation
         // One thread is all there is.
@@ -62,7 +62,7 @@ struct SeccompCompiler {
                 datum_b: comparison.second)
         }
         let code = seccomp_rule_add_array(context, rule.action, number, UInt32(comparisons.count), comparisons)
-        // A rule that is there already, or that cannot be told from the default, changes nothing.
+        // A rule that exists already, or equals the default, changes nothing.
         guard code == 0 || code == -EEXIST || code == -EACCES else {
             throw Failure("linux.seccomp.syscalls[\(index)]: add \(name)", Errno(rawValue: -code))
         }
@@ -78,8 +78,8 @@ struct SeccompCompiler {
         }
     }
 
-    // A libc tries a new call and falls back to an old one on ENOSYS; the default of most profiles, EPERM, would be
-    // taken for the truth. So whatever is newer than all that the profile's author knew does not exist.
+    // A libc tries a new call and falls back to an old one on ENOSYS, but not on EPERM, the default of most profiles.
+    // So calls that are newer than every call of the profile answer ENOSYS.
     private func refusalOfNewCalls(_ architectures: [UInt32]) -> [UInt8] {
         let permissive: [UInt32] = [0x7fff_0000, 0x7ffc_0000, SeccompPlan.errno | UInt32(ENOSYS)]
         guard !permissive.contains(plan.defaultAction), plan.defaultAction & 0xffff_0000 != SeccompPlan.trace else {

@@ -12,7 +12,18 @@ struct SeccompListener {
     let annotations: [String: String]
     let metadata: String?
 
-    func send(_ listener: Int32, to path: String) throws(Failure) {
+    /// - Returns: the watch of the agent.
+    func send(_ listener: Int32, to path: String) throws(Failure) -> SeccompAgentWatch {
+        do throws(Failure) {
+            let socket = try EngineSocket(path: path, flag: "linux.seccomp.listenerPath")
+            try socket.send(listener, payload: message)
+        } catch {
+            throw error.during("failed to connect with seccomp agent")
+        }
+        return SeccompAgentWatch(path: path)
+    }
+
+    private var message: [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             writer.field("ociVersion", ociVersion)
@@ -25,7 +36,6 @@ struct SeccompListener {
                     ociVersion: ociVersion, id: id, pid: pid, status: "creating", bundle: bundle,
                     annotations: annotations))
         }
-        let socket = try EngineSocket(path: path, flag: "linux.seccomp.listenerPath")
-        try socket.send(listener, payload: writer.bytes)
+        return writer.bytes
     }
 }

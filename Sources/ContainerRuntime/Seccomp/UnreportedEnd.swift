@@ -6,8 +6,8 @@ internal import Planning
 internal import SystemPackage
 
 extension SeccompPlan {
-    /// Of what the runtime does under the filter, what the profile does not allow, for the beginning of a sentence; nil
-    /// when nothing of it is known to be refused.
+    /// The calls that the runtime makes under the filter and the profile refuses, as the beginning of a message; nil if
+    /// none is known to be refused.
     var refusal: String? {
         let refused = refused(["execve", "sendmsg"])
         return refused.isEmpty
@@ -15,13 +15,13 @@ extension SeccompPlan {
     }
 }
 
-/// Makes sure that a process which has left the conversation did so by executing its program.
+/// Makes sure that a process has closed the conversation by executing its program.
 ///
-/// Its end closes the conversation too, and only the kernel can tell the two apart then: proc_pid_stat(5).
+/// Its end closes the conversation too, and only the kernel can tell the two apart: proc_pid_stat(5).
 /// - Parameters:
-///   - startTime: when it was started, where it may be another's child and its number another's by now.
-///   - seccomp: the profile, asked for only in the case.
-///   - end: how it ended, where that is to be known.
+///   - startTime: its start time, if it may be another process's child and its pid may have been used again.
+///   - seccomp: reads the profile, only if the process has ended.
+///   - end: reads its status, if the caller wants it.
 func checkExecuted(
     _ pid: Int32, startTime: UInt64? = nil, seccomp: () throws(Failure) -> SeccompPlan?,
     end: () throws(Errno) -> TerminationStatus?

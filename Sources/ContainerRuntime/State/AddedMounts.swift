@@ -30,7 +30,7 @@ extension ContainerDirectory {
                 return ""
             }
         }
-        // What was cut off was never attached.
+        // An incomplete line belongs to a mount that was never attached.
         return text.split(separator: "\n").compactMap(MountIdentity.init)
     }
 

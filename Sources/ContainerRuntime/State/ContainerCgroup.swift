@@ -1,4 +1,4 @@
-// A container's cgroup, told from those of other containers, which may lie at the same path later, or below it.
+// Tells a container's cgroup from those of other containers, which may use the same path later, or a path below it.
 
 internal import Cgroups
 internal import Kernel
@@ -11,9 +11,9 @@ extension Runtime {
         Cgroup(record.cgroup, owner: owner(id: record.id, created: record.created, location: record.cgroup))
     }
 
-    /// What is known of the one who has a cgroup, and how others are found. The mark names the state directory and the
-    /// moment of creation: a container of whatever root is found by it, and one that is gone, or has another root file
-    /// system than the runtime (a runtime inside of the container), is nobody here.
+    /// The owner of a cgroup, and how other owners are found. The mark names the state directory and the time of
+    /// creation, so that containers of every root are found by it. It does not match a container that is gone, or one
+    /// whose runtime has another root file system (a runtime inside a container).
     func owner(id: String, created: String, location: CgroupLocation) -> CgroupOwner {
         CgroupOwner(mark: "\(created) \(store.root)/\(id)") { mark in
             let parts = mark.split(separator: " ", maxSplits: 1).map(String.init)
@@ -24,7 +24,8 @@ extension Runtime {
             var result: Set<String> = []
             for other in store.others(than: id) {
                 let directories = other.presentCgroups
-                // Of two that were given the same one the later has it: it was empty then.
+                // If two records name the same cgroup, it is the later container's: the cgroup was empty when that was
+                // created.
                 result.formUnion(other.created > created ? directories : directories.subtracting(own))
             }
             return result

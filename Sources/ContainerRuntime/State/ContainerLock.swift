@@ -7,11 +7,11 @@ internal import Kernel
 internal import SystemPackage
 
 extension ContainerDirectory {
-    /// Keeps other commands that change the container out until this one ends.
+    /// Excludes other commands that change the container until this one ends.
     ///
-    /// The lock lies on the directory itself, so it leaves no file and goes with the process that holds it. flock(2).
-    /// - Throws: `wrongState` when the container is being made, or another command is stopped or does not finish in time;
-    ///   `notFound` when the one that held the lock has deleted the container.
+    /// The lock is on the directory itself, so it needs no file and ends with the process that holds it. flock(2).
+    /// - Throws: `wrongState` if the container is being created, or another command is stopped or does not finish in
+    ///   time; `notFound` if the command that held the lock has deleted the container.
     package borrowing func lock(seconds: Int = 10) throws(Failure) {
         var stopped: Int32?
         for attempt in 0...(seconds * 200) {
@@ -38,10 +38,10 @@ extension ContainerDirectory {
     /// Lets other commands in again before this one ends.
     package borrowing func unlock() { flock(descriptor.rawValue, LOCK_UN) }
 
-    /// Takes the lock for `delete --force` from a command that makes the container, or is stopped, or takes long.
+    /// Takes the lock for `delete --force` from a command that creates the container, is stopped, or takes long.
     ///
-    /// What the command has begun is killed first: it then fails, says why, and cleans up. If it does not end of that, it
-    /// is killed itself.
+    /// The processes that the command has started are killed first, so that it fails, reports why, and cleans up. If it
+    /// does not end then, it is killed too.
     borrowing func lockByForce() throws(Failure) {
         let (step, patience, limit) = (5, 500, 10_000)
         var waited = 0
@@ -69,7 +69,7 @@ extension ContainerDirectory {
         guard isLocked || errno == EWOULDBLOCK || errno == EINTR else {
             throw Failure("lock \(path)", Errno(rawValue: errno))
         }
-        // Also while it is held: whoever has deleted the container may have hooks to run yet.
+        // Also while the lock is held: a command that has deleted the container may still run its hooks.
         let status = try during("lock \(path)") { () throws(Errno) in try fileStatus(number) }
         guard status.links > 0 else { throw Failure(.notFound, "container does not exist: \(id)") }
         return isLocked
@@ -86,7 +86,7 @@ extension ContainerDirectory {
         do throws(Errno) { return try fileStatus(descriptor.rawValue).links == 0 } catch { return false }
     }
 
-    /// What a command says that failed, which may be because the container was taken away.
+    /// The error of a command that failed, perhaps because the container was taken away.
     borrowing func explain(_ error: Failure) -> Failure {
         isTakenAway() ? Failure(.wrongState, "the container was deleted meanwhile") : error
     }
@@ -170,7 +170,7 @@ extension ContainerDirectory {
     }
 }
 
-/// Whether a stop signal has stopped a process; a tracer's stop is another state, and passes. proc_pid_stat(5).
+/// Whether a stop signal has stopped a process. A tracer's stop is another state, and does not last. proc_pid_stat(5).
 private func isStopped(_ pid: Int32) -> Bool {
     do throws(Errno) { return try processStat(pid)?.state == UInt8(ascii: "T") } catch { return false }
 }

@@ -1,4 +1,4 @@
-// What is remembered of a container between commands: only what the kernel cannot tell.
+// The facts of a container that commands keep: only those that the kernel cannot answer.
 
 package import Cgroups
 package import enum Kernel.NamespaceKind
@@ -15,19 +15,20 @@ package struct ContainerRecord: Equatable, Sendable {
     package var pid: Int32 = 0
     /// With the pid, who it is: clock ticks after boot. proc(5).
     package var startTime: UInt64 = 0
-    /// Whether init is in its own root, holds nothing of the host, and waits to be started, all hooks that precede that
-    /// being done. Until then no command enters the container.
+    /// Whether the init is in its own root, holds no descriptor of the host, and waits for `start`, after all hooks
+    /// that precede it. Until then no command enters the container.
     package var isReady = false
-    /// Who it is by its pidfd, for a runtime that /proc may not show it to; 0 where the start time tells, or nothing can.
+    /// The identity of its pidfd, if /proc may hide the init from the runtime; 0 if the start time identifies it, or
+    /// nothing does.
     package var initIdentity: UInt64 = 0
     /// RFC 3339 with nanoseconds.
     package var created: String
-    /// Who made it.
+    /// The user id of the runtime that created the container.
     package var owner: UInt32
     package var cgroup: CgroupLocation
     /// The clone flags of the kinds of namespaces in which the container differs from the runtime, made for it or joined.
     package var namespaces: UInt64
-    /// Of these, the ones that were made for it: nobody else is in them unless the container lets him.
+    /// Those of them that were created for the container: no other process is in them unless the container lets it in.
     package var createdNamespaces: UInt64 = 0
     /// Groups of resctrl that go with the container, innermost first.
     package var resourceGroups: [String] = []
@@ -41,13 +42,13 @@ package struct ContainerRecord: Equatable, Sendable {
     /// can unmount it, and a process that then enters the mount namespace finds the host's root.
     package var movedRoot: FileIdentity?
     package var hasSeccomp = false
-    /// Whether a process that exec adds inherits something that only the config says.
+    /// Whether an exec process needs properties that only the config has.
     package var execNeedsConfig = false
     /// Whether later commands have to read the config for these hooks.
     package var hasPoststartHooks = false
     package var hasPoststopHooks = false
     package var annotations: [String: String]
-    /// What processes that exec adds have too.
+    /// Properties that exec processes share.
     package var oomScoreAdj: Int?
 
     package init(
@@ -65,12 +66,12 @@ package struct ContainerRecord: Equatable, Sendable {
         self.annotations = annotations
     }
 
-    /// Whether a namespace was made for the container: one that it joined is also others', and outlives its init.
+    /// Whether a namespace was created for the container: a joined one has other members, and outlives its init.
     package func creates(_ kind: NamespaceKind) -> Bool { createdNamespaces & kind.cloneFlag != 0 }
 }
 
 extension ContainerRecord {
-    /// Reads and writes paths without loss, whatever bytes they hold.
+    /// Reads and writes paths without loss, also if they are not UTF-8.
     package init(json bytes: [UInt8]) throws(InvalidSpec) {
         self = try JSONDocument(bytes, isOwn: true).decode()
     }
@@ -83,7 +84,7 @@ extension ContainerRecord {
 }
 
 extension ContainerRecord: JSONDecodable, JSONEncodable {
-    /// Where in the written record the digit of `isReady` stands.
+    /// The offset of the digit of `isReady` in the written record.
     static let readyOffset = #"{"ready":"#.utf8.count
 
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
@@ -101,7 +102,7 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         let place: StoredLocation = try cursor.required("cgroup")
         cgroup = place.location
         namespaces = try cursor.required("namespaces")
-        // A record that does not say was written by a version that did not tell the two apart: then none is taken for own.
+        // An earlier version wrote no such key: then no namespace counts as created.
         createdNamespaces = try cursor.optional("createdNamespaces") ?? 0
         resourceGroups = try cursor.optional("resourceGroups") ?? []
         resourceGroupInodes = try cursor.optional("resourceGroupInodes") ?? []

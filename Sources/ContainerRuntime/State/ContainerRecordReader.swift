@@ -24,7 +24,7 @@ extension ContainerRecord {
 private struct ContainerRecordReader {
     let bytes: UnsafeBufferPointer<UInt8>
     var position = 0
-    /// Whether something was not as it is written: what was read is of no use then.
+    /// Whether the text differs from the written form; the values are of no use then.
     var hasFailed = false
 
     mutating func record() -> ContainerRecord? {

@@ -6,13 +6,13 @@ internal import Kernel
 package import OCISpec
 internal import SystemPackage
 
-/// Where a container is in its life. runtime-spec, runtime.md, "State", and `paused` as engines know it.
+/// The status of a container. runtime-spec, runtime.md, "State"; `paused` is an addition of runc.
 package enum ContainerStatus: String, Sendable {
     case creating, created, running, paused, stopped
 }
 
 extension ContainerRecord {
-    /// The init process, if it is there and is the one that was recorded, not another with its number.
+    /// The init process, if it exists and is the recorded one, not another process with its pid.
     func openInit() throws(Failure) -> OwnedDescriptor? {
         guard pid > 0 else { return nil }
         do throws(Errno) {
@@ -25,7 +25,7 @@ extension ContainerRecord {
         }
     }
 
-    /// Whether the container is not there yet, or its making was cut short before it had an init.
+    /// Whether the container is being created, or its creation was cut short before it had an init.
     func isBeingCreated() throws(Failure) -> Bool {
         if isReady { return false }
         return try pid == 0 ? true : hasInit()
@@ -43,7 +43,7 @@ extension ContainerRecord {
         return geteuid() != 0 && !hasEnded
     }
 
-    /// Whether the init process is there; one look, for commands that send no signal.
+    /// Whether the init process exists, by one look, for commands that send no signal.
     private func hasInit() throws(Failure) -> Bool {
         guard pid > 0 else { return false }
         do throws(Errno) {
@@ -78,7 +78,7 @@ extension ContainerRecord {
     }
 }
 
-/// Whether a container's cgroup is frozen, as far as can be told.
+/// Whether a container's cgroup is frozen; false if it cannot be read.
 func isFrozen(_ group: Cgroup) -> Bool {
     do throws(CgroupFailure) { return try group.isFrozen() } catch { return false }
 }
@@ -96,7 +96,7 @@ extension Failure {
         Failure(.wrongState, "cgroup \(place) is frozen: no process of the container can go on until it is thawed")
     }
 
-    /// What a command says of a container that is not there yet.
+    /// The error of a command on a container that is being created.
     static func isBeingCreated(_ id: String) -> Failure {
         Failure(.wrongState, "container \(id) is still being created; if that was cut short, delete it")
     }
@@ -111,7 +111,7 @@ extension Runtime {
         return record.state(status: status.rawValue, pid: status == .stopped ? 0 : record.pid, owner: "")
     }
 
-    /// The states of all containers, for `list`; what cannot be read is told of and left out.
+    /// The states of all containers, for `list`. A container that cannot be read is reported and left out.
     package func states() throws(Failure) -> [ContainerState] {
         var result: [ContainerState] = []
         for id in try store.identifiers() {
@@ -124,7 +124,7 @@ extension Runtime {
                         status: status.rawValue, pid: status == .stopped ? 0 : record.pid,
                         owner: userName(of: record.owner)))
             } catch {
-                // A container that is being made or deleted at this moment is nobody's error.
+                // A container that is being created or deleted at this moment is not an error.
                 if error.kind == .notFound { continue }
                 note(.warning, "load container \(id): \(error.message)")
                 result.append(ContainerState(ociVersion: "", id: id, pid: 0, status: "broken", bundle: ""))

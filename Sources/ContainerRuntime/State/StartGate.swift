@@ -1,4 +1,4 @@
-// Where a created container waits for `start`, and how start learns whether the program was executed.
+// A created container waits here for `start`, which learns whether the program was executed.
 
 internal import CLinux
 internal import Glibc
@@ -10,8 +10,8 @@ internal import SystemPackage
 enum StartGate {
     private static let go: UInt8 = 0x67
     private static let namespaces: UInt8 = 0x6e
-    /// What the init says before and after the startContainer hooks, so that its end meanwhile is not taken for the
-    /// beginning of its program.
+    /// Sent by the init before and after the startContainer hooks, so that its end during a hook is not taken for the
+    /// execution of its program.
     private static let hooksBegin: UInt8 = 0x68
     private static let hooksEnd: UInt8 = 0x70
 
@@ -25,8 +25,9 @@ enum StartGate {
         }
     }
 
-    /// The init process waits here, for ever if need be. Returns the connection of whoever started it.
-    /// - Parameter own: the init's namespaces, for a runtime that may not look into a process that hides itself.
+    /// The init process waits here without a limit.
+    /// - Parameter own: the init's namespaces, for a runtime that may not inspect a hidden process.
+    /// - Returns: the connection of the starter.
     static func waitForStart(_ listener: Int32, handingOut own: [Int32]) -> Int32 {
         exitOnTermination()
         // More than a seccomp filter is allowed that says so for ever.
@@ -54,8 +55,8 @@ enum StartGate {
         }
     }
 
-    // The first process of a pid namespace is deaf to signals it has no handler for; a created container shall
-    // still go when it is told to.
+    // The first process of a pid namespace ignores signals without a handler; a created container must still end on
+    // SIGTERM. pid_namespaces(7).
     private static let terminating = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
     private static func exitOnTermination() {
         for number in terminating { signal(number) { _exit(128 + $0) } }
@@ -64,12 +65,9 @@ enum StartGate {
         for number in terminating { signal(number, SIG_DFL) }
     }
 
-    /// Lets the container go on, and takes the gate away.
-    /// - Parameters:
-    ///   - isPaused: asked once a second whether the container is paused; what it throws ends the wait too.
-    ///   - refused: told why the program was not executed, while the init still waits to end.
-    /// - Returns: whether the program has begun; not when the container is paused.
-    /// - Throws: the container's init is gone, or what `refused` makes of the report.
+    /// Lets the container go on, and removes the gate.
+    /// - Parameter refused: makes the error from the report, while the init still waits.
+    /// - Throws: the container's init is gone, or the error of `refused`.
     static func open(
         in directory: borrowing ContainerDirectory, isPaused: () throws(Failure) -> Bool,
         refused: (StepReport) throws(Failure) -> Void
@@ -84,7 +82,7 @@ enum StartGate {
         }
         try during("start \(directory.id)") { () throws(Errno) in
             try writeAll([go], to: connection.rawValue)
-            // From here on the container is not one that waits, whatever becomes of the starter.
+            // From here on the container no longer waits, even if the starter is killed.
             directory.removeFile(ContainerDirectory.gateName)
             // Its hooks, its filter's agent, its filesystem may take as long as they like.
             directory.unlock()

@@ -1,4 +1,4 @@
-// Where containers are remembered: ROOT/ID, with the record, the config it was made from, and the start gate.
+// The state directories: ROOT/ID, with the record, the config and the start gate.
 
 internal import CLinux
 internal import Glibc
@@ -14,7 +14,7 @@ package struct StateStore: Sendable {
 
     package init(root: String) { self.root = root }
 
-    /// Refuses what is no container id: it becomes a directory's name, a cgroup's name and a unit's name.
+    /// Refuses an invalid container id: it becomes the name of a directory, a cgroup and a unit.
     package static func check(id: String) throws(Failure) {
         guard !id.isEmpty else { throw Failure(.invalid, "container ID cannot be empty") }
         guard id.utf8.count <= longestID else {
@@ -75,8 +75,8 @@ package struct StateStore: Sendable {
         if code.rawValue != 0 { throw Failure("make directory \(path)", code) }
     }
 
-    // Somebody may have deleted the directory by now, and somebody else made another in its place: whoever has the lock
-    // on one that is linked and has no record is its one owner.
+    // Another command may have deleted the directory by now, and a third may have made a new one. The owner is the
+    // command with the lock on a directory that is linked and has no record.
     private func own(_ path: String, _ id: String) throws(Failure) -> ContainerDirectory {
         let directory = try ContainerDirectory(path: path, id: id)
         for _ in 0..<200 {
@@ -98,7 +98,8 @@ package struct StateStore: Sendable {
                 throw Failure("make directory \(path)", Errno(rawValue: errno))
             }
         }
-        // What tidies up an ordinary user's runtime directory leaves alone what has the sticky bit. XDG Base Directory.
+        // The clean-up of an unprivileged user's runtime directory spares files with the sticky bit. XDG Base
+        // Directory.
         if !isRootOfHost() { clinux_chmod(root, 0o1700) }
     }
 
@@ -120,7 +121,7 @@ package struct StateStore: Sendable {
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)
         }
-        // What is no directory, and could not be a container's either, is none of ours.
+        // Another program's file: not a directory, or not a valid id.
         return entries.filter { $0.name != SeccompCache.directoryName && ($0.isDirectory || Self.isID($0.name)) }
             .map(\.name).sorted()
     }
@@ -152,7 +153,7 @@ package struct ContainerDirectory: ~Copyable {
         self.id = id
     }
 
-    // Something else than a directory, in its place.
+    // Another kind of file in its place.
     private static func stranger(_ path: String, _ id: String) -> Failure? {
         do throws(Errno) {
             let status = try fileStatus(at: path, followLinks: false)
@@ -215,7 +216,7 @@ package struct ContainerDirectory: ~Copyable {
                 removeFile("." + Self.recordName)
                 throw StateStore.isTaken(id)
             }
-            // Nothing else is there yet. This opens nothing: too many open files may be what has failed.
+            // There is no other file yet. This opens nothing, because the failure may be too many open files.
             removeFile("." + Self.recordName)
             removeFile(Self.recordName)
             do throws(Failure) { try removeItself() } catch {}
@@ -223,7 +224,8 @@ package struct ContainerDirectory: ~Copyable {
         }
     }
 
-    /// Remembers that the container is one that commands may enter; one byte in the record's file, whatever disk is full.
+    /// Marks the container as ready for commands that enter it: one byte in the record's file, so that a full disk does
+    /// not matter.
     borrowing func markReady(_ file: borrowing OwnedDescriptor) throws(Failure) {
         let number = file.rawValue
         try during("write \(path)/\(Self.recordName)") { () throws(Errno) in
@@ -232,8 +234,8 @@ package struct ContainerDirectory: ~Copyable {
         }
     }
 
-    /// What is remembered of the container.
-    /// - Throws: `notFound` when nothing is: it is being made, or its making was cut short.
+    /// The record.
+    /// - Throws: `notFound` if there is none: the container is being created, or its creation was cut short.
     package borrowing func record() throws(Failure) -> ContainerRecord {
         let bytes: [UInt8]
         do throws(Errno) {
@@ -256,7 +258,7 @@ package struct ContainerDirectory: ~Copyable {
         Failure(.damaged, "the state of container \(id) is damaged: \(path)/\(Self.recordName): \(how)")
     }
 
-    // Whatever has come into its place: it is not followed, nor waited for.
+    // Another file may have replaced it: it is neither followed nor waited for.
     private borrowing func read(_ name: String) throws(Errno) -> [UInt8] {
         let flags: OpenFlags = .noFollow | .nonBlocking
         let file = try OwnedDescriptor.open(name, flags, at: descriptor.rawValue)
@@ -284,15 +286,15 @@ package struct ContainerDirectory: ~Copyable {
         }
     }
 
-    /// A path to a file here that is short enough for a socket's address, whatever the directory is called.
+    /// A path to a file here that fits a socket's address, however long the directory's path is.
     package borrowing func socketPath(_ name: String) -> String { "/proc/self/fd/\(descriptor.rawValue)/\(name)" }
 
-    /// Whether a file is here.
+    /// Whether a file exists here.
     package borrowing func has(_ name: String) -> Bool {
         clinux_faccessat2(descriptor.rawValue, name, F_OK, 0) == 0
     }
 
-    /// What tells this directory from a later one of the same name.
+    /// The identity of this directory: a later one of the same name has another.
     borrowing func identity() throws(Failure) -> FileIdentity {
         let number = descriptor.rawValue
         return FileIdentity(try during("look at \(path)") { () throws(Errno) in try fileStatus(number) })
@@ -329,7 +331,7 @@ package struct ContainerDirectory: ~Copyable {
     private borrowing func removeItself() throws(Failure) {
         let number = descriptor.rawValue
         let status = try during("look at \(path)") { () throws(Errno) in try fileStatus(number) }
-        // Somebody else has removed it; what is at the path is another container's.
+        // Another command has removed it, and the path may be another container's.
         guard status.links > 0, try isAtPath(status) else { return }
         if clinux_rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
     }

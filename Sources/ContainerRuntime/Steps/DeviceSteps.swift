@@ -13,7 +13,7 @@ struct DeviceSteps {
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         guard !plan.nodes.isEmpty || !plan.links.isEmpty else { return }
-        // Opened once, inside the root: a /dev that is a link leads nowhere else (CVE-2026-41579).
+        // Opened once, inside the root: a /dev that is a link cannot lead out of it (CVE-2026-41579).
         let dev = try call(.device) { () throws(Errno) in try root.openOrMake("/dev", .directory) }
         // The modes of the nodes are the config's, not the caller's habit.
         let umaskBefore = umask(0)
@@ -121,16 +121,17 @@ struct DeviceSteps {
 }
 
 extension DeviceStep {
-    /// Where the host may have the device: what lies at the same path may be anything, and udev keeps a link to each
+    /// Paths at which the host may have the device. The file at the same path may be another; udev keeps a link to each
     /// device under its numbers.
     fileprivate var hostPaths: (named: String, numbered: String) {
         (path, "/dev/\(kind == .block ? "block" : "char")/\(major):\(minor)")
     }
 
-    /// What of the owner that is asked for the host's device does not have. Asked from outside: to the user namespace an
-    /// id that it does not map is like any other.
+    /// The part of the requested owner that the host's device does not have. Compared outside: inside the user
+    /// namespace all unmapped ids look alike.
     ///
-    /// Engines ask for what they see on the host; the specification means ids of the container. Both will do.
+    /// Engines give the ids that they see on the host, and the specification means ids of the container. Both are
+    /// accepted.
     func foreignOwner(_ namespaces: NamespacePlan) -> String? {
         guard asksForUser || asksForGroup else { return nil }
         for path in [hostPaths.named, hostPaths.numbered] {
@@ -144,7 +145,7 @@ extension DeviceStep {
         return nil
     }
 
-    /// Whether a file is this device.
+    /// Whether a file has this device's type and numbers.
     func isSameDevice(as status: FileStatus) -> Bool {
         guard status.mode & S_IFMT == kind.rawValue else { return false }
         return kind == .fifo || (status.majorNumber == major && status.minorNumber == minor)

@@ -50,7 +50,7 @@ final class AttachedMounts {
     func announce(_ mount: borrowing OwnedDescriptor, on channel: ChildChannel) throws(Errno) {
         let identity = try MountIdentity(of: mount.rawValue)
         try sendMessage(channel.socket, [ChildMessage.attaching.rawValue] + identity.bytes)
-        // Where it cannot, what is attached already has to go.
+        // If this fails, the mounts attached so far have to be detached.
         guard try receiveMessage(channel.socket).bytes == [proceed] else { throw .canceled }
     }
 
@@ -61,11 +61,11 @@ final class AttachedMounts {
 
     /// Detaches the mount whose root a descriptor is. umount2(2) takes no descriptor, but a link to one.
     ///
-    /// What lies on a peer of a mount of the host's would be unmounted on the host too. mount_namespaces(7).
+    /// The unmount of a peer of a host's mount would reach the host too. mount_namespaces(7).
     func detach(_ number: Int32) throws(Errno) {
         try changeMount(number, "", AttributeChange(), propagation: .slave, recursive: true)
         try checked { fchdir(directory) }
-        // What the container has mounted on it in this moment goes in its place, and it has to be done again.
+        // A mount that the container puts on top at this moment is detached instead, so it is tried again.
         for _ in 0..<16 {
             try detachMount("\(number)")
             if try !isAttached(number) { return }

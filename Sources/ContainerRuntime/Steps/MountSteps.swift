@@ -12,7 +12,7 @@ struct MountSteps {
     let channel: ChildChannel
     /// In a container that is there already: for each mount what the runtime has opened for it.
     var opened: [Int32?]?
-    /// Where what is attached is written down, to be taken back.
+    /// The list of attached mounts, for taking them back.
     var attached: AttachedMounts?
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
@@ -268,8 +268,8 @@ struct MountSteps {
         }
     }
 
-    // What a parent user namespace has set, its children may not clear. mount_namespaces(7). For `relatime`, which is
-    // what a mount is when nobody asks for anything, that does not make a failure.
+    // A child user namespace may not clear flags that its parent has set. mount_namespaces(7). For `relatime`, the
+    // kernel's default, this is no failure.
     private func changeUnlocked(
         _ tree: borrowing OwnedDescriptor, _ wanted: AttributeChange
     ) throws(ActionFailure) {

@@ -74,7 +74,7 @@ private func overlayLayers(_ list: String) -> [MountStep.Parameter] {
 }
 
 extension MountStep.Parameter {
-    /// Whether it is longer than fsconfig(2) takes.
+    /// Whether it is longer than the limit of fsconfig(2).
     var isLong: Bool { (value?.utf8.count ?? 0) > 255 }
 }
 

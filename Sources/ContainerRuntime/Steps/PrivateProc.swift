@@ -10,8 +10,8 @@ internal import SystemPackage
 struct PrivateProc: ~Copyable {
     private let root: OwnedDescriptor
 
-    /// Where a new procfs may not be mounted (a locked-down nested host, whose filter may also deny that there are such
-    /// calls), what lies on /proc, if that is the root of a procfs; runc#4984.
+    /// The fallback if a new procfs may not be mounted (a nested host, whose filter may answer that these calls do not
+    /// exist): the mount on /proc, if it is the root of a procfs; runc#4984.
     init() throws(Errno) {
         do throws(ActionFailure) {
             root = try newFilesystem(type: "proc", source: "proc", [], attributes: [.noSuid, .noDev, .noExec])

@@ -24,14 +24,14 @@ struct ProcessSteps {
         do throws(Errno) { return try processControl(.hasNoNewPrivileges) == 0 } catch { return false }
     }
 
-    /// What the config grants, less what the runtime does not have itself: nobody can give that.
+    /// The capabilities of the config that the runtime has itself: it cannot pass on others.
     private func finalSets() throws(Errno) -> CapabilitySets {
         let sets = try capabilitySets()
         let own = sets.permitted
         return CapabilitySets(
             effective: plan.capabilities.effective.intersection(own),
             permitted: plan.capabilities.permitted.intersection(own),
-            // Inheritable can also be what is no longer permitted. capabilities(7).
+            // The inheritable set may contain capabilities that are no longer permitted. capabilities(7).
             inheritable: plan.capabilities.inheritable.intersection(plan.capabilities.bounding).intersection(
                 own.union(sets.inheritable)))
     }
@@ -99,7 +99,7 @@ struct ProcessSteps {
     private func takeCapabilities() throws(Errno) {
         var sets = try finalSets()
         let ambient = plan.capabilities.ambient.intersection(sets.inheritable).intersection(sets.permitted)
-        // Of a caller's ambient set there is left what is inheritable.
+        // Only inheritable capabilities of a caller's ambient set are left.
         let hasAmbient = !sets.inheritable.isEmpty
         if keepsAdministration() {
             sets.permitted.insert(.systemAdministration)
@@ -153,7 +153,7 @@ struct ProcessSteps {
         do throws(Errno) {
             try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
-            // Whoever could enter only as root is there already.
+            // If only root may enter it, the process has entered it before, as root.
             guard error == .permissionDenied || error == .notPermitted, isInside() else {
                 throw StepReport(step: .changeDirectory, code: error)
             }
@@ -195,7 +195,7 @@ struct ProcessSteps {
         image.append("HOME=" + home)
     }
 
-    // The image's: it may be a pipe that nobody writes to, or a device that never ends.
+    // A file of the image: it may be a FIFO without a writer, or an endless device.
     private func readUsers() throws(Errno) -> [UInt8] {
         let file = try openRegular("/etc/passwd")
         return try readAll(file.rawValue, limit: 1 << 20)
@@ -227,7 +227,7 @@ struct ProcessSteps {
         close(listener)
     }
 
-    /// What an init makes between its filter and its program, if it has the filter while it waits for `start`.
+    /// The calls of an init between its filter and its program, if it has the filter while it waits for `start`.
     static let callsOfWaiting: Set<String> = [
         "accept4", "brk", "capget", "capset", "close", "execve", "exit_group", "futex", "madvise", "mmap", "mremap",
         "munmap", "prctl", "prlimit64", "read", "rt_sigaction", "rt_sigreturn", "sendmsg",
@@ -242,10 +242,10 @@ struct ProcessSteps {
         if hasMore { try call(.capabilities) { () throws(Errno) in try setCapabilities(try finalSets()) } }
     }
 
-    /// Installs the filter, if it is not there yet, and becomes the program.
+    /// Installs the filter, if that is still to do, and executes the program.
     ///
-    /// Under the filter, which may refuse anything or end the process for it, the one call that is made is execve(2),
-    /// unless there are hooks: no program can do without that one. By execveat(2), which does the same, few are started.
+    /// The filter may refuse any call, or end the process for it. So only execve(2) is called under it, which every
+    /// program needs, except for hooks. Few profiles expect execveat(2).
     func execute(
         _ program: String, isFiltered: Bool = false, beforeProgram: () throws(StepReport) -> Void
     ) throws(StepReport) -> Never {
@@ -276,7 +276,7 @@ func becomeRootOfUserNamespace() throws(StepReport) {
     }
 }
 
-/// Whether a kernel or a host refuses keyrings altogether: there is then none of the caller's to be found either.
+/// Whether the kernel has no keyrings, or the host refuses them: then the caller's keyring cannot be found either.
 func refusesKeyrings(_ code: Errno) -> Bool {
     [.noFunction, .permissionDenied, .notPermitted, Errno(rawValue: EDQUOT)].contains(code)
 }

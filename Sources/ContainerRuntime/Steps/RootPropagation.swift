@@ -38,7 +38,7 @@ extension RootSteps {
         try changeMount(around: try directory(of: path, in: root), propagation: .slave)
     }
 
-    // Of the file that a path leads to, through links.
+    // The identity of the file behind a path, links followed.
     private func directory(of path: String, in root: borrowing RootDirectory) throws(Errno) -> OwnedDescriptor {
         var path = path
         for _ in 0...40 {

@@ -27,7 +27,7 @@ struct RootSteps {
         return try call(.rootfs) { () throws(Errno) in
             let tree = try cloneMount("", recursive: true, at: place.rawValue)
             if plan.root.keepsPeers {
-                // What lies in the rootfs is no volume.
+                // A source inside the rootfs is not a volume.
                 try changeMount(tree, AttributeChange(), propagation: .slave, recursive: true)
             }
             try attachMount(tree, on: place)
@@ -46,7 +46,7 @@ struct RootSteps {
         }
     }
 
-    /// Makes the rootfs "/": of the namespace, or of this process only where there is no namespace to change.
+    /// Makes the rootfs the root of the mount namespace; without a namespace, of this process only.
     func enter(_ root: borrowing RootDirectory) throws(StepReport) {
         let number = root.descriptor.rawValue
         try call(.pivot) { () throws(Errno) in
@@ -198,7 +198,7 @@ struct RootSteps {
         }
     }
 
-    // CVE-2025-31133: an image whose /dev/null is something else would have that shown in place of what is masked.
+    // CVE-2025-31133: an image can put another file at /dev/null, which would then appear in place of the masked file.
     private func openNull(_ root: borrowing RootDirectory) throws(StepReport) -> OwnedDescriptor {
         try step(.maskedPath) { () throws(ActionFailure) in
             let null = try part(.nullDevice) { () throws(Errno) in

@@ -1,5 +1,4 @@
-// What threads have that CRIU does not bring back: the CPUs they may run on, and the priority of their I/O; and
-// no_new_privs, which CRIU before 3.19 forgets.
+// Settings of threads that CRIU does not restore: their CPUs, and the priority of their I/O.
 
 internal import Cgroups
 internal import CLinux
