@@ -4,7 +4,7 @@ internal import Kernel
 internal import SystemPackage
 internal import TTRPC
 
-/// A failure told in one sentence.
+/// A failure, with a message of one sentence.
 package struct ShimFailure: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String
 

@@ -13,7 +13,7 @@ enum ShimLog {
         try? writeAll(record(level, message).utf8, to: STDERR_FILENO)
     }
 
-    /// One line, whatever a container or an image has in the message.
+    /// One line, even if a container or an image has put newlines into the message.
     static func record(_ level: String, _ message: String) -> String {
         "time=\"\(now)\" level=\(level) msg=\(message.quoted) runtime=swift-shim\n"
     }

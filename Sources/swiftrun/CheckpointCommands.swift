@@ -31,7 +31,7 @@ extension Command {
             .flag("tcp-skip-in-flight", nil, "leave out half-open TCP connections"),
             .flag("link-remap", nil, "give deleted files a name again"),
             .value("page-server", nil, "ADDRESS:PORT", "where memory is sent to, or served at"),
-            .value("status-fd", nil, "N", "a descriptor that is told when --lazy-pages serves"),
+            .value("status-fd", nil, "N", "a descriptor that is written to when --lazy-pages serves"),
         ], arguments: 1...1
     ) { call throws(CommandError) in
         let given = call.options
@@ -54,7 +54,7 @@ extension Command {
     }
 
     static let restore = Command(
-        name: "restore", summary: "make a container from a checkpoint; its program goes on where it was",
+        name: "restore", summary: "make a container from a checkpoint; its program continues",
         usage: containerArgument,
         options: imageOptions + [
             .value("bundle", "b", "DIR", "the bundle (default: the working directory)"),

@@ -1,4 +1,4 @@
-// What a command is: its options, its arguments, and what it does.
+// A command: its options, its arguments, and its function.
 
 internal import ContainerRuntime
 
@@ -11,7 +11,7 @@ struct Command: Sendable {
     let options: [Option]
     /// How many arguments it takes.
     let arguments: ClosedRange<Int>
-    /// Whether it changes what a container could use to get at the runtime's binary: it then runs from a sealed copy.
+    /// Whether a container could reach the runtime's binary through the command: it then runs from a sealed copy.
     var isSealed = false
     /// The exit status of a failure; a command line that is not understood has 1.
     var failureStatus: Int32 = 1
@@ -29,7 +29,7 @@ struct Invocation {
     let runtime: Runtime
     let log: Log
     let options: ParsedOptions
-    /// Whether --root was given.
+    /// Whether the caller gave --root.
     let hasExplicitRoot: Bool
 
     /// The container that an argument names: by id, or by its bundle's path.

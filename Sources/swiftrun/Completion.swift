@@ -18,7 +18,7 @@ extension Command {
     }
 }
 
-/// What a shell offers in the place of an argument.
+/// The completions of an argument.
 enum Completed {
     case words([String])
     case files, directories, nothing
@@ -40,16 +40,16 @@ extension Option {
 }
 
 extension Command {
-    /// What the shells offer.
+    /// The completions for the shells.
     var shownOptions: [Option] { options.filter { !$0.isHidden } + [Swiftrun.help] }
-    /// Whether its first argument is a container.
+    /// Whether the command's first argument is a container.
     var takesContainer: Bool { usage.hasPrefix(Command.containerArgument) }
     /// Words that its first argument is one of.
     var firstWords: [String] {
         guard case .words(let words) = Completed(String(usage.prefix { $0 != " " })) else { return [] }
         return takesContainer ? [] : words
     }
-    /// Whether what follows the first argument is a container.
+    /// Whether the second argument is a container.
     var takesContainerSecond: Bool {
         !takesContainer && usage.split { $0 == " " }.dropFirst().first == "<container-id"
     }

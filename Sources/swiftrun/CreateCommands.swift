@@ -95,7 +95,7 @@ extension Command {
             .value("cwd", nil, "DIR", "the working directory"),
             .value("env", "e", "NAME=VALUE", "a variable; may be repeated"),
             .flag("tty", "t", "give the process a terminal"),
-            .value("user", "u", "UID[:GID]", "whom the process is run as"),
+            .value("user", "u", "UID[:GID]", "the user of the process"),
             .value("additional-gids", "g", "GID", "a supplementary group; may be repeated"),
             .value("process", "p", "FILE", "a file with a process object; the other options then have no say"),
             .flag("detach", "d", "return as soon as the program runs"),
@@ -142,7 +142,7 @@ extension Command {
         return options
     }
 
-    // CVE-2016-3697, CVE-2026-30892: what is no number is refused, and never becomes 0.
+    // CVE-2016-3697, CVE-2026-30892: an invalid number is refused, and never becomes 0.
     private static func setUser(_ given: ParsedOptions, _ options: inout ExecOptions) throws(CommandError) {
         func number(_ text: Substring) -> UInt32? {
             guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }), let id = UInt32(text),
@@ -169,7 +169,7 @@ extension Command {
     }
 }
 
-// An abstract name is no path, and is refused as what it is. CVE-2020-15257.
+// An abstract name is not a path, and is refused as such. CVE-2020-15257.
 func socketPath(_ name: String) throws(Failure) -> String { name.hasPrefix("@") ? name : try absolute(name) }
 
 func absolute(_ path: String) throws(Failure) -> String {

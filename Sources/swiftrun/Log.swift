@@ -1,4 +1,4 @@
-// What is told on stderr and in --log, in the forms that engines parse.
+// Messages on stderr and in --log, in the forms that engines parse.
 
 internal import CSealedStart
 internal import ContainerRuntime
@@ -7,7 +7,7 @@ internal import Kernel
 internal import OCISpec
 internal import SystemPackage
 
-/// Where messages go. Exactly one record of level error is written for a command that fails.
+/// The destinations of messages. A failed command writes exactly one record of level error.
 struct Log: Sendable {
     enum Format: String, Sendable { case text, json }
     enum Level: Int, Sendable, Comparable {
@@ -48,9 +48,9 @@ struct Log: Sendable {
 
     func write(_ level: Level, _ message: String) { write(level, message, nil, command: nil) }
 
-    /// The error a command ends with; in the log, and for whoever looks at stderr.
+    /// The final error of a command; in the log, and for a person on stderr.
     /// - Parameters:
-    ///   - failure: what the sentence was made of, for programs that read the record.
+    ///   - failure: the parts of the message, for programs that read the record.
     ///   - command: the command that failed.
     func fail(_ message: String, _ failure: Failure? = nil, command: String? = nil) {
         write(.error, message, failure, command: command)
@@ -100,7 +100,7 @@ func printBytes(_ bytes: [UInt8]) throws(CommandError) {
     do throws(Failure) { try writeOutput(bytes) } catch { throw .failure(error) }
 }
 
-/// Prints a line on stdout, whatever is in it: what was taken from a container, an image or a config cannot add another.
+/// Prints exactly one line on stdout: text from a container, an image or a config cannot add another.
 func printLine(_ text: String) throws(CommandError) { try printBytes(Array((text.printable + "\n").utf8)) }
 
 /// Prints a text of our own on stdout, of several lines.

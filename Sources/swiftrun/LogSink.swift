@@ -1,4 +1,4 @@
-// Where records go: stderr, a file, systemd's journal, or the system log.
+// The destination of records: stderr, a file, systemd's journal, or the system log.
 
 internal import ContainerRuntime
 internal import Glibc
@@ -6,7 +6,7 @@ internal import Kernel
 internal import OCISpec
 internal import SystemPackage
 
-/// What --log names: a path or `file:PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; nothing is stderr.
+/// The value of --log: a path or `file:PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; without it, stderr.
 enum LogSink: Sendable {
     case standardError
     case file(Int32)

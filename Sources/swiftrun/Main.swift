@@ -83,7 +83,7 @@ struct Swiftrun {
         }
     }
 
-    // Beside an error, which is told in any case.
+    // In addition to the error, which is always reported.
     private static func explain(_ text: String) {
         do throws(Failure) { try writeOutput(Array((text + "\n").utf8)) } catch {}
     }
@@ -125,7 +125,7 @@ struct Swiftrun {
 
     private static func parse(_ command: Command, _ words: [String]) throws(CommandError) -> ParsedOptions {
         do throws(UsageError) {
-            // What a command hands on to another program has options of its own.
+            // Arguments that a command passes to another program may look like options.
             return try ParsedOptions(
                 words, command.options + [help],
                 stopsAtArgument: command.arguments.upperBound == .max)
@@ -139,7 +139,7 @@ struct Swiftrun {
         do throws(Failure) { try sealExecutable() } catch { throw .failure(error) }
     }
 
-    // What engines show unchanged to their users.
+    // The text that engines show unchanged to their users.
     private static func prefix(_ command: Command) -> String {
         switch command.name {
         case "create": "swiftrun create failed: "

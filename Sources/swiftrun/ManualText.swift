@@ -1,4 +1,4 @@
-// What manual pages say beyond the tables of options: descriptions and examples.
+// The text of manual pages besides the tables of options: descriptions and examples.
 
 /// The text of one command's page.
 struct ManualText {
@@ -150,26 +150,28 @@ struct ManualText {
                         ]
                     ),
                 ])
-        default:
-            ManualText(
-                description: [
-                    """
-                    Mounts in a container that is there already, created, running or paused, or takes mounts away again. \
-                    FILE holds a list like mounts in config.json; of it remove reads the destinations. All of it is done, \
-                    or none.
-                    """
-                ],
-                examples: [
-                    (
-                        "",
-                        [
-                            "echo '[{ \"destination\": \"/data\", \"type\": \"bind\", \"source\": \"/srv/data\",",
-                            "        \"options\": [\"rbind\", \"ro\"] }]' | swiftrun mounts add ./web -",
-                            "echo '[{ \"destination\": \"/data\" }]' | swiftrun mounts remove ./web -",
-                        ]
-                    )
-                ])
+        default: mounts
         }
+    }
+
+    private static var mounts: ManualText {
+        ManualText(
+            description: [
+                """
+                Mounts into an existing container, created, running or paused, or removes mounts from it. FILE is a \
+                list like mounts in config.json; remove reads only the destinations. The operation is atomic.
+                """
+            ],
+            examples: [
+                (
+                    "",
+                    [
+                        "echo '[{ \"destination\": \"/data\", \"type\": \"bind\", \"source\": \"/srv/data\",",
+                        "        \"options\": [\"rbind\", \"ro\"] }]' | swiftrun mounts add ./web -",
+                        "echo '[{ \"destination\": \"/data\" }]' | swiftrun mounts remove ./web -",
+                    ]
+                )
+            ])
     }
 
     private static func resources(_ command: String) -> ManualText {

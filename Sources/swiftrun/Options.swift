@@ -8,7 +8,7 @@ struct Option: Sendable {
     /// Without dashes.
     let name: String
     var short: Character?
-    /// What its argument is called; nil for a switch.
+    /// The argument's name; nil for a switch.
     var argument: String?
     let help: String
     /// Taken for the sake of old callers, and not shown.
@@ -25,7 +25,7 @@ struct Option: Sendable {
     }
 }
 
-/// What was wrong with the command line.
+/// An error in the command line.
 struct UsageError: Error {
     let message: String
     var showsHelp = true
@@ -36,8 +36,8 @@ struct ParsedOptions {
     private var values: [(name: String, value: String)] = []
     private(set) var arguments: [String] = []
 
-    /// Reads options: up to the first argument, where what follows has options of its own, else wherever they stand.
-    /// - Parameter words: what follows the program's or the command's name.
+    /// Reads options: up to the first argument if a program's own options follow it, otherwise everywhere.
+    /// - Parameter words: the words after the program's or the command's name.
     init(_ words: [String], _ table: [Option], stopsAtArgument: Bool = true) throws(UsageError) {
         // The first word is what getopt takes for the program's name.
         let vector = CStringVector(["swiftrun"] + words)
@@ -53,7 +53,7 @@ struct ParsedOptions {
                 clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
             position += 1
             guard let short = option.short else { continue }
-            // As a long option too, so that -b=DIR is that, and no abbreviation of something else.
+            // Also as a long option, so that -b=DIR is that option, and not an abbreviation of another.
             names.append(
                 clinux_option(name: strings[position], has_argument: kind, flag: nil, value: Int32(index) + 256))
             position += 1
@@ -64,7 +64,7 @@ struct ParsedOptions {
         while true {
             let code = clinux_getopt_long_only(vector.count, vector.pointers, letters, names, nil)
             if code == -1 { break }
-            // Where options may stand anywhere, getopt moves the words about.
+            // getopt reorders the words if options may stand anywhere.
             try take(code, table, vector.text(at: clinux_getopt_optind() - 1))
         }
         arguments = (clinux_getopt_optind()..<vector.count).map { vector.text(at: $0) }

@@ -46,7 +46,7 @@ extension Command {
     }
 
     static let mounts = Command(
-        name: "mounts", summary: "mount and unmount in a container that is there already",
+        name: "mounts", summary: "add and remove mounts of an existing container",
         usage: "add|remove <container-id | bundle> FILE (a JSON array like mounts in config.json; - for stdin)",
         options: [], arguments: 3...3, isSealed: true
     ) { call throws(CommandError) in
@@ -181,7 +181,7 @@ struct ResourceOptions {
             factor = unit
             digits.removeLast()
         }
-        // Of negative numbers -1 alone has a meaning: no limit.
+        // The only negative number with a meaning is -1: no limit.
         guard let number = Int64(digits), number >= 0 || (number == -1 && factor == 1),
             !number.multipliedReportingOverflow(by: factor).overflow
         else {

@@ -113,7 +113,7 @@ struct CriuProcess: ~Copyable {
     ) throws(Failure) -> [Int32] {
         var directories: [Int32] = []
         while true {
-            var message = try during("hear from criu's process") { () throws(Errno) in try receiveMessage(socket) }
+            var message = try during("receive a message from criu") { () throws(Errno) in try receiveMessage(socket) }
             switch message.bytes.first.flatMap(CriuChild.Word.init) {
             case .ready: return directories
             case .directory: if let directory = message.descriptor.take() { directories.append(directory.relinquish()) }

@@ -69,7 +69,7 @@ private func withHelper<Value: ~Copyable>(
             _ = try waitForEnd(of: child.pid)
         } catch {}
     }
-    let report = try during("hear from the process in the user namespace") { () throws(Errno) in
+    let report = try during("receive a message from the process in the user namespace") { () throws(Errno) in
         try receiveMessage(pair.first.rawValue)
     }
     guard report.bytes.count == 1, report.bytes[0] == 0 else {

@@ -67,11 +67,7 @@ extension Runtime {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
         let workNumber = work?.descriptor.rawValue ?? images.descriptor.rawValue
-        let criu = try CriuProcess.start(worker) { _ throws(Failure) in
-            // The processes are restored as root of their user namespace, which is another user here.
-            umask(plan.namespaces.has(.user) ? 0o022 : 0o077)
-            return CriuDescriptors()
-        }
+        let criu = try startCriu(worker, plan)
         let version = try criu.version()
         let facts = try CheckpointProbe(plan: plan, record: record).facts(version)
         let checkpoint = try asFailure { () throws(InvalidSpec) in try CheckpointPlan(plan, options, facts) }
@@ -111,6 +107,14 @@ extension Runtime {
         guard let lock, checkpoint.leavesLock else { return }
         do throws(Failure) { try lock.remove() } catch {
             note(.warning, "CRIU's rules, which drop all traffic, stay in the network namespace: \(error.message)")
+        }
+    }
+
+    private func startCriu(_ worker: Worker, _ plan: ContainerPlan) throws(Failure) -> CriuProcess {
+        try CriuProcess.start(worker) { _ throws(Failure) in
+            // The processes are restored as root of their user namespace, which is another user here.
+            umask(plan.namespaces.has(.user) ? 0o022 : 0o077)
+            return CriuDescriptors()
         }
     }
 

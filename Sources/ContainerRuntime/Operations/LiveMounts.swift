@@ -104,8 +104,7 @@ extension Runtime {
         _ sentence: (StepReport) -> Failure
     ) throws(Failure) {
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
-        let isHidden = mayInspectHiddenProcesses()
-        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
+        let isHidden = try hideProcesses()
         let target = try directory.namespaces(
             of: container.pidfd.rawValue, isWaiting: directory.has(ContainerDirectory.gateName))
         let launch = LiveMountLaunch(

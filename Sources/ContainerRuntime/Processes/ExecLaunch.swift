@@ -33,8 +33,7 @@ extension Runtime {
         let namespaces = NamespaceSet(rawValue: record.namespaces)
         let bringsRoot = namespaces.contains(.mount) && record.movedRoot == nil
         let root = bringsRoot ? nil : try openRoot(of: record)
-        let isHidden = mayInspectHiddenProcesses()
-        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
+        let isHidden = try hideProcesses()
         let inputs = ExecInputs(
             id: record.id, process: plan,
             image: ExecImage(arguments: plan.arguments, environment: plan.environment), filter: filter,

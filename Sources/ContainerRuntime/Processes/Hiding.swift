@@ -28,6 +28,14 @@ func mayInspectHiddenProcesses() -> Bool {
 /// and its clones are hidden from their first instruction on.
 func hideProcess() throws(Errno) { try processControl(.setDumpable, 0) }
 
+/// Hides this process and its later clones, if it may still inspect them then.
+/// - Returns: whether it has.
+func hideProcesses() throws(Failure) -> Bool {
+    guard mayInspectHiddenProcesses() else { return false }
+    try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() }
+    return true
+}
+
 /// After a change of ids or of the user namespace: it makes a process dumpable again if fs.suid_dumpable is 1.
 /// proc_sys_fs(5).
 func hideAgain() throws(Errno) { try hideProcess() }

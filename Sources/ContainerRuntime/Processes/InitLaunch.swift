@@ -27,11 +27,8 @@ extension Runtime {
                 gate = try StartGate.make(in: directory).relinquish()
             }
         }
-        var plan = plans.container
         let location = reserved.placement.location
-        if location.directories.count != plans.cgroup.location.directories.count {
-            plan.show(HostFacts.CgroupView(location))
-        }
+        let plan = plan(plans, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let inputs = try inputs(
             plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
@@ -74,12 +71,20 @@ extension Runtime {
         return record
     }
 
+    // Without the hierarchies in which the runtime may not make a cgroup.
+    private func plan(_ plans: Plans, shownIn location: CgroupLocation) -> ContainerPlan {
+        var plan = plans.container
+        if location.directories.count != plans.cgroup.location.directories.count {
+            plan.show(HostFacts.CgroupView(location))
+        }
+        return plan
+    }
+
     private func inputs(
         _ plan: ContainerPlan, _ filter: SeccompFilter?, _ reserved: borrowing Reservation, _ options: CreateOptions,
         parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors
     ) throws(Failure) -> InitInputs {
-        let isHidden = mayInspectHiddenProcesses()
-        if isHidden { try during("hide the runtime's processes") { () throws(Errno) in try hideProcess() } }
+        let isHidden = try hideProcesses()
         return InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
@@ -137,7 +142,7 @@ extension Runtime {
         record.startTime = facts?.startTime ?? 0
         if facts == nil || !mayInspectHiddenProcesses() {
             let number = parent.channel.child.pidfd.rawValue
-            record.initIdentity = try during("tell who the container's init is") { () throws(Errno) in
+            record.initIdentity = try during("identify the container's init") { () throws(Errno) in
                 try identity(ofPidfd: number)
             }
         }

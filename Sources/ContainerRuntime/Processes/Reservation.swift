@@ -49,7 +49,7 @@ extension Runtime {
             record.resourceGroups = try resctrl.prepare()
             undo.add { [self, groups = record.resourceGroups] in removeResourceGroups(groups) }
         }
-        for text in placement.refusals { note(.debug, "done without: \(text)") }
+        for text in placement.refusals { note(.debug, "skipped: \(text)") }
         return Reservation(
             directory: directory, record: record, placement: placement, owner: owner, resctrl: resctrl, joined: joined)
     }

@@ -155,7 +155,7 @@ enum StartGate {
     private static func received(_ connection: Int32) throws(Failure) -> [UInt8] {
         do throws(Errno) { return try receiveMessage(connection).bytes } catch {
             // The init process was killed with the connection open.
-            guard error == .connectionReset else { throw Failure("hear from the container's init", error) }
+            guard error == .connectionReset else { throw Failure("receive a message from the container's init", error) }
             return []
         }
     }

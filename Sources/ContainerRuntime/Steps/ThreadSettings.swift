@@ -1,4 +1,5 @@
-// Settings of threads that CRIU does not restore: their CPUs, and the priority of their I/O.
+// Settings of threads that CRIU does not restore: their CPUs, the priority of their I/O, and, before CRIU 3.19,
+// no_new_privs.
 
 internal import Cgroups
 internal import CLinux
@@ -8,7 +9,7 @@ internal import Planning
 internal import SystemPackage
 
 enum ThreadSettings {
-    /// Writes down what the threads of a container have, each whose settings are not the usual ones.
+    /// Records the settings of the threads of a container that differ from the default.
     /// - Parameter pid: the init.
     static func read(of pid: Int32, _ group: Cgroup, into record: inout ImageRecord) throws(Failure) {
         let every = try everyCPU()

@@ -54,7 +54,7 @@ private final class DescriptorReader: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) { ended() }
 }
 
-/// Operations that run one after the other, each until it says that it is done.
+/// Operations that run one at a time, each until it reports its end.
 final class OperationQueue {
     typealias Operation = (_ done: @escaping () -> Void) -> Void
 

@@ -33,7 +33,7 @@ struct Poller: ~Copyable {
         }
     }
 
-    /// Asks to be told once when a flow can go on; false when the descriptor cannot be watched.
+    /// Watches for the next moment when a flow can go on; false if the descriptor cannot be watched.
     func await(_ next: Flow.Next, of flow: Flow) -> Bool {
         let isSource = next == .awaitSource
         let target = isSource ? flow.source : flow.destination

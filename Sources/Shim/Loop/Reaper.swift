@@ -69,7 +69,7 @@ final class Reaper {
         if expectations == 0 { strays = [:] }
     }
 
-    /// Whether a process is a child that has not been collected.
+    /// Whether a process is a child that has not been reaped.
     func isChild(_ process: pid_t) -> Bool {
         let line = (try? readText("/proc/\(process)/status"))?.split(separator: "\n").first { $0.hasPrefix("PPid:") }
         return line?.split(separator: "\t").last == Substring(String(getpid()))

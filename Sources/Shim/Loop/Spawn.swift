@@ -15,12 +15,13 @@ struct Program {
     var environment: [String]?
     /// The working directory; nothing keeps the shim's.
     var directory: String?
-    /// What becomes descriptor 0, 1, 2, …, borrowed for the call; everything else is closed.
+    /// The descriptors that become 0, 1, 2, …, borrowed for the call; all others are closed.
     var descriptors: [Int32]
-    /// Whether it leads a process group of its own.
+    /// Whether the program leads a new process group.
     var leadsGroup = false
 
-    /// Whether it is killed when we die, so that nothing is still being made when we are cleaned up after.
+    /// Whether the program is killed when the shim dies, so that it makes nothing while another process cleans up after
+    /// the shim.
     var diesWithParent = false
 
     /// Starts it, with default signal handling.
@@ -82,8 +83,8 @@ struct CStringArray: ~Copyable {
     }
 }
 
-/// The executable that a name stands for: itself when it holds a slash, else the first in `PATH`, else the one
-/// beside the shim's own binary.
+/// The executable of a name: the name itself if it contains a slash, otherwise the first match in `PATH`, otherwise the
+/// file beside the shim's own binary.
 func findExecutable(_ name: String) -> String? {
     if name.utf8.contains(UInt8(ascii: "/")) { return name }
     var places = environmentVariable("PATH").map { $0.split(at: ":").map(String.init) } ?? []
@@ -93,7 +94,7 @@ func findExecutable(_ name: String) -> String? {
     return places.lazy.map { $0 + "/" + name }.first { clinux_access($0, X_OK) == 0 }
 }
 
-/// Where the shim's own binary lies.
+/// The directory of the shim's own binary.
 var ownExecutable: String? {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let length = buffer.withUnsafeMutableBytes { bytes in

@@ -1,4 +1,4 @@
-// Which kills for want of memory have been told, and whose limit they were for.
+// The OOM kills that have been reported, and the cgroup whose limit caused each.
 
 /// Whose memory limit processes were killed for.
 package enum MemoryLimitOwner: Equatable, Sendable, CustomStringConvertible {
@@ -16,11 +16,11 @@ package enum MemoryLimitOwner: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Decides by the levels, the container's first, at which the kernel has said that the limit was reached.
+    /// Decides by the levels at which the kernel has counted that the limit was reached, the container's first.
     ///
-    /// Those below the one whose limit it was may have been told as well, those above it were not: cgroup v1 notifies
-    /// the whole tree below (mem_cgroup_oom_notify), v2 counts `oom` where the limit is, and each level has its own
-    /// count. Without any, there was no limit in the way.
+    /// Levels below the limit's own may have counted too, levels above it have not: cgroup v1 notifies the whole tree
+    /// below (mem_cgroup_oom_notify), v2 counts `oom` at the limit, and each level has its own count. If none has
+    /// counted, the host ran out of memory.
     package init(paths: [String], reached: [Bool]) {
         switch reached.lastIndex(of: true) {
         case nil: self = .host
@@ -30,7 +30,7 @@ package enum MemoryLimitOwner: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What is known of one cgroup's kills.
+/// The kills of one cgroup.
 package struct MemoryKills: Equatable, Sendable {
     private var counted: UInt64
     /// Kills of which it is not known yet whether they ended the container's first process.
@@ -51,6 +51,6 @@ package struct MemoryKills: Equatable, Sendable {
     /// The container's first process has been seen alive after the kills: they ended another one.
     package mutating func settle() { isSettled = true }
 
-    /// Whether a first process that was ended by SIGKILL just now was ended for want of memory.
+    /// Whether the OOM killer ended a container's init that has just ended by SIGKILL.
     package var mayHaveEndedFirst: Bool { !isSettled }
 }

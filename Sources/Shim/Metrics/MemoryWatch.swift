@@ -74,7 +74,7 @@ final class MemoryWatch {
         last = kill
         lastTime = .now()
         for _ in 0..<new { killed(kill) }
-        // A process that has been told to end does so at once; one that is alive a while later was not meant.
+        // A process chosen by the OOM killer ends at once; one that is still alive a while later was not chosen.
         loop.after(.milliseconds(50)) { [weak self] in
             guard let self, !isOver, !look(), isFirstAlive() else { return }
             kills.settle()
@@ -122,7 +122,7 @@ final class MemoryWatch {
     private func lookUntilCounted(_ delays: [Int64]) {
         if isOver || look() { return }
         guard let delay = delays.first else {
-            // A limit was reached, and nobody killed for it.
+            // A limit was reached without a kill.
             for level in levels {
                 level.look()
                 level.settle(.max)

@@ -1,4 +1,4 @@
-// What a container's cgroup has counted, as the message that clients expect.
+// A container's statistics as the message that clients expect.
 
 internal import Cgroups
 internal import Kernel

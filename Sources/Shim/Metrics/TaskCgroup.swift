@@ -1,4 +1,4 @@
-// Where a container's cgroup is, as its first process says.
+// The place of a container's cgroup, by its init's /proc/PID/cgroup.
 
 internal import Cgroups
 internal import Glibc

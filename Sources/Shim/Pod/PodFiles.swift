@@ -15,7 +15,7 @@ struct PodFiles {
 
     private var sharedMemory: String { directory + "/shm" }
 
-    /// Whether anything was made.
+    /// Whether any file was made.
     var exist: Bool { access(directory, F_OK) == 0 }
 
     /// Makes all, and tells where containers are to find it; what fails leaves nothing.
@@ -28,7 +28,7 @@ struct PodFiles {
                 mounts.append(PodResources.Mount(source: "\(directory)/\(file.name)", destination: file.destination))
             }
             if plan.hasSharedMemory { try mountSharedMemory(plan) }
-            // Who shares memory with the host's processes, does so by its files too.
+            // A pod that shares the host's IPC namespace uses the host's /dev/shm too.
             let shared = plan.hasSharedMemory ? sharedMemory : Self.sharedMemoryDestination
             mounts.append(PodResources.Mount(source: shared, destination: Self.sharedMemoryDestination))
             return mounts
@@ -51,7 +51,7 @@ struct PodFiles {
         try during("write \(path)") { () throws(Errno) in
             let descriptor = try OwnedDescriptor.open(path, [.writeOnly, .create, .truncate], mode: 0o600)
             try writeAll(bytes, to: descriptor.rawValue)
-            // Whatever our umask is.
+            // Independent of our umask.
             try checked { fchmod(descriptor.rawValue, 0o644) }
             if plan.maps != nil { try checked { fchown(descriptor.rawValue, plan.rootUser, plan.rootGroup) } }
         }
@@ -69,7 +69,7 @@ struct PodFiles {
         }
     }
 
-    /// Removes whatever there is.
+    /// Removes the files that exist.
     func remove() {
         let detach: Int32 = 2  // MNT_DETACH
         while clinux_umount2(sharedMemory, detach | RootFilesystem.noFollow) == 0 {}

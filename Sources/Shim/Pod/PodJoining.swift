@@ -3,13 +3,13 @@
 internal import Kernel
 package import OCISpec
 
-/// What a container joins: pure data.
+/// The pod's resources that a container joins: pure data.
 package struct PodResources: Equatable, Sendable {
-    /// Where namespaces are to be found, by the names of config.json.
+    /// The paths of the namespaces, by the names of config.json.
     package var paths: [String: String] = [:]
     /// Kinds in which containers stay on the host.
     package var host: Set<String> = []
-    /// What containers see at which place: the source by the destination.
+    /// The source of each mount, by its destination in the containers.
     package var mounts: [Mount] = []
 
     package struct Mount: Equatable, Sendable {
@@ -25,10 +25,10 @@ package struct PodResources: Equatable, Sendable {
 }
 
 extension PodResources {
-    /// The configuration of one of the pod's containers, changed so that it joins.
+    /// The configuration of a container, changed so that it joins the pod.
     ///
-    /// containerd up to 2.4 writes `/proc/PID/ns/net`, with PID 0 for a pod without a process; later ones write the
-    /// paths that they were told, which stay.
+    /// containerd up to 2.4 writes `/proc/PID/ns/net`, with PID 0 for a pod without a process. Later versions write the
+    /// paths that the shim has reported; these stay.
     package func join(_ spec: JSONValue) throws(ShimFailure) -> JSONValue {
         var spec = spec
         if var linux = spec["linux"], let namespaces = linux["namespaces"] {

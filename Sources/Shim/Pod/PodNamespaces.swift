@@ -1,4 +1,4 @@
-// A pod's namespaces: the shim keeps them by descriptors, so that they go with it, whatever ends it.
+// A pod's namespaces: the shim keeps them by descriptors, so that they end with it in every case.
 
 internal import CLinux
 internal import CPod
@@ -8,7 +8,7 @@ internal import SystemPackage
 
 /// Namespaces that live as long as this, or as containers in them.
 final class PodNamespaces {
-    /// Where others find them, by the names of config.json.
+    /// The paths of the namespaces, by the names of config.json.
     private(set) var paths: [String: String] = [:]
     /// The process that stands first in a shared process id namespace; 0 without one.
     private(set) var holder: pid_t = 0
@@ -95,7 +95,7 @@ final class PodNamespaces {
         throw ShimFailure(step(result, plan), cause)
     }
 
-    /// What was being done when it failed.
+    /// The failed operation.
     private static func step(_ result: cpod_result, _ plan: PodPlan) -> String {
         switch UInt32(result.step) {
         case CPOD_JOIN_NETWORK.rawValue: return "join the network namespace \(plan.network)"

@@ -1,9 +1,9 @@
-// What a pod gets from its shim, decided from the CRI's description of it.
+// Decides the resources of a pod, by the CRI's description.
 
 package import Kernel
 package import ShimAPI
 
-/// What is made for a pod: pure data, which the steps of `PodNamespaces` and `PodFiles` carry out.
+/// The resources of a pod: pure data, which `PodNamespaces` and `PodFiles` carry out.
 package struct PodPlan: Equatable, Sendable {
     /// Which namespaces are made.
     package var namespaces: NamespaceSet = []
@@ -20,12 +20,12 @@ package struct PodPlan: Equatable, Sendable {
     package var rootUser: UInt32 = 0
     package var rootGroup: UInt32 = 0
     package var files: [PodFile] = []
-    /// Whether the pod has shared memory of its own.
+    /// Whether the pod has its own shared memory.
     package var hasSharedMemory = false
     /// The pod's cgroup, made by the caller; empty when there is none.
     package var cgroup = ""
 
-    /// Whether all processes have one process id namespace.
+    /// Whether all containers share one pid namespace.
     package var sharesProcesses: Bool { namespaces.contains(.pid) }
 
     /// As large as containerd makes it, bytes.
@@ -43,11 +43,11 @@ package struct PodParameter: Equatable, Sendable {
 package struct PodFile: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
         case text(String)
-        /// What the host has there.
+        /// The source on the host.
         case host
     }
 
-    /// Where containers find it.
+    /// The destination in the containers.
     package var destination: String
     package var content: Content
 

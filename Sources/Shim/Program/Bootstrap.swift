@@ -1,4 +1,4 @@
-// The two start protocols of containerd, told apart by what lies on standard input.
+// The two start protocols of containerd, which differ in the content of standard input.
 
 internal import FoundationEssentials
 internal import OCISpec
@@ -6,7 +6,7 @@ package import ShimAPI
 package import SwiftProtobuf
 internal import TTRPC
 
-/// What containerd hands to a shim that it starts.
+/// The request that containerd sends to a shim that it starts.
 package enum StartRequest: Equatable, Sendable {
     /// containerd 2.2 and earlier: runtime options, or nothing.
     case options(Google_Protobuf_Any?)
@@ -16,10 +16,10 @@ package enum StartRequest: Equatable, Sendable {
     /// The most that is read from standard input.
     package static let longest = 10 << 20
 
-    /// Decides which protocol the caller speaks.
+    /// Decides which protocol the caller uses.
     ///
-    /// Both messages start with two length-delimited fields, so either can be decoded as the other. The caller's
-    /// command line tells them apart: the newer message repeats what it says.
+    /// Both messages start with two length-delimited fields, so either can be decoded as the other. The command line
+    /// tells them apart: the newer message repeats its values.
     package init(_ bytes: [UInt8], id: String, namespace: String) throws(ShimFailure) {
         if bytes.isEmpty {
             self = .options(nil)
@@ -52,7 +52,7 @@ package enum StartRequest: Equatable, Sendable {
             let result: JSONValue = ["version": .number("3"), "address": .string(address), "protocol": "ttrpc"]
             return result.json()
         case .options:
-            // Every containerd before 2.3 takes the bare address; 1.6 takes nothing else.
+            // Every containerd before 2.3 accepts the bare address; 1.6 accepts nothing else.
             return Array(address.utf8)
         case .parameters:
             var result = BootstrapResult()

@@ -1,4 +1,4 @@
-// `delete`: cleans up after a shim, whatever state it was left in.
+// `delete`: cleans up after a shim that ended at any moment.
 
 internal import CLinux
 internal import Glibc
@@ -67,11 +67,11 @@ struct DeleteCommand {
     }
 }
 
-/// Running a runtime and waiting for it, where there is no event loop.
+/// Runs a runtime and waits for it, without an event loop.
 enum RuntimeProcess {
     /// Runs a call to its end and returns its exit status.
     ///
-    /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null.
+    /// Standard error is appended to the file `errors`; standard output goes to `output`, or to /dev/null.
     static func run(
         _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil
     ) throws(ShimFailure) -> Int32 {
@@ -100,10 +100,10 @@ enum RuntimeProcess {
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
     }
 
-    /// containerd kills us after five seconds, and nobody would hear why.
+    /// containerd kills the shim after five seconds, and the error would be lost.
     private static let patience: Int32 = 4
 
-    /// Whether a child ends in time; where the kernel has no pidfd, it is waited for as long as it takes.
+    /// Whether a child ends in time. On a kernel without pidfds the wait has no limit.
     private static func hasEnded(_ process: pid_t) -> Bool {
         guard let descriptor = try? openProcess(process) else { return true }
         var side = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)

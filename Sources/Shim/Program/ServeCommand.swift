@@ -12,10 +12,10 @@ internal import TTRPC
 struct ServeCommand {
     let invocation: ShimInvocation
 
-    /// Where `start` puts the listening socket.
+    /// The descriptor at which `start` passes the listening socket.
     static let listener: Int32 = 3
 
-    /// Serves until it is told to end; then the program exits.
+    /// Serves until a client asks for the end; then the program exits.
     func run() throws(ShimFailure) {
         try prepareProcess()
         let listener = OwnedDescriptor(adopting: Self.listener)

@@ -1,4 +1,4 @@
-// What containerd asks of this start of the program.
+// The command line of this start of the program.
 
 /// The command line, as containerd and people write it: one or two dashes, `-name value` or `-name=value`.
 package struct ShimInvocation: Equatable, Sendable {

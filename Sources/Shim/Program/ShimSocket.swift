@@ -1,4 +1,4 @@
-// The socket that one shim process serves: its name, and finding out whether somebody serves it already.
+// The socket that one shim process serves: its name, and whether another process serves it already.
 
 internal import CLinux
 internal import Glibc
@@ -56,7 +56,7 @@ package struct ShimSocket: Equatable, Sendable {
     private var isServed: Bool {
         let probe = OwnedDescriptor(adopting: unixSocket(nonBlocking: true))
         if probe.rawValue < 0 { return false }
-        // A full backlog answers EAGAIN, so there is somebody.
+        // A full backlog answers EAGAIN, so a process listens.
         return clinux_connect_unix(probe.rawValue, path, path.utf8.count) == 0 || errno == EAGAIN
     }
 }

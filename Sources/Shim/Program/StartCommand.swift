@@ -132,7 +132,7 @@ struct ShimCgroup {
         }
     }
 
-    /// A new cpuset takes nobody before it has what its parent has.
+    /// A new cpuset accepts no process before it has its parent's CPUs and memory nodes.
     private static func inheritSets(_ directory: String, from parent: String) {
         for name in ["cpuset.cpus", "cpuset.mems"] {
             guard let own = try? readText("\(directory)/\(name)"), own.allSatisfy(\.isWhitespace),

@@ -7,7 +7,7 @@ internal import SystemPackage
 
 /// The maps of a user namespace, as containerd writes them: `CONTAINER:HOST:COUNT`, several separated by commas.
 package struct MountIDMaps: Equatable, Sendable {
-    /// What is written to `uid_map` and `gid_map`.
+    /// The contents of `uid_map` and `gid_map`.
     package let users: String
     package let groups: String
 
@@ -95,7 +95,7 @@ struct MappedLayers: ~Copyable {
                 let target = "\(directory)/\(targets.count)"
                 try makeDirectories(target, mode: 0o700)
                 targets.append(target)
-                // Read-only: whoever should find it after a crash and remove it must not reach the layer.
+                // Read-only: a program that finds it after a crash and removes it must not reach the layer.
                 try mountMapped(String(layer), on: target, in: namespace, readOnly: true)
             }
             options.append(key + targets.joined(separator: ":"))

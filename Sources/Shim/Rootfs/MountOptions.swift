@@ -2,12 +2,12 @@
 
 internal import Kernel
 
-/// What a list of mount options comes to.
+/// The meaning of a list of mount options.
 package struct MountOptions: Equatable, Sendable {
     package var flags: UInt = 0
     /// Propagation flags, which take a call of their own.
     package var propagation: UInt = 0
-    /// What the file system itself is told.
+    /// The options of the file system itself.
     package var data: [String] = []
     package var usesLoopDevice = false
     /// `uidmap=` and `gidmap=`: the ids under which the files appear.
@@ -99,7 +99,7 @@ package struct MountOptions: Equatable, Sendable {
 package struct CompactOverlay: Equatable, Sendable {
     package let workingDirectory: String
     package let options: [String]
-    /// Whether even these are more than one page holds.
+    /// Whether even these exceed one page.
     package let isTooLong: Bool
 
     /// Nothing when the options are short enough, or have no common directory.

@@ -25,7 +25,7 @@ struct MountsBelow {
     /// Detaches all, the last mounted first.
     func unmount() {
         var left = listed
-        // What another covers comes in a later turn, and many go with one above them.
+        // A covered mount is removed in a later turn, and many disappear with a mount above them.
         while !left.isEmpty {
             var failures: [String] = []
             for mount in left.reversed() {
@@ -57,7 +57,7 @@ struct MountsBelow {
         }
     }
 
-    /// What lies at a mount's place now.
+    /// The file that lies at a mount's place now.
     ///
     /// Names below the directory may have been swapped for links since the table was read: none is followed.
     private func open(_ mount: Mount) throws(Errno) -> OwnedDescriptor {

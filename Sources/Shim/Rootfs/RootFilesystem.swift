@@ -30,7 +30,7 @@ struct RootFilesystem {
         }
     }
 
-    /// Where a mount is made that is to lie inside the root file system.
+    /// The mount point inside the root file system.
     private var workshop: String { directory + ".mount" }
 
     /// Mounts on a place inside the root file system, whose links are the image's.
@@ -100,7 +100,7 @@ struct RootFilesystem {
         }
     }
 
-    /// What stands for a file that is to be mounted; nothing where the source is mounted as it is.
+    /// The loop device of a file that is to be mounted; nil if the source is mounted as it is.
     private static func loopDevice(
         for mount: TaskMount, _ options: MountOptions
     ) throws(ShimFailure) -> LoopDevice? {

@@ -15,7 +15,7 @@ package enum RuntimeOperation: Equatable, Sendable {
     case update
     case checkpoint(RuncCheckpointOptions, image: String, work: String)
 
-    /// What the operation is called in errors.
+    /// The operation's name in errors.
     package var name: String {
         switch self {
         case .create: "create"
@@ -32,7 +32,7 @@ package enum RuntimeOperation: Equatable, Sendable {
     }
 }
 
-/// Where a checkpoint to be restored lies.
+/// The checkpoint that is to be restored.
 package struct RestoreArguments: Equatable, Sendable {
     package var image: String
     package var work: String
@@ -49,7 +49,7 @@ package struct OCIRuntime: Equatable, Sendable {
 
     /// A path, or a name to be looked for.
     package let binary: String
-    /// Where the runtime keeps its state.
+    /// The runtime's state directory.
     package let root: String
     private let usesSystemd: Bool
     private let noPivotRoot: Bool

@@ -26,10 +26,10 @@ final class RuntimeCalls {
         var error: Int32?
     }
 
-    /// Starts a call; the completion gets the sentence of its failure, or nothing.
+    /// Starts a call; the completion receives its error, or nil.
     ///
-    /// A runtime that does not end in time is killed. Until it ends, whoever else wants something of the process can do
-    /// so before (`TaskProcess.breakCall`).
+    /// A runtime that does not end in time is killed. Another operation that cannot wait may end it sooner
+    /// (`TaskProcess.breakCall`).
     func call(
         _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, bundle: TaskBundle,
         for owner: TaskProcess? = nil, streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
@@ -92,11 +92,11 @@ final class RuntimeCalls {
     }
 }
 
-/// What a runtime said when it failed.
+/// The error of a runtime.
 struct RuntimeFailure: Error {
     let operation: String
     let message: String
-    /// Whether the runtime was killed because it took too long.
+    /// Whether the runtime was killed after the time limit.
     var isLate = false
 
     init(_ operation: RuntimeOperation, _ message: String) {

@@ -2,9 +2,9 @@
 
 internal import OCISpec
 
-/// The log of one call of a runtime: JSON records, and anything else it wrote to its standard error.
+/// The log of one call of a runtime: JSON records, and other output on its standard error.
 package enum RuntimeLog {
-    /// The sentence of the last error record; else the last line that is no record; else nothing.
+    /// The message of the last error record; without one, the last line that is no record; without one, nil.
     package static func failure(in text: String) -> String? {
         var words: String?
         for line in text.split(whereSeparator: \.isNewline).reversed() {
@@ -27,7 +27,7 @@ package enum RuntimeLog {
         }
     }
 
-    /// Whether a failure of `kill` or `delete` says that there is nothing left to kill or delete.
+    /// Whether a failure of `kill` or `delete` means that the process or the container no longer exists.
     package static func meansGone(_ message: String) -> Bool {
         let message = message.lowercased()
         return ["process already finished", "container not running", "no such process", "does not exist"]

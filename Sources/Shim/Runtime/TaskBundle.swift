@@ -1,4 +1,4 @@
-// What the shim reads from a bundle and leaves in it.
+// The files that the shim reads from a bundle and leaves in it.
 
 internal import FoundationEssentials
 internal import CLinux
@@ -37,8 +37,8 @@ struct TaskBundle {
 
     private var recordFile: String { path + "/swift-shim.options" }
 
-    /// Notes the options with which containers of this bundle are made; written before anything is made, so that a
-    /// later `delete` finds whatever there is, and removed when nothing is left.
+    /// Records the options of the bundle's containers, before anything is made, so that a later `delete` finds
+    /// everything; removed when nothing is left.
     func record(_ options: RuncOptions) throws(ShimFailure) {
         let bytes: [UInt8] = (try? options.serializedBytes()) ?? []
         let file = recordFile
@@ -97,7 +97,7 @@ struct TaskBundle {
 /// The facts of a `config.json` that are the shim's business.
 struct BundleConfiguration: JSONDecodable {
     var annotations: [String: String]
-    /// Whether the container's first process is the first of a process id namespace, whose end ends all others.
+    /// Whether the container's init is process 1 of a pid namespace, so that its end ends all others.
     var hasOwnProcessNamespace: Bool
 
     init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
@@ -106,7 +106,7 @@ struct BundleConfiguration: JSONDecodable {
         hasOwnProcessNamespace = linux?.namespaces.contains { $0.type == "pid" && $0.path == "" } ?? false
     }
 
-    /// What containers of one pod have in common; they share one shim.
+    /// The name that the containers of one pod share; they share one shim.
     var group: String? {
         annotations["io.containerd.runc.v2.group"] ?? annotations["io.kubernetes.cri.sandbox-id"]
     }

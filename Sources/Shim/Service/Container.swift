@@ -15,13 +15,13 @@ final class Container {
     var execs: [String: TaskProcess] = [:]
     var cgroup: TaskCgroup?
     var memoryWatch: MemoryWatch?
-    /// Where the container's checkpoint lies, when it is to be restored instead of created.
+    /// The container's checkpoint, if it is to be restored.
     var checkpoint: String?
 
-    /// Whether the first process has ended, told or not.
+    /// Whether the init has ended, published or not.
     var isFirstGone = false
 
-    /// Processes whose exit must be told before the first one's.
+    /// Processes whose exit must be published before the init's.
     private var livingExecs = 0
     private var afterExecs: (() -> Void)?
     /// Between the runtime's `start` and the event that tells of it, the exit is held back.
@@ -56,7 +56,7 @@ final class Container {
 
     // MARK: the order of exits
 
-    /// Holds the first process's exit back while it is being started, so that its start is told first.
+    /// Holds the init's exit back while it is being started, so that its start is published first.
     func beginStart() { isStarting = true }
 
     func endStart() {

@@ -16,7 +16,7 @@ final class EventPublisher {
     private var queue: [Pending] = []
     private var isSending = false
     private var client: Client?
-    /// Whether the client has been connected for the event that is being sent.
+    /// Whether the client has connected for the present event.
     private var isFresh = false
     private var afterFlush: [() -> Void] = []
 

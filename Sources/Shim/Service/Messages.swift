@@ -12,7 +12,7 @@ extension Google_Protobuf_Any {
         value = message.encoded
     }
 
-    /// Something that is no protobuf, under a name.
+    /// A value that is not protobuf, under a type name.
     init(_ name: String, _ bytes: [UInt8]) {
         self.init()
         typeURL = name
@@ -45,6 +45,6 @@ struct Reply<Answer: Message> {
     func fail(_ status: Status) { call.answer(.failure(status)) }
     func fail(_ code: Status.Code, _ message: String) { fail(Status(code, message)) }
 
-    /// Whether somebody still waits for the answer.
+    /// Whether the client still waits for the answer.
     var isAwaited: Bool { call.isAwaited }
 }

@@ -13,7 +13,7 @@ final class TaskProcess {
     var state = ProcessState.created
     var pid: pid_t = 0
     private(set) var exit: Exit?
-    /// Whether it has been collected, so that its id may be another's; its exit is told later.
+    /// Whether the process has been reaped, so that its pid may be used again. Its exit is published later.
     var isCollected = false
     var streams: ProcessStreams?
     /// Operations that change the process take turns.
@@ -48,7 +48,7 @@ final class TaskProcess {
         if let call { Glibc.kill(call, SIGKILL) }
     }
 
-    /// Runs an operation in its turn, which comes after a limit even if somebody else's code holds the process.
+    /// Runs an operation in its turn; after a limit, even if a runtime's call still holds the process.
     func urgently(_ loop: Loop, _ operation: @escaping OperationQueue.Operation) {
         var hasBegun = false
         queue.run { done in
@@ -75,7 +75,7 @@ final class TaskProcess {
         waiting.append(Waiter(isAwaited: isAwaited, body: body))
     }
 
-    /// Records the exit, before anybody is told.
+    /// Records the exit, before it is published.
     func setExited(_ exit: Exit) {
         self.exit = exit
         state = .stopped

@@ -1,4 +1,4 @@
-// What can be done to a running container.
+// Calls that change a running container.
 
 internal import Glibc
 internal import CLinux
@@ -38,7 +38,7 @@ extension TaskService {
         }
     }
 
-    /// Ends a runtime that hangs while it creates a container which nobody wants any more.
+    /// Ends a runtime that hangs in `create`, once the container is no longer wanted.
     func abandonCreation(of id: String) {
         guard let container = beingCreated[id] else { return }
         loop.after(.seconds(2)) { [self] in

@@ -29,7 +29,7 @@ extension TaskService {
         }
     }
 
-    /// Whether an earlier deletion got there first.
+    /// Whether an earlier call has deleted the process.
     private func isDeleted(_ process: TaskProcess, from container: Container) -> Bool {
         containers[container.id] !== container
             || (!process.isFirst && container.execs[process.execID] !== process)
@@ -54,7 +54,8 @@ extension TaskService {
     }
 
     private func deleteContainer(_ container: Container, _ finish: @escaping (Status?) -> Void) {
-        // What was never created by the runtime, as a checkpoint not yet restored, it need not delete.
+        // A container that the runtime has not created, such as a checkpoint that is not restored yet, needs no
+        // `delete`.
         if container.first.pid == 0 { return deleted(container, finish) }
         let force = container.first.state == .created
         calls.call(container.runtime, .delete(force: force), container: container.id, bundle: container.bundle) {
@@ -64,7 +65,7 @@ extension TaskService {
         }
     }
 
-    /// A container deleted before it was started has just been killed; its exit is told before its deletion.
+    /// A container that is deleted before its start has just been killed; its exit is published before its deletion.
     private func awaitExit(of container: Container, _ body: @escaping () -> Void) {
         if container.first.exit != nil { return body() }
         var isDone = false

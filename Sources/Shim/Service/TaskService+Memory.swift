@@ -27,7 +27,7 @@ extension TaskService {
         }
     }
 
-    /// Whether a process has ended, is about to, or has a SIGKILL to come. proc_pid_status(5), proc_pid_stat(5)
+    /// Whether a process has ended or is ending, or has a pending SIGKILL. proc_pid_status(5), proc_pid_stat(5)
     private static func isEnding(_ process: pid_t) -> Bool {
         guard let status = try? readText("/proc/\(process)/status"), let stat = try? readText("/proc/\(process)/stat")
         else { return true }

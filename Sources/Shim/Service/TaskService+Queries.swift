@@ -1,4 +1,4 @@
-// What can be asked about containers.
+// Calls that read the state of containers.
 
 internal import Cgroups
 internal import Glibc
@@ -35,7 +35,7 @@ extension TaskService {
         case .running: .running
         case .pausing: .pausing
         case .paused: .paused
-        // The container's end has been told, its exec'd process's not yet.
+        // The container's exit has been published, the exec process's has not.
         case .stopped: process.state == .running ? .running : .stopped
         }
     }

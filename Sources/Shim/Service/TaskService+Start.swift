@@ -177,7 +177,7 @@ extension TaskService {
 
     // MARK: exits
 
-    /// How long a client may take to read what a process has written, before it is told of the process's exit.
+    /// The time that a client has to read a process's output before the exit is published.
     private static let arrivalLimit: TimeAmount = .seconds(1)
 
     private func execExited(_ process: TaskProcess, in container: Container, _ exit: Exit) {
@@ -189,7 +189,7 @@ extension TaskService {
         }
     }
 
-    /// Runs a body when clients have got what a process has written: they stop reading when they hear of its exit.
+    /// Runs a body when clients have read a process's output: they stop reading after its exit event.
     private func whenOutputArrived(_ process: TaskProcess, _ body: @escaping () -> Void) {
         guard let streams = process.streams else { return body() }
         streams.whenArrived(within: Self.arrivalLimit, body)

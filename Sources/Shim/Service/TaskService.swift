@@ -21,7 +21,7 @@ final class TaskService {
     var beingCreated: [String: Container] = [:]
     /// The pod that the containers belong to, where it is the shim that keeps it.
     var pod: Pod?
-    /// Whether the shim was told to end while nothing but creations was in its way.
+    /// Whether a client has asked for the shim's end while only creations were in its way.
     private var isEndWanted = false
 
     /// How the host mounts its cgroups, asked once; nothing when it has none.
@@ -76,7 +76,7 @@ final class TaskService {
         handler { (question, reply) throws(Status) in try body(self)(question, reply) }
     }
 
-    /// What answers a method of some service of ours.
+    /// The handler of a method of one of our services.
     func handler<Question: Message, Answer: Message>(
         _ body: @escaping (Question, Reply<Answer>) throws(Status) -> Void
     ) -> Server.Handler {
@@ -125,7 +125,7 @@ final class TaskService {
         if isEndWanted, beingCreated.isEmpty { end() }
     }
 
-    /// Ends the shim, after containerd has been told everything.
+    /// Ends the shim, after all events have been published.
     ///
     /// Containers, if there are any, stay.
     func end() {

@@ -1,4 +1,4 @@
-// What can be learnt of a pipe or FIFO without reading from it. pipe(7), fifo(7).
+// Facts of a pipe or FIFO that need no read. pipe(7), fifo(7).
 
 internal import CLinux
 internal import Glibc
@@ -18,10 +18,10 @@ func unreadBytes(_ descriptor: Int32) -> Int {
     return Int(count)
 }
 
-/// Whether anybody else has a FIFO open for reading that we have open for it.
+/// Whether another process has a FIFO open for reading that we have open for it.
 ///
-/// A FIFO tells its writers when it has no reader, so ours goes away while it is asked. It has a writer all the time,
-/// which keeps what is in it. Whoever watched the descriptor must ask for it again.
+/// A FIFO reports to writers that it has no reader, so ours is closed during the question. A writer of ours keeps the
+/// content. A caller that watches the descriptor must ask for readiness again.
 func fifoHasReader(besides ours: Int32) -> Bool {
     let path = "/proc/self/fd/\(ours)"
     guard let flags = try? checked({ fcntl(ours, F_GETFL) }),

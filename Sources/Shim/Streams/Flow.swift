@@ -17,7 +17,7 @@ final class Flow {
 
     /// How many bytes have been given to the destination.
     private(set) var carried: UInt64 = 0
-    /// Whether the source had nothing more when it was last looked at.
+    /// Whether the last look at the source found nothing more.
     private(set) var isSourceEmpty = false
 
     private let isFIFO: Bool
@@ -55,10 +55,10 @@ final class Flow {
         return rest.isEmpty ? .awaitSource : .awaitDestination
     }
 
-    /// Whether enough is there to be spliced.
+    /// Whether there are enough bytes for splice.
     ///
-    /// Spliced bytes keep their own slot of the destination's pipe, of which there are sixteen. So a few bytes are
-    /// copied, which fills slots up: else sixteen short lines would fill a FIFO that nobody reads for the moment.
+    /// Spliced bytes keep their own slot of the destination's pipe, which has sixteen. So few bytes are copied, which
+    /// fills slots up: otherwise sixteen short lines would fill a FIFO without a reader.
     private var shouldSplice: Bool {
         guard canSplice, rest.isEmpty else { return false }
         var available: Int32 = 0
@@ -99,7 +99,7 @@ final class Flow {
             return .awaitSource
         }
         if sides[1].revents == 0 { return .awaitDestination }
-        // Something has changed meanwhile; or else the kernel cannot splice these after all.
+        // The source has changed, or the kernel cannot splice these descriptors.
         stalls += 1
         canSplice = stalls < 8
         return nil
@@ -147,7 +147,7 @@ final class Flow {
 
     // MARK: the far end
 
-    /// What `carried` will be when everything has been carried that the source holds now.
+    /// The value of `carried` after the source's present content has been carried.
     var promised: UInt64 {
         if isSourceEmpty { return carried }
         // A terminal tells only of what its line discipline has taken from a buffer of this size. pty(7).
@@ -155,14 +155,14 @@ final class Flow {
         return carried + UInt64(rest.count + unreadBytes(source) + terminalBuffer)
     }
 
-    /// How many bytes the destination's reader has still to read; only a FIFO can tell.
+    /// The number of bytes that the destination's reader has not read; only for a FIFO.
     var unread: Int { isFIFO ? unreadBytes(destination) : 0 }
 
-    /// Whether anybody but us has the FIFO open for reading; readiness has to be asked for anew afterwards.
+    /// Whether another process has the FIFO open for reading; readiness has to be asked for again afterwards.
     func hasReader() -> Bool { !isFIFO || fifoHasReader(besides: destination) }
 }
 
-/// What was still unread in a FIFO when its flow ended.
+/// The unread content of a FIFO whose flow has ended.
 ///
 /// A reader of our own keeps it there, and leaves the client its end of input.
 final class Remainder {

@@ -27,11 +27,11 @@ final class Logger {
         afterExit = []
     }
 
-    /// What a logger is told about itself.
+    /// The environment of a logger.
     struct Command {
         var executable: String
         var arguments: [String]
-        /// Whether its end before its word counts as failure.
+        /// Whether its end before it is ready counts as a failure.
         var mustReport: Bool
         var container: String
         var namespace: String

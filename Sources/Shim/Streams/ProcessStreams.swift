@@ -6,12 +6,12 @@ internal import Kernel
 internal import NIOCore
 internal import SystemPackage
 
-/// What all streams of a shim share.
+/// The objects that all streams of a shim share.
 final class StreamContext {
     let loop: Loop
     let reaper: Reaper
     let namespace: String
-    /// Where console sockets are made.
+    /// The directory of the console sockets.
     let directory: String
     private var relay: Relay?
     private var endings: [Relay.FlowID: () -> Void] = [:]
@@ -104,7 +104,7 @@ final class ProcessStreams {
 
     init(_ context: StreamContext) { self.context = context }
 
-    /// What the runtime is given.
+    /// The descriptors for the runtime.
     var runtimeStreams: RuntimeCalls.Streams {
         var streams = RuntimeCalls.Streams()
         if let number = containerInput?.rawValue { streams.input = number }
@@ -169,10 +169,10 @@ final class ProcessStreams {
 
     // MARK: the end
 
-    /// Runs a body when everything that the process has written has reached the client, or after a limit.
+    /// Runs a body when all output of the process has reached the client, or after a limit.
     ///
-    /// Written to its FIFO is not enough: containerd's client lets go of a FIFO that it has not got to reading when it
-    /// hears of the exit.
+    /// A write to the FIFO is not enough: containerd's client closes a FIFO that it has not read when it receives the
+    /// exit event.
     func whenArrived(within limit: TimeAmount, _ body: @escaping () -> Void) {
         if allOutputFlows.isEmpty, logger == nil { return body() }
         var awaited = allOutputFlows.count + 1
@@ -246,7 +246,7 @@ final class ProcessStreams {
     }
 }
 
-/// Where a stream comes from and where it goes, as far as known.
+/// The two ends of a stream, as far as known.
 struct StreamPair: ~Copyable {
     var source: OwnedDescriptor?
     var destination: OwnedDescriptor?

@@ -21,7 +21,7 @@ final class Relay: Sendable {
         case giveUpAwaiting(FlowID)
     }
 
-    /// What a pair has come to.
+    /// A change of a pair.
     enum Report: Sendable {
         /// All that there was when it was asked for has been read at the far end, or never will be.
         case arrived(FlowID)
@@ -67,7 +67,7 @@ final class Relay: Sendable {
     /// Closes a pair, unless it has come to its end, and forgets what is left of it.
     func stop(_ flow: FlowID) { send(.remove(flow)) }
 
-    /// Asks to be told once what can be read from a pair's source now has been read from its destination.
+    /// Requests one report when the source's present content has been read from the destination.
     func awaitArrival(_ flow: FlowID) { send(.awaitArrival(flow)) }
 
     /// Takes the question back.
@@ -99,7 +99,7 @@ final class Relay: Sendable {
         pthread_attr_destroy(&attributes)
     }
 
-    /// What the thread does, for ever.
+    /// The thread's endless loop.
     private func work() {
         guard let work = try? RelayWork(alarm: alarm, report: report) else { return }
         while true { work.step { self.takeOrders() } }

@@ -1,4 +1,4 @@
-// What the relay's thread does: it carries flows, and looks whether what it carried has been read.
+// The work of the relay's thread: it carries flows, and checks that clients have read their output.
 
 internal import CLinux
 internal import Glibc
@@ -10,7 +10,7 @@ final class RelayWork {
     private let poller: Poller
     private let report: (Relay.Report) -> Void
     private var flows: [Relay.FlowID: Flow] = [:]
-    /// What nobody had read when a flow ended.
+    /// The unread content of ended flows.
     private var remainders: [Relay.FlowID: Remainder] = [:]
     /// Flows whose arrival is awaited, with the number of bytes that have to be read at the far end.
     private var goals: [Relay.FlowID: UInt64] = [:]
@@ -78,7 +78,7 @@ final class RelayWork {
     private func finish(_ flow: Flow, isStopped: Bool) {
         poller.forget(flow)
         if !isStopped, flow.unread > 0 { remainders[flow.id] = Remainder(of: flow.destination) }
-        // The descriptors close here, before anybody hears of the end.
+        // The descriptors close here, before the end is reported.
         flow.close()
         report(.ended(flow.id))
     }
@@ -100,7 +100,7 @@ final class RelayWork {
         return remainders[id].map { $0.unread == 0 } ?? true
     }
 
-    /// Gives up what nobody will read: a client that has gone away should not delay what is told of the process.
+    /// Drops output without a reader: a client that has gone away must not delay the exit event.
     private func findReaders() {
         for id in goals.keys {
             if let flow = flows[id] {

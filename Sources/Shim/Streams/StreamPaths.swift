@@ -65,7 +65,7 @@ struct StreamPaths {
 
 /// The client's end of input.
 struct InputEnds: ~Copyable {
-    /// What is read.
+    /// The end that is read.
     var source: OwnedDescriptor
     /// A writer of our own, which keeps the end of input from coming until it is closed; only for a FIFO.
     var writer: OwnedDescriptor?

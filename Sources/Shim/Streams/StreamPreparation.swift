@@ -9,7 +9,7 @@ struct StreamPreparation {
     let context: StreamContext
     let request: StreamRequest
     let container: String
-    /// Who owns the container's ends.
+    /// The owner of the container's ends.
     var user: UInt32 = 0
     var group: UInt32 = 0
 
@@ -124,7 +124,7 @@ struct StreamPreparation {
 
     private func append(to path: String) throws(ShimFailure) -> OwnedDescriptor {
         try during("open \(path)") { () throws(Errno) in
-            // A FIFO that nobody reads must not hold the shim.
+            // A FIFO without a reader must not block the shim.
             try OwnedDescriptor.open(path, [.writeOnly, .create, .append, .nonBlocking], mode: 0o644)
         }
     }

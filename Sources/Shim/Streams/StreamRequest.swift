@@ -1,4 +1,4 @@
-// What a caller wants done with a process's standard streams.
+// The caller's request for a process's standard streams.
 
 internal import Kernel
 
@@ -16,13 +16,13 @@ package struct StreamRequest: Equatable, Sendable {
         self.isTerminal = isTerminal
     }
 
-    /// Where output and errors go; the output's address decides for both.
+    /// The destinations of output and errors; the output's address decides for both.
     package var destination: StreamDestination {
         get throws(ShimFailure) { try StreamDestination(output) }
     }
 }
 
-/// Where output goes.
+/// The destination of output.
 package enum StreamDestination: Equatable, Sendable {
     /// FIFOs, or files, by plain paths.
     case paths
