@@ -45,6 +45,7 @@ package struct Complaint: Equatable, Sendable {
         ("bad size", "the rootfs is not the one that was checkpointed"),
         ("bad build-ID", "the rootfs is not the one that was checkpointed"),
         ("File exists", "a process of the host may have the pid"),
+        ("Unable to connect a socket", "CRIU tries the kernel out over the host's loopback device, which has to be up"),
         ("soft-dirty", "this kernel does not track memory"),
     ]
 }

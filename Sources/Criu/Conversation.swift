@@ -1,6 +1,7 @@
 // The conversation with `criu swrk`: requests and answers, one packet each, on a socket that CRIU inherits.
 
 internal import CLinux
+internal import Glibc
 package import Kernel
 package import SystemPackage
 
@@ -18,8 +19,13 @@ package struct Conversation: ~Copyable {
     private static let largest = 64 << 10
 
     private let socket: OwnedDescriptor
+    /// A pidfd of CRIU's, which lives as long as the conversation.
+    private let worker: Int32?
 
-    package init(_ socket: consuming OwnedDescriptor) { self.socket = socket }
+    package init(_ socket: consuming OwnedDescriptor, with worker: Int32? = nil) {
+        self.socket = socket
+        self.worker = worker
+    }
 
     package borrowing func send(_ request: Request) throws(ConversationError) {
         do throws(Errno) { try sendMessage(socket.rawValue, request.bytes) } catch {
@@ -27,7 +33,19 @@ package struct Conversation: ~Copyable {
         }
     }
 
+    /// Waits for a message, or for the end of CRIU: helpers of one that was killed keep its end of the socket open.
+    private borrowing func awaitMessage() throws(ConversationError) {
+        guard let worker else { return }
+        var entries = [
+            pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: worker, events: Int16(POLLIN), revents: 0),
+        ]
+        do throws(Errno) { try checked { poll(&entries, 2, -1) } } catch { throw .system(error) }
+        if entries[0].revents == 0 { throw .ended }
+    }
+
     private borrowing func receive() throws(ConversationError) -> (Response, Int32?) {
+        try awaitMessage()
         var message: ReceivedMessage
         do throws(Errno) { message = try receiveMessage(socket.rawValue, limit: Self.largest) } catch {
             throw error == .connectionReset ? .ended : .system(error)

@@ -13,6 +13,7 @@ final class NotifySocket {
     private static let directoryName = "notify"
     private static let socketName = "notify.sock"
     private static let place = "/run/notify"
+    private static let key = "NOTIFY_SOCKET"
 
     private let descriptor: OwnedDescriptor
     private let manager: String
@@ -33,20 +34,42 @@ final class NotifySocket {
     /// Adds the mount and the environment of the notification socket to a plan, if a service manager listens.
     static func add(to plan: inout ContainerPlan, root: String) {
         guard managerPath != nil, plan.namespaces.has(.mount) else { return }
-        var mount = MountStep(
-            key: "NOTIFY_SOCKET", destination: place,
-            object: .bind(source: "\(root)/\(plan.id)/\(directoryName)", recursive: false))
-        // The directory is the host's: read-only it is not the container's to fill, and its socket can be sent to all the
-        // same, for which the socket's own mode counts.
-        mount.attributes.merge(AttributeChange(set: [.readOnly, .noSuid, .noDev, .noExec]))
-        plan.mounts.append(mount)
+        plan.mounts.append(mount(below: "\(root)/\(plan.id)"))
         plan.process.environment.removeAll { $0.hasPrefix("NOTIFY_SOCKET=") }
         plan.process.environment.append("NOTIFY_SOCKET=\(place)/\(socketName)")
     }
 
+    /// The mount that a container has for it, which is not in its config.
+    /// - Parameter directory: the container's.
+    static func mount(below directory: String) -> MountStep {
+        var mount = MountStep(
+            key: key, destination: place, object: .bind(source: "\(directory)/\(directoryName)", recursive: false))
+        // The directory is the host's: read-only it is not the container's to fill, and its socket can be sent to all the
+        // same, for which the socket's own mode counts.
+        mount.attributes.merge(AttributeChange(set: [.readOnly, .noSuid, .noDev, .noExec]))
+        return mount
+    }
+
+    /// Whether a container was made with it.
+    static func isIn(_ directory: borrowing ContainerDirectory) -> Bool { directory.has(directoryName) }
+
+    /// Adds the mount to a plan of a container that is restored and had it; nobody listens any more.
+    static func restore(
+        to plan: inout ContainerPlan, _ known: ImageRecord?, in directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        guard known?.externals.contains(where: { $0.destination == place }) ?? false else { return }
+        if !plan.mounts.contains(where: { $0.key == key }) {
+            plan.mounts.append(mount(below: directory.path))
+        }
+        if !isIn(directory) { try make(in: directory) }
+    }
+
     /// Makes the directory that the container is to find the socket in.
     static func prepare(in directory: borrowing ContainerDirectory) throws(Failure) {
-        guard managerPath != nil else { return }
+        if managerPath != nil { try make(in: directory) }
+    }
+
+    private static func make(in directory: borrowing ContainerDirectory) throws(Failure) {
         let number = directory.descriptor.rawValue
         try during("make \(directory.path)/\(directoryName)") { () throws(Errno) in
             let mask = umask(0o022)

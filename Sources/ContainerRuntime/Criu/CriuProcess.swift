@@ -105,7 +105,9 @@ struct CriuProcess: ~Copyable {
             endCriu(child)
             throw error
         }
-        return CriuProcess(directories: directories, child: child, conversation: Conversation(here), worker: worker)
+        let pidfd = child.pidfd.rawValue
+        return CriuProcess(
+            directories: directories, child: child, conversation: Conversation(here, with: pidfd), worker: worker)
     }
 
     private static func awaitReadiness(
@@ -188,5 +190,19 @@ private func endCriu(_ child: borrowing ChildProcess) {
         _ = try waitForEnd(of: child.pid)
     } catch {
         // It was reaped with others.
+    }
+}
+
+/// Ends what a CRIU that was killed has left, to a runtime that is a subreaper: children of ours, stopped for ever.
+func endHelpersOfCriu() {
+    let most = 100
+    for _ in 0..<most {
+        guard let text = try? readText("/proc/thread-self/children") else { return }
+        let pids = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).compactMap { Int32($0) }
+        if pids.isEmpty { return }
+        for pid in pids {
+            clinux_kill(pid, SIGKILL)
+            do throws(Errno) { _ = try waitForEnd(of: pid) } catch {}
+        }
     }
 }

@@ -11,7 +11,7 @@ internal import SystemPackage
 
 struct Restoration: ~Copyable {
     private let runtime: Runtime
-    private let plans: Runtime.Plans
+    private var plans: Runtime.Plans
     private let options: RestoreOptions
     static let stageName = "criu"
 
@@ -51,6 +51,7 @@ struct Restoration: ~Copyable {
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
         let known = try readRecord(images)
         threads = known?.threads ?? []
+        try NotifySocket.restore(to: &plans.container, known, in: reserved.directory)
         let streams = try readStreams(images)
         var directories = [try images.known()]
         if let other = try work?.known() { directories.append(other) }
@@ -262,9 +263,12 @@ struct Restoration: ~Copyable {
             runtime.note(.warning, error.message)
             found = plan.namespaces.entered
         }
-        let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
+        guard let facts = try during("read /proc/\(pid)/stat", { () throws(Errno) in try processStat(pid) }) else {
+            // Without its start time the record would tell of a container that has stopped.
+            throw Failure(.other, "read /proc/\(pid)/stat: the restored process is gone")
+        }
         record.pid = pid
-        record.startTime = facts?.startTime ?? 0
+        record.startTime = facts.startTime
         // CRIU has made a time namespace, whose clocks go on where they were: exec has to see them too.
         record.namespaces = found.rawValue
         if found.contains(.time), !plan.namespaces.has(.time) {

@@ -22,7 +22,8 @@ extension Runtime {
             throw Failure(.wrongState, "Container cannot be checkpointed in \(status.rawValue) state")
         }
         let spec = try directory.config()
-        let plan = try recordedPlan(record, spec)
+        var plan = try recordedPlan(record, spec)
+        if NotifySocket.isIn(directory) { plan.mounts.append(NotifySocket.mount(below: directory.path)) }
         let worker = try CriuProgram.find()
         let images = try ImageDirectory.make(
             options.image.imagePath, flag: "--image-path", group: plan.namespaces.rootGroup)
@@ -97,6 +98,7 @@ extension Runtime {
         }
         criu.end()
         guard response?.succeeded == true else {
+            if response == nil { endHelpersOfCriu() }
             if !wasPaused { thawAfterFailure(record) }
             // CRIU that has answered has removed it itself.
             if response == nil, let lock { do throws(Failure) { try lock.remove() } catch {} }
@@ -111,7 +113,9 @@ extension Runtime {
     }
 
     private func startCriu(_ worker: Worker, _ plan: ContainerPlan) throws(Failure) -> CriuProcess {
-        try CriuProcess.start(worker) { _ throws(Failure) in
+        // Helpers of a CRIU that is killed become children of the runtime, which ends them.
+        try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
+        return try CriuProcess.start(worker) { _ throws(Failure) in
             // The processes are restored as root of their user namespace, which is another user here.
             umask(plan.namespaces.has(.user) ? 0o022 : 0o077)
             return CriuDescriptors()

@@ -51,6 +51,7 @@ extension Runtime {
             try during("make \(directory.path)/\(Restoration.stageName)") { () throws(Errno) in
                 try checked { mkdirat(number, Restoration.stageName, 0o711) }
             }
+            try NotifySocket.prepare(in: directory)
             if options.image.cgroupsMode == .strict { try checkStrictly(location) }
         }
         do throws(Failure) {
