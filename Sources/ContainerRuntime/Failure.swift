@@ -7,15 +7,15 @@ internal import Kernel
 
 /// Why an operation on a container failed.
 package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What callers tell apart.
+    /// The kinds that callers distinguish.
     package enum Kind: Equatable, Sendable {
         /// The command line or the config asks for something that has no meaning.
         case invalid
-        /// There is no such container.
+        /// The container does not exist.
         case notFound
         /// The container's id is taken.
         case exists
-        /// What is remembered of the container cannot be read.
+        /// The container's record cannot be read.
         case damaged
         /// The container is in a state in which the operation is refused.
         case wrongState
@@ -27,7 +27,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 
     package let kind: Kind
     package private(set) var message: String
-    /// What was being done, in a few words without its object: `open`, `linux.maskedPaths: mask`.
+    /// The operation, in a few words without its object: `open`, `linux.maskedPaths: mask`.
     package private(set) var operation: String?
     /// The file it was done to.
     package private(set) var path: String?
@@ -53,7 +53,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 
-    /// The same failure, told from further away.
+    /// The same failure, with the operation around it.
     package func during(_ what: String) -> Failure {
         var further = self
         further.message = "\(what): \(message)"

@@ -1,4 +1,4 @@
-// What every operation needs: where containers are remembered, and how cgroups are made.
+// The options of every operation: the state directories, and the way to make cgroups.
 
 package import Cgroups
 internal import Glibc
@@ -6,17 +6,17 @@ internal import Kernel
 
 /// A runtime with its options; the operations are in the files that are named after them.
 package struct Runtime: Sendable {
-    /// What a caller is told without an error: warnings and debug messages.
+    /// Receives messages that are not errors: warnings and debug messages.
     package typealias Note = @Sendable (_ level: NoteLevel, _ text: String) -> Void
     package enum NoteLevel: Sendable { case warning, debug }
 
     package private(set) var store: StateStore
     package var cgroupDriver: CgroupDriver
-    /// Whether cgroups that cannot be changed are done without; nil leaves it to who the runtime is: `--rootless`.
+    /// Whether to continue without cgroups that cannot be changed (`--rootless`); nil decides by the runtime's rights.
     package var toleratesCgroupRefusals: Bool?
     /// The name the program was called by, for messages that engines match on.
     package var note: Note
-    /// Whether somebody reads warnings: what is looked for only to warn of it is not looked for otherwise.
+    /// Whether a warning has a reader: checks that serve only warnings are left out otherwise.
     package var tellsWarnings = true
 
     package init(
@@ -37,13 +37,13 @@ package struct Runtime: Sendable {
 }
 
 extension Runtime {
-    /// Takes a warning; nil when nobody reads it.
+    /// Receives a warning; nil without a reader.
     var warn: ((String) -> Void)? { tellsWarnings ? { note(.warning, $0) } : nil }
 
-    /// Whether a cgroup that cannot be made or changed is done without, where the config asks nothing of it.
+    /// Whether to continue without a cgroup that cannot be made or changed, if the config needs none.
     func toleratesRefusals() -> Bool { toleratesCgroupRefusals ?? !isRootOfHost() }
 }
 
-/// Whether the runtime has root's rights over the host. User id 0 alone says little: root of a user namespace, as rootless
-/// engines start their runtimes, has that too. user_namespaces(7).
+/// Whether the runtime has root's rights over the host. User id 0 alone does not mean that: root of a user namespace,
+/// as which rootless engines start their runtimes, has it too. user_namespaces(7).
 package func isRootOfHost() -> Bool { geteuid() == 0 && isInInitialUserNamespace() }

@@ -1,18 +1,18 @@
-// What has to be taken back if a later step fails.
+// Clean-up of earlier steps if a later one fails.
 
 internal import CLinux
 internal import Glibc
 
-/// Steps that are run, last first, unless they are told to keep what was made.
+/// Clean-up steps that run, last first, unless `keep()` is called.
 package struct Undo: ~Copyable {
     private var steps: [() -> Void] = []
 
     package init() {}
 
-    /// Adds how to take back what has just been made.
+    /// Adds the clean-up of a step that has just been taken.
     package mutating func add(_ step: @escaping () -> Void) { steps.append(step) }
 
-    /// Keeps everything.
+    /// Drops the clean-up steps.
     package consuming func keep() { steps.removeAll() }
 
     deinit {
@@ -24,8 +24,7 @@ package struct Undo: ~Copyable {
     }
 }
 
-// What was made is found again by opening it, also by a command that failed because it may open no more: its stdin and
-// stdout are of no use any more then.
+// The clean-up opens files, also after a failure by too many open files: stdin and stdout are closed for it then.
 private func hasRoomForDescriptors() -> Bool {
     let wanted = 4
     var spare: [Int32] = []

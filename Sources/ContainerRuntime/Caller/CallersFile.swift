@@ -1,5 +1,5 @@
-// Files that the caller names for the runtime to write: the log, the pid file. Their directory may be one in which others
-// can put names, and what root writes through such a name would be theirs to choose.
+// Files that the caller names for the runtime to write: the log, the pid file. Their directory may be writable for
+// other users, whose links must not make root write elsewhere.
 
 internal import CLinux
 internal import Glibc
@@ -31,7 +31,7 @@ package enum CallersFile {
         if let number = ownDescriptor(path) {
             return try during(what) { () throws(Errno) in try duplicate(number) }
         }
-        // Without waiting for a FIFO's reader.
+        // Without waiting for the reader of a FIFO.
         let flags: OpenFlags = .writeOnly | .append | .nonBlocking | .noControllingTerminal
         guard let file = try open(path, flags, what) else { return try openBehindLink(path, flags, what) }
         let status = try during(what) { () throws(Errno) in try fileStatus(file.rawValue) }
@@ -84,7 +84,7 @@ package enum CallersFile {
             ? Failure(.system(error), "\(what): \(error.message) (nobody reads from it)") : Failure(what, error)
     }
 
-    // Records that a reader is slow to take are waited for.
+    // Waits for a slow reader.
     private static func setBlocking(_ number: Int32) throws(Errno) {
         let flags = try checked { clinux_fcntl(number, F_GETFL, 0) }
         try checked { clinux_fcntl(number, F_SETFL, Int(flags & ~O_NONBLOCK)) }

@@ -1,21 +1,21 @@
-// Sockets of an engine that are given a descriptor: the terminal's master, the pidfd, the seccomp listener.
+// Sockets of an engine that receive a descriptor: the terminal's master, the pidfd, the seccomp listener.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// The master of the terminal that a child makes: on its way to the engine that asked for it, or kept for the caller.
+/// The master of the terminal that a child makes: sent to the engine that asked for it, or kept for the caller.
 struct ConsoleHandoff: ~Copyable {
     private var console: EngineSocket?
     private var master: OwnedDescriptor?
 
     init(console: consuming EngineSocket?) { self.console = console }
 
-    /// Takes the master out of the child's message.
+    /// Takes the master from the child's message.
     mutating func keep(_ message: consuming ReceivedMessage) throws(Failure) {
         guard let master = message.descriptor.take() else { return }
         if let socket = console.take() {
-            // The engine shows the output on a terminal that has a translation of its own.
+            // The engine's own terminal translates newlines.
             try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
         } else {
             translateNoNewlines(master.rawValue)
@@ -31,7 +31,7 @@ struct EngineSocket: ~Copyable {
     private let socket: OwnedDescriptor
     private let flag: String
 
-    /// - Parameter flag: what the engine named it by, for the error.
+    /// - Parameter flag: the option that named the socket, for the error.
     init(path: String, flag: String) throws(Failure) {
         socket = try Self.connect(path, flag)
         self.flag = flag
@@ -43,7 +43,7 @@ struct EngineSocket: ~Copyable {
         }
         return try during("connect to \(flag) \(path)") { () throws(Errno) in
             if path.utf8.count < 108 { return try connectSocket(to: path) }
-            // Longer than an address can be: reached through a descriptor.
+            // A path longer than a socket address is reached through a descriptor.
             let place = try OwnedDescriptor.open(path, .path)
             return try connectSocket(to: "/proc/self/fd/\(place.rawValue)")
         }

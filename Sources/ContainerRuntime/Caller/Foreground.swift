@@ -1,16 +1,16 @@
-// A process in the foreground: signals go to it, its terminal is copied, and its end is ours.
+// A process in the foreground: signals are forwarded to it, its terminal is copied, and its status becomes ours.
 
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Stands between the caller's terminal and a process in a container until that ends.
+/// Connects the caller's terminal with a process in a container until that ends.
 struct Foreground: ~Copyable {
     private let pid: Int32
     private let pidfd: OwnedDescriptor
     private let signals: OwnedDescriptor
     private let relay: TerminalRelay
-    /// Until the container has said that it is ready.
+    /// Until the container has sent READY=1.
     private var notify: NotifySocket?
 
     /// Signals are blocked from here on, and read in turn. To be called before the process is cloned.
@@ -32,7 +32,7 @@ struct Foreground: ~Copyable {
         self.signals = signals
     }
 
-    /// Waits for the end of the process; orphans that become ours meanwhile are reaped.
+    /// Waits for the end of the process, and reaps orphans that become our children.
     consuming func wait(warn: (String) -> Void) throws(Failure) -> TerminationStatus {
         relay.resize()
         while true {
@@ -59,7 +59,7 @@ struct Foreground: ~Copyable {
         return nil
     }
 
-    // A service manager that is gone does not make the container fail.
+    // A vanished service manager is no failure of the container.
     private mutating func forwardNotification() {
         guard let socket = notify else { return }
         do throws(Errno) {
@@ -82,7 +82,7 @@ struct Foreground: ~Copyable {
     }
 }
 
-/// In the foreground a terminal is copied to ours; where there is none its program would wait for input for ever.
+/// In the foreground the container's terminal is copied to ours; without one its program would wait for input for ever.
 func checkOwnTerminal() throws(Failure) {
     if (Int32(0)...2).contains(where: { isTerminal($0) }) { return }
     do throws(Errno) {
@@ -106,9 +106,9 @@ private final class TerminalRelay {
     private var settings: RawTerminal?
     private var readsInput: Bool
     private var pending: [UInt8] = []
-    /// Output that stdout did not take yet.
+    /// Output that is not written to stdout yet.
     private var shown: [UInt8] = []
-    /// Why stdout takes no more.
+    /// The error of the last write to stdout.
     private(set) var failure: Errno?
     /// Whether stdout is a pipe without a reader. The program goes on, because it does not write to that pipe.
     private(set) var hasNoReader = false
@@ -151,7 +151,7 @@ private final class TerminalRelay {
         var hasNotification: Bool
     }
 
-    /// Waits for something to happen, and copies what there is to copy.
+    /// Waits for an event, and copies the available bytes.
     func poll(_ pidfd: Int32, _ signals: Int32, _ notify: Int32?) throws(Errno) -> Ready {
         var entries = [
             pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0),
@@ -201,13 +201,13 @@ private final class TerminalRelay {
             showOutput()
             return true
         }
-        // EIO: no process has the terminal open any more; one may yet open it again while the init lives.
+        // EIO: no process has the terminal open now; one may open it again while the init lives.
         if length == 0 || (errno != EAGAIN && errno != EINTR) { masterIsOpen = false }
         return false
     }
 
-    // As much as goes without waiting: there are signals to be passed on too. A pipe that can be written to has room for
-    // PIPE_BUF bytes at least; pipe(7).
+    // As much as possible without waiting, because signals must be forwarded too. A writable pipe has room for at least
+    // PIPE_BUF bytes; pipe(7).
     private func showOutput() {
         if hasNoReader { shown = [] }
         while !shown.isEmpty, failure == nil {

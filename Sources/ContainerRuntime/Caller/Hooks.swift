@@ -16,7 +16,7 @@ struct HookRunner {
     /// The environment of hooks without one of their own: the runtime's; inside the container, the container's.
     var environment: [String]?
 
-    /// - Throws: which hook failed, how it ended, and what it printed.
+    /// - Throws: the failed hook, its status and its output.
     func run() throws(Failure) {
         for (index, hook) in hooks.enumerated() {
             do throws(Failure) {
@@ -28,8 +28,8 @@ struct HookRunner {
     }
 }
 
-/// Runs a program of the host's to its end.
-/// - Throws: how it ended, if not well, and what it printed.
+/// Runs a program of the host to its end.
+/// - Throws: its status if it failed, with its output.
 func runProgram(_ path: String, _ arguments: [String], input: [UInt8] = [], seconds: Int) throws(Failure) {
     try HookProcess(hook: Hook(path: path, args: arguments, timeout: seconds), state: input).run()
 }
@@ -56,7 +56,7 @@ private struct HookProcess {
 
     private static let mostOutput = 4096
 
-    /// - Returns: what it printed on its stdout.
+    /// - Returns: its standard output.
     @discardableResult
     func run() throws(Failure) -> [UInt8] {
         noteIgnoredSignals()
@@ -91,7 +91,7 @@ private struct HookProcess {
         }
     }
 
-    // With what it has begun itself, and waits for maybe.
+    // Together with its children, for which it may wait.
     private func kill(_ child: borrowing ChildProcess) {
         do throws(Errno) {
             guard let handle = try ProcessHandle(child.pid) else { return }
@@ -101,7 +101,7 @@ private struct HookProcess {
         }
     }
 
-    // More than poll(2) can count, three weeks, is as good as no end.
+    // A limit above poll(2)'s, three weeks, counts as none.
     private func milliseconds(_ seconds: Int) -> Int32 {
         let (product, overflows) = seconds.multipliedReportingOverflow(by: 1000)
         return overflows ? -1 : Int32(exactly: product) ?? -1
@@ -131,7 +131,7 @@ private struct HookProcess {
         // Descriptors inherited without close-on-exec are for the container, not for its hooks.
         do throws(Errno) { try closeOnExec(from: 3) } catch {}
         do throws(Errno) { try releaseSignals() } catch {}
-        // Nobody would know of it when the runtime has been killed. prctl(2)
+        // A hook must not survive a runtime that is killed. prctl(2)
         do throws(Errno) { try processControl(.setParentDeathSignal, UInt(SIGKILL)) } catch {}
         _ = clinux_execve(hook.path, image.arguments, image.environment)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).message)".utf8)
@@ -157,7 +157,7 @@ extension Runtime {
         runPoststop(plan.hooks.poststop, record)
     }
 
-    /// Runs the poststop hooks; a failing one is told and the rest run all the same. runtime-spec, runtime.md.
+    /// Runs the poststop hooks; the failure of one is a warning, and the others still run. runtime-spec, runtime.md.
     func runPoststop(_ hooks: [Hook], _ record: ContainerRecord) {
         let state = record.state(status: "stopped", pid: 0).json()
         for hook in hooks {

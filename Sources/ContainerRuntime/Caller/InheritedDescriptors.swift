@@ -5,11 +5,11 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// Descriptors 3 and up that are the program's: the service manager's sockets, then those of --preserve-fds.
+/// Descriptors 3 and up for the program: the service manager's sockets, then those of --preserve-fds.
 struct InheritedDescriptors {
     let count: Int32
 
-    /// - Throws: one of them is not the caller's.
+    /// - Throws: if one of them is not open, or is ours.
     init(sockets: Int32, preserved: Int32) throws(Failure) {
         let closesOnExec: Int32 = 1  // FD_CLOEXEC
         let wanted = Int(sockets) + Int(preserved)
@@ -32,8 +32,8 @@ struct InheritedDescriptors {
     }
 }
 
-/// The number of sockets that a service manager has opened for this process. Those of another process's environment, as
-/// it comes down to us, are not ours. sd_listen_fds(3).
+/// The number of sockets that a service manager has opened for this process. LISTEN_PID must name it: the environment
+/// may be inherited from another process. sd_listen_fds(3).
 func activationSockets() -> Int32? {
     guard environmentNumber("LISTEN_PID") == getpid(), let count = environmentNumber("LISTEN_FDS"), count > 0 else {
         return nil

@@ -6,9 +6,9 @@ internal import Kernel
 internal import Planning
 internal import SystemPackage
 
-/// The socket inside the container, and the way from it to the service manager that started the runtime.
+/// The socket inside the container, and the connection to the service manager that started the runtime.
 ///
-/// The message has to come from the runtime itself: the service manager knows no other process of the unit.
+/// The runtime itself must send the message: the service manager knows no other process of the unit.
 final class NotifySocket {
     private static let directoryName = "notify"
     private static let socketName = "notify.sock"
@@ -23,7 +23,7 @@ final class NotifySocket {
         self.manager = manager
     }
 
-    /// Readable when the container has said something.
+    /// Readable when the container has sent a message.
     var number: Int32 { descriptor.rawValue }
 
     /// The service manager's socket, if there is one.
@@ -44,8 +44,8 @@ final class NotifySocket {
     static func mount(below directory: String) -> MountStep {
         var mount = MountStep(
             key: key, destination: place, object: .bind(source: "\(directory)/\(directoryName)", recursive: false))
-        // The directory is the host's: read-only it is not the container's to fill, and its socket can be sent to all the
-        // same, for which the socket's own mode counts.
+        // The directory is on the host: a read-only mount keeps the container from filling it. Sending to the socket
+        // needs only the socket's own mode.
         mount.attributes.merge(AttributeChange(set: [.readOnly, .noSuid, .noDev, .noExec]))
         return mount
     }
@@ -64,7 +64,7 @@ final class NotifySocket {
         if !isIn(directory) { try make(in: directory) }
     }
 
-    /// Makes the directory that the container is to find the socket in.
+    /// Makes the directory of the socket.
     static func prepare(in directory: borrowing ContainerDirectory) throws(Failure) {
         if managerPath != nil { try make(in: directory) }
     }
@@ -100,7 +100,7 @@ final class NotifySocket {
         return NotifySocket(made, manager: manager)
     }
 
-    /// Empties the directory of a container that ends: one that may do everything can have made it writable.
+    /// Empties the directory of a container that ends: a privileged container can have made it writable.
     static func remove(from directory: borrowing ContainerDirectory) throws(Errno) {
         let place: OwnedDescriptor
         do throws(Errno) {
@@ -113,7 +113,7 @@ final class NotifySocket {
         try removeContents(of: place.rawValue)
     }
 
-    /// Waits until the container is ready, or has ended.
+    /// Waits until the container is ready or has ended.
     func waitUntilReady(_ pid: Int32, _ pidfd: Int32) throws(Failure) {
         try during("NOTIFY_SOCKET: tell \(manager) that the container is ready") { () throws(Errno) in
             while true {
@@ -146,7 +146,7 @@ final class NotifySocket {
         return true
     }
 
-    // The manager closes what it is sent when it has worked off all that came before. sd_notify_barrier(3).
+    // The manager closes the descriptor after it has processed all earlier messages. sd_notify_barrier(3).
     private func awaitBarrier(_ target: Int32) throws(Errno) {
         let pair = try SocketPair()
         let other = pair.second.rawValue

@@ -1,4 +1,4 @@
-// The file in which an engine finds the pid.
+// The file in which an engine reads the pid.
 
 internal import CLinux
 internal import Glibc
@@ -48,7 +48,7 @@ func removePidFile(_ path: String, _ pid: Int32) {
         else { return }
         try checked { clinux_unlink(path) }
     } catch {
-        // It is gone, or another's.
+        // The file is gone, or another command's.
     }
 }
 

@@ -45,7 +45,7 @@ func adjustOOMScore(of pid: Int32, _ adjustment: Int?) throws(Failure) -> String
         guard refusals.contains(error), !isRootOfHost() else {
             throw Failure("process.oomScoreAdj: write \(adjustment)", error)
         }
-        // What hides itself from the runtime sets the score itself, with the runtime's own rights.
+        // A process that is hidden from the runtime sets the score itself, with the runtime's own rights.
         if mayHaveScore(adjustment) { return nil }
         return "process.oomScoreAdj: \(adjustment) is not set: lowering the score takes CAP_SYS_RESOURCE on the host"
     }

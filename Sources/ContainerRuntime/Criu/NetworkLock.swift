@@ -1,5 +1,5 @@
-// The lock that CRIU puts on a network namespace: firewall rules that drop all traffic, so that peers do not hear that
-// connections are gone. They stay after a dump that ends the container (criu#2828), and after a CRIU that was killed.
+// CRIU's lock of a network namespace: firewall rules that drop all traffic, so that peers do not notice the end of
+// connections. The rules stay after a dump that ends the container (criu#2828), and after a kill of CRIU.
 
 internal import CLinux
 internal import Glibc

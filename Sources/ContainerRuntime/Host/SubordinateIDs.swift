@@ -7,7 +7,7 @@ internal import Planning
 internal import SystemPackage
 
 extension SubordinateIDs {
-    /// What the user may have mapped; nothing where the setuid programs that map them are missing, or get no rights.
+    /// The ids that the user may map; empty if the setuid programs that map them are missing, or have no rights.
     static func probe() -> SubordinateIDs {
         guard mayMap(findInPath("newuidmap")), mayMap(findInPath("newgidmap")) else { return .none }
         let (uid, isNested) = (geteuid(), !isInInitialUserNamespace())

@@ -139,8 +139,8 @@ extension Runtime {
         plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
     }
 
-    /// Checks that a terminal has somebody to take it. Engines match both errors, and runc's name in the second.
-    /// - Parameter remedy: what the caller can change to do without a terminal.
+    /// Checks that a terminal has a receiver. Engines match both errors, and runc's name in the second.
+    /// - Parameter remedy: a way to do without a terminal, for the error.
     func checkTerminal(
         _ plan: ProcessPlan, consoleSocket: String?, isForeground: Bool,
         remedy: String = "\"terminal\": false in config.json"

@@ -72,12 +72,12 @@ extension Runtime {
     /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.
     func destroy(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
         let group = group(of: record)
-        // A making that was cut short before the config was kept has no hooks to run.
+        // A creation that was cut short before the config was written has no hooks to run.
         let hasHooks = record.hasPoststopHooks && directory.has(ContainerDirectory.configName)
         let hooks = hasHooks ? poststopHooks(directory) : []
         try endInit(record, group)
-        // Whatever shared its pids with others, or was left by a command that was killed. Where no init was ever
-        // recorded the cgroup may be somebody else's, which is why there is none.
+        // Processes without a pid namespace of their own, or left by a killed command. If no init was recorded, the
+        // cgroup may be another container's.
         if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
         try cgroup { () throws(CgroupFailure) in try group.remove() }
         removeResourceGroups(record.resourceGroups, inodes: record.resourceGroupInodes)
@@ -123,7 +123,7 @@ extension Runtime {
             if let own = record.mountOfRoot {
                 guard place.mount == own else { return }
             } else {
-                // Its making was cut short: the container's own is the one that lies on what was there before.
+                // Its creation was cut short: the container's own mount is the one on top of the mount recorded before.
                 let number = try mountPlace(of: top.rawValue).mount
                 let entries = try readText("/proc/self/mountinfo").split(separator: "\n")
                     .compactMap(MountInfoEntry.init)

@@ -43,7 +43,7 @@ extension Runtime {
         do throws(CgroupFailure) { return try !group.processes().isEmpty } catch { return false }
     }
 
-    // A frozen process of cgroup v1 does not even die.
+    // On cgroup v1 a frozen process does not end by a signal either.
     private func thaw(_ record: ContainerRecord, _ group: Cgroup) {
         guard record.cgroup.hierarchy != .unified else { return }
         defer { group.thawBelow() }
@@ -51,7 +51,7 @@ extension Runtime {
         do throws(CgroupFailure) {
             if try group.isFrozen() { try group.thaw() }
             guard group.keepsFromEnding(record.pid) else { return }
-            // What ends with the init, too.
+            // Also the processes that end with the init.
             if record.creates(.pid) { try group.killBelowFrozen() } else { try group.release(killed: record.pid) }
         } catch { note(.debug, error.description) }
     }

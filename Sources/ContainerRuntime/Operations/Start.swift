@@ -54,7 +54,7 @@ extension Runtime {
         }
     }
 
-    /// Ends the init that waits for an agent which does not answer: it must not go on when nobody counts on it any more.
+    /// Ends an init that waits for a silent agent: it must not start its program after `start` has failed.
     private func checkAgent(
         _ agent: inout SeccompAgentWatch?, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
     ) throws(Failure) {
@@ -73,7 +73,7 @@ extension Runtime {
         } catch { return nil }
     }
 
-    /// An init that gave up after it was told to go on is about to end: what is asked next finds it stopped.
+    /// An init that failed after `start` is about to end: the next command must find it stopped.
     private func awaitEnd(of record: ContainerRecord, _ directory: borrowing ContainerDirectory) {
         guard !directory.has(ContainerDirectory.gateName) else { return }
         do throws(Failure) {

@@ -30,6 +30,6 @@ struct ExecImage {
         return result
     }
 
-    /// Adds the one entry that is known only inside the container.
+    /// Adds the entry that is known only inside the container.
     func append(_ entry: String) { environment[spare] = strdup(RawText.bytes(entry)) }
 }

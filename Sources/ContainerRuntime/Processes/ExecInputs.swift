@@ -55,7 +55,7 @@ struct ExecInputs {
             && filter?.flags.contains(.newListener) != true
     }
 
-    /// The files that tell whether the intermediate is frozen while it shares the runtime's memory; nil if a pause is to be
+    /// Files that show whether the intermediate is frozen while it shares the runtime's memory; nil if a pause is to be
     /// ignored.
     var freezers: [String]?
 

@@ -1,11 +1,11 @@
-// From what the child reports, numbers, to what a person reads.
+// Makes error messages from the numbers that the child reports.
 
 internal import Kernel
 internal import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// Makes the sentence for a failed step of a plan.
+/// Makes the message for a failed step of a plan.
 struct FailureMessages {
     private let plan: ContainerPlan?
     private let process: ProcessPlan
@@ -15,13 +15,13 @@ struct FailureMessages {
         process = plan.process
     }
 
-    /// For a process that joins a container.
+    /// For an exec process.
     init(process: ProcessPlan) {
         plan = nil
         self.process = process
     }
 
-    /// - Parameter pid: the process that gave up and waits, so that the container can be looked at through it.
+    /// - Parameter pid: the failed process, which waits so that the container can be inspected through it.
     func failure(_ report: StepReport, of pid: Int32? = nil) -> Failure {
         let detail = pid.flatMap { ExecFailureDiagnosis(pid: $0, process: process).text(report) }
         let sentence = text(report)
@@ -140,7 +140,7 @@ struct FailureMessages {
         return text(paths[report.index])
     }
 
-    // Of the rules the first is 1; 0 is the ruleset.
+    // The first rule is 1; 0 is the ruleset.
     private func landlock(_ report: StepReport) -> String {
         let word = report.code.message
         guard let rules = process.landlock?.rules, report.index > 0, report.index <= rules.count else {
@@ -237,7 +237,7 @@ struct FailureMessages {
 }
 
 extension String {
-    /// What stands before a text, or all. Without the library of regular expressions, which is a tenth of the program.
+    /// The part before a text, or all. Without regular expressions, whose library is a tenth of the program.
     fileprivate func upTo(_ mark: String) -> String {
         let (bytes, mark) = (Array(utf8), Array(mark.utf8))
         for start in bytes.indices where bytes[start...].starts(with: mark) {

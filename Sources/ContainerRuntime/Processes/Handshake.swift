@@ -34,7 +34,7 @@ internal import SystemPackage
 enum ChildMessage: UInt8 {
     case mapIDs = 1
     case adoptMe, hooksDue, terminal, listener, ready, failed, sibling, networkDue, mountSource
-    /// Of `mounts add` and `mounts remove`: the identity of a mount that is about to be attached, or was detached.
+    /// For `mounts add` and `mounts remove`: the identity of a mount that is about to be attached, or was detached.
     case attaching, detached
 }
 

@@ -219,7 +219,7 @@ struct InitChild {
     // Only if the filter, which is installed by then, allows it.
     private var tellsOfHooks: Bool { plan.seccomp?.allows(["sendmsg"]) ?? true }
 
-    /// - Parameter starter: is told when hooks begin and end.
+    /// - Parameter starter: receives a message at the beginning and the end of the hooks.
     private func start(_ program: String, _ starter: Int32?) throws(StepReport) -> Never {
         try process.execute(program, isFiltered: launch.isFilteredWhileWaiting) { () throws(StepReport) in
             guard !plan.hooks.startContainer.isEmpty else { return }

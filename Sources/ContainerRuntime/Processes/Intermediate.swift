@@ -38,8 +38,8 @@ private struct Intermediate {
     private func enterNamespaces() throws(StepReport) {
         // Opened with the rights and in the mount namespace of the runtime.
         let offsets = try openOffsets()
-        // What belongs to the host can be joined only before the user namespace is entered, what belongs to that user
-        // namespace only (by an ordinary user) or also (by root) afterwards.
+        // Namespaces of the host can be joined only before the user namespace is entered; those of that user namespace
+        // only afterwards (by an unprivileged user), or also afterwards (by root).
         var joined = launch.joined.filter { $0.kind != .user }
         if namespaces.has(.user) {
             var refused: [InitInputs.Joined] = []
@@ -65,7 +65,7 @@ private struct Intermediate {
 
     private func enterUserNamespace() throws(StepReport) {
         if let user = launch.joined.first(where: { $0.kind == .user }) {
-            // Who has rights in it has them over this process then.
+            // Processes with rights in that namespace have rights over this process then.
             if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
             _ = try join(user, isLastTry: true)
             return try call(.session) { () throws(Errno) in try hideAgain() }

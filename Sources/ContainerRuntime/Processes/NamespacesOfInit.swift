@@ -1,4 +1,4 @@
-// Where a process finds the namespaces of a container that it joins.
+// The namespaces of a container for a process that joins them.
 
 internal import Glibc
 internal import Kernel
@@ -11,7 +11,7 @@ enum NamespacesOfInit {
     /// One by one, by what the init has handed out: it waits and hides itself, also from an ordinary user's runtime.
     case handedOut([Int32])
 
-    /// What has to stay open until they are joined.
+    /// The descriptors that must stay open until the namespaces are joined.
     var numbers: [Int32] {
         switch self {
         case .process(let number): [number]

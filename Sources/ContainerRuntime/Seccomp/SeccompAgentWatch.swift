@@ -20,9 +20,9 @@ struct SeccompAgentWatch {
 
     init(path: String) { self.path = path }
 
-    /// To be called once a second while nothing is heard of a process.
+    /// Called once a second while a process sends nothing.
     /// - Parameter hasHooks: whether the process may be running hooks, which have its filter.
-    /// - Throws: when a call has waited for the agent too long.
+    /// - Throws: if a call has waited for the agent too long.
     mutating func check(_ pid: Int32, hasHooks: Bool) throws(Failure) {
         let found = WaitingCall(of: pid) ?? (hasHooks ? Self.callOfHook(of: pid) : nil)
         guard let found, found == call else {
@@ -38,7 +38,8 @@ struct SeccompAgentWatch {
                 + " for \(Self.patience) s: its call\(name) waits")
     }
 
-    /// What is said of a step that failed under the filter: the kernel answers so when the agent has closed the listener.
+    /// Adds the likely reason to a step that failed under the filter: the kernel answers ENOSYS if the agent has closed
+    /// the listener.
     func explain(_ failure: Failure) -> Failure {
         guard failure.kind == .system(.noFunction) else { return failure }
         return Failure(failure.kind, "\(failure.message) (the seccomp agent at \(path) may have closed its listener)")

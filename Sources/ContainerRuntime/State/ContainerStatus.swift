@@ -91,7 +91,7 @@ extension ContainerDirectory {
 }
 
 extension Failure {
-    /// What a command says that would have to wait until somebody thaws a cgroup.
+    /// The error of a command that would wait until a cgroup is thawed.
     static func isFrozen(_ place: String) -> Failure {
         Failure(.wrongState, "cgroup \(place) is frozen: no process of the container can go on until it is thawed")
     }

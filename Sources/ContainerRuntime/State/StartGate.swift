@@ -121,8 +121,7 @@ enum StartGate {
         }
     }
 
-    // A report is sent in one call, and is shorter than what a socket takes at once; its sender may be unable to say
-    // that there is no more to come.
+    // A report is sent in one call, and fits the socket's buffer; its sender may be unable to send an end mark.
     private static func receive(
         _ connection: Int32, _ isPaused: () throws(Failure) -> Bool
     ) throws(Failure) -> [UInt8]? {

@@ -38,7 +38,7 @@ struct PodFiles {
         }
     }
 
-    /// Whether there is something to be seen.
+    /// - Returns: whether there is a file to mount.
     private func make(_ file: PodFile, _ plan: PodPlan) throws(ShimFailure) -> Bool {
         var bytes: [UInt8] = []
         switch file.content {
