@@ -114,7 +114,8 @@ struct UnknownProperties {
     /// The properties of the objects at one path.
     private struct Properties {
         let isMap: Bool
-        let names: [Substring.UTF8View]
+        /// Separated by spaces.
+        let names: String
     }
 
     /// Looks at a member of a document, or at the document itself. Most members are neither lists nor objects; for these no
@@ -131,9 +132,9 @@ struct UnknownProperties {
     }
 
     private func properties(at path: String) -> Properties? {
-        if KnownProperties.maps.contains(path) { return Properties(isMap: true, names: []) }
+        if KnownProperties.maps.contains(path) { return Properties(isMap: true, names: "") }
         guard let entry = known.first(where: { $0.path == path }) else { return nil }
-        return Properties(isMap: false, names: entry.names.utf8.split(separator: UInt8(ascii: " ")))
+        return Properties(isMap: false, names: entry.names)
     }
 
     private func visit(_ node: JSONNode, _ properties: Properties, _ path: String, _ shown: () -> String) {
@@ -158,13 +159,40 @@ struct UnknownProperties {
 
     private static func joined(_ path: String, _ name: String) -> String { path.isEmpty ? name : path + "." + name }
 
-    private static func match(_ name: String, _ names: [Substring.UTF8View]) -> String? {
-        if names.contains(where: { name.utf8.elementsEqual($0) }) { return name }
-        return names.first { isSame(name, $0) }.flatMap { String($0) }
+    private static func match(_ name: String, _ names: String) -> String? {
+        if holds(names, name) { return name }
+        return words(names).first { isSame(name, $0) }.flatMap { String($0) }
     }
 
-    private func sentence(_ place: String, _ name: String, _ names: [Substring.UTF8View]) -> String {
-        let nearest = names.compactMap { String($0) }.map { ($0, Self.distance(name, $0)) }.min { $0.1 < $1.1 }
+    private static func words(_ names: String) -> [Substring.UTF8View] {
+        names.utf8.split(separator: UInt8(ascii: " "))
+    }
+
+    /// Whether a name is one of the words. Nearly every property is, so that the words need not be taken apart.
+    private static func holds(_ names: String, _ name: String) -> Bool {
+        var (names, name) = (names, name)
+        return names.withUTF8 { names in
+            name.withUTF8 { name in
+                var begin = 0
+                while begin < names.count {
+                    var end = begin
+                    var isSame = true
+                    while end < names.count, names[end] != UInt8(ascii: " ") {
+                        if isSame { isSame = end - begin < name.count && names[end] == name[end - begin] }
+                        end += 1
+                    }
+                    if isSame, end - begin == name.count { return true }
+                    begin = end + 1
+                }
+                return false
+            }
+        }
+    }
+
+    private func sentence(_ place: String, _ name: String, _ names: String) -> String {
+        let nearest = Self.words(names).compactMap { String($0) }.map { ($0, Self.distance(name, $0)) }.min {
+            $0.1 < $1.1
+        }
         let ignored = "\(place): no property of the specification, and ignored"
         guard let nearest, nearest.1 <= max(2, name.utf8.count / 3) else { return ignored }
         return ignored + " (did you mean \(nearest.0)?)"
