@@ -48,7 +48,7 @@ package struct JSONCursor: ~Copyable {
     @usableFromInline
     func member(_ key: StaticString) throws(InvalidSpec) -> JSONCursor? {
         try expect(.object)
-        guard let member = try node.member(key) else { return nil }
+        guard let member = node.member(key) else { return nil }
         return JSONCursor(member)
     }
 

@@ -5,7 +5,7 @@ internal import Glibc
 
 /// A JSON document in memory, parsed as a whole; `decode` reads it.
 ///
-/// Stricter than json-c: the text is JSON by RFC 8259, UTF-8 without NUL, and no object has two properties of one name.
+/// Stricter than json-c: the text is JSON by RFC 8259, UTF-8 without NUL, and no object has two properties of one name in the same letters.
 package struct JSONDocument: ~Copyable {
     /// Deeper than any document of the specification, and shallow enough to be freed by recursion.
     static let depthLimit: Int32 = 64
@@ -118,27 +118,45 @@ struct JSONNode {
     }
 
     /// The property of an object whose name equals `key` apart from the case of letters; nil if it is absent or null.
-    /// Throws if it is present in two spellings, because readers would choose different ones.
     ///
-    /// Comparing every name finds both spellings; for the few properties of these objects that is as fast as a hash
+    /// In several spellings it is what runc's decoder makes of it (Go's encoding/json): objects are put together, of
+    /// other values the last counts, and null changes nothing. runc's own tests write `CPU` beside `cpu`.
+    ///
+    /// Comparing every name finds all spellings; for the few properties of these objects that is as fast as a hash
     /// lookup.
-    func member(_ key: StaticString) throws(InvalidSpec) -> JSONNode? {
+    func member(_ key: StaticString) -> JSONNode? {
         var found: OpaquePointer?
-        var spelling: UnsafePointer<UInt8>?
         var entry = json_object_get_object(pointer)?.pointee.head
         while let current = entry {
             entry = current.pointee.next
             guard let name = current.pointee.k?.assumingMemoryBound(to: UInt8.self),
                 JSONKey.matches(name, key.utf8Start)
             else { continue }
-            if let spelling {
-                throw InvalidSpec(
-                    keyPath: String(cString: name), problem: "is the same property as \(String(cString: spelling))")
+            guard let value = current.pointee.v.map({ OpaquePointer($0) }) else { continue }
+            if let found, JSONNode(found).kind == .object, JSONNode(value).kind == .object {
+                JSONNode(found).take(JSONNode(value))
+            } else {
+                found = value
             }
-            spelling = name
-            found = current.pointee.v.map { OpaquePointer($0) }
         }
         return found.map { JSONNode($0) }
+    }
+
+    /// Takes the properties of another object; the recursion ends, because the depth of a document is limited.
+    private func take(_ other: JSONNode) {
+        var entry = json_object_get_object(other.pointer)?.pointee.head
+        while let current = entry?.pointee {
+            entry = current.next
+            guard let key = current.k?.assumingMemoryBound(to: CChar.self) else { continue }
+            let value = JSONNode(current.v.map { OpaquePointer($0) })
+            var own: OpaquePointer?
+            if json_object_object_get_ex(pointer, key, &own) != 0, value.kind == .object, JSONNode(own).kind == .object
+            {
+                JSONNode(own).take(value)
+            } else {
+                json_object_object_add(pointer, key, json_object_get(value.pointer))
+            }
+        }
     }
 
     /// The number of properties of this value and of all values in it.

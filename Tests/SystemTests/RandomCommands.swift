@@ -122,16 +122,19 @@ struct CommandRunner: Sendable {
         }
         var ended = EndedCommand()
         var status: Int32 = 0
+        var nextResume = Self.patience
         while waitpid(pid, &status, WNOHANG) == 0 {
             ended.seconds = Date().timeIntervalSince(start)
-            if ended.seconds > Self.patience, !ended.isHeld {
-                // A process that was frozen or stopped on its way in waits, and its command waits for it.
+            if ended.seconds > nextResume {
+                // A process that was frozen or stopped on its way in waits, and its command waits for it; another
+                // worker may pause the container again.
                 ended.isHeld = true
+                nextResume = ended.seconds + 3
                 for words in [["resume", command.id], ["kill", "--all", command.id, "CONT"]] {
                     if let other = spawn(runtime + words, ["/dev/null", "/dev/null"]) { waitpid(other, nil, 0) }
                 }
             }
-            if ended.seconds > 2 * Self.patience {
+            if ended.seconds > 4 * Self.patience {
                 ended.isHung = true
                 ended.errors = dump(pid)
                 kill(pid, SIGKILL)

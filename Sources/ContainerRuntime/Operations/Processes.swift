@@ -41,7 +41,8 @@ extension Runtime {
     package func processTable(_ pids: [Int32]) -> [ProcessRow] {
         let bootTime = Self.bootTime()
         let ticks = max(1, sysconf(Int32(_SC_CLK_TCK)))
-        return pids.sorted().compactMap { row($0, bootTime: bootTime, ticks: ticks) }
+        var users = HostUsers()
+        return pids.sorted().compactMap { row($0, &users, bootTime: bootTime, ticks: ticks) }
     }
 
     /// The output of the host's ps with the given options: its header, and the lines of the processes.
@@ -77,7 +78,7 @@ extension Runtime {
     }
 
     // A process that has gone meanwhile has no row.
-    private func row(_ pid: Int32, bootTime: Int, ticks: Int) -> ProcessRow? {
+    private func row(_ pid: Int32, _ users: inout HostUsers, bootTime: Int, ticks: Int) -> ProcessRow? {
         do throws(Errno) {
             let stat = try readText("/proc/\(pid)/stat")
             guard let end = stat.lastIndex(of: ")"), let open = stat.firstIndex(of: "(") else { return nil }
@@ -93,7 +94,7 @@ extension Runtime {
             let used = (user + system) / ticks
             let lived = max(1, time(nil) - started)
             return ProcessRow(
-                user: userName(of: owner), pid: pid, parent: parent, cpuPercent: used * 100 / lived,
+                user: users.name(of: owner), pid: pid, parent: parent, cpuPercent: used * 100 / lived,
                 startTime: started, terminal: terminalName(device), cpuSeconds: used,
                 command: line.isEmpty ? "[\(name)]" : line.joined(separator: " "))
         } catch {

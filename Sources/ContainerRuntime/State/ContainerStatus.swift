@@ -114,6 +114,7 @@ extension Runtime {
     /// The states of all containers, for `list`. A container that cannot be read is reported and left out.
     package func states() throws(Failure) -> [ContainerState] {
         var result: [ContainerState] = []
+        var users = HostUsers()
         for id in try store.identifiers() {
             do throws(Failure) {
                 let directory = try store.open(id: id)
@@ -122,7 +123,7 @@ extension Runtime {
                 result.append(
                     record.state(
                         status: status.rawValue, pid: status == .stopped ? 0 : record.pid,
-                        owner: userName(of: record.owner)))
+                        owner: users.name(of: record.owner)))
             } catch {
                 // A container that is being created or deleted at this moment is not an error.
                 if error.kind == .notFound { continue }
@@ -134,13 +135,28 @@ extension Runtime {
     }
 }
 
-/// The name of a user of the host, `#uid` for one without.
-func userName(of uid: UInt32) -> String {
-    do throws(Errno) {
-        for line in try readText("/etc/passwd").split(separator: "\n") {
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            if fields.count > 2, fields[2] == String(uid) { return String(fields[0]) }
-        }
-    } catch {}
-    return "#\(uid)"
+/// The names of the host's users. The file is read once, and only if a name is asked for: a list may have thousands of
+/// rows.
+struct HostUsers {
+    private var names: [UInt32: String]?
+
+    /// The name of a user, `#uid` for one without.
+    mutating func name(of uid: UInt32) -> String {
+        let known = names ?? Self.read()
+        names = known
+        return known[uid] ?? "#\(uid)"
+    }
+
+    // By passwd(5) the first line with a number counts.
+    private static func read() -> [UInt32: String] {
+        var names: [UInt32: String] = [:]
+        do throws(Errno) {
+            for line in try readText("/etc/passwd").split(at: "\n") {
+                let fields = line.split(at: ":", maxSplits: 3, omittingEmptySubsequences: false)
+                guard fields.count > 2, let uid = UInt32(fields[2]), names[uid] == nil else { continue }
+                names[uid] = String(fields[0])
+            }
+        } catch {}
+        return names
+    }
 }
