@@ -107,6 +107,9 @@ struct RuntimeFailure: Error {
     /// As containerd words it, and its clients look for it.
     var status: Status { Status(.unknown, "OCI runtime \(operation) failed: \(message)") }
 
+    /// What of a message with many lines, as of runc's about CRIU, is the cause.
+    var firstLine: Substring { message.split(whereSeparator: \.isNewline).first ?? "" }
+
     var meansGone: Bool { RuntimeLog.meansGone(message) }
 }
 

@@ -117,26 +117,12 @@ extension TaskService {
         change(container, .update, .update, reply, input: input)
     }
 
-    func checkpoint(_ request: TaskCheckpointRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
-        let container = try container(request.id)
-        var options = RuncCheckpointOptions()
-        if request.hasOptions {
-            guard request.options.typeName == "containerd.runc.v1.CheckpointOptions",
-                let decoded = try? RuncCheckpointOptions(serializedBytes: request.options.value)
-            else { throw Status(.invalidArgument, "checkpoint options: malformed \(request.options.typeURL)") }
-            options = decoded
-        }
-        let image = options.imagePath.isEmpty ? request.path : options.imagePath
-        if image.isEmpty { throw Status(.invalidArgument, "checkpoint path is empty") }
-        let work = options.workPath.isEmpty ? container.bundle.path + "/criu-work" : options.workPath
-        change(container, .checkpoint, .checkpoint(options, image: image, work: work), reply)
-    }
-
     /// Has the runtime change a container, in its turn.
-    private func change(
+    func change(
         _ container: Container, _ kind: ProcessState.Operation, _ operation: RuntimeOperation,
         _ reply: Reply<Google_Protobuf_Empty>, input: DescriptorBox? = nil,
-        before prepare: @escaping () -> Void = {}, then follow: @escaping (_ isDone: Bool) -> Void = { _ in }
+        before prepare: @escaping () -> Void = {}, then follow: @escaping (_ isDone: Bool) -> Void = { _ in },
+        explain: @escaping (RuntimeFailure) -> Status = { $0.status }
     ) {
         container.first.queue.run { [self] done in
             if let refusal = container.first.refusal(of: kind) {
@@ -149,8 +135,9 @@ extension TaskService {
                 container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first,
                 streams: streams
             ) { failure in
+                let refusal = failure.map(explain)
                 follow(failure == nil)
-                if let failure { reply.fail(failure.status) } else { reply(Google_Protobuf_Empty()) }
+                if let refusal { reply.fail(refusal) } else { reply(Google_Protobuf_Empty()) }
                 done()
             }
         }

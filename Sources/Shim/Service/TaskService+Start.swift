@@ -65,6 +65,10 @@ extension TaskService {
             throw Status(.invalidArgument, "exec id \"\(id)\" is not usable")
         }
         if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
+        // What is to be restored has nothing in it yet.
+        if container.checkpoint != nil, container.first.pid == 0 {
+            throw Status(.unknown, "cannot exec in a created state")
+        }
         if let refusal = container.first.refusal(of: .exec) { throw refusal }
         let streams = StreamRequest(
             input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)
