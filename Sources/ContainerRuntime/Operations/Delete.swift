@@ -89,7 +89,7 @@ extension Runtime {
     }
 
     /// Takes away what can be found of a container whose record cannot be read: its directory and, if the copy of its
-    /// config tells where it is, the cgroup that bears the mark of that directory, with all that is in it.
+    /// config tells where it is, the cgroup that has the mark of that directory, with all that is in it.
     private func removeDamaged(_ directory: borrowing ContainerDirectory, _ damage: Failure) throws(Failure) {
         note(.warning, "\(damage.message); what can be found of it is removed")
         do throws(Failure) {
