@@ -1,6 +1,7 @@
 // Which descriptors of the relay's flows are ready. epoll(7).
 
 internal import CLinux
+internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
@@ -33,16 +34,21 @@ struct Poller: ~Copyable {
         }
     }
 
-    /// Watches for the next moment when a flow can go on; false if the descriptor cannot be watched.
-    func await(_ next: Flow.Next, of flow: Flow) -> Bool {
+    enum Answer { case asked, alwaysReady, impossible }
+
+    /// Watches for the next moment when a flow can go on.
+    func await(_ next: Flow.Next, of flow: Flow) -> Answer {
         let isSource = next == .awaitSource
         let target = isSource ? flow.source : flow.destination
         let events = (isSource ? Self.readable : Self.writable) | Self.oneShot
-        if isSource ? flow.isSourceKnown : flow.isDestinationKnown {
-            return clinux_epoll_ctl(descriptor.rawValue, Self.modify, target, events, flow.id) == 0
+        let isKnown = isSource ? flow.isSourceKnown : flow.isDestinationKnown
+        let change = isKnown ? Self.modify : Self.add
+        if clinux_epoll_ctl(descriptor.rawValue, change, target, events, flow.id) != 0 {
+            // Files, and devices such as /dev/zero, have no readiness.
+            return Errno(rawValue: errno) == .notPermitted ? .alwaysReady : .impossible
         }
         if isSource { flow.isSourceKnown = true } else { flow.isDestinationKnown = true }
-        return clinux_epoll_ctl(descriptor.rawValue, Self.add, target, events, flow.id) == 0
+        return .asked
     }
 
     /// A closed descriptor stays watched as long as a copy of it is open, as terminals' are.

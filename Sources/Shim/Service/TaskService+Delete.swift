@@ -7,8 +7,8 @@ internal import SwiftProtobuf
 internal import TTRPC
 
 extension TaskService {
-    /// How long output may still come from what a finished process has left running.
-    private static let drainLimit: TimeAmount = .seconds(10)
+    /// How long clients and loggers may take to read what a finished process has written.
+    private static func drainLimit(of process: TaskProcess) -> TimeAmount { .seconds(process.isFirst ? 10 : 2) }
 
     func delete(_ request: TaskProcessRequest, _ reply: Reply<TaskDeleteResponse>) throws(Status) {
         abandonCreation(of: request.id)
@@ -25,7 +25,7 @@ extension TaskService {
             }
             let delete = process.isFirst ? deleteContainer : deleteExec(process)
             guard let streams = process.streams, process.exit != nil else { return delete(container, finish) }
-            streams.whenDrained(within: Self.drainLimit) { delete(container, finish) }
+            streams.whenDrained(within: Self.drainLimit(of: process)) { delete(container, finish) }
         }
     }
 

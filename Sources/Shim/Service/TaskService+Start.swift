@@ -242,5 +242,6 @@ extension TaskService {
             ShimLog.warning("container \(container.id): its first process was killed: \(kill)")
         }
         events.publish("/tasks/exit", event)
+        process.streams?.endOutputSoon()
     }
 }

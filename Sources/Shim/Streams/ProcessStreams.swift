@@ -48,6 +48,9 @@ final class StreamContext {
         relay.awaitArrival(flow)
     }
 
+    /// Ends a stream when what its source holds now has been carried.
+    func endWithoutSource(_ flow: Relay.FlowID) { relay?.endWithoutSource(flow) }
+
     func giveUpAwaiting(_ flow: Relay.FlowID) {
         arrivals[flow] = nil
         relay?.giveUpAwaiting(flow)
@@ -194,6 +197,18 @@ final class ProcessStreams {
         }
         for flow in flows { context.whenArrived(flow, arrived) }
         if let logger { logger.whenRead(until: .now() + limit, arrived) } else { arrived() }
+    }
+
+    /// How long output may come from what an exited process has left running.
+    private static let lingering: TimeAmount = .seconds(2)
+
+    /// Ends the output of an exited process soon, also where processes that it has left running keep it open: a client
+    /// may wait for the end of it before it asks for anything else.
+    func endOutputSoon() {
+        if outputFlows.isEmpty { return }
+        support.loop.after(Self.lingering) { [self] in
+            for flow in outputFlows { support.endWithoutSource(flow) }
+        }
     }
 
     /// Runs a body when all output has been carried, or after a limit.

@@ -19,13 +19,14 @@ final class Relay: Sendable {
         case remove(FlowID)
         case awaitArrival(FlowID)
         case giveUpAwaiting(FlowID)
+        case endWithoutSource(FlowID)
     }
 
     /// A change of a pair.
     enum Report: Sendable {
         /// All that there was when it was asked for has been read at the far end, or never will be.
         case arrived(FlowID)
-        /// The source has ended, and both descriptors are closed.
+        /// The source has ended, or nobody waits for its end, and both descriptors are closed.
         case ended(FlowID)
     }
 
@@ -72,6 +73,9 @@ final class Relay: Sendable {
 
     /// Takes the question back.
     func giveUpAwaiting(_ flow: FlowID) { send(.giveUpAwaiting(flow)) }
+
+    /// Ends a pair when what its source holds now has been carried, although the source itself goes on.
+    func endWithoutSource(_ flow: FlowID) { send(.endWithoutSource(flow)) }
 
     private func send(_ order: Order) {
         mailbox.withLock { $0.orders.append(order) }

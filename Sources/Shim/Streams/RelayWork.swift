@@ -14,6 +14,10 @@ final class RelayWork {
     private var remainders: [Relay.FlowID: Remainder] = [:]
     /// Flows whose arrival is awaited, with the number of bytes that have to be read at the far end.
     private var goals: [Relay.FlowID: UInt64] = [:]
+    /// Flows whose source's end is not awaited, with the number of bytes after which they end.
+    private var limits: [Relay.FlowID: UInt64] = [:]
+    /// Flows that can go on at any time, once the others have had their turn.
+    private var alwaysReady: Set<Relay.FlowID> = []
     private var pause: Int32 = 1
     // Left as it comes, so that only what is used of it takes memory.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Flow.chunk, alignment: 16)
@@ -28,7 +32,7 @@ final class RelayWork {
     /// Waits for something to do, and does it; `orders` is asked for orders when the alarm has gone off.
     func step(_ orders: () -> [Relay.Order]) {
         // Nobody tells when a FIFO is read empty, so that has to be looked for, less and less often.
-        let time = goals.isEmpty ? -1 : pause
+        let time = alwaysReady.isEmpty ? (goals.isEmpty ? -1 : pause) : 0
         let ready = poller.wait(atMost: time)
         for ready in ready {
             guard let id = ready else {
@@ -37,8 +41,13 @@ final class RelayWork {
             }
             if let flow = flows[id] { carryOn(flow) }
         }
+        let others = alwaysReady
+        alwaysReady = []
+        for id in others {
+            if let flow = flows[id] { carryOn(flow) }
+        }
         if goals.isEmpty { return }
-        if ready.isEmpty {
+        if ready.isEmpty, others.isEmpty {
             if pause == Self.longestPause { findReaders() }
             pause = min(pause * 2, Self.longestPause)
         }
@@ -55,7 +64,7 @@ final class RelayWork {
             carryOn(flow)
         case .remove(let id):
             remainders[id] = nil
-            if let flow = flows.removeValue(forKey: id) { finish(flow, isStopped: true) }
+            if let flow = flows[id] { finish(flow, isStopped: true) }
         case .awaitArrival(let id):
             pause = 1
             if let flow = flows[id] { carryOn(flow) }
@@ -64,18 +73,34 @@ final class RelayWork {
         case .giveUpAwaiting(let id):
             goals[id] = nil
             remainders[id] = nil
+        case .endWithoutSource(let id):
+            // What the source holds is known only when it has just been looked at.
+            if let flow = flows[id] { carryOn(flow) }
+            guard let flow = flows[id] else { return }
+            limits[id] = flow.promised
+            if hasReachedLimit(flow) { finish(flow, isStopped: false) }
         }
+    }
+
+    private func hasReachedLimit(_ flow: Flow) -> Bool {
+        guard let limit = limits[flow.id] else { return false }
+        return flow.isSourceEmpty || flow.carried >= limit
     }
 
     private func carryOn(_ flow: Flow) {
         let next = flow.carry(with: buffer)
         if flow.isSourceEmpty, let goal = goals[flow.id] { goals[flow.id] = min(goal, flow.carried) }
-        if next != .finish, poller.await(next, of: flow) { return }
-        flows[flow.id] = nil
-        finish(flow, isStopped: false)
+        if next == .finish || hasReachedLimit(flow) { return finish(flow, isStopped: false) }
+        switch poller.await(next, of: flow) {
+        case .asked: return
+        case .alwaysReady: alwaysReady.insert(flow.id)
+        case .impossible: finish(flow, isStopped: false)
+        }
     }
 
     private func finish(_ flow: Flow, isStopped: Bool) {
+        flows[flow.id] = nil
+        limits[flow.id] = nil
         poller.forget(flow)
         if !isStopped, flow.unread > 0 { remainders[flow.id] = Remainder(of: flow.destination) }
         // The descriptors close here, before the end is reported.
