@@ -1,5 +1,7 @@
 // Addresses of streams.
 
+import Kernel
+import OCISpec
 import Testing
 
 @testable import Shim
@@ -9,8 +11,8 @@ import Testing
         #expect(try StreamDestination("") == .paths)
         #expect(try StreamDestination("/run/fifo/x") == .paths)
         #expect(try StreamDestination("fifo:///run/fifo/x") == .paths)
-        #expect(StreamDestination.path(of: "fifo:///run/a%20b") == "/run/a b")
-        #expect(StreamDestination.path(of: "/run/a%20b") == "/run/a%20b")
+        #expect(try StreamDestination.path(of: "fifo:///run/a%20b", "stdin") == "/run/a b")
+        #expect(try StreamDestination.path(of: "/run/a%20b", "stdin") == "/run/a%20b")
     }
 
     @Test func `a file address names the file`() throws {
@@ -26,11 +28,28 @@ import Testing
             try StreamDestination("binary-v2:///l") == .logger(executable: "/l", arguments: [], mustReport: true))
     }
 
+    @Test(arguments: ["/a\0b", "fifo:///a%00b"])
+    func `a path that the kernel would cut short is refused`(address: String) {
+        #expect(throws: ShimFailure("stdin \(address.quoted): it holds a zero byte")) {
+            try StreamDestination.path(of: address, "stdin")
+        }
+    }
+
+    @Test func `bytes of a logger's arguments are its own`() throws {
+        #expect(
+            try StreamDestination("binary:///l?a=%ff&b=c+\u{301}d")
+                == .logger(
+                    executable: "/l", arguments: ["a", RawText.text([0xff]), "b", "c \u{301}d"], mustReport: false))
+    }
+
     @Test(
         arguments: [
             ("file://relative", "stdout file://relative: the path must be absolute"),
             ("binary://", "stdout binary://: the path must be absolute"),
             ("ttrpc+unix:///s?streaming_id=1", "stdout ttrpc+unix:///s?streaming_id=1: unknown scheme ttrpc+unix"),
+            ("file:///a%00b", #"stdout "file:///a%00b": it holds a zero byte"#),
+            ("binary:///a%00b", #"stdout "binary:///a%00b": it holds a zero byte"#),
+            ("binary:///a?b=%00", #"stdout "binary:///a?b=%00": it holds a zero byte"#),
         ])
     func `other addresses are refused`(address: String, problem: String) {
         #expect(throws: ShimFailure(problem)) { try StreamDestination(address) }

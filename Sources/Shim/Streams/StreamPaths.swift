@@ -15,10 +15,9 @@ struct StreamPaths {
 
     /// Opens a client's end of input.
     static func openInput(_ path: String) throws(ShimFailure) -> InputEnds {
-        try during("open \(path)") { () throws(Errno) in
-            let source = try OwnedDescriptor.open(path, [.readOnly, .nonBlocking])
-            let writer = isFIFO(path) ? try OwnedDescriptor.open(path, [.writeOnly, .nonBlocking]) : nil
-            return InputEnds(source: source, writer: writer)
+        let file = try ClientFile(path)
+        return try during("open \(path)") { () throws(Errno) in
+            InputEnds(source: try file.open(.readOnly), writer: file.isFIFO ? try file.open(.writeOnly) : nil)
         }
     }
 
@@ -34,32 +33,32 @@ struct StreamPaths {
         _ path: String, waited: TimeAmount, pause: TimeAmount,
         completion: @escaping (Result<DescriptorBox, ShimFailure>) -> Void
     ) {
-        do throws(Errno) {
-            completion(.success(DescriptorBox(try Self.openForWriting(path))))
-        } catch {
-            guard error == .noSuchAddressOrDevice else {
-                return completion(.failure(ShimFailure("open \(path)", error)))
-            }
+        do throws(ShimFailure) {
+            if let opened = try Self.openForWriting(path) { return completion(.success(DescriptorBox(opened))) }
             if waited > Self.patience {
                 return completion(.failure(ShimFailure("open \(path): no reader within 30 seconds")))
             }
             loop.after(pause) {
                 open(path, waited: waited + pause, pause: min(pause * 2, .milliseconds(50)), completion: completion)
             }
+        } catch {
+            completion(.failure(error))
         }
     }
 
-    private static func openForWriting(_ path: String) throws(Errno) -> OwnedDescriptor {
-        if !isFIFO(path) { return try OwnedDescriptor.open(path, [.writeOnly, .append, .nonBlocking]) }
-        let writer = try OwnedDescriptor.open(path, [.writeOnly, .nonBlocking])
-        let both = try OwnedDescriptor.open(path, [.readWrite, .nonBlocking])
-        _ = consume writer
-        return both
-    }
-
-    private static func isFIFO(_ path: String) -> Bool {
-        guard let status = try? fileStatus(at: path) else { return false }
-        return status.mode & S_IFMT == S_IFIFO
+    /// Returns nothing for a FIFO without a reader.
+    static func openForWriting(_ path: String) throws(ShimFailure) -> OwnedDescriptor? {
+        let file = try ClientFile(path)
+        do throws(Errno) {
+            if !file.isFIFO { return try file.open([.writeOnly, .append]) }
+            let writer = try file.open(.writeOnly)
+            let both = try file.open(.readWrite)
+            _ = consume writer
+            return both
+        } catch {
+            if file.isFIFO, error == .noSuchAddressOrDevice { return nil }
+            throw ShimFailure("open \(path)", error)
+        }
     }
 }
 

@@ -45,7 +45,7 @@ struct StreamPreparation {
 
     private func openInput(_ streams: ProcessStreams) throws(ShimFailure) {
         if request.input.isEmpty { return }
-        var ends = try StreamPaths.openInput(StreamDestination.path(of: request.input))
+        var ends = try StreamPaths.openInput(StreamDestination.path(of: request.input, "stdin"))
         streams.input.source = consume ends.source
         streams.inputWriter = ends.writer.take()
         if request.isTerminal { return }
@@ -79,11 +79,11 @@ struct StreamPreparation {
 
     private func openPaths(_ streams: ProcessStreams, _ completion: @escaping Completion) {
         let paths = StreamPaths(loop: context.loop)
-        openPath(request.output, paths, completion) { box throws(ShimFailure) in
+        openPath("stdout", request.output, paths, completion) { box throws(ShimFailure) in
             streams.output.destination = box.take()
             try makeOutput(streams)
         } then: {
-            openPath(request.isTerminal ? "" : request.error, paths, completion) { box throws(ShimFailure) in
+            openPath("stderr", request.isTerminal ? "" : request.error, paths, completion) { box throws(ShimFailure) in
                 streams.error.destination = box.take()
                 try makeError(streams)
             } then: {
@@ -93,11 +93,15 @@ struct StreamPreparation {
     }
 
     private func openPath(
-        _ address: String, _ paths: StreamPaths, _ completion: @escaping Completion,
+        _ stream: String, _ address: String, _ paths: StreamPaths, _ completion: @escaping Completion,
         store: @escaping (DescriptorBox) throws(ShimFailure) -> Void, then next: @escaping () -> Void
     ) {
         if address.isEmpty { return next() }
-        paths.openOutput(StreamDestination.path(of: address)) { result in
+        let path: String
+        do throws(ShimFailure) { path = try StreamDestination.path(of: address, stream) } catch {
+            return completion(.failure(error))
+        }
+        paths.openOutput(path) { result in
             do throws(ShimFailure) {
                 try store(try result.get())
             } catch {
@@ -114,19 +118,12 @@ struct StreamPreparation {
             try makeDirectories(String(path[..<slash]), mode: 0o755)
         }
         try makeOutput(streams)
-        streams.output.destination = try append(to: path)
+        streams.output.destination = try ClientFile.openToAppend(path)
         if !request.isTerminal {
             try makeError(streams)
-            streams.error.destination = try append(to: path)
+            streams.error.destination = try ClientFile.openToAppend(path)
         }
         completion(.success(streams))
-    }
-
-    private func append(to path: String) throws(ShimFailure) -> OwnedDescriptor {
-        try during("open \(path)") { () throws(Errno) in
-            // A FIFO without a reader must not block the shim.
-            try OwnedDescriptor.open(path, [.writeOnly, .create, .append, .nonBlocking], mode: 0o644)
-        }
     }
 
     private func startLogger(

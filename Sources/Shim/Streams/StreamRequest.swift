@@ -1,6 +1,7 @@
 // The caller's request for a process's standard streams.
 
 internal import Kernel
+internal import OCISpec
 
 /// The streams of one process, as a request names them.
 package struct StreamRequest: Equatable, Sendable {
@@ -39,6 +40,7 @@ package enum StreamDestination: Equatable, Sendable {
         }
         let parts = rest.split(at: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let path = Self.decode(parts.first ?? "")
+        try Self.refuseZero(in: Self.decode(rest), "stdout", address)
         switch scheme {
         case "fifo":
             self = .paths
@@ -55,15 +57,24 @@ package enum StreamDestination: Equatable, Sendable {
         }
     }
 
-    /// The path that an address of a FIFO names.
-    package static func path(of address: String) -> String {
-        guard let (_, rest) = split(address) else { return address }
-        return decode(rest)
+    /// The path that the address of a stream names, of a FIFO or something in its place.
+    package static func path(of address: String, _ stream: String) throws(ShimFailure) -> String {
+        let path = split(address).map { decode($0.rest) } ?? address
+        try refuseZero(in: path, stream, address)
+        return path
+    }
+
+    /// For the kernel a path, and an argument, ends at a zero byte: it would be another one.
+    private static func refuseZero(in text: String, _ stream: String, _ address: String) throws(ShimFailure) {
+        if text.utf8.contains(0) { throw ShimFailure("\(stream) \(address.quoted): it holds a zero byte") }
     }
 
     private static func split(_ address: String) -> (scheme: Substring, rest: Substring)? {
-        guard let colon = address.firstIndex(of: ":"), address[colon...].hasPrefix("://") else { return nil }
-        return (address[..<colon], address[colon...].dropFirst(3))
+        let bytes = address.utf8
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8) else {
+            return nil
+        }
+        return (address[..<colon], Substring(bytes[colon...].dropFirst(3)))
     }
 
     /// The query's keys and values in the order of their keys' names, as arguments.
@@ -75,7 +86,7 @@ package enum StreamDestination: Equatable, Sendable {
     }
 
     private static func decodeQuery(_ text: Substring) -> String {
-        decode(Substring(text.map { $0 == "+" ? " " : $0 }))
+        decode(text.split(at: "+", omittingEmptySubsequences: false).joined(separator: " ")[...])
     }
 
     /// Undoes percent encoding; what is not well-formed stays as it is.
