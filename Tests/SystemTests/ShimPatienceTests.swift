@@ -109,7 +109,7 @@ extension ShimCallTests {
     }
 
     /// A request whose runtime is a shell script that then executes swiftrun.
-    private func create(_ id: String, _ host: ShimHost, runtime script: String) throws -> TaskCreateRequest {
+    func create(_ id: String, _ host: ShimHost, runtime script: String) throws -> TaskCreateRequest {
         let path = host.directory + "/runtime-script"
         let real = ContainerdHost.checkout + "/.build/dist/swiftrun"
         try "#!/bin/sh\n\(script)\nexec \(real) \"$@\"\n".write(toFile: path, atomically: false, encoding: .utf8)
@@ -124,7 +124,7 @@ extension ShimCallTests {
     }
 
     /// Kills a container and deletes it.
-    private func remove(_ id: String, _ shim: ShimConnection) async throws {
+    func remove(_ id: String, _ shim: ShimConnection) async throws {
         try await shim.tell("Kill", kill(id, SIGKILL))
         let _: TaskWaitResponse = try await shim.ask("Wait", process(id))
         let _: TaskDeleteResponse = try await shim.ask("Delete", process(id))

@@ -80,7 +80,7 @@ final class Pod {
     func admit(_ bundle: TaskBundle) throws(ShimFailure) {
         if state != .ready { throw ShimFailure("pod \(id) is not ready") }
         let file = bundle.path + "/config.json"
-        let bytes = try during("open \(file)") { () throws(Errno) in try readFile(file) }
+        let bytes = try readRegularFile(file)
         let spec: JSONValue
         do throws(InvalidSpec) {
             spec = try JSONDocument(bytes).decode()

@@ -45,7 +45,7 @@ struct PodFiles {
         case .text(let text): bytes = Array(text.utf8)
         case .host:
             if access(file.destination, F_OK) != 0, errno == ENOENT { return false }
-            bytes = try during("open \(file.destination)") { () throws(Errno) in try readFile(file.destination) }
+            bytes = try readRegularFile(file.destination)
         }
         let path = "\(directory)/\(file.name)"
         try during("write \(path)") { () throws(Errno) in

@@ -19,7 +19,9 @@ final class PodNamespaces {
         if !plan.network.isEmpty {
             let path = plan.network
             network = DescriptorBox(
-                try during("open \(path)") { () throws(Errno) in try OwnedDescriptor.open(path, .readOnly) })
+                try during("open \(path)") { () throws(Errno) in
+                    try OwnedDescriptor.open(path, [.readOnly, .nonBlocking, .noControllingTerminal])
+                })
             paths["network"] = path
         }
         var user: DescriptorBox?

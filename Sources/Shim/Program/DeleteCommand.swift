@@ -3,6 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
+internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
 internal import SystemPackage
@@ -11,20 +12,33 @@ internal import SystemPackage
 struct DeleteCommand {
     let invocation: ShimInvocation
 
+    private let deadline = NIODeadline.now() + .milliseconds(Self.patience)
+
+    /// containerd kills us after five seconds, and nobody would hear why.
+    private static let patience: Int64 = 4000
+
+    /// In milliseconds.
+    private var timeLeft: Int64 { max(0, (deadline - .now()).nanoseconds / 1_000_000) }
+
+    init(invocation: ShimInvocation) { self.invocation = invocation }
+
     /// Kills and removes what is left of the container and returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
         let bundle = TaskBundle(path: try bundlePath())
         var answer = TaskDeleteResponse()
         answer.pid = UInt32((try? TaskBundle.processID(in: bundle.initPIDFile)) ?? 0)
         var failures: [String] = []
-        for member in bundle.listMembers() {
-            if let failure = clean(member.bundle, of: member.id) {
+        let members = bundle.listMembers()
+        for (number, member) in members.enumerated() {
+            // One that takes too long leaves time for those after it, and for the pod itself.
+            let share = timeLeft / Int64(members.count - number + 1)
+            if let failure = clean(member.bundle, of: member.id, within: share) {
                 failures.append(failure)
             } else {
                 bundle.forgetMember(member.id)
             }
         }
-        if let failure = clean(bundle, of: invocation.id) { failures.append(failure) }
+        if let failure = clean(bundle, of: invocation.id, within: timeLeft) { failures.append(failure) }
         PodFiles(bundle: bundle.path).remove()
         if !failures.isEmpty { throw ShimFailure(failures.joined(separator: "; ")) }
         answer.exitStatus = 128 + UInt32(SIGKILL)
@@ -33,11 +47,12 @@ struct DeleteCommand {
     }
 
     /// Kills and removes what is left of a container; returns why it could not.
-    private func clean(_ bundle: TaskBundle, of id: String) -> String? {
+    private func clean(_ bundle: TaskBundle, of id: String, within time: Int64) -> String? {
         // Without a record, nothing was made or nothing is left.
         guard let options = bundle.recordedOptions() else { return nil }
         do throws(ShimFailure) {
-            let failure = try forceDelete(OCIRuntime(options, namespace: invocation.namespace), bundle, id)
+            let failure = try forceDelete(
+                OCIRuntime(options, namespace: invocation.namespace), bundle, id, within: time)
             RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
             if let failure, !RuntimeLog.meansGone(failure) { return "OCI runtime delete failed: \(failure)" }
         } catch {
@@ -55,14 +70,16 @@ struct DeleteCommand {
     }
 
     /// Has the runtime kill and remove the container; returns why it could not.
-    private func forceDelete(_ runtime: OCIRuntime, _ bundle: TaskBundle, _ id: String) throws(ShimFailure) -> String? {
+    private func forceDelete(
+        _ runtime: OCIRuntime, _ bundle: TaskBundle, _ id: String, within time: Int64
+    ) throws(ShimFailure) -> String? {
         let log = bundle.path + "/delete.log"
         defer { clinux_unlink(log) }
         let result = try RuntimeProcess.run(
             runtime, arguments: runtime.arguments(.delete(force: true), container: id, log: log),
-            errors: log)
+            errors: log, within: time)
         if result == 0 { return nil }
-        let text = (try? readText(log)) ?? ""
+        let text = (try? readRegularFile(log)).map(RawText.text) ?? ""
         return RuntimeLog.failure(in: text) ?? "the runtime exited with status \(result) and said nothing"
     }
 }
@@ -71,9 +88,10 @@ struct DeleteCommand {
 enum RuntimeProcess {
     /// Runs a call to its end and returns its exit status.
     ///
-    /// Standard error is appended to the file `errors`; standard output goes to `output`, or to /dev/null.
+    /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null. After so many
+    /// milliseconds it is killed.
     static func run(
-        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil
+        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil, within time: Int64 = 4000
     ) throws(ShimFailure) -> Int32 {
         guard let executable = findExecutable(runtime.binary) else {
             throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")
@@ -89,10 +107,11 @@ enum RuntimeProcess {
             executable: executable, arguments: arguments,
             descriptors: [null.rawValue, output ?? null.rawValue, errorFile ?? null.rawValue], diesWithParent: true)
         let process = try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
-        if !hasEnded(process) {
+        if !hasEnded(process, within: time) {
             kill(process, SIGKILL)
-            _ = waitpid(process, nil, 0)
-            throw ShimFailure("\(executable): the runtime did not end within \(patience) seconds")
+            // In a frozen cgroup no signal ends it.
+            if hasEnded(process, within: 500) { _ = waitpid(process, nil, 0) }
+            throw ShimFailure("\(executable): the runtime did not end within \(time) ms")
         }
         var status: Int32 = 0
         try during("wait for \(executable)") { () throws(Errno) in try checked { waitpid(process, &status, 0) } }
@@ -100,13 +119,10 @@ enum RuntimeProcess {
         return signal == 0 ? status >> 8 & 0xff : 128 + signal
     }
 
-    /// containerd kills the shim after five seconds, and the error would be lost.
-    private static let patience: Int32 = 4
-
-    /// Whether a child ends in time. On a kernel without pidfds the wait has no limit.
-    private static func hasEnded(_ process: pid_t) -> Bool {
+    /// Whether a child ends in so many milliseconds; where the kernel has no pidfd, it is waited for as long as it takes.
+    private static func hasEnded(_ process: pid_t, within time: Int64) -> Bool {
         guard let descriptor = try? openProcess(process) else { return true }
         var side = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
-        return poll(&side, 1, patience * 1000) != 0
+        return poll(&side, 1, Int32(time)) != 0
     }
 }

@@ -13,9 +13,7 @@ struct InfoCommand {
 
     /// Returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
-        let input = try during("read standard input") { () throws(Errno) in
-            try readAll(STDIN_FILENO, limit: StartRequest.longest)
-        }
+        let input = try StartRequest.readInput()
         var info = BootstrapRuntimeInfo()
         info.name = "io.containerd.swiftrun.v2"
         info.version.version = Self.version
@@ -37,11 +35,17 @@ struct InfoCommand {
 
     /// The runtime's own document; nothing when it has none to give, as old runtimes.
     private func features(of runtime: OCIRuntime) throws(ShimFailure) -> [UInt8]? {
-        let pipe = try during("make a pipe") { () throws(Errno) in try Pipe() }
+        // A pipe would have to be read meanwhile, and might be kept open by somebody else afterwards.
+        let output = try during("make a file in memory") { () throws(Errno) in
+            let closeOnExec: UInt32 = 1  // MFD_CLOEXEC
+            return OwnedDescriptor(adopting: try checked { clinux_memfd_create("features", closeOnExec) })
+        }
         let status = try RuntimeProcess.run(
-            runtime, arguments: [runtime.binary, "features"], output: pipe.writeEnd.rawValue)
-        let readEnd = pipe.takeReadEnd()
+            runtime, arguments: [runtime.binary, "features"], output: output.rawValue)
         if status != 0 { return nil }
-        return try during("read the runtime's features") { () throws(Errno) in try readAll(readEnd.rawValue) }
+        return try during("read the runtime's features") { () throws(Errno) in
+            try checked { lseek(output.rawValue, 0, SEEK_SET) }
+            return try readAll(output.rawValue)
+        }
     }
 }

@@ -34,11 +34,10 @@ package struct ShimSocket: Equatable, Sendable {
     func claim() throws(ShimFailure) -> OwnedDescriptor? {
         let directory = directory
         try makeDirectories(directory, mode: 0o700)
-        let lock = try during("lock \(directory)") { () throws(Errno) in
-            let lock = try OwnedDescriptor.open(directory, [.readOnly, .directory])
-            try checked { flock(lock.rawValue, LOCK_EX) }
-            return lock
+        let lock = try during("open \(directory)") { () throws(Errno) in
+            try OwnedDescriptor.open(directory, [.readOnly, .directory])
         }
+        try Self.wait(forLock: lock, on: directory)
         if isServed { return nil }
         let path = path
         let listener = try during("listen on \(path)") { () throws(Errno) in
@@ -51,6 +50,23 @@ package struct ShimSocket: Equatable, Sendable {
         }
         _ = consume lock
         return listener
+    }
+
+    /// A start that is stopped must not hold up those after it for ever.
+    private static func wait(
+        forLock lock: borrowing OwnedDescriptor, on directory: String
+    ) throws(ShimFailure) {
+        var waited = 0
+        var pause = 1
+        while waited < 10_000 {
+            if flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 { return }
+            let code = Errno(rawValue: errno)
+            if code != .wouldBlock { throw ShimFailure("lock \(directory)", code) }
+            usleep(UInt32(pause) * 1000)
+            waited += pause
+            pause = min(2 * pause, 16)
+        }
+        throw ShimFailure("lock \(directory): another process has held the lock for 10 seconds")
     }
 
     private var isServed: Bool {

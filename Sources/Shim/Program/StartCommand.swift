@@ -12,9 +12,7 @@ struct StartCommand {
 
     /// Runs in the bundle's directory and returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
-        let input = try during("read standard input") { () throws(Errno) in
-            try readAll(STDIN_FILENO, limit: StartRequest.longest)
-        }
+        let input = try StartRequest.readInput()
         let request = try StartRequest(input, id: invocation.id, namespace: invocation.namespace)
         let options = try RuncOptions(request.options)
         let socket = try socket(for: request)

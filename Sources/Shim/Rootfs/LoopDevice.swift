@@ -15,7 +15,7 @@ final class LoopDevice {
 
     init(_ file: String, isReadOnly: Bool) throws(ShimFailure) {
         let backing = try during("open \(file)") { () throws(Errno) in
-            try OwnedDescriptor.open(file, isReadOnly ? .readOnly : .readWrite)
+            try OwnedDescriptor.open(file, [isReadOnly ? .readOnly : .readWrite, .nonBlocking])
         }
         let control = try during("open /dev/loop-control") { () throws(Errno) in
             try OwnedDescriptor.open("/dev/loop-control", .readWrite)

@@ -39,23 +39,34 @@ final class RuntimeCalls {
         do throws(ShimFailure) {
             let process = try Self.start(
                 runtime, operation, container: container, log: log, directory: bundle.path, streams: streams)
-            owner?.call = process
             var isLate = false
+            var isTold = false
+            let tell = { (failure: RuntimeFailure?) in
+                if isTold { return }
+                isTold = true
+                owner?.call = nil
+                var failure = failure
+                failure?.isLate = isLate
+                completion(failure)
+            }
+            let call = RuntimeCall(process, operation, loop: loop) {
+                tell(RuntimeFailure(operation, "the runtime did not end when it was killed"))
+            }
+            owner?.call = call
             let limit = operation.limit
             let deadline = loop.after(limit) {
                 isLate = true
-                kill(process, SIGKILL)
+                call.kill()
             }
             reaper.whenExited(process) { exit in
                 deadline.cancel()
-                owner?.call = nil
+                call.ended()
                 var failure = exit.status == 0 ? nil : Self.failure(exit, operation, log: log)
                 if isLate, failure != nil {
                     failure = RuntimeFailure(operation, "the runtime did not end within \(limit.seconds) seconds")
-                    failure?.isLate = true
                 }
                 clinux_unlink(log)
-                completion(failure)
+                tell(failure)
             }
         } catch {
             clinux_unlink(log)
@@ -86,7 +97,7 @@ final class RuntimeCalls {
     }
 
     private static func failure(_ exit: Exit, _ operation: RuntimeOperation, log: String) -> RuntimeFailure {
-        let text = (try? readText(log)) ?? ""
+        let text = (try? readRegularFile(log)).map(RawText.text) ?? ""
         let message = RuntimeLog.failure(in: text) ?? "the runtime exited with status \(exit.status) and said nothing"
         return RuntimeFailure(operation, message)
     }

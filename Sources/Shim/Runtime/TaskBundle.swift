@@ -20,13 +20,13 @@ struct TaskBundle {
     /// The facts of the configuration that are the shim's business.
     func configuration() throws(ShimFailure) -> BundleConfiguration {
         let file = path + "/config.json"
-        let bytes = try during("open \(file)") { () throws(Errno) in try readFile(file) }
+        let bytes = try readRegularFile(file)
         do { return try BundleConfiguration(json: bytes) } catch { throw ShimFailure("\(file): \(error)") }
     }
 
     /// The process id that the runtime wrote.
     static func processID(in file: String) throws(ShimFailure) -> pid_t {
-        let text = try during("open \(file)") { () throws(Errno) in try readText(file) }
+        let text = RawText.text(try readRegularFile(file))
         guard let process = pid_t(text.prefix { !$0.isNewline }), process > 0 else {
             throw ShimFailure("\(file): expected a process id")
         }
@@ -51,7 +51,7 @@ struct TaskBundle {
 
     /// The options noted by `record`, or nothing when there is nothing to clean up.
     func recordedOptions() -> RuncOptions? {
-        guard let bytes = try? readFile(recordFile) else { return nil }
+        guard let bytes = try? readRegularFile(recordFile) else { return nil }
         return try? RuncOptions(serializedBytes: bytes)
     }
 

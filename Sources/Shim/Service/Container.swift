@@ -73,13 +73,17 @@ final class Container {
         if isStarting { heldBackExit = inTurn } else { inTurn() }
     }
 
+    /// Gives up waiting for executed processes to end before the exit of the first is told.
+    func stopWaitingForExecs() {
+        let body = afterExecs
+        afterExecs = nil
+        body?()
+    }
+
     func execBegins() { livingExecs += 1 }
 
     func execEnded() {
         livingExecs -= 1
-        if livingExecs == 0 {
-            afterExecs?()
-            afterExecs = nil
-        }
+        if livingExecs == 0 { stopWaitingForExecs() }
     }
 }

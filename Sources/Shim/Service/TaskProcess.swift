@@ -21,8 +21,8 @@ final class TaskProcess {
     /// The process document of an exec'd process.
     var document: [UInt8] = []
 
-    /// The runtime that is at work on the process, a child of ours that has not been collected.
-    var call: pid_t?
+    /// The runtime that is at work on the process.
+    var call: RuntimeCall?
 
     private var waiting: [Waiter] = []
 
@@ -44,9 +44,7 @@ final class TaskProcess {
     }
 
     /// Ends a runtime's work on the process, so that what waits for it gets its turn.
-    func breakCall() {
-        if let call { Glibc.kill(call, SIGKILL) }
-    }
+    func breakCall() { call?.kill() }
 
     /// Runs an operation in its turn; after a limit, even if a runtime's call still holds the process.
     func urgently(_ loop: Loop, _ operation: @escaping OperationQueue.Operation) {

@@ -99,13 +99,13 @@ extension TaskService {
 
     private func startExec(_ process: TaskProcess, in container: Container, _ finish: @escaping (Status?) -> Void) {
         if let refusal = container.refusalOfExecStart { return finish(refusal) }
-        container.execBegins()
+        var hasBegun = false
         let failed = { (status: Status) in
             process.streams?.close()
             process.streams = nil
             process.setStartFailed()
             finish(status)
-            container.execEnded()
+            if hasBegun { container.execEnded() }
         }
         let preparation = StreamPreparation(
             context: streams, request: process.request, container: container.id, user: container.options.ioUid,
@@ -115,6 +115,10 @@ extension TaskService {
             case .failure(let failure): failed(Status(failure))
             case .success(let streams):
                 process.streams = streams
+                // The client or its logger has been waited for.
+                if let refusal = container.refusalOfExecStart { return failed(refusal) }
+                container.execBegins()
+                hasBegun = true
                 callExec(process, in: container, streams) { [self] failure in
                     if let failure { return failed(failure) }
                     execStarted(process, in: container)
@@ -213,6 +217,7 @@ extension TaskService {
         }
         container.isFirstGone = true
         container.first.isCollected = true
+        endExecs(of: container)
         // At once: systemd removes a scope, and with it the count of kills, when its last process has ended.
         container.memoryWatch?.lookAgain()
         whenOutputArrived(container.first) { [self] in
@@ -224,6 +229,19 @@ extension TaskService {
                 tellExit(of: container.first, in: container, exit, kill)
             }
         }
+    }
+
+    /// Ends what holds back the exit of a container's first process: processes that were executed in it and outlive it,
+    /// and runtimes that are still at work to execute one.
+    private func endExecs(of container: Container) {
+        loop.after(.seconds(2)) {
+            for process in container.execs.values {
+                process.breakCall()
+                if process.pid > 0, !process.isCollected { Glibc.kill(process.pid, SIGKILL) }
+            }
+        }
+        // In a frozen cgroup no signal ends them.
+        loop.after(.seconds(10)) { container.stopWaitingForExecs() }
     }
 
     private func tellExit(

@@ -107,6 +107,9 @@ final class ProcessStreams {
 
     init(_ context: StreamContext) { self.context = context }
 
+    /// How many streams have not come to their end.
+    var openCount: Int { flows.count }
+
     /// The descriptors for the runtime.
     var runtimeStreams: RuntimeCalls.Streams {
         var streams = RuntimeCalls.Streams()
@@ -206,8 +209,8 @@ final class ProcessStreams {
     /// may wait for the end of it before it asks for anything else.
     func endOutputSoon() {
         if outputFlows.isEmpty { return }
-        support.loop.after(Self.lingering) { [self] in
-            for flow in outputFlows { support.endWithoutSource(flow) }
+        context.loop.after(Self.lingering) { [self] in
+            for flow in outputFlows { context.endWithoutSource(flow) }
         }
     }
 
