@@ -100,10 +100,11 @@ final class SandboxService {
 
     private func shutdown(_ request: SandboxRequest, _ reply: Reply<SandboxDone>) throws(Status) {
         let pod = try pod(request.sandboxID)
-        stop(pod, within: 0) { [self] in
+        stop(pod, within: 0) { [tasks] in
             reply(SandboxDone())
             tasks.pod = nil
-            tasks.end()
+            // containerd's client, once it sees the connection's end, may overlook the answer before it.
+            tasks.loop.after(.milliseconds(100)) { tasks.end() }
         }
     }
 
