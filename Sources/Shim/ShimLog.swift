@@ -6,6 +6,7 @@ internal import OCISpec
 
 /// Writes records in containerd's own text form.
 enum ShimLog {
+    static func info(_ message: String) { write("info", message) }
     static func warning(_ message: String) { write("warning", message) }
     static func error(_ message: String) { write("error", message) }
 

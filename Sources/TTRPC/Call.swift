@@ -1,5 +1,7 @@
 // One call to a server.
 
+package import NIOCore
+
 /// A call in progress. Its holder answers it once, at once or later.
 ///
 /// Used on the event loop only.
@@ -7,6 +9,7 @@ package final class Call {
     package let method: String
     package let payload: [UInt8]
     package let metadata: [Request.Metadata]
+    package let begin = NIODeadline.now()
     /// False after the call was answered, timed out, or lost its connection: then an answer would be dropped.
     package private(set) var isAwaited = true
 

@@ -13,6 +13,7 @@ package final class Server {
     let eventLoop: any EventLoop
     private var services: [String: [String: Handler]] = [:]
     private var listener: (any Channel)?
+    private var connections: [ObjectIdentifier: ServerConnection] = [:]
 
     /// Must be called on the event loop.
     package init(on eventLoop: any EventLoop) {
@@ -44,6 +45,15 @@ package final class Server {
     package func stopListening() {
         listener?.close(promise: nil)
         listener = nil
+    }
+
+    func opened(_ connection: ServerConnection) { connections[ObjectIdentifier(connection)] = connection }
+
+    func closed(_ connection: ServerConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// The calls that have not been answered, oldest first.
+    package var callsInFlight: [Call] {
+        connections.values.flatMap(\.callsInFlight).sorted { $0.begin < $1.begin }
     }
 
     func handler(of request: Request) throws(Status) -> Handler {

@@ -18,9 +18,15 @@ final class ServerConnection: ChannelDuplexHandler {
 
     init(_ server: Server) { self.server = server }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    var callsInFlight: [Call] { Array(inFlight.values) }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        server.opened(self)
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        server.closed(self)
         self.context = nil
         for call in inFlight.values { call.abandon() }
         inFlight = [:]

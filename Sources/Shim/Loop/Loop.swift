@@ -61,6 +61,8 @@ final class OperationQueue {
     private var waiting: [Operation] = []
     private var isBusy = false
 
+    var waitingCount: Int { waiting.count }
+
     func run(_ operation: @escaping Operation) {
         waiting.append(operation)
         if !isBusy { next() }

@@ -39,7 +39,7 @@ struct ServeCommand {
         _ = clinux_limit_arenas(1)
         try during("block signals") { () throws(Errno) in
             let block: Int32 = 0  // SIG_BLOCK
-            try checked { clinux_sigprocmask(block, signalMask([SIGCHLD, SIGTERM, SIGINT]), nil) }
+            try checked { clinux_sigprocmask(block, signalMask([SIGCHLD, SIGTERM, SIGINT, SIGUSR1]), nil) }
         }
         // containerd reads this FIFO. Open for reading too, it never breaks; non-blocking, it never holds us up.
         if let log = try? OwnedDescriptor.open("log", [.readWrite, .nonBlocking]) {
@@ -65,6 +65,8 @@ struct ServeCommand {
         let server = Server(on: loop.eventLoop)
         service.register(on: server)
         SandboxService(service).register(on: server)
+        let questions = try during("watch for signals") { () throws(Errno) in try signalDescriptor([SIGUSR1]) }
+        _ = loop.read(adopting: questions, received: { _ in service.logState(server) })
         server.listen(adopting: socket).whenFailure { error in
             ShimLog.error("listen: \(error)")
             exit(1)

@@ -36,6 +36,9 @@ final class EventPublisher {
         path = address.map { $0.hasPrefix("unix://") ? String($0.dropFirst(7)) : $0 }
     }
 
+    /// How many events containerd has not taken yet.
+    var pendingCount: Int { queue.count }
+
     /// Queues an event.
     func publish(_ topic: String, _ event: some Message) {
         guard path != nil else { return }
