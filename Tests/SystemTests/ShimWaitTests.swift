@@ -50,6 +50,8 @@ extension ShimCallTests {
     func `a runtime that no signal ends does not hold calls`() async throws {
         let freezer = "/sys/fs/cgroup/freezer/shim-wait-\(getpid())"
         mkdir(freezer, 0o755)
+        func thaw() { try? "THAWED".write(toFile: freezer + "/freezer.state", atomically: false, encoding: .utf8) }
+        defer { thaw() }
         try await withShim("c1", "sleep 1000") { host, shim in
             symlinkApplets(["sleep"], host)
             let script = "echo $$ >\(freezer)/cgroup.procs; echo FROZEN >\(freezer)/freezer.state"
@@ -65,7 +67,7 @@ extension ShimCallTests {
             let message = try await refused?.message ?? ""
             #expect(message.hasSuffix("the runtime did not end when it was killed"), "\(message)")
             try await remove("c1", shim)
-            try "THAWED".write(toFile: freezer + "/freezer.state", atomically: false, encoding: .utf8)
+            thaw()
         }
         try await eventually("the runtime ends") { rmdir(freezer) == 0 }
     }
