@@ -91,7 +91,8 @@ enum RuntimeProcess {
     /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null. After so many
     /// milliseconds it is killed.
     static func run(
-        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil, within time: Int64 = 4000
+        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil,
+        within time: Int64 = 4000
     ) throws(ShimFailure) -> Int32 {
         guard let executable = findExecutable(runtime.binary) else {
             throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")

@@ -60,7 +60,7 @@ struct ClientFile: ~Copyable {
             return try file.open([.writeOnly, .append])
         } catch {
             let isUnread = file.isFIFO && error == .noSuchAddressOrDevice
-            throw ShimFailure("open \(path): \(error.word)\(isUnread ? " (nobody reads from it)" : "")")
+            throw ShimFailure("open \(path): \(error.message)\(isUnread ? " (nobody reads from it)" : "")")
         }
     }
 }
