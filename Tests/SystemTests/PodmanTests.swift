@@ -46,7 +46,8 @@ extension EngineTests {
                 let format = "{{.Host.OCIRuntime.Name}} {{.Host.OCIRuntime.Version}}"
                 let name = try await engine("info", "--format", format)
                 #expect(name.output.hasPrefix("\(stack.runtime) \(stack.runtime) version "), "\(name.output)")
-                try await engine.detach("first", shell: "sleep 1000")
+                // A sleep of busybox ends when it is restored: the kernel reports an interruption.
+                try await engine.detach("first", shell: "while true; do sleep 1; done")
                 let checkpoint = try await engine("container", "checkpoint", "first")
                 if checkpoint.status == 0 {
                     #expect(try await engine.inspect("first", ".State.Status") == "exited")
