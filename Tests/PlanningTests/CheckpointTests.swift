@@ -45,6 +45,31 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
         #expect(try CheckpointPlan(try plan(), asked, someFacts()).options.networkLock == .nftables)
     }
 
+    @Test func `a lock is removed where it would outlive the dump to no use`() throws {
+        let old = someFacts(CriuVersion(3, 17, 1))
+        let joined = try plan(
+            Linux(namespaces: [LinuxNamespace(type: "mount"), LinuxNamespace(type: "network", path: "/n")]))
+        var asked = CheckpointOptions()
+        #expect(try CheckpointPlan(joined, asked, old).leavesLock)
+        #expect(try !CheckpointPlan(joined, asked, someFacts()).locksNetwork)
+        // The lock of a namespace that ends with the container ends too.
+        #expect(try CheckpointPlan(try plan(), asked, old).locksNetwork)
+        #expect(try !CheckpointPlan(try plan(), asked, old).leavesLock)
+        asked.image.keepsConnections = true
+        #expect(try !CheckpointPlan(joined, asked, old).leavesLock)
+        asked = CheckpointOptions()
+        asked.leavesRunning = true
+        #expect(try !CheckpointPlan(joined, asked, old).leavesLock)
+    }
+
+    @Test func `no_new_privs of some is refused to a CRIU that forgets it`() throws {
+        let (old, new) = (CriuFeatures(CriuVersion(3, 17, 1)), CriuFeatures(CriuVersion(3, 19)))
+        try old.check(.onAll)
+        try old.check(.absent)
+        try new.check(.onSome)
+        #expect(throws: InvalidSpec.self) { try old.check(.onSome) }
+    }
+
     @Test func `namespaces of others are named by their numbers`() throws {
         let linux = Linux(namespaces: [
             LinuxNamespace(type: "mount"), LinuxNamespace(type: "network", path: "/n"),
@@ -142,6 +167,8 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
     @Test func `a restore finds them again at the sources that the config has now`() throws {
         let plan = try plan(mounts: [mount("/link", "/src", ["bind"]), mount("/tree", "/src", ["rbind"])])
         var record = ImageRecord()
+        record.noNewPrivileges = .onSome
+        #expect(try ImageRecord(json: record.json()) == record)
         record.externals = [
             .init(path: "/real", destination: "/link"), .init(path: "/tree/sub", destination: "/tree", below: "/sub"),
             .init(path: "/etc", destination: "/not-in-the-config"),

@@ -70,7 +70,7 @@ final class EngineHost: @unchecked Sendable {
             "daemon.json",
             """
             {"runtimes": {"swiftrun": {"path": "\(built)swiftrun"}}, "default-runtime": "swiftrun",
-             "cgroup-parent": "/\(cgroup)"}
+             "cgroup-parent": "/\(cgroup)", "experimental": true}
             """)
         try write(
             "containers.conf",
