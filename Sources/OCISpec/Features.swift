@@ -13,7 +13,7 @@ package struct Features: Equatable, Sendable {
     /// The features that are specific to Linux.
     package var linux: Linux?
     /// Free data about the runtime.
-    package var annotations: [String: String]
+    package var annotations: TextMap<String>
     /// Annotations of a configuration that change the runtime's behaviour; a name that ends in a dot is a prefix.
     package var potentiallyUnsafeConfigAnnotations: [String]
 
@@ -23,7 +23,7 @@ package struct Features: Equatable, Sendable {
         hooks: [String] = [],
         mountOptions: [String] = [],
         linux: Linux? = nil,
-        annotations: [String: String] = [:],
+        annotations: TextMap<String> = [:],
         potentiallyUnsafeConfigAnnotations: [String] = []
     ) {
         self.ociVersionMin = ociVersionMin

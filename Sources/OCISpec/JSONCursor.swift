@@ -113,9 +113,9 @@ package struct JSONCursor: ~Copyable {
         return values
     }
 
-    fileprivate func members<Value: JSONDecodable>() throws(InvalidSpec) -> [String: Value] {
+    fileprivate func members<Value: JSONDecodable>() throws(InvalidSpec) -> TextMap<Value> {
         try expect(.object)
-        var values: [String: Value] = [:]
+        var values = TextMap<Value>()
         try node.forEachMember { key, member throws(InvalidSpec) in
             do throws(InvalidSpec) {
                 values[key] = try Value(JSONCursor(member))
@@ -181,6 +181,6 @@ extension Array: JSONDecodable where Element: JSONDecodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.elements() }
 }
 
-extension Dictionary: JSONDecodable where Key == String, Value: JSONDecodable {
+extension TextMap: JSONDecodable where Value: JSONDecodable {
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.members() }
 }

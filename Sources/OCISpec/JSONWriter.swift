@@ -65,6 +65,11 @@ package struct JSONWriter {
     }
 
     /// Writes a property unless it is an empty map.
+    package mutating func map(_ key: StaticString, _ values: TextMap<some JSONEncodable>) {
+        if !values.isEmpty { field(key, values) }
+    }
+
+    /// Writes a property unless it is an empty map.
     package mutating func map(_ key: StaticString, _ values: [String: some JSONEncodable]) {
         if !values.isEmpty { field(key, values) }
     }
@@ -79,9 +84,9 @@ package struct JSONWriter {
         if value != 0 { field(key, value) }
     }
 
-    fileprivate mutating func members(_ values: [String: some JSONEncodable]) {
+    fileprivate mutating func members(_ values: TextMap<some JSONEncodable>) {
         object { writer in
-            for (key, value) in values.sorted(by: { $0.key < $1.key }) { writer.member(key, value) }
+            for (key, value) in values { writer.member(key, value) }
         }
     }
 
@@ -217,7 +222,14 @@ extension Array: JSONEncodable where Element: JSONEncodable {
     package func write(to writer: inout JSONWriter) { writer.array(self) }
 }
 
-extension Dictionary: JSONEncodable where Key == String, Value: JSONEncodable {
+extension TextMap: JSONEncodable where Value: JSONEncodable {
     /// Writes the properties sorted by key, so that equal values give equal text.
     package func write(to writer: inout JSONWriter) { writer.members(self) }
+}
+
+extension Dictionary: JSONEncodable where Key == String, Value: JSONEncodable {
+    /// For names that the kernel gives.
+    package func write(to writer: inout JSONWriter) {
+        writer.members(TextMap(uniqueKeysWithValues: map { ($0.key, $0.value) }))
+    }
 }

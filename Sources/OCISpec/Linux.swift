@@ -7,7 +7,7 @@ package struct Linux: Equatable, Sendable {
     /// Group ids of the container's user namespace.
     package var gidMappings: [LinuxIDMapping]
     /// Sysctls of the container, with dots or slashes.
-    package var sysctl: [String: String]
+    package var sysctl: TextMap<String>
     /// Limits of the container's cgroup.
     package var resources: LinuxResources?
     /// Path of the container's cgroup; an empty one counts as absent.
@@ -17,7 +17,7 @@ package struct Linux: Equatable, Sendable {
     /// Device nodes to create.
     package var devices: [LinuxDevice]
     /// Network devices to move into the container, by their name on the host.
-    package var netDevices: [String: LinuxNetDevice]
+    package var netDevices: TextMap<LinuxNetDevice>
     /// Seccomp filter.
     package var seccomp: LinuxSeccomp?
     /// Propagation of the root mount; an empty one counts as absent.
@@ -35,17 +35,17 @@ package struct Linux: Equatable, Sendable {
     /// Execution domain, for personality(2).
     package var personality: LinuxPersonality?
     /// Offsets of a new time namespace, by clock: `monotonic`, `boottime`.
-    package var timeOffsets: [String: LinuxTimeOffset]
+    package var timeOffsets: TextMap<LinuxTimeOffset>
 
     package init(
         uidMappings: [LinuxIDMapping] = [],
         gidMappings: [LinuxIDMapping] = [],
-        sysctl: [String: String] = [:],
+        sysctl: TextMap<String> = [:],
         resources: LinuxResources? = nil,
         cgroupsPath: String? = nil,
         namespaces: [LinuxNamespace] = [],
         devices: [LinuxDevice] = [],
-        netDevices: [String: LinuxNetDevice] = [:],
+        netDevices: TextMap<LinuxNetDevice> = [:],
         seccomp: LinuxSeccomp? = nil,
         rootfsPropagation: String? = nil,
         maskedPaths: [String] = [],
@@ -54,7 +54,7 @@ package struct Linux: Equatable, Sendable {
         intelRdt: LinuxIntelRdt? = nil,
         memoryPolicy: LinuxMemoryPolicy? = nil,
         personality: LinuxPersonality? = nil,
-        timeOffsets: [String: LinuxTimeOffset] = [:]
+        timeOffsets: TextMap<LinuxTimeOffset> = [:]
     ) {
         self.uidMappings = uidMappings
         self.gidMappings = gidMappings

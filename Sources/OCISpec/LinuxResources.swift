@@ -17,9 +17,9 @@ package struct LinuxResources: Equatable, Sendable {
     /// Network classification, cgroup v1 only.
     package var network: LinuxNetwork?
     /// RDMA resources, by device.
-    package var rdma: [String: LinuxRdma]
+    package var rdma: TextMap<LinuxRdma>
     /// Values for files of cgroup v2, by file name.
-    package var unified: [String: String]
+    package var unified: TextMap<String>
 
     package init(
         devices: [LinuxDeviceCgroup] = [],
@@ -29,8 +29,8 @@ package struct LinuxResources: Equatable, Sendable {
         blockIO: LinuxBlockIO? = nil,
         hugepageLimits: [LinuxHugepageLimit] = [],
         network: LinuxNetwork? = nil,
-        rdma: [String: LinuxRdma] = [:],
-        unified: [String: String] = [:]
+        rdma: TextMap<LinuxRdma> = [:],
+        unified: TextMap<String> = [:]
     ) {
         self.devices = devices
         self.memory = memory

@@ -17,7 +17,7 @@ package struct Spec: Equatable, Sendable {
     /// Programs that run at points of the container's life cycle.
     package var hooks: Hooks?
     /// Free data about the container.
-    package var annotations: [String: String]
+    package var annotations: TextMap<String>
     /// The Linux part.
     package var linux: Linux?
 
@@ -29,7 +29,7 @@ package struct Spec: Equatable, Sendable {
         domainname: String? = nil,
         mounts: [Mount] = [],
         hooks: Hooks? = nil,
-        annotations: [String: String] = [:],
+        annotations: TextMap<String> = [:],
         linux: Linux? = nil
     ) {
         self.ociVersion = ociVersion

@@ -17,7 +17,7 @@ package struct ContainerState: Equatable, Sendable {
     /// The time of creation, RFC 3339 in UTC with nanoseconds; omitted in the input of hooks.
     package var created: String?
     /// Annotations of the configuration; not written when empty.
-    package var annotations: [String: String]
+    package var annotations: TextMap<String>
     /// Name or `#uid` of the container's owner; omitted in the input of hooks.
     package var owner: String?
 
@@ -29,7 +29,7 @@ package struct ContainerState: Equatable, Sendable {
         bundle: String,
         rootfs: String? = nil,
         created: String? = nil,
-        annotations: [String: String] = [:],
+        annotations: TextMap<String> = [:],
         owner: String? = nil
     ) {
         self.ociVersion = ociVersion

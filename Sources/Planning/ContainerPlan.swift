@@ -21,7 +21,7 @@ package struct ContainerPlan: Equatable, Sendable {
     package var process: ProcessPlan
     package var hooks: Hooks
     package var seccomp: SeccompPlan?
-    package var annotations: [String: String]
+    package var annotations: TextMap<String>
     package var warnings: [String]
 }
 

@@ -49,7 +49,7 @@ package struct LandlockPlan: Equatable, Sendable {
 extension LandlockPlan {
     /// Decides the annotation; nil if there is none.
     /// - Throws: the problem of the annotation, under its key.
-    package init?(annotations: [String: String]) throws(InvalidSpec) {
+    package init?(annotations: TextMap<String>) throws(InvalidSpec) {
         guard let text = annotations[Self.annotation] else { return nil }
         do throws(InvalidSpec) {
             try self.init(LandlockDocument(json: Array(text.utf8)))
@@ -198,8 +198,8 @@ private struct Anything: JSONDecodable {
 }
 
 private func refuseOthers(_ cursor: borrowing JSONCursor, than known: [String]) throws(InvalidSpec) {
-    let members = try [String: Anything](cursor)
-    if let name = members.keys.sorted().first(where: { !known.contains($0) }) {
+    let members = try TextMap<Anything>(cursor)
+    if let name = members.keys.first(where: { !known.contains($0) }) {
         throw InvalidSpec(
             keyPath: name, problem: "is not among \(known.joined(separator: ", "))")
     }

@@ -88,7 +88,7 @@ extension NamespacePlan {
     }
 
     private static func offsets(
-        _ offsets: [String: LinuxTimeOffset], _ namespaces: NamespacePlan
+        _ offsets: TextMap<LinuxTimeOffset>, _ namespaces: NamespacePlan
     ) throws(InvalidSpec) -> String? {
         guard !offsets.isEmpty else { return nil }
         guard namespaces.creates(.time) else {
@@ -99,7 +99,7 @@ extension NamespacePlan {
                     : "needs a time namespace in linux.namespaces")
         }
         var lines = ""
-        for (clock, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+        for (clock, offset) in offsets {
             guard clock == "monotonic" || clock == "boottime" else {
                 throw InvalidSpec(
                     keyPath: "linux.timeOffsets.\(clock)", problem: "unknown clock; monotonic and boottime have offsets"

@@ -17,7 +17,7 @@ extension NetworkDeviceStep {
     /// Decides `linux.netDevices`, in the order of the names.
     /// - Throws: a name that is invalid for interfaces, or a network namespace that is the runtime's own.
     static func plan(
-        _ devices: [String: LinuxNetDevice], _ namespaces: NamespacePlan
+        _ devices: TextMap<LinuxNetDevice>, _ namespaces: NamespacePlan
     ) throws(InvalidSpec) -> [NetworkDeviceStep] {
         guard !devices.isEmpty else { return [] }
         guard namespaces.has(.network) else {
@@ -25,7 +25,7 @@ extension NetworkDeviceStep {
         }
         var result: [NetworkDeviceStep] = []
         var names = EarlierNames()
-        for (name, device) in devices.sorted(by: { $0.key < $1.key }) {
+        for (name, device) in devices {
             let key = "linux.netDevices.\(name)"
             guard isName(name) else {
                 throw InvalidSpec(keyPath: key, problem: "\"\(name)\" is not a valid name of a network device")

@@ -104,7 +104,7 @@ package enum Rules {
                     "a user who is not root needs a user namespace; `swiftrun spec --rootless` writes a config with one"
             )
         }
-        if let name = linux.netDevices.keys.sorted().first {
+        if let name = linux.netDevices.keys.first {
             throw InvalidSpec(keyPath: "linux.netDevices.\(name)", problem: "only root can move network devices")
         }
     }

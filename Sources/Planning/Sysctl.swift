@@ -17,10 +17,10 @@ package struct Sysctl: Equatable, Sendable {
 extension Sysctl {
     /// Decides `linux.sysctl`, in the order of the names.
     /// - Throws: a sysctl that does not belong to the container; writing it would change the host.
-    static func plan(_ sysctl: [String: String], _ namespaces: NamespacePlan) throws(InvalidSpec) -> [Sysctl] {
+    static func plan(_ sysctl: TextMap<String>, _ namespaces: NamespacePlan) throws(InvalidSpec) -> [Sysctl] {
         var result: [Sysctl] = []
         var names = EarlierNames()
-        for (key, value) in sysctl.sorted(by: { $0.key < $1.key }) {
+        for (key, value) in sysctl {
             let name = dotted(key)
             let kind = try check(name, key, namespaces)
             guard names.place(of: name, at: result.count) == nil else {

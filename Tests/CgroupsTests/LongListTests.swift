@@ -91,7 +91,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
 
     private func time(_ list: LongList, _ count: Int) -> Double {
         var resources = LinuxResources()
-        var annotations: [String: String] = [:]
+        var annotations: TextMap<String> = [:]
         list.fill(&resources, &annotations, 0..<count)
         let start = clock()
         // A list that the kernel could not store is refused equally fast.

@@ -178,7 +178,7 @@ import Testing
     }
 
     private func request(
-        _ path: String?, _ annotations: [String: String] = [:]
+        _ path: String?, _ annotations: TextMap<String> = [:]
     ) throws(CgroupFailure) -> SystemdUnitRequest {
         try SystemdUnitRequest(
             cgroupsPath: path, containerID: "web",

@@ -9,7 +9,7 @@ import Testing
 
 private func plan(
     mounts: [Mount] = [], _ linux: Linux = Linux(namespaces: kinds("mount", "pid", "network")), process: Process? = nil,
-    host: HostFacts = .root, annotations: [String: String] = [:]
+    host: HostFacts = .root, annotations: TextMap<String> = [:]
 ) throws -> ContainerPlan {
     var spec = Spec(ociVersion: "1.2.0")
     spec.process = process ?? Process(args: ["/bin/true"], cwd: "/")

@@ -43,7 +43,7 @@ package struct CgroupPlan: Equatable, Sendable {
     /// - Throws: an `invalid` failure for values that contradict one another or the rules, `unavailable` for limits
     /// whose controller the host lacks.
     package init(
-        cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: [String: String] = [:],
+        cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: TextMap<String> = [:],
         driver: CgroupDriver, host: CgroupHost, delegation: CgroupDelegation? = nil
     ) throws(CgroupFailure) {
         unit = nil

@@ -5,7 +5,7 @@ internal import OCISpec
 extension LimitWrites {
     /// Adds all limits that cgroup v1 supports.
     mutating func addLegacy(_ resources: LinuxResources, _ current: CurrentLimits?) throws(CgroupFailure) {
-        if let key = resources.unified.keys.min() {
+        if let key = resources.unified.keys.first {
             throw CgroupFailure(
                 .invalid,
                 "linux.resources.unified[\"\(key)\"]: invalid configuration: cannot be used on a host with cgroup v1")

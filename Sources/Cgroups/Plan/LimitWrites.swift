@@ -65,7 +65,7 @@ package struct LimitWrites: Equatable, Sendable {
 
     /// Adds the limits on RDMA devices.
     mutating func addRDMA(_ resources: LinuxResources) throws(CgroupFailure) {
-        for (device, limit) in resources.rdma.sorted(by: { $0.key < $1.key }) {
+        for (device, limit) in resources.rdma {
             let key = "linux.resources.rdma[\"\(device)\"]"
             try Self.checkWord(device, key: key)
             var value = device

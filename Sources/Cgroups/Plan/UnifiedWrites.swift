@@ -115,8 +115,8 @@ extension LimitWrites {
 
     /// Adds the files that the configuration names itself, line by line, because most files accept one line per
     /// write.
-    private mutating func addRaw(_ unified: [String: String]) throws(CgroupFailure) {
-        for (file, value) in unified.sorted(by: { $0.key < $1.key }) {
+    private mutating func addRaw(_ unified: TextMap<String>) throws(CgroupFailure) {
+        for (file, value) in unified {
             let key = "linux.resources.unified[\"\(file)\"]"
             let parts = file.split(separator: ".", omittingEmptySubsequences: false)
             guard !file.utf8.contains(UInt8(ascii: "/")), parts.count >= 2, parts.allSatisfy({ !$0.isEmpty }),

@@ -59,7 +59,7 @@ struct SystemdLimits {
             }
         }
         if isUnified {
-            for (key, value) in resources.unified.sorted(by: { $0.key < $1.key }) { try add(key, value) }
+            for (key, value) in resources.unified { try add(key, value) }
         }
     }
 

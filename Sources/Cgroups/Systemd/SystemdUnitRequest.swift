@@ -10,7 +10,7 @@ package struct SystemdUnitRequest: Equatable, Sendable {
     package var properties: [SystemdProperty]
 
     init(
-        cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: [String: String],
+        cgroupsPath: String?, containerID: String, resources: LinuxResources?, annotations: TextMap<String>,
         host: CgroupHost
     ) throws(CgroupFailure) {
         unit = try SystemdUnit(
@@ -58,11 +58,11 @@ package struct SystemdUnitRequest: Equatable, Sendable {
         return rule.kind == .character && major == 136 ? "char-pts" : "\(kind)-\(major)"
     }
 
-    private mutating func add(_ annotations: [String: String]) throws(CgroupFailure) {
+    private mutating func add(_ annotations: TextMap<String>) throws(CgroupFailure) {
         let prefix = "org.systemd.property."
         var given: [SystemdProperty] = []
         var places: [String: Int] = [:]
-        for (key, text) in annotations.sorted(by: { $0.key < $1.key }) where key.hasPrefix(prefix) {
+        for (key, text) in annotations where key.hasPrefix(prefix) {
             let property = try SystemdAnnotation.property(String(key.dropFirst(prefix.count)), text, key: key)
             // Two spellings of one property: the later counts.
             if let place = places[property.name] {

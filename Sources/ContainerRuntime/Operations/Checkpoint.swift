@@ -177,7 +177,7 @@ private struct Dump {
 
 /// A config file for CRIU ("configuration file" in its manual): the file that runc reads, another that the container
 /// names, or an empty one.
-func criuConfigFile(_ annotations: [String: String]) -> String? {
+func criuConfigFile(_ annotations: TextMap<String>) -> String? {
     guard let named = annotations["org.criu.config"] else { return "/etc/criu/runc.conf" }
     return named.isEmpty ? nil : named
 }

@@ -9,7 +9,7 @@ struct SeccompListener {
     let id: String
     let pid: Int32
     let bundle: String
-    let annotations: [String: String]
+    let annotations: TextMap<String>
     let metadata: String?
 
     /// - Returns: the watch of the agent.

@@ -47,13 +47,13 @@ package struct ContainerRecord: Equatable, Sendable {
     /// Whether later commands have to read the config for these hooks.
     package var hasPoststartHooks = false
     package var hasPoststopHooks = false
-    package var annotations: [String: String]
+    package var annotations: TextMap<String>
     /// Properties that exec processes share.
     package var oomScoreAdj: Int?
 
     package init(
         id: String, ociVersion: String, bundle: String, rootfs: String, created: String, owner: UInt32,
-        cgroup: CgroupLocation, namespaces: UInt64, annotations: [String: String]
+        cgroup: CgroupLocation, namespaces: UInt64, annotations: TextMap<String>
     ) {
         self.id = id
         self.ociVersion = ociVersion

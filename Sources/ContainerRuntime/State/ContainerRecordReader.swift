@@ -117,8 +117,8 @@ private struct ContainerRecordReader {
         return elements
     }
 
-    private mutating func members() -> [String: String] {
-        var members: [String: String] = [:]
+    private mutating func members() -> TextMap<String> {
+        var members: TextMap<String> = [:]
         while !hasFailed {
             let key = text()
             require(":")

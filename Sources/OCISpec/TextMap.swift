@@ -1,0 +1,61 @@
+// The members of a JSON object by their names.
+
+/// Values by text, which is compared by its bytes.
+///
+/// Two spellings of one character, such as an "é" of one or of two scalars, are equal as keys of a Swift dictionary, but they
+/// are two properties in JSON (RFC 8259, section 8.3), and to the kernel two names.
+package struct TextMap<Value> {
+    private struct Name: Hashable, Sendable {
+        let text: String
+
+        static func == (left: Name, right: Name) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    private var values: [Name: Value] = [:]
+
+    package init() {}
+
+    package init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
+        for (key, value) in pairs { values[Name(text: key)] = value }
+    }
+
+    package subscript(key: String) -> Value? {
+        get { values[Name(text: key)] }
+        set { values[Name(text: key)] = newValue }
+    }
+
+    /// - Returns: the value before.
+    @discardableResult
+    package mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
+        values.updateValue(value, forKey: Name(text: key))
+    }
+
+    package var isEmpty: Bool { values.isEmpty }
+    package var count: Int { values.count }
+    package var keys: [String] { map(\.key) }
+}
+
+extension TextMap: Sequence {
+    package typealias Element = (key: String, value: Value)
+
+    /// In the order of the keys' bytes.
+    package func makeIterator() -> IndexingIterator<[Element]> {
+        var members = values.map { (key: $0.key.text, value: $0.value) }
+        if members.count > 1 { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
+        return members.makeIterator()
+    }
+}
+
+extension TextMap: ExpressibleByDictionaryLiteral {
+    package typealias Key = String
+
+    package init(dictionaryLiteral elements: (String, Value)...) { self.init(uniqueKeysWithValues: elements) }
+}
+
+extension TextMap: Sendable where Value: Sendable {}
+extension TextMap: Equatable where Value: Equatable {}
