@@ -1,38 +1,39 @@
 // The members of a JSON object by their names.
 
+/// Outside of the generic type, so that every map has keys of one type.
+private struct ByteName: Hashable, Sendable {
+    let text: String
+
+    static func == (left: ByteName, right: ByteName) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
 /// Values by text, which is compared by its bytes.
 ///
 /// Two spellings of one character, such as an "é" of one or of two scalars, are equal as keys of a Swift dictionary, but they
 /// are two properties in JSON (RFC 8259, section 8.3), and to the kernel two names.
 package struct TextMap<Value> {
-    private struct Name: Hashable, Sendable {
-        let text: String
-
-        static func == (left: Name, right: Name) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        }
-    }
-
-    private var values: [Name: Value] = [:]
+    private var values: [ByteName: Value] = [:]
 
     package init() {}
 
     package init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
-        for (key, value) in pairs { values[Name(text: key)] = value }
+        for (key, value) in pairs { values[ByteName(text: key)] = value }
     }
 
     package subscript(key: String) -> Value? {
-        get { values[Name(text: key)] }
-        set { values[Name(text: key)] = newValue }
+        get { values[ByteName(text: key)] }
+        set { values[ByteName(text: key)] = newValue }
     }
 
     /// - Returns: the value before.
     @discardableResult
     package mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
-        values.updateValue(value, forKey: Name(text: key))
+        values.updateValue(value, forKey: ByteName(text: key))
     }
 
     package var isEmpty: Bool { values.isEmpty }
