@@ -11,7 +11,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
     let name: String
     var host = CgroupHost.unified
     var driver = CgroupDriver.cgroupfs
-    let fill: @Sendable (inout LinuxResources, inout [String: String], Range<Int>) -> Void
+    let fill: @Sendable (inout LinuxResources, inout TextMap<String>, Range<Int>) -> Void
 
     var testDescription: String { name }
 

@@ -113,8 +113,8 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
             ),
             ([:], "/run/agent", ["mount"], "linux.seccomp.listenerPath"),
             ([:], nil, [], "linux.namespaces"),
-        ] as [([String: String], String?, [String], String)])
-    func refusals(annotations: [String: String], listener: String?, namespaces: [String], key: String) throws {
+        ] as [(TextMap<String>, String?, [String], String)])
+    func refusals(annotations: TextMap<String>, listener: String?, namespaces: [String], key: String) throws {
         var linux = Linux(namespaces: namespaces.map { LinuxNamespace(type: $0) })
         if let listener {
             linux.seccomp = LinuxSeccomp(

@@ -7,7 +7,9 @@ import Testing
 
 struct NetworkDevicePlanTests {
     private func steps(_ devices: [String: String?]) throws -> [NetworkDeviceStep] {
-        try Spec.container { $0.netDevices = devices.mapValues { LinuxNetDevice(name: $0) } }.plan().networkDevices
+        try Spec.container {
+            $0.netDevices = TextMap(uniqueKeysWithValues: devices.map { ($0.key, LinuxNetDevice(name: $0.value)) })
+        }.plan().networkDevices
     }
 
     @Test func `devices keep their names or take others, in order`() throws {

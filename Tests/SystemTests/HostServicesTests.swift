@@ -8,7 +8,7 @@ import Testing
 struct NetworkDeviceTests {
     /// Runs a container in a network namespace with a pair of devices; one of them has addresses.
     private func outcome(
-        _ sandbox: Sandbox, _ devices: [String: LinuxNetDevice], prepare: String = "true", after: String = "true"
+        _ sandbox: Sandbox, _ devices: TextMap<LinuxNetDevice>, prepare: String = "true", after: String = "true"
     ) async throws -> Outcome {
         try sandbox.configure { spec in
             spec.process?.args = ["ip", "addr"]

@@ -96,7 +96,7 @@ struct TaskBundle {
 
 /// The facts of a `config.json` that are the shim's business.
 struct BundleConfiguration: JSONDecodable {
-    var annotations: [String: String]
+    var annotations: TextMap<String>
     /// Whether the container's init is process 1 of a pid namespace, so that its end ends all others.
     var hasOwnProcessNamespace: Bool
 
