@@ -1,11 +1,20 @@
 // The members of a JSON object by their names.
+//
+// Inlinable: a generic that is not specialized by its user requests type metadata from the Swift runtime at each call, which
+// made `state` half as expensive again.
 
 /// Outside of the generic type, so that every map has keys of one type.
-private struct ByteName: Hashable, Sendable {
-    let text: String
+@usableFromInline
+struct ByteName: Hashable, Sendable {
+    @usableFromInline let text: String
 
+    @inlinable
+    init(text: String) { self.text = text }
+
+    @inlinable
     static func == (left: ByteName, right: ByteName) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
 
+    @inlinable
     func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
@@ -17,34 +26,40 @@ private struct ByteName: Hashable, Sendable {
 /// Two spellings of one character, such as an "é" of one or of two scalars, are equal as keys of a Swift dictionary, but they
 /// are two properties in JSON (RFC 8259, section 8.3), and to the kernel two names.
 package struct TextMap<Value> {
-    private var values: [ByteName: Value] = [:]
+    @usableFromInline var values: [ByteName: Value]
 
-    package init() {}
+    @inlinable
+    package init() { values = [:] }
 
+    @inlinable
     package init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
+        values = [:]
         for (key, value) in pairs { values[ByteName(text: key)] = value }
     }
 
+    @inlinable
     package subscript(key: String) -> Value? {
         get { values[ByteName(text: key)] }
         set { values[ByteName(text: key)] = newValue }
     }
 
     /// - Returns: the value before.
+    @inlinable
     @discardableResult
     package mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
         values.updateValue(value, forKey: ByteName(text: key))
     }
 
-    package var isEmpty: Bool { values.isEmpty }
-    package var count: Int { values.count }
-    package var keys: [String] { map(\.key) }
+    @inlinable package var isEmpty: Bool { values.isEmpty }
+    @inlinable package var count: Int { values.count }
+    @inlinable package var keys: [String] { map(\.key) }
 }
 
 extension TextMap: Sequence {
     package typealias Element = (key: String, value: Value)
 
     /// In the order of the keys' bytes.
+    @inlinable
     package func makeIterator() -> IndexingIterator<[Element]> {
         var members = values.map { (key: $0.key.text, value: $0.value) }
         if members.count > 1 { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
@@ -55,7 +70,11 @@ extension TextMap: Sequence {
 extension TextMap: ExpressibleByDictionaryLiteral {
     package typealias Key = String
 
-    package init(dictionaryLiteral elements: (String, Value)...) { self.init(uniqueKeysWithValues: elements) }
+    @inlinable
+    package init(dictionaryLiteral elements: (String, Value)...) {
+        values = [:]
+        for (key, value) in elements { values[ByteName(text: key)] = value }
+    }
 }
 
 extension TextMap: Sendable where Value: Sendable {}

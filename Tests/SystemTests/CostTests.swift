@@ -18,6 +18,8 @@ struct Cost: Codable, Equatable {
 struct CostTable: Codable {
     /// The hierarchies in /sys/fs/cgroup; each costs a new container calls of its own.
     var hierarchies: [String]
+    /// Kernels differ in what they map at a page fault, and in what is probed for.
+    var kernel: String
     var costs: [String: Cost]
 
     static let path = RuntimeUnderTest.checkout + "/Tests/SystemTests/costs.json"
@@ -27,20 +29,25 @@ struct CostTable: Codable {
     }
     static let hierarchiesHere = ((try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? [])
         .sorted()
-    static var isComparable: Bool { isWritten || recorded?.hierarchies == hierarchiesHere }
+    static let kernelHere = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? ""
+    static var isComparable: Bool {
+        isWritten || recorded?.hierarchies == hierarchiesHere && recorded?.kernel == kernelHere
+    }
 }
 
 @Suite(
     .serialized, .enabled(if: geteuid() == 0, "root is needed"),
-    .enabled(if: CostTable.isComparable, "the numbers were recorded on a host with other cgroup hierarchies"))
+    .enabled(
+        if: CostTable.isComparable, "the numbers were recorded on another kernel, or with other cgroup hierarchies"))
 struct CostTests {
     /// The least of some tries counts: a wait for a process or a cgroup may repeat a call.
     private static let tries = 3
-    /// A busy cache adds some page faults; the other numbers change only with the program.
-    private static let tolerance = (calls: 1.02, faults: 1.15, instructions: 1.03)
+    /// A busy cache adds page faults, and the C library chooses other functions on another processor.
+    private static let tolerance = (calls: 1.03, faults: 1.25, instructions: 1.10)
 
     @Test func `no command costs more than recorded`() async throws {
-        var measured = CostTable(hierarchies: CostTable.hierarchiesHere, costs: [:])
+        var measured = CostTable(
+            hierarchies: CostTable.hierarchiesHere, kernel: CostTable.kernelHere, costs: [:])
         try await withSandbox(.swiftrun) { sandbox in
             try CrashTests.configure(sandbox)
             let bench = try FaultBench(sandbox)

@@ -118,7 +118,7 @@ private struct ContainerRecordReader {
     }
 
     private mutating func members() -> TextMap<String> {
-        var members: TextMap<String> = [:]
+        var members = TextMap<String>()
         while !hasFailed {
             let key = text()
             require(":")
