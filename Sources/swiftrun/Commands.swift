@@ -7,7 +7,8 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        checkpoint, completion, create, delete, events, exec, features, kill, list, manual, mounts, pause, ps, restore,
+        checkpoint, completion, create, delete, events, exec, features, info, kill, list, manual, mounts, pause, ps,
+        restore,
         resume, run, spec, start, state, update,
     ]
 
@@ -80,6 +81,28 @@ extension Command {
         name: "features", summary: "print what this runtime can do", usage: "", options: [], arguments: 0...0
     ) { _ throws(CommandError) in
         try printBytes(Features.ofThisRuntime.json(indent: "    ") + [10])
+        return 0
+    }
+
+    static let info = Command(
+        name: "info", summary: "print what this host can do for a container", usage: "",
+        options: [.value("format", "f", "text|json", "the form of the output (default text)")], arguments: 0...0
+    ) { call throws(CommandError) in
+        let format = call.options.given("format") ?? "text"
+        guard format == "text" || format == "json" else {
+            throw .failure(Failure(.invalid, "invalid format option: \(format)"))
+        }
+        let report = HostReport.probe()
+        if format == "json" {
+            try printBytes(report.document.json(indent: "  ") + [10])
+            return 0
+        }
+        let width = report.entries.map(\.subject.utf8.count).max() ?? 0
+        for entry in report.entries {
+            let mark = entry.isAvailable ? "yes" : "no "
+            let needs = entry.isAvailable ? "" : ": " + entry.concerns.joined(separator: ", ")
+            try printLine("\(mark)  \(entry.subject.padded(to: width))  \(entry.finding)\(needs)".printable)
+        }
         return 0
     }
 

@@ -215,6 +215,12 @@ struct ManualText {
                     "Prints what this runtime can do as JSON, as the OCI runtime specification describes it."
                 ],
                 examples: [("", ["swiftrun features"])])
+        case "info":
+            ManualText(
+                description: [
+                    "Prints what this host can do for a container, a line for each ability: whether it is there, what was found, and for one that is missing which settings need it. Nothing is changed."
+                ],
+                examples: [("", ["swiftrun info", "swiftrun info --format json"])])
         case "completion":
             ManualText(examples: [("In bash, for this session:", ["source <(swiftrun completion bash)"])])
         case "manual":
