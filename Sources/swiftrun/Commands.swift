@@ -7,9 +7,10 @@ internal import OCISpec
 
 extension Command {
     static let all: [Command] = [
-        checkpoint, completion, create, delete, events, exec, features, info, kill, list, manual, mounts, pause, ps,
+        checkpoint, completion, create, delete, events, exec, features, info, inspect, kill, list, manual, mounts,
+        pause, ps,
         restore,
-        resume, run, spec, start, state, update,
+        restore, resume, run, spec, start, state, update,
     ]
 
     static let containerArgument = "<container-id | bundle>"
@@ -103,6 +104,16 @@ extension Command {
             let needs = entry.isAvailable ? "" : ": " + entry.concerns.joined(separator: ", ")
             try printLine("\(mark)  \(entry.subject.padded(to: width))  \(entry.finding)\(needs)".printable)
         }
+        return 0
+    }
+
+    static let inspect = Command(
+        name: "inspect", summary: "print all that is known of a container", usage: containerArgument, options: [],
+        arguments: 1...1
+    ) { call throws(CommandError) in
+        let target = call.target()
+        let inspection = try call.perform { () throws(Failure) in try target.runtime.inspect(id: target.id) }
+        try printBytes(inspection.json(indent: "  ") + [10])
         return 0
     }
 

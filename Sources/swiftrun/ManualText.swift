@@ -221,6 +221,12 @@ struct ManualText {
                     "Prints what this host can do for a container, a line for each ability: whether it is there, what was found, and for one that is missing which settings need it. Nothing is changed."
                 ],
                 examples: [("", ["swiftrun info", "swiftrun info --format json"])])
+        case "inspect":
+            ManualText(
+                description: [
+                    "Prints all that is known of a container as JSON, fit for a bug report: its state, the record that the runtime keeps, its processes, what the kernel says of its init and of its cgroup, and the plan that its config.json makes now. A part that cannot be had is named under problems."
+                ],
+                examples: [("", ["swiftrun inspect web"])])
         case "completion":
             ManualText(examples: [("In bash, for this session:", ["source <(swiftrun completion bash)"])])
         case "manual":
