@@ -11,7 +11,9 @@ extension SubordinateIDs {
     static func probe() -> SubordinateIDs {
         guard mayMap(findInPath("newuidmap")), mayMap(findInPath("newgidmap")) else { return .none }
         let (uid, isNested) = (geteuid(), !isInInitialUserNamespace())
-        let name = userName(uid)
+        var users = HostUsers()
+        // Lines of subuid(5) may name the user by number too.
+        let name = users.find(uid)
         func ranges(_ file: String, _ map: String) -> [LinuxIDMapping] {
             do throws(Errno) {
                 let outer = isNested ? [LinuxIDMapping](mapText: try readText(map)) : nil
@@ -38,19 +40,6 @@ extension SubordinateIDs {
         } catch {
             return false
         }
-    }
-
-    // The C library would load modules to look a name up, which a static program does not have.
-    private static func userName(_ uid: UInt32) -> String? {
-        do throws(Errno) {
-            for line in try readText("/etc/passwd").split(at: "\n") {
-                let fields = line.split(at: ":")
-                if fields.count > 2, UInt32(fields[2]) == uid { return String(fields[0]) }
-            }
-        } catch {
-            // Lines of subuid(5) may name the user by number.
-        }
-        return nil
     }
 }
 
