@@ -118,10 +118,7 @@ extension Runtime {
         }
         do throws(InvalidSpec) {
             if let path = options.processFile {
-                let bytes = try mapping({ () throws(Errno) in try readFile(path) }) { (code: Errno) in
-                    InvalidSpec(keyPath: "--process \(path)", problem: code.message)
-                }
-                process = try Process(process: bytes)
+                process = try readProcess(path)
             } else {
                 apply(options, to: &process)
             }
@@ -136,6 +133,16 @@ extension Runtime {
             return plan
         } catch {
             throw Failure(.invalid, "\(error)")
+        }
+    }
+
+    private func readProcess(_ path: String) throws(InvalidSpec) -> Process {
+        let option = "--process \(path)"
+        let bytes = try mapping({ () throws(Errno) in try readFile(path) }) { (code: Errno) in
+            InvalidSpec(keyPath: option, problem: code.message)
+        }
+        return try mapping({ () throws(InvalidSpec) in try Process(process: bytes) }) { (error: InvalidSpec) in
+            InvalidSpec(keyPath: option, problem: error.description)
         }
     }
 
