@@ -111,7 +111,8 @@ private var hasSwapLimit: Bool {
 }
 
 private func hasController(_ name: String) -> Bool {
-    guard cgroupIsUnified else { return isDirectory("/sys/fs/cgroup/" + name) }
+    // A host may have made the directory and not mounted the hierarchy.
+    guard cgroupIsUnified else { return exists("/sys/fs/cgroup/\(name)/cgroup.procs") }
     return (readText("/sys/fs/cgroup/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).contains {
         $0 == name
     }

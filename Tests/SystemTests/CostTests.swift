@@ -16,7 +16,7 @@ struct Cost: Codable, Equatable {
 
 /// costs.json: the facts of the host on which the numbers hold, and the numbers by command.
 struct CostTable: Codable {
-    /// The hierarchies in /sys/fs/cgroup; each costs a new container calls of its own.
+    /// Where hierarchies are mounted; each costs a new container calls of its own.
     var hierarchies: [String]
     /// Kernels differ in what they map at a page fault, and in what is probed for.
     var kernel: String
@@ -27,8 +27,9 @@ struct CostTable: Codable {
     static var recorded: CostTable? {
         (try? Data(contentsOf: URL(filePath: path))).flatMap { try? JSONDecoder().decode(CostTable.self, from: $0) }
     }
-    static let hierarchiesHere = ((try? FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")) ?? [])
-        .sorted()
+    static let hierarchiesHere = ((try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? "")
+        .split(separator: "\n").filter { $0.contains(" - cgroup ") || $0.contains(" - cgroup2 ") }
+        .map { String($0.split(separator: " ")[4]) }.sorted()
     static let kernelHere = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? ""
     static var isComparable: Bool {
         isWritten || recorded?.hierarchies == hierarchiesHere && recorded?.kernel == kernelHere
