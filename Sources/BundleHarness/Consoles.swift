@@ -42,7 +42,8 @@ package enum Worker {
             var entries = ([server] + listeners).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard poll(&entries, nfds_t(entries.count), -1) > 0 else { continue }
             for entry in entries.dropFirst() where entry.revents != 0 {
-                if serve(entry.fd, agent) { continue }
+                // Before Linux 6.11 the call to receive a notification waits for ever on a listener without processes.
+                if entry.revents & Int16(POLLIN) != 0, serve(entry.fd, agent) { continue }
                 close(entry.fd)
                 listeners.removeAll { $0 == entry.fd }
             }
