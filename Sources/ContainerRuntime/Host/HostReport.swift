@@ -117,11 +117,7 @@ extension HostReport {
     ]
 
     private mutating func lookAtNamespaces() {
-        let files: [(NamespaceKind, String)] = [
-            (.cgroup, "cgroup"), (.ipc, "ipc"), (.mount, "mnt"), (.network, "net"), (.pid, "pid"), (.time, "time"),
-            (.user, "user"), (.uts, "uts"),
-        ]
-        let missing = files.filter { !Self.exists("/proc/self/ns/\($0.1)") }.map(\.0.rawValue)
+        let missing = NamespaceKind.allCases.filter { !Self.exists("/proc/self/ns/\($0.linkName)") }.map(\.rawValue)
         add(
             "namespaces", missing.isEmpty,
             missing.isEmpty ? "all eight" : "the kernel lacks \(missing.joined(separator: ", "))",

@@ -35,7 +35,7 @@ private struct InitView: Sendable, JSONEncodable {
         cgroups = try lines("cgroup")
         mounts = try lines("mountinfo")
         var found: [(kind: String, name: String)] = []
-        for kind in ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"] {
+        for kind in NamespaceKind.allCases.map(\.linkName) {
             do throws(Errno) {
                 found.append((kind, try readLink(OwnedDescriptor.currentDirectory, "/proc/\(pid)/ns/\(kind)")))
             } catch {
