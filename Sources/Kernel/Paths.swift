@@ -45,3 +45,10 @@ extension String {
         }
     }
 }
+
+extension String {
+    /// The directory part of a path, to be opened.
+    package var directoryPart: String {
+        utf8.lastIndex(of: UInt8(ascii: "/")).map { String(self[...$0]) } ?? "."
+    }
+}

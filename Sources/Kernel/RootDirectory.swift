@@ -183,6 +183,14 @@ package struct FileStatus: Sendable, Equatable {
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
 
+    /// Whether it is a file with more than one name, found by a path in a directory in which everybody can make one: another
+    /// user may have named a file of root's there. proc_sys_fs(5), `protected_hardlinks`.
+    package func isOpenToSecondNames(at path: String) -> Bool {
+        guard isRegular, links > 1 else { return false }
+        guard let directory = try? fileStatus(at: path.directoryPart) else { return true }
+        return directory.mode & 0o002 != 0
+    }
+
     /// The kind for use in a sentence; nil for a directory.
     package var otherKind: StaticString? {
         switch mode & S_IFMT {

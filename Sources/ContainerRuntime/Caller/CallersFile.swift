@@ -39,7 +39,7 @@ package enum CallersFile {
             try during(what) { () throws(Errno) in try setBlocking(file.rawValue) }
             return file
         }
-        if status.links > 1, isEverybodys(directory(of: path)) {
+        if status.isOpenToSecondNames(at: path) {
             throw Failure(.other, "\(what): it is a second name of a file, in a directory where everybody can make one")
         }
         return file
@@ -92,16 +92,6 @@ package enum CallersFile {
 
     private static func duplicate(_ number: Int32) throws(Errno) -> OwnedDescriptor {
         OwnedDescriptor(adopting: try checked { clinux_fcntl(number, F_DUPFD_CLOEXEC, 3) })
-    }
-
-    private static func isEverybodys(_ directory: String) -> Bool {
-        guard let status = try? fileStatus(at: directory) else { return true }
-        return status.mode & 0o002 != 0
-    }
-
-    /// The directory part of a path, to be opened.
-    static func directory(of path: String) -> String {
-        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "."
     }
 
     /// Whether a path leads to something other than a regular file, which is opened as it is: a FIFO, a device, a

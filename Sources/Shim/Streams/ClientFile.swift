@@ -28,17 +28,11 @@ struct ClientFile: ~Copyable {
             }
         }
         if status.isDirectory { throw ShimFailure(what, .isDirectory) }
-        try Self.refuseSecondName(status, path)
+        if status.isOpenToSecondNames(at: path) {
+            throw ShimFailure("\(what): it is a second name of a file, in a directory where everybody can make one")
+        }
         self.place = place
         self.status = status
-    }
-
-    private static func refuseSecondName(_ status: FileStatus, _ path: String) throws(ShimFailure) {
-        guard status.isRegular, status.links > 1 else { return }
-        let directory = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? "."
-        let everybody: UInt32 = 0o002
-        if let facts = try? fileStatus(at: directory), facts.mode & everybody == 0 { return }
-        throw ShimFailure("open \(path): it is a second name of a file, in a directory where everybody can make one")
     }
 
     /// Opens it, without waiting for anybody.
