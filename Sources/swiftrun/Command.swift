@@ -26,7 +26,7 @@ enum CommandError: Error {
 
 /// A command as it was called.
 struct Invocation {
-    let runtime: Runtime
+    var runtime: Runtime
     let log: Log
     let options: ParsedOptions
     /// Whether the caller gave --root.

@@ -18,8 +18,8 @@ extension Command {
         "regex", nil, "the argument is an extended regular expression; all containers whose ids match are meant")
 
     static let start = Command(
-        name: "start", summary: "start the program of a created container", usage: containerArgument, options: [],
-        arguments: 1...1
+        name: "start", summary: "start the program of a created container", usage: containerArgument,
+        options: timingOptions, arguments: 1...1
     ) { call throws(CommandError) in
         let target = call.target()
         try call.perform { () throws(Failure) in try target.runtime.start(id: target.id) }

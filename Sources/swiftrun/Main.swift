@@ -107,10 +107,13 @@ struct Swiftrun {
                 throw .usage(UsageError(message: wrongCount(command)))
             }
             if command.isSealed, !options.has("dry-run") { try seal() }
-            return try command.run(
-                Invocation(
-                    runtime: try makeRuntime(global, log), log: log, options: options,
-                    hasExplicitRoot: global.value("root") != nil))
+            let timings = try timings(command, options)
+            var call = Invocation(
+                runtime: try makeRuntime(global, log), log: log, options: options,
+                hasExplicitRoot: global.value("root") != nil)
+            call.runtime.timings = timings
+            guard let timings else { return try command.run(call) }
+            return try timed(timings) { () throws(CommandError) in try command.run(call) }
         } catch {
             switch error {
             case .failure(let failure):
@@ -120,6 +123,32 @@ struct Swiftrun {
                 if usage.showsHelp { explain("Incorrect Usage.\n\n\(Help.text(command))") }
                 return fail(log, usage.message, 1)
             }
+        }
+    }
+
+    private static func timings(_ command: Command, _ options: ParsedOptions) throws(CommandError) -> Timings? {
+        let name = options.given("timings-format")
+        guard let format = Timings.Format(rawValue: name ?? "text") else {
+            throw .failure(
+                Failure(.invalid, "invalid timings-format: \(name ?? "") (text and json are known)"))
+        }
+        guard let path = options.value("timings"), !options.has("dry-run") else { return nil }
+        do throws(Failure) {
+            return try Timings(
+                path, format, command: command.name, id: options.arguments.first.map { Target($0).id } ?? "")
+        } catch { throw .failure(error) }
+    }
+
+    private static func timed(
+        _ timings: Timings, _ body: () throws(CommandError) -> Int32
+    ) throws(CommandError) -> Int32 {
+        do throws(CommandError) {
+            let status = try body()
+            timings.write()
+            return status
+        } catch {
+            if case .failure(let failure) = error { timings.write(failure: failure.message) }
+            throw error
         }
     }
 

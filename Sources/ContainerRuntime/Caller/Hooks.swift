@@ -15,12 +15,14 @@ struct HookRunner {
     let state: [UInt8]
     /// The environment of hooks without one of their own: the runtime's; inside the container, the container's.
     var environment: [String]?
+    /// The trace that all hooks continue: the one in the runtime's environment.
+    var trace = TraceContext.inherited
 
     /// - Throws: the failed hook, its status and its output.
     func run() throws(Failure) {
         for (index, hook) in hooks.enumerated() {
             do throws(Failure) {
-                try HookProcess(hook: hook, state: state, environment: environment).run()
+                try HookProcess(hook: hook, state: state, environment: environment, trace: trace).run()
             } catch {
                 throw error.during(hook.path).during("error running \(kind) hook #\(index)")
             }
@@ -53,6 +55,7 @@ private struct HookProcess {
     let hook: Hook
     let state: [UInt8]
     var environment: [String]?
+    var trace = TraceContext()
 
     private static let mostOutput = 4096
 
@@ -69,7 +72,7 @@ private struct HookProcess {
         let errors = try memoryFile()
         let image = ExecImage(
             arguments: hook.args.isEmpty ? [hook.path] : hook.args,
-            environment: hook.env ?? environment ?? currentEnvironment())
+            environment: trace.added(to: hook.env ?? environment ?? currentEnvironment()))
         guard let child = try during("clone", { () throws(Errno) in try cloneProcess(namespaces: []) }) else {
             become(image, [input.rawValue, output.rawValue, errors.rawValue])
         }

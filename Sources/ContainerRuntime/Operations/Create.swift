@@ -65,12 +65,15 @@ extension Runtime {
         try inherited.keepOthers()
         noteIgnoredSignals()
         let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn).adapted()
+        timings?.mark("read the config")
         let plans = try plan(options, bundle)
+        timings?.mark("plan")
         try checkTerminal(
             plans.container.process, consoleSocket: options.consoleSocket, isForeground: isForeground)
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         let filter = try filter(plans.container, bundle.spec)
+        timings?.mark("find or compile the seccomp filter")
         try checkHost(plans.container)
         return try launch(
             plans, options, bundle, filter: filter, console: console, inherited: inherited,

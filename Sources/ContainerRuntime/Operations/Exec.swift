@@ -49,11 +49,13 @@ extension Runtime {
             throw .isFrozen(place)
         }
         guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
+        timings?.mark("read the record")
         let isWaiting = status != .running && directory.has(ContainerDirectory.gateName)
         var plan = try processPlan(options, record, directory)
         try checkSecurityModules(plan)
         if isWaiting { leaveInitAlone(&plan, record) }
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
+        timings?.mark("plan")
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         try checkTerminal(
@@ -65,6 +67,7 @@ extension Runtime {
         var process: ExecProcess
         do throws(Failure) {
             let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
+            timings?.mark("find the namespaces")
             process = try launchExec(record, namespaces, plan, filter, options, console, directory)
         } catch {
             // Which may be the reason why the init has ended, too.
@@ -72,6 +75,7 @@ extension Runtime {
             throw hasEnded(initPidfd) ? Failure(.wrongState, "cannot exec in a stopped container") : error
         }
         note(.debug, "process \(process.pid) has joined container \(record.id)")
+        timings?.write()
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
         return try Foreground(

@@ -33,6 +33,8 @@ extension Runtime {
         let made = try make(create, startsAtOnce: true, isForeground: true)
         let memory = OOMKillDetector(watching: Cgroup(made.record.cgroup))
         try afterStart(made.record, made.directory)
+        // Its program may run for years.
+        timings?.write()
         return try attend(made, memory, signals: signals, keeps: options.keeps)
     }
 

@@ -20,6 +20,7 @@ extension Runtime {
             throw Failure(.wrongState, "cannot start a paused container")
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
         }
+        timings?.mark("read the record")
         let notify = try NotifySocket.listen(in: directory)
         var agent: SeccompAgentWatch?
         let isPaused = { () throws(Failure) in
@@ -38,6 +39,7 @@ extension Runtime {
                 throw (agent?.explain(failure) ?? failure).during("unable to start container process")
             }
             if hasBegun, record.hasSeccomp { try checkExecuted(record, directory) }
+            timings?.mark("startContainer hooks, seccomp filter and program")
         } catch {
             awaitEnd(of: record, directory)
             directory.removeFile(ContainerDirectory.gateName)
@@ -51,6 +53,7 @@ extension Runtime {
         if let notify, let pidfd = try record.openInit() {
             directory.unlock()
             try notify.waitUntilReady(record.pid, pidfd.rawValue)
+            timings?.mark("wait for the readiness notification")
         }
     }
 
@@ -114,6 +117,7 @@ extension Runtime {
             try HookRunner(
                 kind: "poststart", hooks: hooks, state: record.state(status: "running", pid: record.pid).json()
             ).run()
+            timings?.mark("poststart hooks")
         } catch {
             if let pidfd = try record.openInit() {
                 do throws(Errno) { try signalProcess(pidfd, SIGKILL) } catch {}

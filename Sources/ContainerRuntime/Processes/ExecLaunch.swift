@@ -95,9 +95,12 @@ extension Runtime {
         _ parent: inout ExecParent, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory,
         isFiltered: Bool
     ) throws(Failure) {
+        timings?.mark("clone, and in the intermediate")
         try parent.converse { (number) throws(Failure) in try sendListener(number, record, directory) }
         for text in parent.warnings { note(.warning, text) }
+        timings?.mark("join the container and execute the program")
         guard isFiltered else { return }
+        defer { timings?.mark("see that it runs under its filter") }
         let pid = parent.channel.child.pid
         try checkExecuted(pid, seccomp: { () throws(Failure) in try seccompPlan(directory) }) { () throws(Errno) in
             try waitForEnd(of: pid)
@@ -130,6 +133,7 @@ extension Runtime {
     private func spawn(
         _ inputs: ExecInputs, into directory: Int32?, _ group: Cgroup, _ record: ContainerRecord
     ) throws(Failure) -> ExecClone {
+        timings?.mark("prepare the clone")
         do throws(Errno) {
             return try clone(inputs, into: directory)
         } catch {

@@ -239,7 +239,8 @@ struct InitChild {
             ociVersion: plan.ociVersion, id: plan.id, pid: clinux_getpid(), status: status, bundle: plan.bundle,
             rootfs: plan.root.path, annotations: plan.annotations)
         do throws(Failure) {
-            try HookRunner(kind: kind, hooks: hooks, state: state.json(), environment: environment).run()
+            try HookRunner(kind: kind, hooks: hooks, state: state.json(), environment: environment, trace: launch.trace)
+                .run()
         } catch {
             throw StepReport(step: .hook, code: .canceled, text: error.message)
         }

@@ -38,6 +38,8 @@ struct InitInputs {
     let isHidden: Bool
     /// The runtime's environment, for hooks; the clone has lost it (``withHiddenArguments(_:)``).
     let environment: [String]
+    /// The trace that the hooks of the clone continue.
+    let trace: TraceContext
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }

@@ -27,6 +27,7 @@ extension Runtime {
                 gate = try StartGate.make(in: directory).relinquish()
             }
         }
+        timings?.mark("make the state directory and the cgroup")
         let location = reserved.placement.location
         let plan = plan(plans, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
@@ -36,7 +37,7 @@ extension Runtime {
         let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
         var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
-            socket: pair.takeFirst(), console: console)
+            socket: pair.takeFirst(), console: console, timings: timings)
         let pidfd: Int32
         var hasPidFile = false
         do throws(Failure) {
@@ -93,7 +94,9 @@ extension Runtime {
             parentEnd: parentEnd, childEnd: childEnd, gate: gate, preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
-            environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment())
+            environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment(),
+            trace: plan.hooks.createContainer.isEmpty && plan.hooks.startContainer.isEmpty ? TraceContext() : .inherited
+        )
     }
 
     // A filter with a listener is installed later: its agent would have to answer the calls of the wait.
@@ -109,6 +112,7 @@ extension Runtime {
         startsAtOnce: Bool
     ) throws(Failure) -> Int32 {
         let plan = parent.plan
+        timings?.mark("clone")
         try parent.channel.limitWaits()
         if plan.namespaces.needsIntermediate { try parent.awaitInit() }
         let pidfd = try parent.channel.duplicatePidfd().relinquish()
@@ -130,7 +134,11 @@ extension Runtime {
                 parent.channel.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
         try parent.waitForHandover()
-        if startsAtOnce, reserved.record.hasSeccomp || !plan.hooks.startContainer.isEmpty { try parent.checkExecuted() }
+        timings?.mark("wait until the init is on its own")
+        if startsAtOnce, reserved.record.hasSeccomp || !plan.hooks.startContainer.isEmpty {
+            try parent.checkExecuted()
+            timings?.mark("startContainer hooks, seccomp filter and program")
+        }
         return pidfd
     }
 

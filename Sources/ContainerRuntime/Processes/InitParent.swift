@@ -21,11 +21,13 @@ struct InitParent: ~Copyable {
     private let memory: OOMKillDetector
     /// Watches the agent that has received the listener.
     private var agent: SeccompAgentWatch?
+    private let timings: Timings?
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, cgroup: Cgroup, child: consuming ChildProcess,
-        socket: consuming OwnedDescriptor, console: consuming EngineSocket?
+        socket: consuming OwnedDescriptor, console: consuming EngineSocket?, timings: Timings? = nil
     ) {
+        self.timings = timings
         self.plan = plan
         self.cgroupPlan = cgroupPlan
         self.cgroup = cgroup
@@ -43,12 +45,14 @@ struct InitParent: ~Copyable {
         while true {
             let message = try receive()
             let kind = message.kind
+            timings?.mark(kind.waited)
             if kind == .ready {
                 // In its own user namespace the child may not raise a hard limit; the parent may.
                 if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: channel.child.pid) }
                 try ready(channel.child.pid)
             }
             try handle(message)
+            timings?.mark(kind.handled)
             if kind == .ready { return }
         }
     }
@@ -59,13 +63,18 @@ struct InitParent: ~Copyable {
             try channel.waitForIntermediate { () throws(Failure) in try checkNotFrozen() }
             var message = try receive()
             guard let sibling = message.takeSibling() else {
+                let kind = message.kind
+                timings?.mark(kind.waited)
                 try handle(message)
+                timings?.mark(kind.handled)
                 continue
             }
             let intermediate = channel.replaceChild(by: sibling)
             // The init goes on while the intermediate exits.
             try channel.answer()
-            return try channel.reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
+            try channel.reap(intermediate) { () throws(Failure) in try checkNotFrozen() }
+            timings?.mark("clone the init in the intermediate")
+            return
         }
     }
 
@@ -205,4 +214,35 @@ func setLimits(_ limits: [ProcessPlan.Limit], of pid: Int32) throws(Failure) {
 extension ReceivedMessage {
     /// nil for an unknown message and at the end of the conversation.
     fileprivate var kind: ChildMessage? { bytes.first.flatMap(ChildMessage.init) }
+}
+
+/// The names of steps for `--timings`: what the child does before it sends a message, and what the parent does about it.
+extension ChildMessage? {
+    fileprivate var waited: StaticString {
+        switch self {
+        case .mapIDs: "init: begin"
+        case .adoptMe: "init: until it needs its cgroup"
+        case .hooksDue: "init: mounts and devices, until the hooks are due"
+        case .mountSource: "init: until a mount needs its source"
+        case .terminal: "init: until its terminal is made"
+        case .listener: "init: until its seccomp listener is made"
+        case .networkDue: "init: until it needs its network devices"
+        case .ready: "init: the rest, until it is ready"
+        case .failed, .sibling, .attaching, .detached, nil: "init: until it fails"
+        }
+    }
+
+    fileprivate var handled: StaticString {
+        switch self {
+        case .mapIDs: "write the id maps"
+        case .adoptMe: "move the init into its cgroup"
+        case .hooksDue: "prestart and createRuntime hooks"
+        case .mountSource: "open a mount's source"
+        case .terminal: "take the terminal"
+        case .listener: "send the seccomp listener"
+        case .networkDue: "move network devices"
+        case .ready: "write the record and the pid file"
+        case .failed, .sibling, .attaching, .detached, nil: "end the init"
+        }
+    }
 }

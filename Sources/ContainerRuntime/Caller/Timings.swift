@@ -1,0 +1,89 @@
+// `--timings`: how long each step of a command takes, for people who look for the slow one.
+
+internal import Glibc
+internal import Kernel
+internal import OCISpec
+
+/// The steps of one command, written as one record when the command ends or, in the foreground, when the program runs.
+///
+/// Sendable: the runtime has a single thread (its launch refuses to clone otherwise), so that nothing uses it at once.
+package final class Timings: @unchecked Sendable {
+    package enum Format: String, Sendable { case text, json }
+
+    private struct Step: JSONEncodable {
+        let name: StaticString
+        let nanoseconds: UInt64
+
+        func write(to writer: inout JSONWriter) {
+            writer.object { writer in
+                writer.field("step", "\(name)")
+                writer.field("microseconds", Int64(nanoseconds / 1000))
+            }
+        }
+    }
+
+    private let command: String
+    private let id: String
+    private let format: Format
+    private let file: OwnedDescriptor
+    private let begin: UInt64
+    private var last: UInt64
+    private var steps: [Step] = []
+    private var isWritten = false
+
+    /// Opens the file, before the command makes anything.
+    package init(_ path: String, _ format: Format, command: String, id: String) throws(Failure) {
+        file = try CallersFile.openToAppend(path, flag: "--timings")
+        self.command = command
+        self.id = id
+        self.format = format
+        begin = Self.now()
+        last = begin
+    }
+
+    /// The end of a step, which began at the end of the one before.
+    func mark(_ name: StaticString) {
+        let time = Self.now()
+        steps.append(Step(name: name, nanoseconds: time - last))
+        last = time
+    }
+
+    /// Writes the record, once.
+    /// - Parameter failure: the error that ended the command.
+    package func write(failure: String? = nil) {
+        if isWritten { return }
+        isWritten = true
+        if failure != nil { mark("the step that failed") }
+        let line = format == .json ? json(failure) : text(failure)
+        // One call, so that records of commands side by side do not mix.
+        _ = line.withUnsafeBytes { Glibc.write(file.rawValue, $0.baseAddress, $0.count) }
+    }
+
+    private func json(_ failure: String?) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.field("command", command)
+            writer.field("id", id)
+            writer.field("microseconds", Int64((last - begin) / 1000))
+            writer.field("error", failure)
+            writer.field("steps", steps)
+        }
+        return writer.bytes + [10]
+    }
+
+    private func text(_ failure: String?) -> [UInt8] {
+        let end = failure.map { ", failed: \($0)" } ?? ""
+        var lines = "\(command) \(id): \((last - begin) / 1000) µs\(end)".printable + "\n"
+        for step in steps {
+            let number = "\(step.nanoseconds / 1000)"
+            lines += String(repeating: " ", count: max(0, 10 - number.utf8.count)) + number + "  \(step.name)\n"
+        }
+        return Array(lines.utf8)
+    }
+
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}
