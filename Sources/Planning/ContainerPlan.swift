@@ -3,26 +3,26 @@
 package import Kernel
 package import OCISpec
 
-/// The steps that create a container.
+/// The steps that create a container. Nothing outside of this target can change a plan that has been decided.
 package struct ContainerPlan: Equatable, Sendable {
-    package var id: String
+    package internal(set) var id: String
     /// Absolute.
-    package var bundle: String
-    package var ociVersion: String
-    package var namespaces: NamespacePlan
-    package var root: RootPlan
-    package var mounts: [MountStep]
-    package var devices: DevicePlan
-    package var networkDevices: [NetworkDeviceStep]
-    package var resctrl: ResctrlPlan?
-    package var hostname: String?
-    package var domainname: String?
-    package var sysctls: [Sysctl]
-    package var process: ProcessPlan
-    package var hooks: Hooks
-    package var seccomp: SeccompPlan?
-    package var annotations: TextMap<String>
-    package var warnings: [String]
+    package internal(set) var bundle: String
+    package internal(set) var ociVersion: String
+    package internal(set) var namespaces: NamespacePlan
+    package internal(set) var root: RootPlan
+    package internal(set) var mounts: [MountStep]
+    package internal(set) var devices: DevicePlan
+    package internal(set) var networkDevices: [NetworkDeviceStep]
+    package internal(set) var resctrl: ResctrlPlan?
+    package internal(set) var hostname: String?
+    package internal(set) var domainname: String?
+    package internal(set) var sysctls: [Sysctl]
+    package internal(set) var process: ProcessPlan
+    package internal(set) var hooks: Hooks
+    package internal(set) var seccomp: SeccompPlan?
+    package internal(set) var annotations: TextMap<String>
+    package internal(set) var warnings: [String]
 }
 
 extension ContainerPlan {
@@ -66,16 +66,7 @@ extension ContainerPlan {
         namespaces = try NamespacePlan(linux, joinedMaps: host.joinedMaps)
         try Rules.check(namespaces, spec: spec, linux: linux, host: host)
         root = try RootPlan(spec, linux: linux, bundle: bundle, withoutPivot: options.withoutPivot)
-        mounts = []
-        mounts.reserveCapacity(spec.mounts.count)
-        for (index, mount) in spec.mounts.enumerated() {
-            var mount = mount
-            // The destination may be given as a path on the host, because runc accepts such configs.
-            if let inside = mount.destination.path(below: root.path) { mount.destination = inside }
-            let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
-            try Rules.check(step)
-            mounts.append(step)
-        }
+        mounts = try MountStep.plan(spec, root: root, bundle: bundle, namespaces: namespaces, host: host)
         devices = try DevicePlan(
             linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
         networkDevices = try NetworkDeviceStep.plan(linux.netDevices, namespaces)
@@ -84,22 +75,31 @@ extension ContainerPlan {
         domainname = spec.domainname.flatMap { $0.isEmpty ? nil : $0 }
         sysctls = try Sysctl.plan(linux.sysctl, namespaces)
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
-        self.process.landlock = try LandlockPlan(annotations: spec.annotations)
+        self.process.landlock = try LandlockPlan(annotations: spec.annotations, version: host.landlockVersion)
         try Rules.check(self.process, namespaces, host)
+        self.process.addServiceSockets(host, hasNotifyMount: mounts.contains(where: \.isNotify))
         hooks = spec.hooks ?? Hooks()
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations
-        warnings = self.process.warnings
-        if let text = Rules.warning(ofVersion: ociVersion) { warnings.append(text) }
+        warnings = []
+        warnings = warnings(of: spec, host)
+    }
+
+    /// Sentences about requests of the config that have no effect, or not the expected one.
+    private func warnings(of spec: Spec, _ host: HostFacts) -> [String] {
+        var result = process.warnings + (process.landlock?.warnings ?? [])
+        if let text = Rules.warning(ofVersion: ociVersion) { result.append(text) }
         for mount in mounts {
             for name in mount.ignoredOptions {
-                warnings.append("\(mount.key).options: ignoring \"\(name)\", which is not an option of a bind mount")
+                result.append("\(mount.key).options: ignoring \"\(name)\", which is not an option of a bind mount")
             }
         }
         for (index, mount) in spec.mounts.enumerated() where !mount.destination.isAbsolutePath {
-            warnings.append(
+            result.append(
                 "mounts[\(index)].destination: taking \"\(mount.destination)\" as relative to \"/\"; it should be absolute"
             )
         }
+        if let own = host.permittedCapabilities { result += process.warnings(grantedBy: own) }
+        return result
     }
 }

@@ -1,5 +1,7 @@
-// The properties of the host on which decisions depend. The runtime gathers them once and passes them in, so that a
-// test can describe any host.
+// The properties of the host and of the caller on which decisions depend. The runtime gathers them once and passes them
+// in, so that a test can describe any host.
+
+package import struct Kernel.CapabilitySet
 
 /// Facts of the host, as a value.
 package struct HostFacts: Equatable, Sendable {
@@ -15,6 +17,15 @@ package struct HostFacts: Equatable, Sendable {
 
     /// The maps of the runtime's own user namespace; nil in the initial one, which has all ids.
     package var ownMaps: IdentityMaps?
+
+    /// The version of Landlock in the kernel, 0 for none; nil if the config does not ask for Landlock.
+    package var landlockVersion: Int?
+    /// The capabilities that the runtime can pass on; nil if that is not known, or all are in a new user namespace.
+    package var permittedCapabilities: CapabilitySet?
+    /// The number of sockets that a service manager has opened for the container, `LISTEN_FDS`. sd_listen_fds(3).
+    package var activationSockets: Int32?
+    /// The directory of the socket for the container's readiness message; nil if nobody waits for one. sd_notify(3).
+    package var notifyDirectory: String?
 
     /// The content of a mount of type `cgroup`.
     package enum CgroupView: Equatable, Sendable {

@@ -22,6 +22,8 @@ package struct LandlockPlan: Equatable, Sendable {
     package var rules: [Rule]
     /// Whether rights that the kernel does not know are left out.
     package var isBestEffort: Bool
+    /// A sentence for each right that is left out.
+    package private(set) var warnings: [String] = []
 
     package static let annotation = "org.swiftrun.landlock"
     package static let key = "annotations[\"\(annotation)\"]"
@@ -48,14 +50,16 @@ package struct LandlockPlan: Equatable, Sendable {
 
 extension LandlockPlan {
     /// Decides the annotation; nil if there is none.
+    /// - Parameter version: the kernel's version of Landlock, 0 for none; nil if it is not known, and nothing is left out.
     /// - Throws: the problem of the annotation, under its key.
-    package init?(annotations: TextMap<String>) throws(InvalidSpec) {
+    package init?(annotations: TextMap<String>, version: Int?) throws(InvalidSpec) {
         guard let text = annotations[Self.annotation] else { return nil }
         do throws(InvalidSpec) {
             try self.init(LandlockDocument(json: Array(text.utf8)))
         } catch {
             throw error.inside(property: Self.annotation).inside(property: "annotations")
         }
+        if let version { warnings = try limit(toVersion: version) }
     }
 
     private init(_ document: LandlockDocument) throws(InvalidSpec) {
@@ -97,7 +101,7 @@ extension LandlockPlan {
     /// - Parameter version: the kernel's version of Landlock, 0 for none.
     /// - Returns: a sentence for each right that is removed.
     /// - Throws: the first right that would be removed, if best effort is disabled.
-    package mutating func limit(toVersion version: Int) throws(InvalidSpec) -> [String] {
+    mutating func limit(toVersion version: Int) throws(InvalidSpec) -> [String] {
         guard version > 0 else {
             let problem = "this host's kernel has no Landlock, or it is not enabled"
             guard isBestEffort else { throw InvalidSpec(keyPath: Self.key, problem: problem) }

@@ -76,6 +76,24 @@ package struct MountStep: Equatable, Sendable {
 }
 
 extension MountStep {
+    /// Decides all mounts: `mounts[]` of the config, and the runtime's own.
+    static func plan(
+        _ spec: Spec, root: RootPlan, bundle: String, namespaces: NamespacePlan, host: HostFacts
+    ) throws(InvalidSpec) -> [MountStep] {
+        var steps: [MountStep] = []
+        steps.reserveCapacity(spec.mounts.count + 1)
+        for (index, mount) in spec.mounts.enumerated() {
+            var mount = mount
+            // The destination may be given as a path on the host, because runc accepts such configs.
+            if let inside = mount.destination.path(below: root.path) { mount.destination = inside }
+            let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
+            try Rules.check(step)
+            steps.append(step)
+        }
+        if let directory = host.notifyDirectory, namespaces.has(.mount) { steps.append(.notify(source: directory)) }
+        return steps
+    }
+
     /// Decides one entry of `mounts[]`.
     /// - Throws: the problem of the entry, under its key.
     init(
@@ -100,6 +118,10 @@ extension MountStep {
         followsDestination = options.followsDestination
         idMapping = try Self.idMapping(mount, options, key, namespaces, host)
         object = try Self.object(mount, options, key, bundle: bundle, namespaces: namespaces, host: host)
+        // A container without a cgroup of its own must not see the runtime's. CVE-2023-25809.
+        if options.bind == nil, mount.type == "cgroup" || mount.type == "cgroup2", host.cgroup == .none {
+            attributes.merge(AttributeChange(set: .readOnly))
+        }
         if options.isBind, let other = options.parameters.first(where: { !ParsedMountOptions.isHarmless($0) }) {
             throw InvalidSpec(
                 keyPath: "\(key).options",
@@ -155,7 +177,7 @@ extension MountStep {
                     return .bind(source: "/sys/fs/cgroup", recursive: false)
                 }
                 return .unifiedCgroup(directory: directory)
-            default: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
+            case .none: return .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
             }
         }
         return .filesystem(
@@ -226,31 +248,5 @@ extension MountStep {
                 keyPath: "\(key).options", problem: "idmap needs uidMappings and gidMappings, or a user namespace")
         }
         return result
-    }
-}
-
-extension ContainerPlan {
-    /// Makes mounts of type `cgroup` show the cgroup that the container got: it can be less than planned, or none if
-    /// an ordinary user may not create it.
-    package mutating func show(_ view: HostFacts.CgroupView) {
-        for index in mounts.indices {
-            switch mounts[index].object {
-            case .legacyCgroup, .unifiedCgroup: mounts[index].show(view)
-            default: break
-            }
-        }
-    }
-}
-
-extension MountStep {
-    // A container without a cgroup of its own must not see the runtime's. CVE-2023-25809.
-    fileprivate mutating func show(_ view: HostFacts.CgroupView) {
-        switch view {
-        case .legacy(let hierarchies): object = .legacyCgroup(hierarchies)
-        case .unified(let directory): object = .unifiedCgroup(directory: directory)
-        case .none:
-            object = .filesystem(type: "tmpfs", source: "cgroup", parameters: [Parameter("mode", "755")])
-            attributes.merge(AttributeChange(set: .readOnly))
-        }
     }
 }

@@ -64,9 +64,10 @@ private let defaultSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 extension ProcessPlan {
     /// Decides a `process` object.
     /// - Throws: its first problem, under its key.
-    package init(_ process: Process, personality: LinuxPersonality? = nil, memoryPolicy: LinuxMemoryPolicy? = nil)
-        throws(InvalidSpec)
-    {
+    package init(
+        _ process: Process, personality: LinuxPersonality? = nil, memoryPolicy: LinuxMemoryPolicy? = nil,
+        landlock: LandlockPlan? = nil
+    ) throws(InvalidSpec) {
         guard let program = process.args.first else {
             throw InvalidSpec(keyPath: "process.args", problem: "args must not be empty")
         }
@@ -96,6 +97,7 @@ extension ProcessPlan {
         apparmorProfile = process.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
         selinuxLabel = process.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
         scheduling = try SchedulingPlan(process, personality: personality, memoryPolicy: memoryPolicy)
+        self.landlock = landlock
     }
 
     private mutating func setUser(_ user: User) throws(InvalidSpec) {

@@ -1,6 +1,7 @@
 // The rules that turn `linux.cgroupsPath` into directories and units.
 
 import OCISpec
+import SystemPackage
 import Testing
 
 @testable import Cgroups
@@ -70,6 +71,31 @@ import Testing
         #expect(
             refusal
                 == CgroupFailure(.invalid, "linux.cgroupsPath: a cgroup path cannot hold a line feed or a zero byte"))
+    }
+
+    @Test func `of refused hierarchies are left out where nothing needs them`() throws {
+        var host = CgroupHost.legacy
+        host.toleratesRefusals = true
+        host.refusals = [CgroupRefusal(mount: "/sys/fs/cgroup/memory", code: .permissionDenied)]
+        let plan = try CgroupPlan(cgroupsPath: nil, containerID: "web", resources: nil, driver: .cgroupfs, host: host)
+        #expect(!plan.location.directories.contains { $0.controllers == ["memory"] })
+        #expect(plan.location.directories.count == host.mounts.count - 1)
+        #expect(plan.skipped == ["make cgroup /sys/fs/cgroup/memory/me/web: permission denied"])
+        #expect(plan.summary.last == "skip: make cgroup /sys/fs/cgroup/memory/me/web: permission denied")
+        // A limit needs its hierarchy; the refusal is then an error when the cgroup is made.
+        let limits = LinuxResources(pids: LinuxPids(limit: 7))
+        let limited = try CgroupPlan(
+            cgroupsPath: nil, containerID: "web", resources: limits, driver: .cgroupfs, host: host)
+        #expect(limited.location.directories.count == host.mounts.count)
+        #expect(limited.skipped == [])
+    }
+
+    @Test func `are none where every hierarchy is refused`() throws {
+        var host = CgroupHost.unified
+        host.toleratesRefusals = true
+        host.refusals = [CgroupRefusal(mount: "/sys/fs/cgroup", code: .readOnlyFileSystem)]
+        let plan = try CgroupPlan(cgroupsPath: nil, containerID: "web", resources: nil, driver: .cgroupfs, host: host)
+        #expect(plan.location == .none(.unified))
     }
 
     @Test func `of the caller's cgroup are read by controller`() {

@@ -10,7 +10,7 @@ struct LandlockPlanTests {
     private static let key = "annotations[\"org.swiftrun.landlock\"]"
 
     private func plan(_ text: String) throws(InvalidSpec) -> LandlockPlan? {
-        try LandlockPlan(annotations: ["org.swiftrun.landlock": text])
+        try LandlockPlan(annotations: ["org.swiftrun.landlock": text], version: nil)
     }
 
     @Test func `rights have the header's bits`() {
@@ -32,7 +32,7 @@ struct LandlockPlanTests {
     }
 
     @Test func `without the annotation there is no plan`() throws {
-        #expect(try LandlockPlan(annotations: ["org.example": "{}"]) == nil)
+        #expect(try LandlockPlan(annotations: ["org.example": "{}"], version: 5) == nil)
         #expect(try Spec.container().plan().process.landlock == nil)
     }
 

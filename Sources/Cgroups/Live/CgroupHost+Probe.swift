@@ -17,12 +17,13 @@ extension CgroupHost {
     /// - Parameters:
     ///   - driver: the driver that will create the cgroup.
     ///   - cgroupsPath: `linux.cgroupsPath`; the caller's own cgroups are read only if it is relative or missing.
+    ///   - containerID: the name of the cgroup if the config has none.
     ///   - toleratesRefusals: whether the container may run without a cgroup that cannot be created or changed.
     ///   - asksUserManager: whether the systemd driver uses the user's systemd instead of the system's.
     /// - Throws: an `unavailable` failure if no cgroup filesystem is mounted, and that is not tolerated.
     package static func probe(
-        driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, toleratesRefusals: Bool = false,
-        asksUserManager: Bool = false
+        driver: CgroupDriver = .cgroupfs, cgroupsPath: String? = nil, containerID: String? = nil,
+        toleratesRefusals: Bool = false, asksUserManager: Bool = false
     ) throws(CgroupFailure) -> CgroupHost {
         var host: CgroupHost
         do throws(CgroupFailure) { host = try probeMounts() } catch {
@@ -31,6 +32,9 @@ extension CgroupHost {
         }
         host.toleratesRefusals = toleratesRefusals
         if driver == .cgroupfs, cgroupsPath?.isAbsolutePath != true { try host.readOwnPaths() }
+        if driver == .cgroupfs, toleratesRefusals, let containerID, (cgroupsPath ?? "").isEmpty {
+            host.findRefusals(containerID)
+        }
         if driver == .systemd, asksUserManager { host.userManagerPath = try userManagerPath() }
         return host
     }
@@ -146,6 +150,21 @@ extension CgroupHost {
         }
         ownPaths = Self.ownPaths(text)
         try leaveOutMountedRoots()
+    }
+
+    /// Finds the hierarchies in which the caller may not make a cgroup. Other obstacles show when it is made.
+    private mutating func findRefusals(_ containerID: String) {
+        let effectiveUser: Int32 = 0x200  // AT_EACCESS
+        for mount in mounts {
+            let parent = mount.path + parentOfRelativePath(in: mount)
+            guard clinux_faccessat2(AT_FDCWD, parent, W_OK | X_OK, effectiveUser) != 0 else { continue }
+            let code = Errno(rawValue: errno)
+            let lacksRights = [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(code)
+            // Somebody may have made it for the caller.
+            if lacksRights, clinux_access("\(parent)/\(containerID)", F_OK) != 0 {
+                refusals.append(CgroupRefusal(mount: mount.path, code: code))
+            }
+        }
     }
 
     /// Parses /proc/PID/cgroup: paths by controller; the path in cgroup v2 under `unified`.

@@ -1,5 +1,7 @@
 // The facts about the host that a cgroup plan needs.
 
+package import struct SystemPackage.Errno
+
 /// How the host mounts its cgroups.
 package enum CgroupHierarchy: String, CaseIterable, Sendable {
     /// cgroup v2 only, at /sys/fs/cgroup.
@@ -36,6 +38,18 @@ package struct CgroupMount: Equatable, Sendable {
     package var isUnified: Bool { controllers == ["unified"] }
 }
 
+/// A hierarchy in which the caller may not make the container's cgroup.
+package struct CgroupRefusal: Equatable, Sendable {
+    /// The mount point of the hierarchy.
+    package var mount: String
+    package var code: Errno
+
+    package init(mount: String, code: Errno) {
+        self.mount = mount
+        self.code = code
+    }
+}
+
 /// Facts about the host, gathered once and passed in, so that a plan is a pure function of them.
 package struct CgroupHost: Equatable, Sendable {
     /// How cgroups are mounted.
@@ -49,6 +63,14 @@ package struct CgroupHost: Equatable, Sendable {
     package var toleratesRefusals: Bool
     /// The cgroup of the user's own systemd, if the driver uses that one; empty for the system's.
     package var userManagerPath: String
+    /// The hierarchies that a container without a cgroupsPath and limits does without.
+    package var refusals: [CgroupRefusal] = []
+
+    /// The cgroup below the mount point in which a relative cgroupsPath lies, and that of a config without one.
+    func parentOfRelativePath(in mount: CgroupMount) -> String {
+        let own = ownPaths[mount.controllers.first ?? ""] ?? "/"
+        return hierarchy == .unified ? CgroupPath.parent(of: own) : own
+    }
 
     package init(
         hierarchy: CgroupHierarchy, mounts: [CgroupMount], ownPaths: [String: String] = [:],

@@ -30,6 +30,8 @@ package struct CgroupPlan: Equatable, Sendable {
     package var toleratesRefusals: Bool
     /// A sentence for each part of the configuration that has no effect here.
     package var notes: [String]
+    /// A sentence for each hierarchy that an optional cgroup does without.
+    package var skipped: [String] = []
 
     /// Decides the cgroup of a container.
     /// - Parameters:
@@ -38,7 +40,7 @@ package struct CgroupPlan: Equatable, Sendable {
     ///   - resources: `linux.resources`.
     ///   - annotations: `org.systemd.property.*` is used, with the systemd driver.
     ///   - driver: the driver that creates the cgroup.
-    ///   - host: the result of ``CgroupHost/probe(driver:cgroupsPath:toleratesRefusals:asksUserManager:)``.
+    ///   - host: the result of ``CgroupHost/probe(driver:cgroupsPath:containerID:toleratesRefusals:asksUserManager:)``.
     ///   - delegation: the new owner, if the container has its own cgroup namespace and a writable cgroup mount.
     /// - Throws: an `invalid` failure for values that contradict one another or the rules, `unavailable` for limits
     /// whose controller the host lacks.
@@ -63,7 +65,23 @@ package struct CgroupPlan: Equatable, Sendable {
         toleratesRefusals = host.toleratesRefusals
         isOptional = host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.isEmpty
         self.delegation = host.hierarchy == .unified ? delegation : nil
+        if isOptional { skip(host.refusals) }
         if driver == .disabled { try refuseLimits() }
+    }
+
+    /// Leaves out the hierarchies in which the caller may not make the cgroup.
+    private mutating func skip(_ refusals: [CgroupRefusal]) {
+        var left: [CgroupDirectory] = []
+        for directory in location.directories {
+            if let refusal = refusals.first(where: { $0.mount.isSame(as: directory.mount) }) {
+                skipped.append("make cgroup \(directory.fullPath): \(refusal.code.message)")
+            } else {
+                left.append(directory)
+            }
+        }
+        guard !skipped.isEmpty else { return }
+        location.directories = left
+        if left.isEmpty { location = .none(location.hierarchy) }
     }
 
     /// Without a cgroup no limit can be enforced.
@@ -109,9 +127,7 @@ package struct CgroupPlan: Equatable, Sendable {
                 "linux.cgroupsPath: \"\(cgroupsPath)\" is the root of the hierarchy, which no container can have")
         }
         if wanted.isAbsolutePath { return below }
-        var own = host.ownPaths[mount.controllers.first ?? ""] ?? "/"
-        if host.hierarchy == .unified { own = CgroupPath.parent(of: own) }
-        return cleanPath(own + below)
+        return cleanPath(host.parentOfRelativePath(in: mount) + below)
     }
 
     /// On v1 a missing controller is known before the cgroup is created.
@@ -136,6 +152,7 @@ package struct CgroupPlan: Equatable, Sendable {
         lines += writes.map { "write \($0.summary)" }
         if let devices { lines += devices.summary }
         if let delegation { lines.append("give the cgroup to uid \(delegation.uid)") }
+        lines += skipped.map { "skip: \($0)" }
         lines += notes
         return lines
     }

@@ -11,9 +11,7 @@ internal import SystemPackage
 /// The runtime itself must send the message: the service manager knows no other process of the unit.
 final class NotifySocket {
     private static let directoryName = "notify"
-    private static let socketName = "notify.sock"
-    private static let place = "/run/notify"
-    private static let key = "NOTIFY_SOCKET"
+    private static let socketName = MountStep.notifySocketName
 
     private let descriptor: OwnedDescriptor
     private let manager: String
@@ -31,45 +29,18 @@ final class NotifySocket {
         getenv("NOTIFY_SOCKET").map { RawText.text($0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Adds the mount and the environment of the notification socket to a plan, if a service manager listens.
-    static func add(to plan: inout ContainerPlan, root: String) {
-        guard managerPath != nil, plan.namespaces.has(.mount) else { return }
-        plan.mounts.append(mount(below: "\(root)/\(plan.id)"))
-        plan.process.environment.removeAll { $0.hasPrefix("NOTIFY_SOCKET=") }
-        plan.process.environment.append("NOTIFY_SOCKET=\(place)/\(socketName)")
-    }
+    /// The directory that a new container mounts, if a service manager listens.
+    /// - Parameter container: the container's directory.
+    static func directory(forNew container: String) -> String? { managerPath.map { _ in directory(in: container) } }
 
-    /// The mount that a container has for it, which is not in its config.
-    /// - Parameter directory: the container's.
-    static func mount(below directory: String) -> MountStep {
-        var mount = MountStep(
-            key: key, destination: place, object: .bind(source: "\(directory)/\(directoryName)", recursive: false))
-        // The directory is on the host: a read-only mount keeps the container from filling it. Sending to the socket
-        // needs only the socket's own mode.
-        mount.attributes.merge(AttributeChange(set: [.readOnly, .noSuid, .noDev, .noExec]))
-        return mount
-    }
+    static func directory(in container: String) -> String { "\(container)/\(directoryName)" }
 
     /// Whether a container was made with it.
     static func isIn(_ directory: borrowing ContainerDirectory) -> Bool { directory.has(directoryName) }
 
-    /// Adds the mount to a plan of a container that is restored and had it; nobody listens any more.
-    static func restore(
-        to plan: inout ContainerPlan, _ known: ImageRecord?, in directory: borrowing ContainerDirectory
-    ) throws(Failure) {
-        guard known?.externals.contains(where: { $0.destination == place }) ?? false else { return }
-        if !plan.mounts.contains(where: { $0.key == key }) {
-            plan.mounts.append(mount(below: directory.path))
-        }
-        if !isIn(directory) { try make(in: directory) }
-    }
-
-    /// Makes the directory of the socket.
-    static func prepare(in directory: borrowing ContainerDirectory) throws(Failure) {
-        if managerPath != nil { try make(in: directory) }
-    }
-
-    private static func make(in directory: borrowing ContainerDirectory) throws(Failure) {
+    /// Makes the directory of the socket, if the plan mounts it.
+    static func prepare(for plan: ContainerPlan, in directory: borrowing ContainerDirectory) throws(Failure) {
+        guard plan.mounts.contains(where: \.isNotify) else { return }
         let number = directory.descriptor.rawValue
         try during("make \(directory.path)/\(directoryName)") { () throws(Errno) in
             let mask = umask(0o022)

@@ -4,6 +4,8 @@ internal import Criu
 internal import CLinux
 internal import Glibc
 internal import Kernel
+internal import OCISpec
+internal import Planning
 internal import SystemPackage
 
 /// A directory that CRIU writes to or reads from.
@@ -128,6 +130,14 @@ struct ImageDirectory: ~Copyable {
         } catch {
             if error == .noSuchFileOrDirectory { return nil }
             throw Failure("read \(path)/\(name)", error)
+        }
+    }
+
+    /// The record beside the images; nil for those of another runtime.
+    borrowing func record() throws(Failure) -> ImageRecord? {
+        guard let bytes = try read(ImageRecord.name, limit: 16 << 20) else { return nil }
+        do throws(InvalidSpec) { return try ImageRecord(json: bytes) } catch {
+            throw Failure(.damaged, "\(path)/\(ImageRecord.name): \(error)")
         }
     }
 

@@ -11,11 +11,13 @@ internal import SystemPackage
 
 struct Restoration: ~Copyable {
     private let runtime: Runtime
-    private var plans: Runtime.Plans
+    private let plans: Runtime.Plans
     private let options: RestoreOptions
     static let stageName = "criu"
 
     private let reserved: Reservation
+    /// Nil for images of another runtime.
+    private let known: ImageRecord?
     private let hasFilter: Bool
     private let makesKeyring: Bool
     private let stage: Stage
@@ -30,12 +32,13 @@ struct Restoration: ~Copyable {
 
     init(
         runtime: Runtime, plans: Runtime.Plans, options: RestoreOptions, reserved: consuming Reservation,
-        hasFilter: Bool, makesKeyring: Bool,
+        known: ImageRecord?, hasFilter: Bool, makesKeyring: Bool,
         console: consuming EngineSocket?
     ) throws(Failure) {
         self.runtime = runtime
         self.plans = plans
         self.options = options
+        self.known = known
         self.hasFilter = hasFilter
         self.makesKeyring = makesKeyring
         stage = Stage(directory: "\(reserved.directory.path)/\(Self.stageName)")
@@ -49,13 +52,11 @@ struct Restoration: ~Copyable {
     ) throws(Failure) -> CreatedContainer {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
-        let known = try readRecord(images)
         threads = known?.threads ?? []
-        try NotifySocket.restore(to: &plans.container, known, in: reserved.directory)
         let streams = try readStreams(images)
         var directories = [try images.known()]
         if let other = try work?.known() { directories.append(other) }
-        let criu = try start(worker, directories, known)
+        let criu = try start(worker, directories)
         let restore: RestorePlan
         var response: Response?
         do throws(Failure) {
@@ -98,10 +99,10 @@ struct Restoration: ~Copyable {
 
     /// CRIU begins where its processes are to be: in the container's cgroup, and in the namespace of that.
     private borrowing func start(
-        _ worker: Worker, _ directories: [KnownDirectory], _ known: ImageRecord?
+        _ worker: Worker, _ directories: [KnownDirectory]
     ) throws(Failure) -> CriuProcess {
         let (plan, plans, stage) = (self.plan, self.plans, self.stage)
-        let makesKeyring = makesKeyring
+        let (known, makesKeyring) = (self.known, self.makesKeyring)
         let files = reserved.placement.childWrites
         let needsAdoption = reserved.placement.needsAdoption
         let joined = reserved.joined
@@ -136,13 +137,6 @@ struct Restoration: ~Copyable {
             return CriuDescriptors(
                 streams: plan.process.hasTerminal ? [] : [0, 1, 2],
                 inherited: joined.filter { $0.kind != .cgroup }.map(\.descriptor))
-        }
-    }
-
-    private borrowing func readRecord(_ images: borrowing ImageDirectory) throws(Failure) -> ImageRecord? {
-        guard let bytes = try images.read(ImageRecord.name, limit: 16 << 20) else { return nil }
-        do throws(InvalidSpec) { return try ImageRecord(json: bytes) } catch {
-            throw Failure(.damaged, "\(images.path)/\(ImageRecord.name): \(error)")
         }
     }
 

@@ -23,6 +23,16 @@ extension HostFacts {
         }
         return facts
     }
+
+    /// Adds the facts that only some configs need: each costs a system call.
+    mutating func add(for spec: Spec) {
+        if spec.annotations[LandlockPlan.annotation] != nil { landlockVersion = Kernel.landlockVersion() }
+        // In a user namespace of its own the init has all capabilities.
+        guard uid == 0, !(spec.linux?.namespaces.contains { $0.type == "user" } ?? false) else { return }
+        do throws(Errno) { permittedCapabilities = try capabilitySets().permitted } catch {
+            // The kernel removes those that the runtime lacks, without a warning.
+        }
+    }
 }
 
 extension HostFacts.CgroupView {

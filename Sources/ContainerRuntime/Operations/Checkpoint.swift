@@ -22,8 +22,7 @@ extension Runtime {
             throw Failure(.wrongState, "Container cannot be checkpointed in \(status.rawValue) state")
         }
         let spec = try directory.config()
-        var plan = try recordedPlan(record, spec)
-        if NotifySocket.isIn(directory) { plan.mounts.append(NotifySocket.mount(below: directory.path)) }
+        let plan = try recordedPlan(record, spec, directory)
         let worker = try CriuProgram.find()
         let images = try ImageDirectory.make(
             options.image.imagePath, flag: "--image-path", group: plan.namespaces.rootGroup)
@@ -36,8 +35,11 @@ extension Runtime {
     }
 
     /// The plan of the container, made again from its config.
-    func recordedPlan(_ record: ContainerRecord, _ spec: Spec) throws(Failure) -> ContainerPlan {
+    private func recordedPlan(
+        _ record: ContainerRecord, _ spec: Spec, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) -> ContainerPlan {
         var facts = HostFacts.probe(cgroup: record.cgroup)
+        if NotifySocket.isIn(directory) { facts.notifyDirectory = NotifySocket.directory(in: directory.path) }
         facts.joinedMaps = try joinedMaps(spec.linux ?? Linux())
         return try asFailure { () throws(InvalidSpec) in
             try ContainerPlan(spec: spec, id: record.id, bundle: record.bundle, host: facts)

@@ -21,6 +21,8 @@ package struct CreateOptions: Sendable {
     package var withoutPivot = false
     package var withoutNewKeyring = false
     package var preservedDescriptors: Int32 = 0
+    /// Whether the container is restored and had a mount for readiness messages.
+    var hadNotifySocket = false
     package init(id: String, bundle: String) {
         self.id = id
         self.bundle = bundle
@@ -82,8 +84,8 @@ extension Runtime {
 
     /// The two plans of a container: itself, and its cgroup.
     struct Plans {
-        var container: ContainerPlan
-        var cgroup: CgroupPlan
+        let container: ContainerPlan
+        let cgroup: CgroupPlan
     }
 
     /// - Parameter asRoot: whether to decide as for root, although another user asks.
@@ -91,7 +93,8 @@ extension Runtime {
         let linux = bundle.spec.linux ?? Linux()
         let host = try cgroup { () throws(CgroupFailure) in
             try CgroupHost.probe(
-                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, toleratesRefusals: !asRoot && toleratesRefusals(),
+                driver: cgroupDriver, cgroupsPath: linux.cgroupsPath, containerID: options.id,
+                toleratesRefusals: !asRoot && toleratesRefusals(),
                 asksUserManager: !asRoot && cgroupDriver == .systemd && !isRootOfHost())
         }
         let cgroupPlan = try cgroup { () throws(CgroupFailure) in
@@ -101,27 +104,37 @@ extension Runtime {
                 annotations: bundle.spec.annotations, driver: cgroupDriver, host: host,
                 delegation: delegation(bundle.spec))
         }
-        var facts = HostFacts.probe(cgroup: cgroupPlan.location)
-        if asRoot { (facts.uid, facts.gid) = (0, 0) }
-        facts.joinedMaps = try joinedMaps(linux)
-        do throws(InvalidSpec) {
-            var plan = try ContainerPlan(
-                spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
-                options: .init(withoutPivot: options.withoutPivot))
-            try limitLandlock(&plan.process, .warning)
-            passActivationSockets(to: &plan)
-            NotifySocket.add(to: &plan, root: store.root)
-            for text in plan.warnings + ungranted(plan) + cgroupPlan.notes { note(.warning, text) }
-            return Plans(container: plan, cgroup: cgroupPlan)
-        } catch {
-            throw Failure(.invalid, "\(error)")
-        }
+        let facts = try facts(options, bundle.spec, cgroupPlan.location, asRoot: asRoot)
+        let container = try containerPlan(options, bundle, facts)
+        for text in container.warnings + cgroupPlan.notes { note(.warning, text) }
+        for text in cgroupPlan.skipped { note(.debug, "skipped: \(text)") }
+        return Plans(container: container, cgroup: cgroupPlan)
     }
 
-    // In a user namespace of its own the init has them all.
-    private func ungranted(_ plan: ContainerPlan) -> [String] {
-        guard !plan.namespaces.has(.user), geteuid() == 0 else { return [] }
-        do throws(Errno) { return plan.process.warnings(grantedBy: try capabilitySets().permitted) } catch { return [] }
+    /// - Parameter location: the cgroup that mounts of type `cgroup` show.
+    func facts(
+        _ options: CreateOptions, _ spec: Spec, _ location: CgroupLocation, asRoot: Bool = false
+    ) throws(Failure) -> HostFacts {
+        var facts = HostFacts.probe(cgroup: location)
+        facts.add(for: spec)
+        if asRoot { (facts.uid, facts.gid) = (0, 0) }
+        facts.joinedMaps = try joinedMaps(spec.linux ?? Linux())
+        facts.activationSockets = activationSockets()
+        let directory = "\(store.root)/\(options.id)"
+        facts.notifyDirectory =
+            options.hadNotifySocket
+            ? NotifySocket.directory(in: directory) : NotifySocket.directory(forNew: directory)
+        return facts
+    }
+
+    func containerPlan(
+        _ options: CreateOptions, _ bundle: Bundle, _ facts: HostFacts
+    ) throws(Failure) -> ContainerPlan {
+        try asFailure { () throws(InvalidSpec) in
+            try ContainerPlan(
+                spec: bundle.spec, id: options.id, bundle: bundle.path, host: facts,
+                options: .init(withoutPivot: options.withoutPivot))
+        }
     }
 
     // A container with a cgroup namespace and a writable view of it may make cgroups of its own. runtime-spec,
@@ -134,12 +147,6 @@ extension Runtime {
         else { return nil }
         let root = linux.uidMappings.first { $0.containerID == 0 }?.hostID ?? 0
         return CgroupDelegation(uid: root)
-    }
-
-    // systemd socket activation: the sockets are the program's. sd_listen_fds(3).
-    private func passActivationSockets(to plan: inout ContainerPlan) {
-        guard let count = activationSockets() else { return }
-        plan.process.environment += ["LISTEN_FDS=\(count)", "LISTEN_PID=1"]
     }
 
     /// Checks that a terminal has a receiver. Engines match both errors, and runc's name in the second.

@@ -51,9 +51,8 @@ extension Runtime {
         guard let initPidfd else { throw Failure(.wrongState, "cannot exec in a stopped container") }
         timings?.mark("read the record")
         let isWaiting = status != .running && directory.has(ContainerDirectory.gateName)
-        var plan = try processPlan(options, record, directory)
+        let plan = try processPlan(options, record, directory, isInitWaiting: isWaiting)
         try checkSecurityModules(plan)
-        if isWaiting { leaveInitAlone(&plan, record) }
         let filter = record.hasSeccomp ? try StoredFilter.read(from: directory) : nil
         timings?.mark("plan")
         var console: EngineSocket?
@@ -109,7 +108,8 @@ extension Runtime {
     }
 
     private func processPlan(
-        _ options: ExecOptions, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+        _ options: ExecOptions, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory,
+        isInitWaiting: Bool
     ) throws(Failure) -> ProcessPlan {
         var process = Process(args: [], cwd: "/")
         var linux: Linux?
@@ -126,14 +126,17 @@ extension Runtime {
             } else {
                 apply(options, to: &process)
             }
-            var plan = try ProcessPlan(
-                process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy)
-            plan.landlock = try LandlockPlan(annotations: record.annotations)
-            // Unsupported rights were reported when the container was created.
-            try limitLandlock(&plan, .debug)
             // Otherwise it would inherit the caller's score, such as that of an engine that protects itself.
-            plan.oomScoreAdjustment = plan.oomScoreAdjustment ?? record.oomScoreAdj
+            process.oomScoreAdj = process.oomScoreAdj ?? record.oomScoreAdj
+            let hasLandlock = record.annotations[LandlockPlan.annotation] != nil
+            var plan = try ProcessPlan(
+                process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy,
+                landlock: try LandlockPlan(
+                    annotations: record.annotations, version: hasLandlock ? landlockVersion() : nil))
+            // Unsupported rights were reported when the container was created.
+            for text in plan.landlock?.warnings ?? [] { note(.debug, text) }
             for text in plan.warnings { note(.warning, text) }
+            if isInitWaiting { leaveInitAlone(&plan, record) }
             return plan
         } catch {
             throw Failure(.invalid, "\(error)")

@@ -34,6 +34,9 @@ extension Runtime {
         let images = try ImageDirectory(options.image.imagePath, flag: "--image-path")
         try images.checkImages()
         let bundle = try Bundle(directory: create.bundle, configName: create.configName)
+        let known = try images.record()
+        var create = create
+        create.hadNotifySocket = known?.hasNotifySocket ?? false
         let plans = try plan(create, bundle)
         try checkTerminal(
             plans.container.process, consoleSocket: create.consoleSocket, isForeground: !options.isDetached)
@@ -51,12 +54,13 @@ extension Runtime {
             try during("make \(directory.path)/\(Restoration.stageName)") { () throws(Errno) in
                 try checked { mkdirat(number, Restoration.stageName, 0o711) }
             }
-            try NotifySocket.prepare(in: directory)
+            try NotifySocket.prepare(for: plans.container, in: directory)
             if options.image.cgroupsMode == .strict { try checkStrictly(location) }
         }
         do throws(Failure) {
             var restoration = try Restoration(
-                runtime: self, plans: plans, options: options, reserved: reserved, hasFilter: filter != nil,
+                runtime: self, plans: plans, options: options, reserved: reserved, known: known,
+                hasFilter: filter != nil,
                 makesKeyring: !create.withoutNewKeyring, console: console)
             let made = try restoration.run(worker, images, criuConfigFile(bundle.spec.annotations))
             if let path = create.pidFile { try writePidFile(path, made.record.pid) }

@@ -20,7 +20,7 @@ extension Runtime {
         var reserved = try reserve(
             plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo
         ) { (directory) throws(Failure) in
-            try NotifySocket.prepare(in: directory)
+            try NotifySocket.prepare(for: plans.container, in: directory)
             if startsAtOnce {
                 notify = try NotifySocket.listen(in: directory)
             } else {
@@ -29,7 +29,7 @@ extension Runtime {
         }
         timings?.mark("make the state directory and the cgroup")
         let location = reserved.placement.location
-        let plan = plan(plans, shownIn: location)
+        let plan = try plan(plans, options, bundle, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let inputs = try inputs(
             plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
@@ -72,13 +72,13 @@ extension Runtime {
         return record
     }
 
-    // Without the hierarchies in which the runtime may not make a cgroup.
-    private func plan(_ plans: Plans, shownIn location: CgroupLocation) -> ContainerPlan {
-        var plan = plans.container
-        if location.directories.count != plans.cgroup.location.directories.count {
-            plan.show(HostFacts.CgroupView(location))
-        }
-        return plan
+    // The kernel may have refused a cgroup although its parent is writable, and the container must not see the runtime's
+    // in its place (CVE-2023-25809): the plan is decided again, for the cgroup that exists.
+    private func plan(
+        _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, shownIn location: CgroupLocation
+    ) throws(Failure) -> ContainerPlan {
+        guard location.directories.count != plans.cgroup.location.directories.count else { return plans.container }
+        return try containerPlan(options, bundle, try facts(options, bundle.spec, location))
     }
 
     private func inputs(

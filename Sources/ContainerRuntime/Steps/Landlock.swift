@@ -1,20 +1,10 @@
-// Landlock: what this host's kernel knows of it is asked, and a container's process restricted. landlock(7).
+// Restricts a container's process by Landlock. landlock(7).
 
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import OCISpec
 internal import Planning
 internal import SystemPackage
-
-extension Runtime {
-    /// Leaves out of a process's restrictions what this kernel does not know, and says so.
-    func limitLandlock(_ plan: inout ProcessPlan, _ level: NoteLevel) throws(InvalidSpec) {
-        guard plan.landlock != nil else { return }
-        let warnings = try plan.landlock?.limit(toVersion: landlockVersion()) ?? []
-        for text in warnings { note(level, text) }
-    }
-}
 
 extension ProcessSteps {
     /// Restricts the process, and all that it will start, to what the rules allow.
