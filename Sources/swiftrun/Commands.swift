@@ -19,7 +19,7 @@ extension Command {
 
     static let start = Command(
         name: "start", summary: "start the program of a created container", usage: containerArgument,
-        options: timingOptions, arguments: 1...1
+        options: [.timings, .timingsFormat], arguments: 1...1
     ) { call throws(CommandError) in
         let target = call.target()
         try call.perform { () throws(Failure) in try target.runtime.start(id: target.id) }

@@ -5,25 +5,25 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 
-/// For every command that starts something.
-let timingOptions: [Option] = [
-    .value("timings", nil, "FILE", "append how long each step took, in microseconds"),
-    .value("timings-format", nil, "text|json", "the form of --timings (default text)"),
-]
+extension Option {
+    // For every command that starts something.
+    static let timings = value("timings", nil, "FILE", "append how long each step took, in microseconds")
+    static let timingsFormat = value("timings-format", nil, "text|json", "the form of --timings (default text)")
+}
 
-private let creationOptions: [Option] =
-    [
-        .value("bundle", "b", "DIR", "the bundle (default: the working directory)"),
-        .value("config", "f", "FILE", "a config other than the bundle's config.json"),
-        .value("console-socket", nil, "PATH", "a socket that is sent the terminal's master"),
-        .value("pidfd-socket", nil, "PATH", "a socket that is sent the init's pidfd"),
-        .value("pid-file", nil, "FILE", "where to write the init's pid"),
-        .flag("no-pivot", nil, "move the rootfs in place of pivot_root, for a rootfs on a ramdisk"),
-        .flag("no-new-keyring", nil, "keep the caller's session keyring"),
-        .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
-        .flag("dry-run", nil, "print what would be done, a line a step, and do nothing; needs no rights"),
-        .value("format", nil, "text|json", "the form of --dry-run (default text)"),
-    ] + timingOptions
+private let creationOptions: [Option] = [
+    .value("bundle", "b", "DIR", "the bundle (default: the working directory)"),
+    .value("config", "f", "FILE", "a config other than the bundle's config.json"),
+    .value("console-socket", nil, "PATH", "a socket that is sent the terminal's master"),
+    .value("pidfd-socket", nil, "PATH", "a socket that is sent the init's pidfd"),
+    .value("pid-file", nil, "FILE", "where to write the init's pid"),
+    .flag("no-pivot", nil, "move the rootfs in place of pivot_root, for a rootfs on a ramdisk"),
+    .flag("no-new-keyring", nil, "keep the caller's session keyring"),
+    .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
+    .flag("dry-run", nil, "print what would be done, a line a step, and do nothing; needs no rights"),
+    .value("format", nil, "text|json", "the form of --dry-run (default text)"),
+    .timings, .timingsFormat,
+]
 
 extension Command {
     static let create = Command(
@@ -114,8 +114,8 @@ extension Command {
             .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
             .value("cgroup", nil, "PATH", "a cgroup below the container's: PATH, or CONTROLLER[,..]:PATH on v1"),
             .flag("ignore-paused", nil, "join a paused container, and wait"),
-            .hidden("no-subreaper"),
-        ] + timingOptions, arguments: 1...Int.max, isSealed: true, failureStatus: 255
+            .hidden("no-subreaper"), .timings, .timingsFormat,
+        ], arguments: 1...Int.max, isSealed: true, failureStatus: 255
     ) { call throws(CommandError) in
         let options = try joining(call)
         return try call.perform { () throws(Failure) in try call.target().runtime.exec(options) }

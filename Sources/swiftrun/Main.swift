@@ -127,12 +127,11 @@ struct Swiftrun {
     }
 
     private static func timings(_ command: Command, _ options: ParsedOptions) throws(CommandError) -> Timings? {
-        let name = options.given("timings-format")
-        guard let format = Timings.Format(rawValue: name ?? "text") else {
-            throw .failure(
-                Failure(.invalid, "invalid timings-format: \(name ?? "") (text and json are known)"))
-        }
         guard let path = options.value("timings"), !options.has("dry-run") else { return nil }
+        let name = options.given("timings-format") ?? "text"
+        guard let format = Timings.Format(rawValue: name) else {
+            throw .failure(Failure(.invalid, "invalid timings-format: \(name) (text and json are known)"))
+        }
         do throws(Failure) {
             return try Timings(
                 path, format, command: command.name, id: options.arguments.first.map { Target($0).id } ?? "")

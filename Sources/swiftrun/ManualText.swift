@@ -128,7 +128,13 @@ struct ManualText {
                     Changes limits of a running container; what is not named stays. Either all of it is changed, or \
                     nothing. The file of --resources holds an object like linux.resources in config.json, in whole or in \
                     part.
+                    """,
                     """
+                    A memory limit below what is in use makes cgroup v2 kill. With --shrink the kernel is asked to give \
+                    memory back instead, for so many seconds (at most 20); then the limit holds, or it is refused with \
+                    what is in use, and everything stays as it was. The annotation org.swiftrun.memory.shrink of a \
+                    container has the same meaning for engines whose updates do not have the option; 0 switches it off.
+                    """,
                 ],
                 examples: [
                     ("", ["swiftrun update --memory 512m --pids-limit 100 web"]),

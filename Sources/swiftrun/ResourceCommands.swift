@@ -25,6 +25,8 @@ extension Command {
             .value("memory-swap", nil, "BYTES", "the limit of memory and swap together"),
             .value("pids-limit", nil, "N", "how many processes; -1 for no limit"),
             .value("unified", nil, "KEY=VALUE", "a file of cgroup v2; may be repeated"),
+            .value(
+                "shrink", nil, "SECONDS", "for a memory limit below what is used: reclaim for so long, then refuse"),
             .value("l3-cache-schema", nil, "LINES", "shares of the L3 cache, such as L3:0=ff;1=ff"),
             .value("mem-bw-schema", nil, "LINE", "shares of memory bandwidth, such as MB:0=50;1=70"),
             .hidden("kernel-memory", argument: "BYTES"),
@@ -41,7 +43,12 @@ extension Command {
         }
         let schemata = Schemata(
             cache: call.options.value("l3-cache-schema"), bandwidth: call.options.value("mem-bw-schema"))
-        try call.perform { () throws(Failure) in try target.runtime.update(id: target.id, resources, schemata) }
+        try call.perform { () throws(Failure) in
+            let seconds = try call.options.given("shrink").map { (text) throws(Failure) in
+                try MemoryShrinkOption.seconds(text, key: "--shrink")
+            }
+            try target.runtime.update(id: target.id, resources, schemata, shrinkSeconds: seconds)
+        }
         return 0
     }
 

@@ -7,10 +7,14 @@ internal import SystemPackage
 
 extension Cgroup {
     /// Writes new limits. Limits that the document does not contain stay unchanged, and so do the device rules.
+    /// - Parameter shrinkSeconds: how long memory is reclaimed before a limit below the usage is written or refused;
+    ///   nil for the kernel's way: on cgroup v2 it kills.
     /// - Returns: a sentence for each part of the document that has no effect here.
     /// - Throws: the first value that is contradictory or was refused, after the old values were restored.
     @discardableResult
-    package func update(_ resources: LinuxResources) throws(CgroupFailure) -> [String] {
+    package func update(
+        _ resources: LinuxResources, shrinkSeconds: Int32? = nil
+    ) throws(CgroupFailure) -> [String] {
         let current = currentLimits()
         let isSystemd = location.driver == .systemd
         let resources = isSystemd ? CPUQuota.settled(resources, current: current) : resources
@@ -26,10 +30,12 @@ extension Cgroup {
         guard !location.directories.isEmpty else {
             throw CgroupFailure(.unavailable, "\(limits.writes[0].key): the container has no cgroup of its own")
         }
+        let shrink = shrinkSeconds.map { MemoryShrink(seconds: $0) }
+        if let shrink { try makeRoom(for: limits.writes, open, shrink) }
         let old = oldValues(limits.writes, open)
         do throws(CgroupFailure) {
             // The files come first, so that systemd does not get a value that the kernel refuses.
-            try write(limits.writes, open)
+            try writeRetrying(limits.writes, open, shrink)
             try updateUnit(properties)
             // Then again, because systemd has overwritten them: it drops a period without a quota, and lengthens a
             // short one.
