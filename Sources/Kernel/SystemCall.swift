@@ -9,8 +9,15 @@ package import SystemPackage
 /// An interrupted call is repeated. Not for `close`, and not for calls whose interruption has a meaning.
 /// - Throws: the kernel's error.
 @discardableResult
+package func checked(_ call: () -> Int32) throws(Errno) -> Int32 { try repeated(call) }
+
+/// The number of bytes that a system call returned, as the other function gives other values.
+@discardableResult
+package func checked(_ call: () -> Int) throws(Errno) -> Int { try repeated(call) }
+
+// Two functions call this one: a generic function that another module calls requests metadata at run time.
 @inline(__always)
-package func checked<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno) -> Value {
+private func repeated<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errno) -> Value {
     // A seccomp filter can answer EINTR for ever.
     var interruptions = 1 << 16
     while true {

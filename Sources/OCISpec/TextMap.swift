@@ -52,7 +52,16 @@ package struct TextMap<Value> {
 
     @inlinable package var isEmpty: Bool { values.isEmpty }
     @inlinable package var count: Int { values.count }
-    @inlinable package var keys: [String] { map(\.key) }
+
+    /// In the order of their bytes.
+    @inlinable package var keys: [String] {
+        if values.isEmpty { return [] }
+        var names: [String] = []
+        names.reserveCapacity(values.count)
+        for key in values.keys { names.append(key.text) }
+        if names.count > 1 { names.sort { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
+        return names
+    }
 }
 
 extension TextMap: Sequence {
@@ -61,6 +70,7 @@ extension TextMap: Sequence {
     /// In the order of the keys' bytes.
     @inlinable
     package func makeIterator() -> IndexingIterator<[Element]> {
+        if values.isEmpty { return [].makeIterator() }
         var members = values.map { (key: $0.key.text, value: $0.value) }
         if members.count > 1 { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
         return members.makeIterator()

@@ -150,7 +150,7 @@ extension ProcessPlan {
         guard !program.isEmpty else { return }
         let path = environment.last { $0.hasPrefix("PATH=") }.map { $0.dropFirst(5) } ?? Substring(defaultSearchPath)
         candidates = path.split(at: ":", omittingEmptySubsequences: false).map { directory in
-            directory.isEmpty ? "./" + program : directory + "/" + program
+            directory.isEmpty ? "./" + program : String(directory) + "/" + program
         }
     }
 
