@@ -222,6 +222,38 @@ int clinux_set_signal_default(int signal) {
     const unsigned long action[4] = {0};
     return (int)syscall(SYS_rt_sigaction, signal, action, NULL, sizeof(uint64_t));
 }
+
+static volatile sig_atomic_t request_to_end;
+static const int deletion_word = 0x64656c;
+
+static void note_request_to_end(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    if (info->si_code == SI_QUEUE && info->si_value.sival_int == deletion_word) {
+        request_to_end = CLINUX_REQUEST_OF_DELETION;
+        return;
+    }
+    if (request_to_end == 0) request_to_end = CLINUX_REQUEST_BY_SIGNAL;
+    // The next one ends a process that waits in a call that the C library repeats.
+    const int error = errno;
+    clinux_set_signal_default(signal);
+    errno = error;
+}
+int clinux_heed_requests_to_end(void) {
+    static int is_heeded;
+    if (is_heeded) return 0;
+    is_heeded = 1;
+    // Without SA_RESTART, so that a call that waits returns.
+    struct sigaction action = {.sa_sigaction = note_request_to_end, .sa_flags = SA_SIGINFO};
+    return sigaction(SIGTERM, &action, NULL);
+}
+int clinux_request_to_end(void) { return request_to_end; }
+int clinux_request_end_for_deletion(int pidfd) {
+    siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = deletion_word;
+    return (int)syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, &info, 0);
+}
 int clinux_sigprocmask(int how, uint64_t mask, uint64_t *old) {
     return (int)syscall(SYS_rt_sigprocmask, how, &mask, old, sizeof mask);
 }

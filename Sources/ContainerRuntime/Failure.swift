@@ -60,6 +60,18 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         return further
     }
 
+    /// The failure of a command that was asked to end: what it was doing at that moment says little.
+    package var orRequestToEnd: Failure {
+        switch RequestToEnd.current {
+        case nil: self
+        case .ofDeletion: .deletedMeanwhile
+        case .bySignal: Failure(.other, "\(message) (SIGTERM has ended the command)")
+        }
+    }
+
+    /// The failure of a command whose container `delete --force` has taken away.
+    static let deletedMeanwhile = Failure(.wrongState, "the container was deleted meanwhile")
+
     /// The kind in one stable word, for programs.
     package var code: StaticString {
         switch kind {

@@ -51,6 +51,26 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     }
 }
 
+/// A request that this process end.
+package enum RequestToEnd: Sendable {
+    case bySignal
+    /// `delete --force` takes the container away from the command.
+    case ofDeletion
+
+    /// The request that has arrived since ``heed()``.
+    package static var current: RequestToEnd? {
+        switch Int(clinux_request_to_end()) {
+        case CLINUX_REQUEST_BY_SIGNAL: .bySignal
+        case CLINUX_REQUEST_OF_DELETION: .ofDeletion
+        default: nil
+        }
+    }
+
+    /// Makes SIGTERM interrupt the call that waits, so that the command fails, cleans up and reports, instead of ending
+    /// without a word. A program that is executed gets the default action again. execve(2).
+    package static func heed() { _ = clinux_heed_requests_to_end() }
+}
+
 /// A set of signals as the kernel's 64-bit mask.
 package struct SignalMask: Equatable, Sendable {
     package var rawValue: UInt64
@@ -58,6 +78,7 @@ package struct SignalMask: Equatable, Sendable {
     package static let all = Self(rawValue: ~0)
     package static let none = Self(rawValue: 0)
     package func adding(_ signal: Signal) -> Self { Self(rawValue: rawValue | 1 << UInt64(signal.rawValue - 1)) }
+    package func removing(_ signal: Signal) -> Self { Self(rawValue: rawValue & ~(1 << UInt64(signal.rawValue - 1))) }
 }
 
 /// Replaces the mask of blocked signals and returns the old one. sigprocmask(2).

@@ -6,7 +6,8 @@ package import SystemPackage
 
 /// The value that a system call returned. The errno is read at once, before other code can change it.
 ///
-/// An interrupted call is repeated. Not for `close`, and not for calls whose interruption has a meaning.
+/// An interrupted call is repeated, unless a request to end has interrupted it. Not for `close`, and not for calls whose
+/// interruption has a meaning.
 /// - Throws: the kernel's error.
 @discardableResult
 package func checked(_ call: () -> Int32) throws(Errno) -> Int32 { try repeated(call) }
@@ -25,7 +26,7 @@ private func repeated<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errn
         if value != -1 { return value }
         let code = Errno(rawValue: errno)
         interruptions -= 1
-        if code != .interrupted || interruptions == 0 { throw code }
+        if code != .interrupted || interruptions == 0 || clinux_request_to_end() != 0 { throw code }
     }
 }
 

@@ -116,7 +116,8 @@ struct Swiftrun {
             return try timed(timings) { () throws(CommandError) in try command.run(call) }
         } catch {
             switch error {
-            case .failure(let failure):
+            case .failure(let cause):
+                let failure = cause.orRequestToEnd
                 log.fail(prefix(command) + failure.message, failure, command: command.name)
                 return command.failureStatus
             case .usage(let usage):

@@ -207,7 +207,7 @@ struct StateStoreTests {
         #expect(failure { try other.lock() } == .isBeingCreated("web"))
         try directory.remove()
         #expect(failure { try other.lock() }?.kind == .notFound)
-        #expect(failure { try other.lockByForce() }?.kind == .notFound)
+        #expect(failure { try other.lockByForce { _ in } }?.kind == .notFound)
     }
 
     @Test func `a directory without a record is no container`() throws {

@@ -60,6 +60,9 @@ struct DBusConnection: ~Copyable {
         let socket = OwnedDescriptor(
             adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         let number = socket.rawValue
+        // A peer that accepts nothing, or reads nothing.
+        let patience: Int32 = 30_000
+        try checked { clinux_limit_sending(number, patience) }
         let path = address.hasPrefix("@") ? "\0" + address.dropFirst() : address
         try checked { path.withCString { clinux_connect_unix(number, $0, path.utf8.count) } }
         return socket

@@ -76,8 +76,13 @@ private struct HookProcess {
         guard let child = try during("clone", { () throws(Errno) in try cloneProcess(namespaces: []) }) else {
             become(image, [input.rawValue, output.rawValue, errors.rawValue])
         }
-        let ended = try during("wait") { () throws(Errno) in
-            try waitUntilReadable(child.pidfd.rawValue, milliseconds: hook.timeout.map { milliseconds($0) } ?? -1)
+        let ended: Bool
+        do throws(Errno) {
+            ended = try waitUntilReadable(
+                child.pidfd.rawValue, milliseconds: hook.timeout.map { milliseconds($0) } ?? -1)
+        } catch {
+            kill(child)
+            throw Failure("wait", error)
         }
         if !ended { kill(child) }
         let end = try during("wait") { () throws(Errno) in try waitForEnd(of: child.pid) }

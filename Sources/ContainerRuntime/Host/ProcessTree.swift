@@ -1,5 +1,6 @@
 // Killing a process with all that descend from it, for commands and hooks that do not end by themselves.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import SystemPackage
@@ -18,6 +19,13 @@ final class ProcessHandle {
             if error == .noSuchProcess || error == .invalidArgument { return nil }
             throw error
         }
+    }
+
+    /// Asks a command to give up its container, and to say why it fails.
+    func requestEndForDeletion() {
+        _ = clinux_request_end_for_deletion(pidfd.rawValue)
+        // It may be stopped.
+        signal(SIGCONT)
     }
 
     func signal(_ number: Int32) {

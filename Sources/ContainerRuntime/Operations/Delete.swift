@@ -30,7 +30,7 @@ extension Runtime {
         // Before the lock is taken from another command: a container that is named by its bundle must be of that
         // bundle.
         if store.bundle != nil { _ = try directory.record() }
-        if force { try directory.lockByForce() } else { try directory.lock() }
+        if force { try directory.lockByForce { note(.warning, $0) } } else { try directory.lock() }
         let record: ContainerRecord
         do throws(Failure) {
             record = try directory.record()

@@ -18,7 +18,7 @@ extension Runtime {
             _ = made.record.pid
             return 0
         }
-        let signals = try Foreground.blockSignals()
+        let signals = try Foreground.blockSignals(heedsTermination: true)
         if !options.withoutSubreaper {
             try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
         }
@@ -76,7 +76,7 @@ extension Runtime {
 
     /// For the mode in which nothing may be there yet; CRIU would find what is made for it.
     private func checkStrictly(_ location: CgroupLocation) throws(Failure) {
-        for directory in location.directories where access(directory.fullPath, F_OK) == 0 {
+        for directory in location.directories where clinux_access(directory.fullPath, F_OK) == 0 {
             throw Failure(.exists, "--manage-cgroups-mode strict: cgroup \(directory.fullPath) exists")
         }
     }

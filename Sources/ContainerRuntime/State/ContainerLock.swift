@@ -40,17 +40,20 @@ extension ContainerDirectory {
 
     /// Takes the lock for `delete --force` from a command that creates the container, is stopped, or takes long.
     ///
-    /// The processes that the command has started are killed first, so that it fails, reports why, and cleans up. If it
-    /// does not end then, it is killed too.
-    borrowing func lockByForce() throws(Failure) {
+    /// The processes that the command has started are killed first, and then it is asked to end, so that it fails, reports
+    /// why, and cleans up. If it does not, it is killed, and this command says so in its place.
+    borrowing func lockByForce(note: (String) -> Void) throws(Failure) {
         let (step, patience, limit) = (5, 500, 10_000)
         var waited = 0
-        var isTold = false
-        defer { if isTold { removeFile(Self.deletionName) } }
+        var pressure = Pressure.none
+        defer { if pressure != .none { removeFile(Self.deletionName) } }
         while !(try tryLock()) {
             if waited % 250 == 0, waited >= patience || isBeingMade() {
-                if isTold { killHolder() } else { isTold = tellHolder() }
+                pressure = press(pressure, note)
                 endFrozen()
+            } else if waited % 50 == 0, pressure == .asked || pressure == .askedAgain {
+                // Cleaning up may wait for the same peer again.
+                holders().forEach { $0.requestEndForDeletion() }
             }
             guard waited < limit else {
                 throw Failure(
@@ -72,6 +75,7 @@ extension ContainerDirectory {
         // Also while the lock is held: a command that has deleted the container may still run its hooks.
         let status = try during("lock \(path)") { () throws(Errno) in try fileStatus(number) }
         guard status.links > 0 else { throw Failure(.notFound, "container does not exist: \(id)") }
+        if isLocked { RequestToEnd.heed() }
         return isLocked
     }
 
@@ -88,24 +92,38 @@ extension ContainerDirectory {
 
     /// The error of a command that failed, perhaps because the container was taken away.
     borrowing func explain(_ error: Failure) -> Failure {
-        isTakenAway() ? Failure(.wrongState, "the container was deleted meanwhile") : error
+        isTakenAway() ? .deletedMeanwhile : error
     }
 
-    /// Kills what the holder has begun.
-    /// - Returns: false if nothing was there to be killed or the holder cannot react; it is killed then.
-    private borrowing func tellHolder() -> Bool {
-        var isTold = false
-        for holder in holders() {
-            let begun = isStopped(holder.pid) ? [] : children(of: [holder])
-            if begun.isEmpty {
-                killWithDescendants(holder)
-                continue
-            }
+    /// Presses the holders harder than before.
+    private borrowing func press(_ before: Pressure, _ note: (String) -> Void) -> Pressure {
+        let holders = holders()
+        guard !holders.isEmpty else { return before }
+        switch before {
+        case .none:
             do throws(Failure) { try write(Self.deletionName, []) } catch {}
-            begun.forEach(killWithDescendants)
-            isTold = true
+            let begun = holders.filter { !isStopped($0.pid) }.flatMap { children(of: [$0]) }
+            guard begun.isEmpty else {
+                begun.forEach(killWithDescendants)
+                return .bereft
+            }
+            holders.forEach { $0.requestEndForDeletion() }
+            return .asked
+        case .bereft:
+            holders.forEach { $0.requestEndForDeletion() }
+            return .asked
+        case .asked: return .askedAgain
+        case .askedAgain, .killed:
+            for holder in holders {
+                if before == .askedAgain {
+                    note(
+                        "process \(holder.pid), which was changing container \(id), did not end when it was asked to, and"
+                            + " was killed: it may have reported no error")
+                }
+                killWithDescendants(holder)
+            }
+            return .killed
         }
-        return isTold
     }
 
     /// On cgroup v1 a process of the container that has the lock does not end of a signal while it is frozen.
@@ -121,8 +139,6 @@ extension ContainerDirectory {
             // The wait for the lock has its end.
         }
     }
-
-    private borrowing func killHolder() { holders().forEach(killWithDescendants) }
 
     private borrowing func holders() -> [ProcessHandle] {
         do throws(Errno) {
@@ -168,6 +184,17 @@ extension ContainerDirectory {
         }
         return nil
     }
+}
+
+/// What `delete --force` has done to the command that holds a container.
+private enum Pressure {
+    case none
+    /// The processes that it had started are killed.
+    case bereft
+    case asked
+    /// It has had half a second.
+    case askedAgain
+    case killed
 }
 
 /// Whether a stop signal has stopped a process. A tracer's stop is another state, and does not last. proc_pid_stat(5).
