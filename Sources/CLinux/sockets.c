@@ -13,18 +13,17 @@ int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
 static int unix_address(struct sockaddr_un *address, const char *path, size_t length) {
     struct clinux_path_room room;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    // The name of an abstract socket begins with a zero byte and is used unchanged.
-    if (length > 0 && path[0] != 0) {
-        path = clinux_path(path, &room);
-        if (path == room.bytes) length = strlen(path);
-    }
+    // The name of an abstract socket begins with a zero byte, and has no other here.
+    const int is_abstract = length > 0 && path[0] == 0;
+    const char *name = clinux_path(path + is_abstract, &room);
+    if (name == room.bytes) length = strlen(name) + (size_t)is_abstract;
     if (length >= sizeof address->sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    memcpy(address->sun_path, path, length);
+    memcpy(address->sun_path + is_abstract, name, length - (size_t)is_abstract);
     // The name of an abstract socket has no zero byte at its end. unix(7).
-    return (int)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] != 0));
+    return (int)(offsetof(struct sockaddr_un, sun_path) + length + (size_t)!is_abstract);
 }
 int clinux_connect_unix(int fd, const char *path, size_t length) {
     struct sockaddr_un address;

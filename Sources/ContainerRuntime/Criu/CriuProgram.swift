@@ -13,7 +13,7 @@ enum CriuProgram {
         let path = getenv("PATH").map { RawText.text($0) } ?? "/usr/sbin:/usr/bin:/sbin:/bin"
         for directory in path.split(separator: ":") where directory.hasPrefix("/") {
             let program = String(directory) + "/criu"
-            guard let status = try? fileStatus(at: program), status.isRegular, access(program, X_OK) == 0 else {
+            guard let status = try? fileStatus(at: program), status.isRegular, clinux_access(program, X_OK) == 0 else {
                 continue
             }
             guard status.uid == 0, status.mode & 0o022 == 0 else {
