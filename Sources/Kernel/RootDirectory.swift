@@ -183,6 +183,9 @@ package struct FileStatus: Sendable, Equatable {
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
 
+    /// Whether what is written to it replaces what was there, as with a file or a disk, but not with a FIFO.
+    package var keepsContent: Bool { isRegular || isDirectory || mode & S_IFMT == S_IFBLK }
+
     /// Whether it is a file with more than one name, found by a path in a directory in which everybody can make one: another
     /// user may have named a file of root's there. proc_sys_fs(5), `protected_hardlinks`.
     package func isOpenToSecondNames(at path: String) -> Bool {

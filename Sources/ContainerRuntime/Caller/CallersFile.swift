@@ -25,7 +25,7 @@ package enum CallersFile {
     ///
     /// Refuses a link to a file, and in a world-writable directory a second name of a file: both may name a file that
     /// another user wants root to write to. proc_sys_fs(5), `protected_hardlinks`, `protected_symlinks`. A pipe behind
-    /// a link is accepted, because it has no content that could be lost.
+    /// a link is accepted, because it has no content that could be lost; a disk is none.
     package static func openToAppend(_ path: String, flag: String) throws(Failure) -> OwnedDescriptor {
         let what = "open \(flag) \(path)"
         if let number = ownDescriptor(path) {
@@ -60,7 +60,7 @@ package enum CallersFile {
     ) throws(Failure) -> OwnedDescriptor {
         let place = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path, .path) }
         let status = try during(what) { () throws(Errno) in try fileStatus(place.rawValue) }
-        if status.isRegular || status.isDirectory {
+        if status.keepsContent {
             // The caller may write to its own open descriptors, under any name.
             for number in Int32(0)...2 {
                 guard let own = try? fileStatus(number), own.device == status.device, own.inode == status.inode else {

@@ -23,7 +23,7 @@ struct ClientFile: ~Copyable {
         if status.isSymbolicLink {
             place = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path, .path) }
             status = try during(what) { () throws(Errno) in try fileStatus(place.rawValue) }
-            if status.isRegular || status.mode & S_IFMT == S_IFBLK {
+            if status.keepsContent, !status.isDirectory {
                 throw ShimFailure("\(what): it is a link, which is not followed to a file")
             }
         }
