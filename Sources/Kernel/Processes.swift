@@ -174,6 +174,20 @@ package func identity(ofPidfd pidfd: Int32) throws(Errno) -> UInt64 {
     return try filesystem(of: pidfd).magic == pidfs ? try fileStatus(pidfd).inode : 0
 }
 
+/// Whether the numbers under /proc are process ids of the caller's own pid namespace.
+///
+/// A procfs shows the pid namespace for which it was mounted: after `unshare --pid` without `--mount-proc` it is the
+/// parent's, where the same number is another process. pid_namespaces(7). True if there is no /proc.
+package let isProcOwn: Bool = {
+    do throws(Errno) {
+        return Int32(try readLink(OwnedDescriptor.currentDirectory, "/proc/self")) == clinux_getpid()
+    } catch {
+        // In a procfs that does not show the caller the link leads nowhere.
+        let procfs: Int64 = 0x9fa0  // PROC_SUPER_MAGIC
+        do throws(Errno) { return try filesystem(at: "/proc").magic != procfs } catch { return true }
+    }
+}()
+
 /// The facts of a process; nil if there is no such process, or /proc hides it from the caller (hidepid, proc(5)).
 package func processStat(_ pid: Int32) throws(Errno) -> ProcessStat? {
     do throws(Errno) {

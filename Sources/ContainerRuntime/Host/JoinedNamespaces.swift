@@ -14,7 +14,9 @@ extension Runtime {
         var result: [InitInputs.Joined] = []
         for (index, namespace) in plan.namespaces.joined.enumerated() {
             let what = "\(namespace.key): open \(namespace.path)"
-            let opened = try during(what) { () throws(Errno) in try OwnedDescriptor.open(namespace.path) }
+            guard let opened = try during(what, { () throws(Errno) in try openNamespace(namespace.path) }) else {
+                throw Failure(.invalid, "\(namespace.key): \(namespace.path) is not a namespace")
+            }
             let kind: NamespaceKind?
             do throws(Errno) { kind = try namespaceKind(of: opened.rawValue) } catch { kind = nil }
             guard let kind else {
@@ -37,6 +39,14 @@ extension Runtime {
             result.append(InitInputs.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }
         return result
+    }
+
+    // Nothing else is opened: a FIFO would block the runtime, and opening a device may have effects.
+    private func openNamespace(_ path: String) throws(Errno) -> OwnedDescriptor? {
+        let nsfs: Int64 = 0x6e73_6673  // NSFS_MAGIC
+        let place = try OwnedDescriptor.open(path, .path)
+        guard try filesystem(of: place.rawValue).magic == nsfs else { return nil }
+        return try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)")
     }
 
     // The host's first mount namespace counts too: pivot_root would change the root of every process in it.

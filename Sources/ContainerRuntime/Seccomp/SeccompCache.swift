@@ -13,18 +13,30 @@ enum StoredFilter {
     private static let name = "seccomp.bpf"
 
     static func write(_ filter: SeccompFilter, to directory: borrowing ContainerDirectory) throws(Failure) {
-        try directory.write(name, withUnsafeBytes(of: filter.flags.rawValue) { Array($0) } + filter.program)
+        let flags = withUnsafeBytes(of: filter.flags.rawValue) { Array($0) }
+        try directory.write(name, flags + checksum(filter.program[...]) + filter.program)
     }
 
     static func read(from directory: borrowing ContainerDirectory) throws(Failure) -> SeccompFilter {
         let number = directory.descriptor.rawValue
         let bytes = try during("read \(directory.path)/\(name)") { () throws(Errno) in try readFile(name, at: number) }
-        guard bytes.count > 4, bytes.count % 8 == 4 else {
+        guard bytes.count > 12, bytes.count % 8 == 4, checksum(bytes[12...]).elementsEqual(bytes[4..<12]) else {
             throw Failure(.other, "\(directory.path)/\(name): is not a filter")
         }
         let flags = bytes.withUnsafeBytes { $0.load(as: UInt32.self) }
-        return SeccompFilter(program: Array(bytes[4...]), flags: SeccompFlags(rawValue: flags))
+        return SeccompFilter(program: Array(bytes[12...]), flags: SeccompFlags(rawValue: flags))
     }
+}
+
+// Detects a file that a power cut or a full disk has damaged: FNV-1a over the program's instructions of 8 bytes.
+private func checksum(_ program: ArraySlice<UInt8>) -> [UInt8] {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(program.count)
+    program.withUnsafeBytes { bytes in
+        for offset in stride(from: 0, to: bytes.count - 7, by: 8) {
+            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x100_0000_01b3
+        }
+    }
+    return withUnsafeBytes(of: hash) { Array($0) }
 }
 
 /// A directory of filters, each file holding the profile it was made from and the program.
@@ -55,7 +67,7 @@ struct SeccompCache {
     // The other inputs of a program besides the profile: the machine, and the version of libseccomp.
     private func key(_ profile: LinuxSeccomp) -> [UInt8] {
         let version = seccomp_version().pointee
-        return Array("2 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
+        return Array("3 \(seccomp_arch_native()) \(version.major).\(version.minor).\(version.micro) ".utf8)
             + profile.json()
     }
 
@@ -77,10 +89,13 @@ struct SeccompCache {
     private func load(_ name: String, _ key: [UInt8]) -> [UInt8]? {
         do throws(Errno) {
             let place = try openDirectory()
-            let bytes = try readFile(name, at: place.rawValue)
-            guard bytes.count > key.count + 8, (bytes.count - key.count) % 8 == 0 else { return nil }
-            guard bytes[..<key.count].elementsEqual(key) else { return nil }
-            return Array(bytes[key.count...])
+            let file = try OwnedDescriptor.open(name, .noFollow | .nonBlocking, at: place.rawValue)
+            let bytes = try readAll(file.rawValue)
+            let start = key.count + 8
+            guard bytes.count > start, (bytes.count - start) % 8 == 0, bytes[..<key.count].elementsEqual(key),
+                checksum(bytes[start...]).elementsEqual(bytes[key.count..<start])
+            else { return nil }
+            return Array(bytes[start...])
         } catch {
             return nil
         }
@@ -99,7 +114,7 @@ struct SeccompCache {
             let temporary = ".\(name).\(clinux_getpid())"
             let file = try OwnedDescriptor.open(
                 temporary, .writeOnly | .create | .exclusive | .noFollow, mode: 0o600, at: number)
-            try writeAll(key + program, to: file.rawValue)
+            try writeAll(key + checksum(program[...]) + program, to: file.rawValue)
             try checked { clinux_renameat2(number, temporary, number, name, 0) }
         } catch {}
     }

@@ -80,6 +80,10 @@ enum StartGate {
             default: Failure("connect to \(ContainerDirectory.gateName)", code)
             }
         }
+        // The status would stay "created" if the gate could not be removed.
+        try during("start \(directory.id): write to \(directory.path)") { () throws(Errno) in
+            try directory.checkWritable()
+        }
         try during("start \(directory.id)") { () throws(Errno) in
             try writeAll([go], to: connection.rawValue)
             // From here on the container no longer waits, even if the starter is killed.

@@ -45,9 +45,19 @@ package struct StateStore: Sendable {
         return allowed && id != "." && id != ".." && id != SeccompCache.directoryName && id.utf8.count <= longestID
     }
 
+    // The status of a container is read there, and settings of its processes are written there.
+    private static func checkProc() throws(Failure) {
+        if isProcOwn { return }
+        throw Failure(
+            .invalid,
+            "/proc shows another pid namespace than that of swiftrun, so that a number there is another process;"
+                + " mount a proc of its own (unshare --mount-proc)")
+    }
+
     /// Makes the directory of a new container, locked for the caller.
     package func make(id: String) throws(Failure) -> ContainerDirectory {
         try Self.check(id: id)
+        try Self.checkProc()
         let path = root + "/" + id
         for _ in 0..<10 {
             try makeDirectory(path, id)
@@ -106,12 +116,14 @@ package struct StateStore: Sendable {
     /// The directory of a container that exists.
     package func open(id: String) throws(Failure) -> ContainerDirectory {
         try Self.check(id: id)
+        try Self.checkProc()
         return try ContainerDirectory(path: root + "/" + id, id: id, bundle: bundle)
     }
 
     /// The ids of all containers, in order.
     /// - Throws: the root cannot be read; `notFound` when it does not exist.
     package func identifiers() throws(Failure) -> [String] {
+        try Self.checkProc()
         let directory = try mapping({ () throws(Errno) in
             try OwnedDescriptor.open(root, .readOnly | .directory)
         }) { (code: Errno) in
@@ -292,6 +304,12 @@ package struct ContainerDirectory: ~Copyable {
     /// Whether a file exists here.
     package borrowing func has(_ name: String) -> Bool {
         clinux_faccessat2(descriptor.rawValue, name, F_OK, 0) == 0
+    }
+
+    /// - Throws: the reason why no file can be made or removed here, such as a filesystem that has become read-only.
+    borrowing func checkWritable() throws(Errno) {
+        let number = descriptor.rawValue
+        try checked { clinux_faccessat2(number, ".", W_OK, 0) }
     }
 
     /// The identity of this directory: a later one of the same name has another.
