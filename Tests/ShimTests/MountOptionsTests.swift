@@ -27,6 +27,27 @@ import Testing
         #expect(options.data == [])
     }
 
+    @Test func `options of containerd's mount manager are kept from the file system`() {
+        let words = ["X-containerd.mkdir.path=/a/upper:0755", "X-containerd.mkfs.size=1MiB", "loop", "direct-io", "ro"]
+        let options = MountOptions(words)
+        #expect(options.data == [] && options.isDirect && options.unmetProtection == nil)
+        #expect(options.directories == ["/a/upper:0755"])
+        #expect(MountOptions(["direct-io"]).data == ["direct-io"])
+        #expect(MountOptions(["X-containerd.dmverity=/m"]).unmetProtection == "X-containerd.dmverity=/m")
+    }
+
+    @Test func `a new directory has a path, a mode and an owner`() throws {
+        #expect(try NewDirectory("/a").mode == 0o700)
+        #expect(try NewDirectory("/a:0751").mode == 0o751)
+        let owned = try NewDirectory("/a:755:1000:2000")
+        #expect(owned.path == "/a" && owned.user == 1000 && owned.group == 2000)
+    }
+
+    @Test(arguments: ["", "a", "/a:", "/a:8", "/a:1755", "/a:755:1", "/a:755:1:", "/a:755:-1:1", "/a:755:1:2:3"])
+    func `an invalid new directory is refused`(_ text: String) {
+        #expect(throws: ShimFailure.self) { _ = try NewDirectory(text) }
+    }
+
     @Test func `maps of ids are those of a user namespace`() throws {
         let maps = try MountIDMaps(MountOptions(["uidmap=0:1000:10,10:5000:20", "gidmap=0:2000:10"]))
         #expect(maps?.users == "0 1000 10\n10 5000 20\n")

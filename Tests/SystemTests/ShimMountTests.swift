@@ -176,7 +176,7 @@ extension ShimCallTests {
     }
 
     /// The host's mounts that concern a test.
-    private func mounts(_ host: ShimHost) -> [String] {
+    func mounts(_ host: ShimHost) -> [String] {
         // Foundation mistakes a short read for the end of the file.
         let file = open("/proc/self/mountinfo", O_RDONLY)
         defer { close(file) }
@@ -213,16 +213,16 @@ extension ShimCallTests {
         ]
     }
 
-    private static let missingForDisks: String? = ["/dev/loop-control", "/usr/sbin/mkfs.ext4"].first { (path: String) in
+    static let missingForDisks: String? = ["/dev/loop-control", "/usr/sbin/mkfs.ext4"].first { (path: String) in
         access(path, F_OK) != 0
     }
 
-    /// Files behind loop devices that lie below a directory.
-    private func loops(_ host: ShimHost) -> [String] {
+    /// Files of a test behind loop devices, wherever they lie.
+    func loops(_ host: ShimHost) -> [String] {
         let devices = (try? FileManager.default.contentsOfDirectory(atPath: "/sys/block")) ?? []
         return devices.compactMap { name in
             try? String(contentsOfFile: "/sys/block/\(name)/loop/backing_file", encoding: .utf8)
-        }.filter { $0.contains(host.directory) }
+        }.filter { $0.contains(host.directory.dropFirst(5)) }
     }
 
     @Test(

@@ -10,6 +10,12 @@ package struct MountOptions: Equatable, Sendable {
     /// The options of the file system itself.
     package var data: [String] = []
     package var usesLoopDevice = false
+    /// `direct-io` beside `loop`.
+    package var isDirect = false
+    /// Directories to be made before: the values of `X-containerd.mkdir.path`.
+    package var directories: [String] = []
+    /// An option for containerd's mount manager that protects, and that is not known here.
+    package var unmetProtection: String?
     /// `uidmap=` and `gidmap=`: the ids under which the files appear.
     package var userMap: String?
     package var groupMap: String?
@@ -31,10 +37,22 @@ package struct MountOptions: Equatable, Sendable {
                 userMap = String(word.dropFirst(7))
             } else if word.hasPrefix("gidmap=") {
                 groupMap = String(word.dropFirst(7))
-            } else if !word.isEmpty, !word.hasPrefix("X-containerd.") {
+            } else if word.hasPrefix("X-containerd.") {
+                take(ofContainerd: word)
+            } else if !word.isEmpty {
                 data.append(word)
             }
         }
+        let direct = "direct-io"
+        isDirect = usesLoopDevice && data.contains(direct)
+        if isDirect { data.removeAll { $0 == direct } }
+    }
+
+    // Meant for the mount manager of containerd, which has usually taken them out.
+    private mutating func take(ofContainerd word: String) {
+        let directory = "X-containerd.mkdir.path="
+        if word.hasPrefix(directory) { directories.append(String(word.dropFirst(directory.utf8.count))) }
+        if word.hasPrefix("X-containerd.dmverity") { unmetProtection = word }
     }
 
     private struct Change {

@@ -73,21 +73,29 @@ struct RootFilesystem {
         if options.flags & MountOptions.bind != 0, let word = options.data.first {
             throw ShimFailure("\(what): unknown option \(word)")
         }
+        if let word = options.unmetProtection {
+            throw ShimFailure(
+                "\(what): option \(word): images are not verified here, only by containerd's mount manager")
+        }
+        for text in options.directories { try NewDirectory(text).make() }
+        var mount = mount
+        if mount.type.hasPrefix("mkdir/") { mount.type.removeFirst(6) }
         // It is free again when the mount goes, or when there was none.
         let loop = try loopDevice(for: mount, options)
-        var mount = mount
         if let path = loop?.path { mount.source = path }
         if let maps = try MountIDMaps(options) {
             let namespace = try maps.namespace()
             if mount.type == "overlay" {
                 let layers = try MappedLayers(options.data, in: directory + ".lower", namespace: namespace)
-                try mountFilesystem(what, mount, options.flags, layers.options, on: target)
+                var mapped = options
+                mapped.data = layers.options
+                try mountFilesystem(what, mount, mapped, on: target)
             } else {
-                try mountFilesystem(what, mount, options.flags, options.data, on: target)
+                try mountFilesystem(what, mount, options, on: target)
                 try mountMapped(target, on: target, in: namespace)
             }
         } else {
-            try mountFilesystem(what, mount, options.flags, options.data, on: target)
+            try mountFilesystem(what, mount, options, on: target)
         }
         withExtendedLifetime(loop) {}
         if options.propagation != 0 { try call(what, "", target, "", options.propagation, []) }
@@ -104,13 +112,19 @@ struct RootFilesystem {
     private static func loopDevice(
         for mount: TaskMount, _ options: MountOptions
     ) throws(ShimFailure) -> LoopDevice? {
-        if !options.usesLoopDevice { return nil }
-        return try LoopDevice(mount.source, isReadOnly: options.flags & MountOptions.readOnly != 0)
+        if !options.usesLoopDevice || mount.type == "erofs" { return nil }
+        return try LoopDevice(
+            mount.source, isReadOnly: options.flags & MountOptions.readOnly != 0, isDirect: options.isDirect)
     }
 
     private static func mountFilesystem(
-        _ what: String, _ mount: TaskMount, _ flags: UInt, _ data: [String], on target: String
+        _ what: String, _ mount: TaskMount, _ options: MountOptions, on target: String
     ) throws(ShimFailure) {
+        let (flags, data) = (options.flags, options.data)
+        if mount.type == "erofs" {
+            return try ErofsImage(source: mount.source, data: data, flags: flags, isDirect: options.isDirect)
+                .mount(what, on: target)
+        }
         guard mount.type == "overlay", let overlay = CompactOverlay(data) else {
             return try call(what, mount.source, target, mount.type, flags, data)
         }
