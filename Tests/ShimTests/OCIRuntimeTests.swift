@@ -44,7 +44,9 @@ import Testing
             (.delete(force: true), ["delete", "--force", "web"]),
             (.pause, ["pause", "web"]),
             (.resume, ["resume", "web"]),
-            (.update, ["update", "--resources=-", "web"]),
+            (.update(shrink: nil), ["update", "--resources=-", "web"]),
+            (.update(shrink: "5"), ["update", "--resources=-", "--shrink=5", "web"]),
+            (.mounts(verb: "add"), ["mounts", "add", "web", "-"]),
             (
                 .exec(processFile: "/p", pidFile: "/f", consoleSocket: nil),
                 ["exec", "--process", "/p", "--detach", "--pid-file", "/f", "web"]

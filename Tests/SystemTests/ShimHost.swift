@@ -74,7 +74,8 @@ final class ShimHost: Sendable {
     }
 
     /// Starts a shim by the protocol of containerd 2.3, and returns its answer.
-    func start(_ id: String, in bundle: String) async throws -> BootstrapResult {
+    /// - Parameter variables: added to the shim's environment.
+    func start(_ id: String, in bundle: String, variables: [String: String] = [:]) async throws -> BootstrapResult {
         var parameters = BootstrapParams()
         parameters.instanceID = id
         parameters.namespace = "tests"
@@ -83,7 +84,7 @@ final class ShimHost: Sendable {
         parameters.socketDir = directory + "/s"
         let output = try await run(
             Self.binary, ["-namespace", "tests", "-id", id, "-address", directory + "/grpc", "start"], in: bundle,
-            input: parameters.serializedBytes())
+            input: parameters.serializedBytes(), variables: variables)
         return try BootstrapResult(serializedBytes: output)
     }
 
@@ -96,10 +97,15 @@ final class ShimHost: Sendable {
         return try TaskDeleteResponse(serializedBytes: output)
     }
 
-    func run(_ path: String, _ arguments: [String], in bundle: String, input: [UInt8] = []) async throws -> [UInt8] {
+    func run(
+        _ path: String, _ arguments: [String], in bundle: String, input: [UInt8] = [], variables: [String: String] = [:]
+    ) async throws -> [UInt8] {
+        let changes = variables.map { (Environment.Key(stringLiteral: $0.key), Optional($0.value)) }
         let result = try await Subprocess.run(
-            .path(FilePath(path)), arguments: Arguments(arguments), workingDirectory: FilePath(bundle),
-            input: .array(input), output: .bytes(limit: 1 << 20), error: .string(limit: 1 << 20))
+            .path(FilePath(path)), arguments: Arguments(arguments),
+            environment: .inherit.updating(Dictionary(uniqueKeysWithValues: changes)),
+            workingDirectory: FilePath(bundle), input: .array(input), output: .bytes(limit: 1 << 20),
+            error: .string(limit: 1 << 20))
         guard case .exited(0) = result.terminationStatus else { throw Refusal(description: result.standardError) }
         return result.standardOutput
     }
@@ -155,6 +161,9 @@ struct ShimConnection: Sendable {
     /// The service that methods are called of.
     var service = "containerd.task.v3.Task"
 
+    /// Sent with every call.
+    var metadata: [Request.Metadata] = []
+
     /// The same connection, for calls of the pod's.
     var pods: ShimConnection {
         ShimConnection(client: client, loop: loop, service: "containerd.runtime.sandbox.v1.Sandbox")
@@ -162,7 +171,8 @@ struct ShimConnection: Sendable {
 
     /// Calls a method; returns the answer as bytes, or the status.
     func call(_ method: String, _ message: some Message & Sendable) async throws -> Result<[UInt8], Status> {
-        let request = Request(service: service, method: method, payload: try message.serializedBytes())
+        let request = Request(
+            service: service, method: method, payload: try message.serializedBytes(), metadata: metadata)
         let client = client
         let loop = loop
         return await withCheckedContinuation { continuation in

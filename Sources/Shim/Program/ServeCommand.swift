@@ -35,6 +35,9 @@ struct ServeCommand {
 
     private func prepareProcess() throws(ShimFailure) {
         signal(SIGPIPE, SIG_IGN)
+        // The trace that containerd was itself started in is not that of its calls.
+        unsetenv("TRACEPARENT")
+        unsetenv("TRACESTATE")
         // The relay's thread allocates next to nothing; an arena of its own would only cost memory.
         _ = clinux_limit_arenas(1)
         try during("block signals") { () throws(Errno) in
@@ -47,6 +50,14 @@ struct ServeCommand {
         }
     }
 
+    // A collector that cannot be used is no reason to keep no containers.
+    private func traceEndpoint() -> TraceEndpoint? {
+        do throws(ShimFailure) { return try TraceEndpoint(environmentVariable) } catch {
+            ShimLog.warning("no traces are sent: \(error)")
+            return nil
+        }
+    }
+
     private func serve(on loop: Loop, socket: Int32) throws(ShimFailure) {
         let reaper = Reaper(loop)
         try reaper.start()
@@ -55,7 +66,8 @@ struct ServeCommand {
             loop: loop, address: environmentVariable("TTRPC_ADDRESS"), namespace: invocation.namespace)
         let directory = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[..<$0]) } ?? "."
         let service = TaskService(
-            loop: loop, namespace: invocation.namespace, reaper: reaper, events: events, socketDirectory: directory
+            loop: loop, namespace: invocation.namespace, reaper: reaper, events: events,
+            tracer: Tracer(loop: loop, endpoint: traceEndpoint()), socketDirectory: directory
         ) {
             clinux_unlink(path)
             exit(0)

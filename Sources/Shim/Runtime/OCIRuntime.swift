@@ -12,7 +12,10 @@ package enum RuntimeOperation: Equatable, Sendable {
     case delete(force: Bool)
     case pause
     case resume
-    case update
+    /// With the value of --shrink.
+    case update(shrink: String?)
+    /// `mounts add` or `mounts remove`, with a list of mounts on standard input.
+    case mounts(verb: String)
     case checkpoint(RuncCheckpointOptions, image: String, work: String)
 
     /// The operation's name in errors.
@@ -27,6 +30,7 @@ package enum RuntimeOperation: Equatable, Sendable {
         case .pause: "pause"
         case .resume: "resume"
         case .update: "update"
+        case .mounts: "mounts"
         case .checkpoint: "checkpoint"
         }
     }
@@ -51,6 +55,8 @@ package struct OCIRuntime: Equatable, Sendable {
     package let binary: String
     /// The runtime's state directory.
     package let root: String
+    /// The last part of the binary's path.
+    package let name: String
     private let usesSystemd: Bool
     private let noPivotRoot: Bool
     private let noNewKeyring: Bool
@@ -58,7 +64,7 @@ package struct OCIRuntime: Equatable, Sendable {
     /// The runtime that the options name, for containers of a containerd namespace.
     package init(_ options: RuncOptions, namespace: String) {
         binary = options.binaryName.isEmpty ? Self.defaultName : options.binaryName
-        let name = binary.split(separator: "/").last ?? "runtime"
+        name = binary.split(separator: "/").last.map(String.init) ?? "runtime"
         root = (options.root.isEmpty ? "/run/containerd/\(name)" : options.root) + "/" + namespace
         usesSystemd = options.systemdCgroup
         noPivotRoot = options.noPivotRoot
@@ -82,14 +88,19 @@ package struct OCIRuntime: Equatable, Sendable {
             ["--process", process] + socket(console) + ["--detach", "--pid-file", pidFile]
         case .kill(_, let all): all ? ["--all"] : []
         case .delete(let force): force ? ["--force"] : []
-        case .update: ["--resources=-"]
+        case .update(let shrink): ["--resources=-"] + (shrink.map { ["--shrink=\($0)"] } ?? [])
+        case .mounts(let verb): [verb]
         case .checkpoint(let options, let image, let work): checkpointFlags(options, image: image, work: work)
         case .start, .pause, .resume: []
         }
     }
 
     private func operands(of operation: RuntimeOperation) -> [String] {
-        if case .kill(let signal, _) = operation { [String(signal)] } else { [] }
+        switch operation {
+        case .kill(let signal, _): [String(signal)]
+        case .mounts: ["-"]
+        default: []
+        }
     }
 
     private func socket(_ path: String?) -> [String] { path.map { ["--console-socket", $0] } ?? [] }

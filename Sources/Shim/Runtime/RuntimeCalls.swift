@@ -11,10 +11,12 @@ internal import TTRPC
 final class RuntimeCalls {
     private let reaper: Reaper
     private let loop: Loop
+    private let tracer: Tracer
     private var calls = 0
 
-    init(_ reaper: Reaper, loop: Loop) {
+    init(_ reaper: Reaper, _ tracer: Tracer, loop: Loop) {
         self.reaper = reaper
+        self.tracer = tracer
         self.loop = loop
     }
 
@@ -30,15 +32,20 @@ final class RuntimeCalls {
     ///
     /// A runtime that does not end in time is killed. Another operation that cannot wait may end it sooner
     /// (`TaskProcess.breakCall`).
+    /// - Parameter trace: the trace that the runtime continues; by default the owner's.
     func call(
         _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, bundle: TaskBundle,
-        for owner: TaskProcess? = nil, streams: Streams = Streams(), completion: @escaping (RuntimeFailure?) -> Void
+        for owner: TaskProcess? = nil, streams: Streams = Streams(), trace: TraceContext? = nil,
+        completion: @escaping (RuntimeFailure?) -> Void
     ) {
         calls += 1
+        let (trace, completion) = followed(
+            "\(runtime.name) \(operation.name)", container, trace ?? owner?.trace, completion)
         let log = "\(bundle.path)/\(operation.name)-\(calls).log"
         do throws(ShimFailure) {
             let process = try Self.start(
-                runtime, operation, container: container, log: log, directory: bundle.path, streams: streams)
+                runtime, operation, container: container, log: log, directory: bundle.path, streams: streams,
+                trace: trace)
             var isLate = false
             var isTold = false
             let tell = { (failure: RuntimeFailure?) in
@@ -74,9 +81,22 @@ final class RuntimeCalls {
         }
     }
 
+    /// A completion that also tells the tracer, and the trace that the call's program continues.
+    private func followed(
+        _ name: String, _ container: String, _ trace: TraceContext?, _ completion: @escaping (RuntimeFailure?) -> Void
+    ) -> (TraceContext?, (RuntimeFailure?) -> Void) {
+        guard let span = tracer.begin(name, .client, parent: trace) else { return (trace, completion) }
+        span.attributes = [("container.id", container)]
+        let both = { (failure: RuntimeFailure?) in
+            span.end(error: failure?.message)
+            completion(failure)
+        }
+        return (span.context, both)
+    }
+
     private static func start(
         _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
-        streams: Streams
+        streams: Streams, trace: TraceContext?
     ) throws(ShimFailure) -> pid_t {
         guard let executable = findExecutable(runtime.binary) else {
             throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")
@@ -89,7 +109,7 @@ final class RuntimeCalls {
         }
         let program = Program(
             executable: executable, arguments: runtime.arguments(operation, container: container, log: log),
-            directory: directory,
+            environment: trace.map { currentEnvironment() + $0.variables }, directory: directory,
             descriptors: [
                 streams.input ?? null.rawValue, streams.output ?? null.rawValue, streams.error ?? logFile.rawValue,
             ], diesWithParent: true)
@@ -130,7 +150,7 @@ extension RuntimeOperation {
         switch self {
         case .create, .start, .exec: .minutes(10)
         case .restore, .checkpoint: .hours(1)
-        case .kill, .delete, .pause, .resume, .update: .seconds(30)
+        case .kill, .delete, .pause, .resume, .update, .mounts: .seconds(30)
         }
     }
 }

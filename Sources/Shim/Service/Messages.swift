@@ -40,9 +40,21 @@ extension Google_Protobuf_Timestamp {
 /// The answer to one call, with its message's type.
 struct Reply<Answer: Message> {
     let call: Call
+    /// The call in its trace, where a collector is told of it.
+    var span: Span?
+    /// The trace that is continued on behalf of the call.
+    var trace: TraceContext?
 
-    func callAsFunction(_ answer: Answer) { call.answer(.success(answer.encodedBytes)) }
-    func fail(_ status: Status) { call.answer(.failure(status)) }
+    func callAsFunction(_ answer: Answer) {
+        call.answer(.success(answer.encodedBytes))
+        span?.end()
+    }
+
+    func fail(_ status: Status) {
+        call.answer(.failure(status))
+        span?.end(error: status.message)
+    }
+
     func fail(_ code: Status.Code, _ message: String) { fail(Status(code, message)) }
 
     /// Whether the client still waits for the answer.

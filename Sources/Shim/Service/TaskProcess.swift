@@ -21,6 +21,9 @@ final class TaskProcess {
     /// The process document of an exec'd process.
     var document: [UInt8] = []
 
+    /// The trace of the client's call that is at work on the process.
+    var trace: TraceContext?
+
     /// The runtime that is at work on the process.
     var call: RuntimeCall?
 

@@ -25,7 +25,9 @@ extension TaskService {
             if let refusal = process.refusal(of: .kill) { return finish(refusal) }
             if !process.isFirst { return finish(Self.signal(process, request.signal)) }
             let operation = RuntimeOperation.kill(signal: request.signal, all: request.all)
-            calls.call(container.runtime, operation, container: container.id, bundle: container.bundle) { failure in
+            calls.call(
+                container.runtime, operation, container: container.id, bundle: container.bundle, trace: reply.trace
+            ) { failure in
                 if let failure, failure.isLate, request.signal == UInt32(SIGKILL), !process.isCollected {
                     // Without the runtime's help at least the first process can be killed: it is our child.
                     return finish(Self.signal(process, request.signal))
@@ -107,21 +109,53 @@ extension TaskService {
 
     func update(_ request: TaskUpdateRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
         let container = try container(request.id)
-        if request.resources.value.isEmpty { throw Status(.invalidArgument, "resources are empty") }
-        let input: DescriptorBox
+        var steps: [(operation: RuntimeOperation, input: DescriptorBox)] = []
         do throws(ShimFailure) {
-            input = DescriptorBox(try Self.memory(holding: request.resources.bytes))
+            if !request.resources.value.isEmpty {
+                let operation = RuntimeOperation.update(shrink: request.annotations["org.swiftrun.memory.shrink"])
+                steps.append((operation, DescriptorBox(try Self.memory(holding: request.resources.bytes))))
+            }
+            for verb in ["remove", "add"] {
+                guard let list = request.annotations["org.swiftrun.mounts.\(verb)"] else { continue }
+                steps.append((.mounts(verb: verb), DescriptorBox(try Self.memory(holding: Array(list.utf8)))))
+            }
         } catch {
             throw Status(error)
         }
-        change(container, .update, .update, reply, input: input)
+        if steps.isEmpty { throw Status(.invalidArgument, "resources are empty") }
+        container.first.queue.run { [self] done in
+            if let refusal = container.first.refusal(of: .update) {
+                reply.fail(refusal)
+                return done()
+            }
+            container.first.trace = reply.trace
+            carryOut(steps[...], container) { failure in
+                if let failure { reply.fail(failure.status) } else { reply(Google_Protobuf_Empty()) }
+                done()
+            }
+        }
+    }
+
+    /// Calls the runtime for one step after another, until one fails.
+    private func carryOut(
+        _ steps: ArraySlice<(operation: RuntimeOperation, input: DescriptorBox)>, _ container: Container,
+        _ completion: @escaping (RuntimeFailure?) -> Void
+    ) {
+        guard let step = steps.first else { return completion(nil) }
+        calls.call(
+            container.runtime, step.operation, container: container.id, bundle: container.bundle, for: container.first,
+            streams: RuntimeCalls.Streams(input: step.input.rawValue)
+        ) { [self] failure in
+            if let failure { return completion(failure) }
+            carryOut(steps.dropFirst(), container, completion)
+        }
     }
 
     /// Has the runtime change a container, in its turn.
     func change(
         _ container: Container, _ kind: ProcessState.Operation, _ operation: RuntimeOperation,
-        _ reply: Reply<Google_Protobuf_Empty>, input: DescriptorBox? = nil,
-        before prepare: @escaping () -> Void = {}, then follow: @escaping (_ isDone: Bool) -> Void = { _ in },
+        _ reply: Reply<Google_Protobuf_Empty>, before prepare: @escaping () -> Void = {},
+        then follow: @escaping (_ isDone: Bool) -> Void = { _ in },
         explain: @escaping (RuntimeFailure) -> Status = { $0.status }
     ) {
         container.first.queue.run { [self] done in
@@ -130,10 +164,9 @@ extension TaskService {
                 return done()
             }
             prepare()
-            let streams = RuntimeCalls.Streams(input: input?.rawValue)
+            container.first.trace = reply.trace
             calls.call(
-                container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first,
-                streams: streams
+                container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first
             ) { failure in
                 let refusal = failure.map(explain)
                 follow(failure == nil)

@@ -19,6 +19,7 @@ extension TaskService {
         } catch {
             throw Status(error)
         }
+        container.first.trace = reply.trace
         beingCreated[request.id] = container
         let finish = { [self] (failure: Status?) in
             beingCreated[request.id] = nil
@@ -110,7 +111,8 @@ extension TaskService {
             guard let status else { return finish(nil) }
             // A runtime that was killed has left something, and what it created cannot be used.
             calls.call(
-                container.runtime, .delete(force: true), container: container.id, bundle: container.bundle
+                container.runtime, .delete(force: true), container: container.id, bundle: container.bundle,
+                trace: container.first.trace
             ) { _ in finish(status) }
         }
     }

@@ -20,6 +20,7 @@ extension TaskService {
                 done()
             }
             if let refusal = process.refusal(of: .delete) { return finish(refusal) }
+            process.trace = reply.trace
             if isDeleted(process, from: container) {
                 return finish(Status(.notFound, process.isFirst ? "container not created" : "process does not exist"))
             }
@@ -58,8 +59,10 @@ extension TaskService {
         // `delete`.
         if container.first.pid == 0 { return deleted(container, finish) }
         let force = container.first.state == .created
-        calls.call(container.runtime, .delete(force: force), container: container.id, bundle: container.bundle) {
-            [self] failure in
+        calls.call(
+            container.runtime, .delete(force: force), container: container.id, bundle: container.bundle,
+            trace: container.first.trace
+        ) { [self] failure in
             if let failure, !failure.meansGone { return finish(failure.status) }
             awaitExit(of: container) { [self] in deleted(container, finish) }
         }

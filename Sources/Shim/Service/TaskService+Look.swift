@@ -16,6 +16,9 @@ extension TaskService {
             "shim \(getpid()): \(containers.count) containers, \(beingCreated.count) being created, "
                 + "\(calls.count) calls in flight, \(events.pendingCount) events to be sent"
         ]
+        if tracer.isOn {
+            lines.append("traces: \(tracer.pendingCount) spans to be sent, \(tracer.droppedCount) dropped")
+        }
         if let pod { lines.append("pod \(pod.id): \(pod.state.rawValue), first process \(pod.holder)") }
         for (id, container) in beingCreated.sorted(by: { $0.key < $1.key }) {
             lines.append(line("container \(id)", "being created", container.first))

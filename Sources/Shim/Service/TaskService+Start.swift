@@ -26,6 +26,7 @@ extension TaskService {
                 done()
             }
             if let refusal = process.refusal(of: .start) { return finish(refusal) }
+            process.trace = reply.trace
             if process.isFirst {
                 startFirstProcess(container, finish)
             } else {

@@ -15,6 +15,7 @@ final class TaskService {
     let reaper: Reaper
     let calls: RuntimeCalls
     let events: EventPublisher
+    let tracer: Tracer
     let streams: StreamContext
     var containers: [String: Container] = [:]
     /// Containers that are being created.
@@ -33,15 +34,16 @@ final class TaskService {
 
     /// `exit` ends the program.
     init(
-        loop: Loop, namespace: String, reaper: Reaper, events: EventPublisher, socketDirectory: String,
+        loop: Loop, namespace: String, reaper: Reaper, events: EventPublisher, tracer: Tracer, socketDirectory: String,
         exit: @escaping () -> Void
     ) {
         self.loop = loop
         self.namespace = namespace
         self.reaper = reaper
         self.events = events
+        self.tracer = tracer
         self.exit = exit
-        calls = RuntimeCalls(reaper, loop: loop)
+        calls = RuntimeCalls(reaper, tracer, loop: loop)
         streams = StreamContext(loop: loop, reaper: reaper, namespace: namespace, directory: socketDirectory)
     }
 
@@ -82,16 +84,26 @@ final class TaskService {
     ) -> Server.Handler {
         { call in
             self.tidySoon()
+            let client = call.metadata.isEmpty ? nil : TraceContext(call.metadata)
+            // Questions tell nothing of what the shim does.
+            let isTold = self.tracer.isOn && !Self.untold.contains(call.method)
+            let span = isTold ? self.tracer.begin(call.method, .server, parent: client) : nil
+            let reply = Reply<Answer>(call: call, span: span, trace: span?.context ?? client)
             do throws(Status) {
                 guard let question = try? Question(serializedBytes: call.payload) else {
                     throw Status(.invalidArgument, "malformed \(Question.protoMessageName)")
                 }
-                try body(question, Reply(call: call))
+                try body(question, reply)
             } catch {
-                call.answer(.failure(error))
+                reply.fail(error)
             }
         }
     }
+
+    private static let untold: Set = [
+        "State", "Pids", "Wait", "Stats", "Connect", "Platform", "WaitSandbox", "SandboxStatus", "PingSandbox",
+        "SandboxMetrics",
+    ]
 
     func container(_ id: String) throws(Status) -> Container {
         guard let container = containers[id] else { throw Status(.notFound, "container not created") }
@@ -131,9 +143,13 @@ final class TaskService {
     func end() {
         if isShuttingDown { return }
         isShuttingDown = true
-        events.flush(within: .seconds(4)) { [self] in
+        var left = 2
+        let finish = { [self] in
+            left -= 1
             // A turn of the loop later, answers that were just given are on their way.
-            loop.after(.milliseconds(1), exit)
+            if left == 0 { loop.after(.milliseconds(1), exit) }
         }
+        events.flush(within: .seconds(4), finish)
+        tracer.flush(within: .milliseconds(500), finish)
     }
 }
