@@ -38,7 +38,7 @@ package struct ContainerRecipe: Sendable {
     package var hasRootfs: Bool
 }
 
-/// What the agent does that listens for seccomp notifications.
+/// The behaviour of the agent that listens for seccomp notifications.
 package enum SeccompAgent: Equatable, Sendable {
     /// Answers every notification with an errno; 0 lets the call continue.
     case answers(Int)

@@ -23,7 +23,7 @@
 
 enum { nobody = 65535, patience = 10000 };
 
-// What a child says: that it has come so far, or where it failed.
+// The messages of a child: the step that it has completed, or the step that failed.
 struct word {
     int step, error, parameter, holder;
 };

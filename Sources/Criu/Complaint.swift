@@ -2,7 +2,7 @@
 
 /// The cause of a failure, found in CRIU's log.
 package struct Complaint: Equatable, Sendable {
-    /// What CRIU says, without time, process and place in its source.
+    /// The text of the message, without time, process and place in CRIU's source.
     package var text: String
 
     package init(text: String) { self.text = text }
@@ -30,7 +30,7 @@ package struct Complaint: Equatable, Sendable {
         text.holds("RLIMIT_NOFILE") || text.holds("cgroupd: recv req error")
     }
 
-    /// What to do about it, where the complaint does not say.
+    /// A remedy, where the message does not name one.
     package var hint: String? { Self.hints.first { text.holds($0.0) }?.1 }
 
     private static let hints: [(StaticString, String)] = [

@@ -1,4 +1,4 @@
-// What is asked of CRIU: `criu_req` and `criu_opts` of its images/rpc.proto, with the numbers of their fields.
+// The requests to CRIU: `criu_req` and `criu_opts` of its images/rpc.proto, with the numbers of their fields.
 
 /// A request.
 package struct Request: Equatable, Sendable {
@@ -15,7 +15,7 @@ package struct Request: Equatable, Sendable {
     package var notifySucceeded: Bool?
     /// Whether further requests follow on the same socket.
     package var keepsOpen = false
-    /// What is asked of the kernel, for ``Kind/featureCheck``.
+    /// The features of the kernel that are asked for, with ``Kind/featureCheck``.
     package var features: KernelFeatures?
 
     package init(_ kind: Kind, options: RequestOptions? = nil) {
@@ -46,7 +46,7 @@ package struct Request: Equatable, Sendable {
     }
 }
 
-/// What a kernel can do, or is asked whether it can.
+/// Features of a kernel, in a question or an answer.
 package struct KernelFeatures: Equatable, Sendable {
     /// Which pages were written to since the last look (CONFIG_MEM_SOFT_DIRTY).
     package var tracksMemory: Bool

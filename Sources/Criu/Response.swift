@@ -1,4 +1,4 @@
-// What CRIU says: `criu_resp` of its images/rpc.proto.
+// The messages from CRIU: `criu_resp` of its images/rpc.proto.
 
 /// A message of CRIU's: an answer, or a notification that wants one.
 package struct Response: Equatable, Sendable {

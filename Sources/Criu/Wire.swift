@@ -55,7 +55,7 @@ struct WireWriter {
     }
 }
 
-/// What is no message.
+/// The error for bytes that are not a message.
 package struct WireError: Error, Equatable {
     package let problem: String
 }

@@ -16,7 +16,7 @@ extension CheckpointPlan {
                 guard recursive else { continue }
                 let ownDevices = devices(of: plan, facts)
                 for inner in facts.mounts where inner.isBelow(mount.path) && !ofConfig.contains(inner.number) {
-                    // What is of the same filesystem, or of one that the container has made, CRIU makes itself.
+                    // CRIU itself restores mounts of the same filesystem, and of filesystems that the container has made.
                     guard inner.device != mount.device, !ownDevices.contains(inner.device) else { continue }
                     result.append(
                         ImageRecord.External(

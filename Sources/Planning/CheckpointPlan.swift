@@ -1,4 +1,4 @@
-// What CRIU is told of a container that is to be checkpointed: what of it is from outside, and how it is frozen.
+// The request to CRIU for a checkpoint: the container's resources from outside, and the way to freeze it.
 
 package import struct Criu.CriuVersion
 package import struct Criu.KeyedPath
@@ -19,7 +19,7 @@ package struct MountFact: Equatable, Sendable {
     }
 }
 
-/// What the init has for a stdin, stdout or stderr.
+/// The kind of init's stdin, stdout or stderr.
 package enum StreamFact: Equatable, Sendable {
     /// A pipe, by what its link says: `pipe:[123]`.
     case pipe(String)
@@ -36,7 +36,7 @@ package enum StreamFact: Equatable, Sendable {
     }
 }
 
-/// What has to be known of a running container.
+/// The facts of a running container that a checkpoint depends on.
 package struct CheckpointFacts: Equatable, Sendable {
     package var pid: Int32
     package var version: CriuVersion
@@ -149,7 +149,7 @@ package enum ExternalNamespace {
     package static let pid = "extRootPidNS"
 }
 
-/// What depends on CRIU's version.
+/// The features that depend on CRIU's version.
 package struct CriuFeatures: Equatable, Sendable {
     package static let least = CriuVersion(3, 15)
     package let version: CriuVersion
@@ -179,7 +179,7 @@ package struct CriuFeatures: Equatable, Sendable {
 }
 
 extension RequestOptions {
-    /// What dumps and restores are told in the same way.
+    /// Sets the options that dumps and restores have in common.
     mutating func apply(_ asked: ImageOptions, features: CriuFeatures) {
         logLevel = 4
         notifies = true

@@ -1,4 +1,4 @@
-// What `checkpoint` and `restore` are asked for, and the words of their flags.
+// The options of `checkpoint` and `restore`, and the values of their flags.
 
 package import enum Criu.CgroupsMode
 package import enum Criu.NetworkLock
@@ -22,7 +22,7 @@ package struct ImageOptions: Equatable, Sendable {
     package init() {}
 }
 
-/// What `checkpoint` is asked for.
+/// The options of `checkpoint`.
 package struct CheckpointOptions: Equatable, Sendable {
     package var image = ImageOptions()
     /// Relative to the image path.
@@ -36,7 +36,7 @@ package struct CheckpointOptions: Equatable, Sendable {
     package init() {}
 }
 
-/// What `restore` is asked for beside what `create` is.
+/// The options of `restore` besides those of `create`.
 package struct RestoreOptions: Equatable, Sendable {
     package var image = ImageOptions()
     package var isDetached = false
@@ -105,7 +105,7 @@ extension ImageOptions {
 }
 
 extension CheckpointOptions {
-    /// What of the flags does not go together.
+    /// Refuses flags that contradict each other.
     package func check() throws(InvalidSpec) {
         if let parentPath, parentPath.hasPrefix("/") {
             throw InvalidSpec(

@@ -1,4 +1,4 @@
-// What lies beside CRIU's images: what they do not hold of a container, and a restore needs.
+// The file beside CRIU's images: facts of a container that a restore needs and the images do not contain.
 
 package import OCISpec
 
@@ -16,7 +16,7 @@ package struct ImageRecord: Equatable, Sendable {
         }
     }
 
-    /// What a thread has that CRIU does not bring back.
+    /// The settings of a thread that CRIU does not restore.
     package struct Thread: Equatable, Sendable {
         /// In the container's own numbers.
         package var tid: Int32

@@ -2,7 +2,7 @@
 
 package import struct Kernel.CapabilitySet
 
-/// What /proc/PID/status tells of a process.
+/// The fields of /proc/PID/status that are used.
 package struct ProcessStatus: Equatable, Sendable {
     package var inheritable: CapabilitySet = []
     package var permitted: CapabilitySet = []
@@ -19,7 +19,7 @@ package struct ProcessStatus: Equatable, Sendable {
 }
 
 extension ProcessPlan {
-    /// What a process has that this plan does not grant, in one sentence; nil where there is nothing.
+    /// A sentence about the rights of a process that this plan does not grant; nil if there are none.
     ///
     /// A program may have given up rights, and become others as far as it had the right to: that is no difference.
     /// - Parameters:
@@ -28,7 +28,7 @@ extension ProcessPlan {
     package func difference(
         from status: ProcessStatus, hasFilter: Bool, isInit: Bool, _ namespaces: NamespacePlan
     ) -> String? {
-        // What a program can get at by executing a file is in the bounding set, and no_new_privs forbids even that.
+        // By executing a file a program can get the capabilities of the bounding set, and with no_new_privs not even these.
         let granted = capabilities.bounding.union(capabilities.permitted).union(capabilities.inheritable)
         let sets: [(String, CapabilitySet)] = [
             ("effective", status.effective), ("permitted", status.permitted), ("inheritable", status.inheritable),

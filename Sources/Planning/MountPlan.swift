@@ -137,6 +137,10 @@ extension MountStep {
             becomesReadOnlyLast = true
             attributes.set.remove(.readOnly)
         }
+        try checkCopies()
+    }
+
+    private func checkCopies() throws(InvalidSpec) {
         if copiesLink || !followsSource, !isBind {
             throw InvalidSpec(
                 keyPath: "\(key).options", problem: "copy-symlink and src-nofollow are options of bind mounts only")

@@ -1,4 +1,4 @@
-// What CRIU is told of a container that is to be restored: what the names in the images stand for now.
+// The request to CRIU for a restore: the meaning of the names in the images on this host.
 
 package import struct Criu.CriuVersion
 package import struct Criu.KeyedDescriptor
@@ -104,7 +104,7 @@ package struct RestorePlan: Equatable, Sendable {
             }
         }
         for node in plan.devices.nodes { add(node.path, node.path) }
-        // What runc has masked files with.
+        // runc masks files with it.
         add("/dev/null", "/dev/null")
         return result
     }
@@ -118,7 +118,7 @@ extension ImageRecord.External {
     }
 }
 
-/// What of the streams in `descriptors.json` is given to CRIU again.
+/// The streams of `descriptors.json` that CRIU gets again.
 package func restoredStreams(_ texts: [String]) -> [KeyedDescriptor] {
     var result: [KeyedDescriptor] = []
     for (number, text) in texts.prefix(3).enumerated() where isOutside(text) {

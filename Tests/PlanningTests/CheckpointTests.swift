@@ -1,4 +1,4 @@
-// What CRIU is told of a container, and how far an image is believed.
+// The requests to CRIU, and the checks of an image.
 
 import Criu
 import Kernel

@@ -47,7 +47,7 @@ struct NetworkDevicePlanTests {
     }
 }
 
-struct ResourceControlPlanTests {
+struct ResctrlPlanTests {
     private func plan(_ rdt: LinuxIntelRdt) throws -> ResctrlPlan? {
         try Spec.container { $0.intelRdt = rdt }.plan().resctrl
     }

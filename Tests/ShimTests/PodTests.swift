@@ -1,4 +1,4 @@
-// What a pod gets, and how its containers' configurations are changed.
+// The namespaces and files of a pod, and the changes in its containers' configs.
 
 import Kernel
 import OCISpec

@@ -42,71 +42,72 @@ struct BadInputTests {
         }
     }
 
+    private static let impossible: [(String, @Sendable (inout Spec) -> Void)] = [
+        ("root.path: open rootfs", { $0.root?.path = "nowhere" }),
+        ("mounts[7]: error mounting", { $0.mounts.append(Mount(destination: "/x", type: "nofs", source: "x")) }),
+        (
+            "Unknown parameter",
+            {
+                $0.mounts.append(Mount(destination: "/x", type: "tmpfs", source: "x", options: ["wrong=1"]))
+            }
+        ),
+        (
+            "open the source: no such file or directory",
+            {
+                $0.mounts.append(Mount(destination: "/x", source: "/no/such/source", options: ["bind"]))
+            }
+        ),
+        (
+            "cannot be mounted because it is inside /proc",
+            {
+                $0.mounts.append(Mount(destination: "/proc/self/attr", type: "tmpfs", source: "x"))
+            }
+        ),
+        ("executable file not found in $PATH", { $0.process?.args = ["nonesuch"] }),
+        ("permission denied", { $0.process?.args = ["/etc/passwd"] }),
+        ("exec: \\\"/etc\\\": is a directory: permission denied", { $0.process?.args = ["/etc"] }),
+        ("unknown namespace", { $0.linux?.namespaces.append(LinuxNamespace(type: "color")) }),
+        (
+            "is not a namespace",
+            {
+                $0.linux?.namespaces.removeAll { $0.type == "uts" }
+                $0.linux?.namespaces.append(LinuxNamespace(type: "uts", path: "/etc/passwd"))
+            }
+        ),
+        (
+            "error running createRuntime hook #0",
+            {
+                $0.hooks = Hooks(createRuntime: [Hook(path: "/bin/false")])
+            }
+        ),
+        (
+            "stderr: \\\"sorry\\\"",
+            {
+                $0.hooks = Hooks(createContainer: [
+                    Hook(path: "/bin/sh", args: ["sh", "-c", "echo sorry >&2; exit 3"])
+                ])
+            }
+        ),
+        (
+            "timed out after 1 s",
+            {
+                $0.hooks = Hooks(prestart: [Hook(path: "/bin/sleep", args: ["sleep", "9"], timeout: 1)])
+            }
+        ),
+        (
+            "error running startContainer hook #0",
+            {
+                $0.hooks = Hooks(startContainer: [Hook(path: "/bin/false")])
+            }
+        ),
+        ("error running poststart hook #0", { $0.hooks = Hooks(poststart: [Hook(path: "/bin/false")]) }),
+        ("process.apparmorProfile", { $0.process?.apparmorProfile = "nonesuch" }),
+        ("linux.resources.memory", { $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: -5)) }),
+    ]
+
     @Test(arguments: RuntimeUnderTest.ours)
     func `an impossible request is reported with its key, and undone`(_ runtime: RuntimeUnderTest) async throws {
-        let attempts: [(String, @Sendable (inout Spec) -> Void)] = [
-            ("root.path: open rootfs", { $0.root?.path = "nowhere" }),
-            ("mounts[7]: error mounting", { $0.mounts.append(Mount(destination: "/x", type: "nofs", source: "x")) }),
-            (
-                "Unknown parameter",
-                {
-                    $0.mounts.append(Mount(destination: "/x", type: "tmpfs", source: "x", options: ["wrong=1"]))
-                }
-            ),
-            (
-                "open the source: no such file or directory",
-                {
-                    $0.mounts.append(Mount(destination: "/x", source: "/no/such/source", options: ["bind"]))
-                }
-            ),
-            (
-                "cannot be mounted because it is inside /proc",
-                {
-                    $0.mounts.append(Mount(destination: "/proc/self/attr", type: "tmpfs", source: "x"))
-                }
-            ),
-            ("executable file not found in $PATH", { $0.process?.args = ["nonesuch"] }),
-            ("permission denied", { $0.process?.args = ["/etc/passwd"] }),
-            ("exec: \\\"/etc\\\": is a directory: permission denied", { $0.process?.args = ["/etc"] }),
-            ("unknown namespace", { $0.linux?.namespaces.append(LinuxNamespace(type: "color")) }),
-            (
-                "is not a namespace",
-                {
-                    $0.linux?.namespaces.removeAll { $0.type == "uts" }
-                    $0.linux?.namespaces.append(LinuxNamespace(type: "uts", path: "/etc/passwd"))
-                }
-            ),
-            (
-                "error running createRuntime hook #0",
-                {
-                    $0.hooks = Hooks(createRuntime: [Hook(path: "/bin/false")])
-                }
-            ),
-            (
-                "stderr: \\\"sorry\\\"",
-                {
-                    $0.hooks = Hooks(createContainer: [
-                        Hook(path: "/bin/sh", args: ["sh", "-c", "echo sorry >&2; exit 3"])
-                    ])
-                }
-            ),
-            (
-                "timed out after 1 s",
-                {
-                    $0.hooks = Hooks(prestart: [Hook(path: "/bin/sleep", args: ["sleep", "9"], timeout: 1)])
-                }
-            ),
-            (
-                "error running startContainer hook #0",
-                {
-                    $0.hooks = Hooks(startContainer: [Hook(path: "/bin/false")])
-                }
-            ),
-            ("error running poststart hook #0", { $0.hooks = Hooks(poststart: [Hook(path: "/bin/false")]) }),
-            ("process.apparmorProfile", { $0.process?.apparmorProfile = "nonesuch" }),
-            ("linux.resources.memory", { $0.linux?.resources = LinuxResources(memory: LinuxMemory(limit: -5)) }),
-        ]
-        for (expected, change) in attempts {
+        for (expected, change) in Self.impossible {
             try await withSandbox(runtime) { sandbox in
                 try sandbox.configure { spec in
                     spec.process?.args = ["true"]

@@ -1,4 +1,4 @@
-// What the shim says of itself when it is asked.
+// The report that the shim writes at SIGUSR1.
 
 import Foundation
 import Glibc

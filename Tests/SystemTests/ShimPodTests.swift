@@ -97,7 +97,7 @@ struct PodBench: Sendable {
         _ = try await host.delete("pod", in: bundle)
     }
 
-    /// What containerd up to 2.4 writes for a pod without a process, or with one.
+    /// The file that containerd up to 2.4 writes for a pod without a process, or with one.
     static func joining(_ kinds: [String], process: UInt32 = 0) -> [[String: String]] {
         kinds.map { kind in
             let name = kind == "network" ? "net" : kind

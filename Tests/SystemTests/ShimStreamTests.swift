@@ -1,4 +1,4 @@
-// What clients name for streams: files, links, devices, FIFOs.
+// The paths that clients give for streams: files, links, devices, FIFOs.
 
 import Foundation
 import Glibc

@@ -10,10 +10,10 @@ import TTRPC
 import Testing
 
 extension ShimCallTests {
-    /// What a runtime, or somebody else with access to the bundle, leaves there.
+    /// A file that a runtime, or another program with access to the bundle, leaves there.
     struct Trap: Sendable, CustomTestStringConvertible {
         var testDescription: String
-        /// What the runtime does, in the bundle, before it does what it is told to.
+        /// The action of the runtime in the bundle before its command.
         var script = ":"
         var configurationIsFIFO = false
         var refusal: String
@@ -72,7 +72,7 @@ extension ShimCallTests {
         try await eventually("the runtime ends") { rmdir(freezer) == 0 }
     }
 
-    /// What an exec'd process, or its runtime, does when the container's first process ends.
+    /// The behaviour of an exec process, or of its runtime, when the container's init ends.
     enum Survivor: String, CaseIterable, Sendable { case runtime, process }
 
     @Test(arguments: Survivor.allCases)

@@ -10,13 +10,13 @@ package import OCISpec
 internal import Planning
 internal import SystemPackage
 
-/// What this host can do for a container, found out by looking and asking, without a change.
+/// The features that this host offers to containers. Finding them changes nothing.
 package struct HostReport: Sendable {
     /// One ability of the host.
     package struct Entry: Sendable, Equatable {
         package let subject: String
         package let isAvailable: Bool
-        /// What was found, in a few words.
+        /// The finding, in a few words.
         package let finding: String
         /// The settings that need it: keys of `config.json`, options, commands.
         package let concerns: [String]

@@ -5,7 +5,7 @@ internal import Kernel
 package import OCISpec
 internal import SystemPackage
 
-/// What is known of one container: what was written down, what holds now, and what its config asks for.
+/// All facts of one container: its record, its present state, and its config's plan.
 package struct Inspection: Sendable {
     fileprivate let state: ContainerState
     fileprivate let record: ContainerRecord
@@ -18,7 +18,7 @@ package struct Inspection: Sendable {
     fileprivate var problems: [String] = []
 }
 
-/// What /proc says of the container's init. proc(5).
+/// The files of /proc about the container's init. proc(5).
 private struct InitView: Sendable, JSONEncodable {
     let status: [String]
     let limits: [String]

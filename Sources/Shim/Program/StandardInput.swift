@@ -1,4 +1,4 @@
-// What containerd hands to a helper on its standard input.
+// The message that containerd writes to the standard input of a shim's command.
 
 internal import Glibc
 internal import Kernel

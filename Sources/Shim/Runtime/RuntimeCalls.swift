@@ -138,7 +138,7 @@ struct RuntimeFailure: Error {
     /// As containerd words it, and its clients look for it.
     var status: Status { Status(.unknown, "OCI runtime \(operation) failed: \(message)") }
 
-    /// What of a message with many lines, as of runc's about CRIU, is the cause.
+    /// The line with the cause in a message of many lines, such as runc's about CRIU.
     var firstLine: Substring { message.split(whereSeparator: \.isNewline).first ?? "" }
 
     var meansGone: Bool { RuntimeLog.meansGone(message) }

@@ -66,7 +66,7 @@ extension TaskService {
             throw Status(.invalidArgument, "exec id \"\(id)\" is not usable")
         }
         if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
-        // What is to be restored has nothing in it yet.
+        // A container that is to be restored has no process yet.
         if container.checkpoint != nil, container.first.pid == 0 {
             throw Status(.unknown, "cannot exec in a created state")
         }

@@ -5,7 +5,7 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// What lies at a path that a client has named, found once, so that nothing can be put in its place afterwards.
+/// The file at a path that a client has named. It is opened once, so that no other file can be put in its place afterwards.
 struct ClientFile: ~Copyable {
     private let place: OwnedDescriptor
     let status: FileStatus

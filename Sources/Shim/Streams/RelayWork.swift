@@ -74,7 +74,7 @@ final class RelayWork {
             goals[id] = nil
             remainders[id] = nil
         case .endWithoutSource(let id):
-            // What the source holds is known only when it has just been looked at.
+            // The amount in the source is known only directly after it was asked for.
             if let flow = flows[id] { carryOn(flow) }
             guard let flow = flows[id] else { return }
             limits[id] = flow.promised

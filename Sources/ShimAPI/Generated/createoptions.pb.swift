@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What clients of containerd 1.x send as options of a task when a container has an owner for its streams and its shim is not runc's.
+/// The options of a task that clients of containerd 1.x send when a container has an owner for its streams and its shim is not runc's.
 
 package import SwiftProtobuf
 

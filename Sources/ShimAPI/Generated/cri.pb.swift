@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What a shim needs of the CRI's description of a pod.
+/// The fields of the CRI's description of a pod that a shim needs.
 
 package import SwiftProtobuf
 

@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What happens to tasks, and the envelope and call that carry it to containerd.
+/// The events of tasks, and the envelope and call that carry them to containerd.
 
 package import SwiftProtobuf
 

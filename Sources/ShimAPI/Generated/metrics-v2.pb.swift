@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What a version 2 control group has counted.
+/// The statistics of a version 2 control group.
 
 package import SwiftProtobuf
 

@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What a caller may ask of the shim and of the runtime behind it.
+/// The options of the shim and of the runtime behind it.
 
 package import SwiftProtobuf
 

@@ -92,7 +92,7 @@ package nonisolated struct SandboxStatusRequest: Sendable {
   package init() {}
 }
 
-/// What has nothing to say.
+/// A message without fields.
 package nonisolated struct SandboxDone: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
