@@ -171,7 +171,13 @@ extension StepExpectations {
         var fields = try Fields(value, at: path)
         func expectation(_ key: String) throws(CaseError) -> Expectation? {
             guard let value = fields.value(key) else { return nil }
-            return try Expectation(value, at: fields.key(key))
+            let expectation = try Expectation(value, at: fields.key(key))
+            // A text or a number has no members: the word is misspelt.
+            if case .members(let members) = expectation, let word = members.keys.min() {
+                let known = Expectation.words.sorted().joined(separator: ", ")
+                throw CaseError("\(fields.key(key)).\(word): unknown word; there are \(known)")
+            }
+            return expectation
         }
         func places(_ key: String) throws(CaseError) -> [JSONPath: Expectation] {
             var result: [JSONPath: Expectation] = [:]

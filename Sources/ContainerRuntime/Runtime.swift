@@ -18,6 +18,8 @@ package struct Runtime: Sendable {
     package var note: Note
     /// Whether a warning has a reader: checks that serve only warnings are left out otherwise.
     package var tellsWarnings = true
+    /// Whether each step is written to the log.
+    package var tellsSteps = false
     /// Receives the end of each step (`--timings`).
     package var timings: Timings?
 

@@ -1,7 +1,18 @@
-// The plan as text: one line per step, in the order of execution.
+// The plan as text: one line per step, in the order of execution, with the property that asks for it.
 
 internal import enum Kernel.NamespaceKind
 internal import OCISpec
+
+/// A step in words.
+package struct PlanLine: Equatable, Sendable {
+    /// The property of config.json that the step serves, such as `mounts[3]`.
+    package var key: String
+    package var text: String
+    package init(_ key: String, _ text: String) {
+        self.key = key
+        self.text = text
+    }
+}
 
 extension ContainerPlan {
     /// The steps from the first namespace to the program, one per line.
@@ -9,53 +20,66 @@ extension ContainerPlan {
     ///   - cgroup: the lines about the cgroup, which is created before the container's first process.
     ///   - startsAtOnce: whether the program runs without waiting for `start`.
     package func summary(cgroup: [String] = [], startsAtOnce: Bool) -> [String] {
-        cgroup + namespaceLines + rootLines + processLines + startLines(startsAtOnce)
+        cgroup + lines(startsAtOnce: startsAtOnce, showsEnvironment: true).map(\.text)
     }
 
-    private var namespaceLines: [String] {
-        var lines = resctrl.map { [$0.summary] } ?? []
+    /// The same with their keys, without the cgroup's.
+    /// - Parameter showsEnvironment: whether to show the program's variables, which may be secrets.
+    package func lines(startsAtOnce: Bool, showsEnvironment: Bool) -> [PlanLine] {
+        namespaceLines + rootLines + processLines + startLines(startsAtOnce, showsEnvironment)
+    }
+
+    private var namespaceLines: [PlanLine] {
+        var lines = resctrl.map { [PlanLine("linux.intelRdt", $0.summary)] } ?? []
         let time = namespaces.creates(.time) ? [timeLine] : []
-        let others = namespaces.joined.filter { $0.kind != .user }.map(\.summary)
-        let user = userLines + namespaces.joined.filter { $0.kind == .user }.map(\.summary)
+        let others = namespaces.joined.filter { $0.kind != .user }.map { PlanLine($0.key, $0.summary) }
+        let user = userLines + namespaces.joined.filter { $0.kind == .user }.map { PlanLine($0.key, $0.summary) }
         if namespaces.needsIntermediate {
-            lines += ["clone an intermediate"] + others + user + time + [cloneLine]
+            lines += [PlanLine("linux.namespaces", "clone an intermediate")] + others + user + time + [cloneLine]
         } else {
             lines += [cloneLine] + user + others
         }
         if let adjustment = process.oomScoreAdjustment {
-            lines.append("write \(adjustment) to /proc/PID/oom_score_adj")
+            lines.append(PlanLine("process.oomScoreAdj", "write \(adjustment) to /proc/PID/oom_score_adj"))
         }
-        if namespaces.creates(.cgroup) { lines.append("make a cgroup namespace") }
+        if namespaces.creates(.cgroup) { lines.append(PlanLine("linux.namespaces", "make a cgroup namespace")) }
         return lines
     }
 
-    private var timeLine: String {
+    private var timeLine: PlanLine {
         let offsets = namespaces.timeOffsets?.split(separator: "\n").joined(separator: ", ")
-        return "make a time namespace" + (offsets.map { " with offsets \($0)" } ?? "")
+        return PlanLine("linux.timeOffsets", "make a time namespace" + (offsets.map { " with offsets \($0)" } ?? ""))
     }
 
-    private var cloneLine: String {
+    private var cloneLine: PlanLine {
         let entered: [NamespaceKind] = namespaces.needsIntermediate ? [.time, .cgroup, .user] : [.cgroup]
         let cloned = namespaces.created.kinds.filter { !entered.contains($0) }
-        return switch cloned.count {
-        case 0: "clone the init"
-        case 1: "clone the init into a new \(cloned[0].rawValue) namespace"
-        default: "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces"
-        }
+        let text =
+            switch cloned.count {
+            case 0: "clone the init"
+            case 1: "clone the init into a new \(cloned[0].rawValue) namespace"
+            default: "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces"
+            }
+        return PlanLine("linux.namespaces", text)
     }
 
-    private var userLines: [String] {
+    private var userLines: [PlanLine] {
         guard namespaces.creates(.user) else { return [] }
-        return (namespaces.needsIntermediate ? ["make a user namespace"] : []) + [
-            "map uids \(Self.text(namespaces.uidMappings))", "map gids \(Self.text(namespaces.gidMappings))",
+        let own = [
+            PlanLine("linux.uidMappings", "map uids \(Self.text(namespaces.uidMappings))"),
+            PlanLine("linux.gidMappings", "map gids \(Self.text(namespaces.gidMappings))"),
         ]
+        return (namespaces.needsIntermediate ? [PlanLine("linux.namespaces", "make a user namespace")] : []) + own
     }
 
-    private var sessionLines: [String] {
-        var lines = namespaces.has(.user) ? ["become root of the user namespace"] : []
-        lines.append("begin a new session")
-        lines += networkDevices.map(\.summary)
-        if namespaces.creates(.network) { lines.append("bring up the loopback interface") }
+    private var sessionLines: [PlanLine] {
+        var lines =
+            namespaces.has(.user) ? [PlanLine("linux.namespaces", "become root of the user namespace")] : []
+        lines.append(PlanLine("process", "begin a new session"))
+        lines += networkDevices.map { PlanLine($0.key, $0.summary) }
+        if namespaces.creates(.network) {
+            lines.append(PlanLine("linux.namespaces", "bring up the loopback interface"))
+        }
         return lines
     }
 
@@ -63,81 +87,103 @@ extension ContainerPlan {
         mappings.map { "\($0.containerID):\($0.hostID):\($0.size)" }.joined(separator: ",")
     }
 
-    private var rootLines: [String] {
-        var lines: [String] = []
+    private var rootLines: [PlanLine] {
+        var lines: [PlanLine] = []
         let early = hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)
         guard namespaces.has(.mount) || mountsOnHost else {
-            return ["open rootfs \(root.path)"] + sessionLines + early + ["chroot into \(root.path)"]
+            return [PlanLine("root.path", "open rootfs \(root.path)")] + sessionLines + early
+                + [PlanLine("root.path", "chroot into \(root.path)")]
         }
         if mountsOnHost {
-            lines.append("mount rootfs \(root.path) over itself, for the host too")
+            lines.append(PlanLine("root.path", "mount rootfs \(root.path) over itself, for the host too"))
         } else {
-            lines.append("change the propagation of / to \(root.isolation.name)")
-            lines.append("open rootfs \(root.path)")
+            lines.append(
+                PlanLine("linux.rootfsPropagation", "change the propagation of / to \(root.isolation.name)"))
+            lines.append(PlanLine("root.path", "open rootfs \(root.path)"))
         }
         lines += sessionLines
-        lines += mounts.map(\.summary)
-        lines += devices.nodes.map(\.summary) + devices.links.map(\.summary)
+        lines += mounts.map { PlanLine($0.key, $0.summary) }
+        lines += devices.nodes.map { PlanLine($0.key, $0.summary) }
+        lines += devices.links.map { PlanLine("default devices", $0.summary) }
         lines += early + hookLines("createContainer", hooks.createContainer)
         lines.append(entryLine)
-        if process.workingDirectory != "/" { lines.append("make \(process.workingDirectory) unless it is there") }
+        if process.workingDirectory != "/" {
+            lines.append(PlanLine("process.cwd", "make \(process.workingDirectory) unless it is there"))
+        }
         if process.hasTerminal { lines.append(terminalLine) }
-        for mount in mounts where mount.becomesReadOnlyLast { lines.append("make \(mount.destination) read-only") }
-        if root.isReadOnly { lines.append("make the rootfs read-only") }
+        for mount in mounts where mount.becomesReadOnlyLast {
+            lines.append(PlanLine(mount.key, "make \(mount.destination) read-only"))
+        }
+        if root.isReadOnly { lines.append(PlanLine("root.readonly", "make the rootfs read-only")) }
         return lines
     }
 
-    private var entryLine: String {
-        if mountsOnHost { return "chroot into \(root.path)" }
-        return root.withoutPivot ? "move \(root.path) over /" : "pivot_root into \(root.path)"
+    private var entryLine: PlanLine {
+        if mountsOnHost { return PlanLine("root.path", "chroot into \(root.path)") }
+        return PlanLine(
+            "root.path", root.withoutPivot ? "move \(root.path) over /" : "pivot_root into \(root.path)")
     }
 
-    private var terminalLine: String {
+    private var terminalLine: PlanLine {
         guard let rows = process.consoleRows, let columns = process.consoleColumns else {
-            return "make a terminal and bind it on /dev/console"
+            return PlanLine("process.terminal", "make a terminal and bind it on /dev/console")
         }
-        return "make a terminal of \(columns)x\(rows) and bind it on /dev/console"
+        return PlanLine(
+            "process.consoleSize", "make a terminal of \(columns)x\(rows) and bind it on /dev/console")
     }
 
-    private func hookLines(_ kind: String, _ hooks: [Hook], when: String = "") -> [String] {
-        hooks.map { hook in
+    private func hookLines(_ kind: String, _ hooks: [Hook], when: String = "") -> [PlanLine] {
+        hooks.enumerated().map { index, hook in
             let limit = hook.timeout.map { " (at most \($0) s)" } ?? ""
-            return "\(when)run \(kind) hook \(hook.path) \(quoted(hook.args.isEmpty ? [hook.path] : hook.args))\(limit)"
+            let words = quoted(hook.args.isEmpty ? [hook.path] : hook.args)
+            return PlanLine("hooks.\(kind)[\(index)]", "\(when)run \(kind) hook \(hook.path) \(words)\(limit)")
         }
     }
 
-    private var processLines: [String] {
-        var lines: [String] = []
-        if let hostname { lines.append("set the hostname to \(quoted(hostname))") }
-        if let domainname { lines.append("set the domainname to \(quoted(domainname))") }
-        if let profile = process.apparmorProfile { lines.append("use AppArmor profile \(quoted(profile))") }
-        if let label = process.selinuxLabel { lines.append("use SELinux label \(quoted(label))") }
-        lines += sysctls.map { "write \(quoted($0.value)) to /proc/sys/\($0.path)" }
+    private var processLines: [PlanLine] {
+        var lines: [PlanLine] = []
+        if let hostname { lines.append(PlanLine("hostname", "set the hostname to \(quoted(hostname))")) }
+        if let domainname { lines.append(PlanLine("domainname", "set the domainname to \(quoted(domainname))")) }
+        if let profile = process.apparmorProfile {
+            lines.append(PlanLine("process.apparmorProfile", "use AppArmor profile \(quoted(profile))"))
+        }
+        if let label = process.selinuxLabel {
+            lines.append(PlanLine("process.selinuxLabel", "use SELinux label \(quoted(label))"))
+        }
+        lines += sysctls.map { PlanLine("linux.sysctl", "write \(quoted($0.value)) to /proc/sys/\($0.path)") }
         if namespaces.has(.mount) {
-            lines += root.readonlyPaths.map { "make \($0.path) read-only if it is there" }
-            lines += root.maskedPaths.map { "mask \($0.path) if it is there" }
+            lines += root.readonlyPaths.map {
+                PlanLine("linux.readonlyPaths", "make \($0.path) read-only if it is there")
+            }
+            lines += root.maskedPaths.map { PlanLine("linux.maskedPaths", "mask \($0.path) if it is there") }
             if let propagation = root.finalPropagation {
-                lines.append("change the propagation of the container's / to \(propagation.name)")
+                lines.append(
+                    PlanLine(
+                        "linux.rootfsPropagation", "change the propagation of the container's / to \(propagation.name)")
+                )
             }
         }
-        lines += process.scheduling.summary
-        if process.noNewPrivileges { lines.append("set no_new_privs") }
-        if process.needsHome { lines.append("set HOME from the container's /etc/passwd") }
-        lines += process.landlock?.summary ?? []
-        if let seccomp, seccomp.notifies { lines.append(seccomp.summary) }
+        lines += process.scheduling.lines
+        if process.noNewPrivileges { lines.append(PlanLine("process.noNewPrivileges", "set no_new_privs")) }
+        if process.needsHome { lines.append(PlanLine("process.env", "set HOME from the container's /etc/passwd")) }
+        lines += (process.landlock?.summary ?? []).map { PlanLine("annotations", $0) }
+        if let seccomp, seccomp.notifies { lines.append(PlanLine("linux.seccomp", seccomp.summary)) }
         lines += process.identityLines
-        lines += process.limits.map { "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))" }
+        lines += process.limits.map {
+            PlanLine($0.key, "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))")
+        }
         return lines
     }
 
-    private func startLines(_ startsAtOnce: Bool) -> [String] {
-        var lines = startsAtOnce ? [] : ["wait for start"]
-        let late = seccomp.flatMap { $0.notifies ? nil : $0.summary }
+    private func startLines(_ startsAtOnce: Bool, _ showsEnvironment: Bool) -> [PlanLine] {
+        var lines = startsAtOnce ? [] : [PlanLine("start", "wait for start")]
+        let late = seccomp.flatMap { $0.notifies ? nil : PlanLine("linux.seccomp", $0.summary) }
         if let late, !process.noNewPrivileges { lines.append(late) }
-        lines.append(process.capabilities.summary)
+        lines.append(PlanLine("process.capabilities", process.capabilities.summary))
         if let late, process.noNewPrivileges { lines.append(late) }
         lines += hookLines("startContainer", hooks.startContainer)
-        lines.append("execute \(quoted(process.arguments)) with environment \(quoted(process.environment))")
+        let environment = showsEnvironment ? " with environment \(quoted(process.environment))" : ""
+        lines.append(PlanLine("process.args", "execute \(quoted(process.arguments))\(environment)"))
         lines += hookLines("poststart", hooks.poststart, when: "afterwards ")
         lines += hookLines("poststop", hooks.poststop, when: "on delete ")
         return lines
@@ -174,15 +220,17 @@ func octal(_ mode: UInt32) -> String {
 }
 
 extension ProcessPlan {
-    fileprivate var identityLines: [String] {
+    fileprivate var identityLines: [PlanLine] {
         let bounding = capabilities.bounding.memberNames
         let groups = additionalGroups.isEmpty ? "" : " and \(additionalGroups.map(String.init).joined(separator: ","))"
         let places = candidates.count == 1 && candidates.first == arguments.first ? "" : " among \(quoted(candidates))"
         return [
-            "limit the bounding set to \(bounding.isEmpty ? "nothing" : bounding.joined(separator: ","))",
-            "become user \(uid), group \(gid)\(groups), umask \(octal(umask))",
-            "chdir to \(workingDirectory)",
-            "find \(quoted(arguments.first ?? ""))\(places)",
+            PlanLine(
+                "process.capabilities.bounding",
+                "limit the bounding set to \(bounding.isEmpty ? "nothing" : bounding.joined(separator: ","))"),
+            PlanLine("process.user", "become user \(uid), group \(gid)\(groups), umask \(octal(umask))"),
+            PlanLine("process.cwd", "chdir to \(workingDirectory)"),
+            PlanLine("process.args", "find \(quoted(arguments.first ?? ""))\(places)"),
         ]
     }
 }
@@ -199,8 +247,8 @@ extension ProcessPlan.Capabilities {
 }
 
 extension SchedulingPlan {
-    fileprivate var summary: [String] {
-        var lines: [String] = []
+    fileprivate var lines: [PlanLine] {
+        var lines: [PlanLine] = []
         if let attributes {
             let policy = Self.policies.first { $0.1 == attributes.policy }?.0 ?? ""
             let flags = Self.schedulerFlags.filter { attributes.flags & $0.1 != 0 }.map { " " + $0.0 }.joined()
@@ -210,11 +258,16 @@ extension SchedulingPlan {
             case 6: text += ", \(attributes.runtime) ns in \(attributes.deadline) of \(attributes.period) ns"
             default: text += ", nice \(attributes.nice)"
             }
-            lines.append(text)
+            lines.append(PlanLine("process.scheduler", text))
         }
-        if let ioPriority { lines.append("set I/O priority \(ioPriority & 7) of class \(ioPriority >> 13)") }
-        if let personality { lines.append("set personality \(personality == 8 ? "LINUX32" : "LINUX")") }
-        if let memoryPolicy { lines.append(memoryPolicy.summary) }
+        if let ioPriority {
+            lines.append(
+                PlanLine("process.ioPriority", "set I/O priority \(ioPriority & 7) of class \(ioPriority >> 13)"))
+        }
+        if let personality {
+            lines.append(PlanLine("linux.personality", "set personality \(personality == 8 ? "LINUX32" : "LINUX")"))
+        }
+        if let memoryPolicy { lines.append(PlanLine("linux.memoryPolicy", memoryPolicy.summary)) }
         return lines
     }
 }

@@ -20,7 +20,7 @@ private let creationOptions: [Option] = [
     .flag("no-pivot", nil, "move the rootfs in place of pivot_root, for a rootfs on a ramdisk"),
     .flag("no-new-keyring", nil, "keep the caller's session keyring"),
     .value("preserve-fds", nil, "N", "how many descriptors from 3 on the program inherits"),
-    .flag("dry-run", nil, "print what would be done, a line a step, and do nothing; needs no rights"),
+    .flag("dry-run", nil, "print what would be done and what would fail, and do nothing; needs no rights"),
     .value("format", nil, "text|json", "the form of --dry-run (default text)"),
     .timings, .timingsFormat,
 ]
@@ -61,12 +61,13 @@ extension Command {
             throw .failure(Failure(.invalid, "invalid format: \(format) (text and json are known)"))
         }
         let dryRun = try call.perform { () throws(Failure) in
-            try call.runtime.dryRun(options, startsAtOnce: startsAtOnce)
+            try call.runtime.dryRun(options, startsAtOnce: startsAtOnce, looksAtRootfs: true)
         }
         if format == "json" {
             try printBytes(dryRun.json(indent: "  ") + [10])
         } else {
             for step in dryRun.steps { try printLine(step) }
+            for problem in dryRun.problems { try printLine("would fail: \(problem)") }
         }
         return 0
     }

@@ -20,7 +20,7 @@ struct Swiftrun {
             "log", nil, "FILE", "write messages to a file in place of stderr, or to journald:NAME or syslog:NAME"),
         .value("log-format", nil, "text|json", "the form of messages (default text)"),
         .value("log-level", nil, "error|warning|info|debug", "how important a message has to be to be written"),
-        .flag("debug", nil, "write debug messages"),
+        .flag("debug", nil, "write each step of a start, with its property of config.json"),
         .flag("systemd-cgroup", nil, "have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
         .value("cgroup-manager", nil, "cgroupfs|systemd|disabled", "who makes cgroups (default cgroupfs)"),
         .value("rootless", nil, "true|false|auto", "whether refused cgroup changes are ignored (default auto)"),
@@ -215,6 +215,7 @@ struct Swiftrun {
                 log.write(level == .warning ? .warning : .debug, text)
             }
             runtime.tellsWarnings = log.level >= .warning
+            runtime.tellsSteps = log.level >= .debug
             return runtime
         } catch {
             throw .failure(error)

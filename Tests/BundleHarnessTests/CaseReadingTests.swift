@@ -120,6 +120,11 @@ struct CaseReadingTests {
             ),
             (#"{"about": "x", "drive": [{"host": []}]}"#, "drive[0].host: empty"),
             (#"{"about": "x", "expect": {"stdin": ""}}"#, "expect.stdin: unknown key"),
+            (
+                #"{"about": "x", "expect": {"stdout": {"containz": "y"}}}"#,
+                "expect.stdout.containz: unknown word; there are absent, atLeast, atMost, contains, count, "
+                    + "differsFrom, equals, lacks, matches, not, oneOf, sameAs"
+            ),
             (#"{"about": "x", "expect": {"observe": {"a[b": 1}}}"#, "expect.observe: a[b: a bracket is not closed"),
             (
                 #"{"about": "x", "config": {"hostname": "${name}"}}"#,

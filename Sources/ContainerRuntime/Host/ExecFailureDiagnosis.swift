@@ -24,7 +24,7 @@ struct ExecFailureDiagnosis {
         return answer(withinMilliseconds: 2000) { explain(path, report) }
     }
 
-    private func absolute(_ path: String) -> String {
+    func absolute(_ path: String) -> String {
         path.isAbsolutePath ? path : process.workingDirectory + "/" + path
     }
 
@@ -39,6 +39,26 @@ struct ExecFailureDiagnosis {
             }
         } catch {
             return nil
+        }
+    }
+
+    /// What keeps a file that may be executed from it, by its first bytes, or by what they name; nil if nothing does.
+    func obstacle(_ path: String, in root: borrowing RootDirectory) -> String? {
+        do throws(Errno) {
+            if let part = try missingPart(path, root, depth: 0) { return part }
+            return hasFurtherFormats ? nil : try foreignFormat(path, root)
+        } catch {
+            return nil
+        }
+    }
+
+    // The kernel may have been told who executes what it does not know itself. binfmt_misc, besides its two own files.
+    private var hasFurtherFormats: Bool {
+        do throws(Errno) {
+            let formats = try OwnedDescriptor.open("/proc/sys/fs/binfmt_misc", .readOnly | .directory)
+            return try directoryEntries(formats.rawValue).count > 2
+        } catch {
+            return false
         }
     }
 
@@ -126,7 +146,7 @@ struct ExecFailureDiagnosis {
 ///
 /// A process that waits in the kernel for a FUSE file system cannot be killed before that answers: then it is left
 /// behind.
-private func answer(withinMilliseconds time: Int32, _ question: () -> String?) -> String? {
+func answer(withinMilliseconds time: Int32, _ question: () -> String?) -> String? {
     do throws(Errno) {
         let pair = try SocketPair()
         guard let child = try cloneProcess(namespaces: []) else {

@@ -12,12 +12,17 @@ package struct DryRun: Sendable {
     fileprivate let cgroup: CgroupPlan
     /// A line a step, in the order in which they would be taken.
     package let steps: [String]
+    /// What the rootfs, the sources and the program show that would fail, a line each.
+    package let problems: [String]
 }
 
 extension Runtime {
     /// Decides what `create` would do, or `run` when the program starts at once; nothing is made and no right is needed.
+    /// - Parameter looksAtRootfs: whether to look for what would fail.
     /// - Throws: what `create` would refuse before it makes anything, but for what only the host's state decides.
-    package func dryRun(_ options: CreateOptions, startsAtOnce: Bool) throws(Failure) -> DryRun {
+    package func dryRun(_ options: CreateOptions, startsAtOnce: Bool, looksAtRootfs: Bool = false) throws(Failure)
+        -> DryRun
+    {
         try StateStore.check(id: options.id)
         let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
         // A config without a user namespace is meant for root, and is shown as root would run it.
@@ -25,8 +30,8 @@ extension Runtime {
         let plans = try plan(options, bundle, asRoot: !hasUserNamespace)
         return DryRun(
             plan: plans.container, cgroup: plans.cgroup,
-            steps: plans.container.summary(
-                cgroup: plans.cgroup.summary.filter { !plans.cgroup.notes.contains($0) }, startsAtOnce: startsAtOnce))
+            steps: plans.container.summary(cgroup: plans.cgroupLines, startsAtOnce: startsAtOnce),
+            problems: looksAtRootfs ? RootfsReview(plan: plans.container).problems() : [])
     }
 }
 
@@ -35,6 +40,7 @@ extension DryRun: JSONEncodable {
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.field("steps", steps)
+            writer.list("problems", problems)
             writer.field("plan", plan)
             writer.field("cgroup", CgroupDocument(plan: cgroup))
         }
