@@ -27,7 +27,18 @@ extension TaskService {
         }
         change(
             container, .checkpoint, .checkpoint(options, image: image, work: work.path), reply,
-            then: { _ in work.remove() }, explain: explain)
+            then: { [self] isDone in
+                work.remove()
+                if isDone { publishCheckpoint(of: container.id, at: image) }
+            }, explain: explain)
+    }
+
+    // containerd has the topic, and its own shims publish nothing there.
+    private func publishCheckpoint(of id: String, at image: String) {
+        var event = EventTaskCheckpointed()
+        event.containerID = id
+        event.checkpoint = image
+        events.publish("/tasks/checkpointed", event)
     }
 }
 
