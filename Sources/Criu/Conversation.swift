@@ -9,6 +9,8 @@ package import SystemPackage
 package enum ConversationError: Error, Equatable {
     /// CRIU ended without one.
     case ended
+    /// CRIU has said nothing for as long as it was given.
+    case late
     case unreadable(WireError)
     case system(Errno)
 }
@@ -34,18 +36,18 @@ package struct Conversation: ~Copyable {
     }
 
     /// Waits for a message, or for the end of CRIU: helpers of one that was killed keep its end of the socket open.
-    private borrowing func awaitMessage() throws(ConversationError) {
+    private borrowing func awaitMessage(_ limit: Int32) throws(ConversationError) {
         guard let worker else { return }
         var entries = [
             pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0),
             pollfd(fd: worker, events: Int16(POLLIN), revents: 0),
         ]
-        do throws(Errno) { try checked { poll(&entries, 2, -1) } } catch { throw .system(error) }
-        if entries[0].revents == 0 { throw .ended }
+        do throws(Errno) { try checked { poll(&entries, 2, limit) } } catch { throw .system(error) }
+        if entries[0].revents == 0 { throw entries[1].revents == 0 ? .late : .ended }
     }
 
-    private borrowing func receive() throws(ConversationError) -> (Response, Int32?) {
-        try awaitMessage()
+    private borrowing func receive(_ limit: Int32) throws(ConversationError) -> (Response, Int32?) {
+        try awaitMessage(limit)
         var message: ReceivedMessage
         do throws(Errno) { message = try receiveMessage(socket.rawValue, limit: Self.largest) } catch {
             throw error == .connectionReset ? .ended : .system(error)
@@ -60,14 +62,17 @@ package struct Conversation: ~Copyable {
     }
 
     /// Asks, and hears the answer.
-    /// - Parameter notified: is told of each moment, with the descriptor that comes with it, and says whether CRIU may go
-    ///   on; the descriptor is closed unless it takes it.
+    /// - Parameters:
+    ///   - limit: for how many milliseconds CRIU may be silent; -1 for ever, as dumps take their time.
+    ///   - notified: is told of each moment, with the descriptor that comes with it, and says whether CRIU may go
+    ///     on; the descriptor is closed unless it takes it.
     package borrowing func ask(
-        _ request: Request, notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
+        _ request: Request, limit: Int32 = -1,
+        notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
     ) throws(ConversationError) -> Response {
         try send(request)
         while true {
-            let (response, number) = try receive()
+            let (response, number) = try receive(limit)
             var descriptor = number.map { OwnedDescriptor(adopting: $0) }
             guard response.isAnswer(to: .notify), let notification = response.notification else { return response }
             let goesOn = notified(notification, &descriptor)
