@@ -16,8 +16,8 @@ extension CheckpointPlan {
                 guard recursive else { continue }
                 let ownDevices = devices(of: plan, facts)
                 for inner in facts.mounts where inner.isBelow(mount.path) && !ofConfig.contains(inner.number) {
-                    // CRIU itself restores mounts of the same filesystem, and of filesystems that the container has made.
-                    guard inner.device != mount.device, !ownDevices.contains(inner.device) else { continue }
+                    // CRIU itself restores mounts of the same directory, and of filesystems that the container has made.
+                    guard !MountOrigin(mount).holds(inner), !ownDevices.contains(inner.device) else { continue }
                     result.append(
                         ImageRecord.External(
                             path: inner.path, destination: step.destination,
@@ -44,6 +44,26 @@ extension CheckpointPlan {
         return result
     }
 
+    /// Refuses mounts of the host that only a running container has, as those of `mounts add`: a restore would be without
+    /// them, or with a copy.
+    static func checkMounts(_ facts: CheckpointFacts, _ externals: [ImageRecord.External]) throws(InvalidSpec) {
+        let known = Set(facts.places.compactMap { $0 }).union(facts.protected)
+        let origins = facts.mounts.filter { $0.path == "/" || known.contains($0.number) }.map(MountOrigin.init)
+        for mount in facts.mounts where mount.path != "/" && !known.contains(mount.number) {
+            // Every container has parts of its own of these.
+            if ["proc", "sysfs", "mqueue", "devpts", "cgroup", "cgroup2"].contains(mount.type) { continue }
+            if externals.contains(where: { $0.path == mount.path }) { continue }
+            guard facts.devicesOfHost.contains(mount.device), !origins.contains(where: { $0.holds(mount) }) else {
+                continue
+            }
+            throw InvalidSpec(
+                keyPath: "",
+                problem:
+                    "the mount at \(mount.path) is of the host, and config.json does not have it: a checkpoint would"
+                    + " lose it (mounts remove takes it away)")
+        }
+    }
+
     // Of the filesystems that the config has made for the container.
     private static func devices(of plan: ContainerPlan, _ facts: CheckpointFacts) -> Set<String> {
         var result: Set<String> = []
@@ -54,6 +74,10 @@ extension CheckpointPlan {
         if let root = facts.mounts.first(where: { $0.path == "/" }) { result.insert(root.device) }
         return result
     }
+}
+
+extension MountOrigin {
+    init(_ mount: MountFact) { self.init(device: mount.device, root: mount.root) }
 }
 
 extension MountFact {

@@ -4,7 +4,8 @@ package import struct Criu.CriuVersion
 package import struct Criu.KeyedPath
 package import struct Criu.Request
 package import struct Criu.RequestOptions
-internal import enum Kernel.NamespaceKind
+package import struct Kernel.MountAttributes
+package import enum Kernel.NamespaceKind
 package import OCISpec
 
 /// A mount that a container's init sees. proc(5), /proc/PID/mountinfo.
@@ -14,8 +15,15 @@ package struct MountFact: Equatable, Sendable {
     package var type: String
     /// The device of its filesystem, such as `0:42`.
     package var device: String
-    package init(number: UInt64, path: String, type: String, device: String) {
+    /// The directory or file of the filesystem that is mounted.
+    package var root: String
+    package var attributes: MountAttributes
+    package init(
+        number: UInt64, path: String, type: String, device: String, root: String = "/",
+        attributes: MountAttributes = []
+    ) {
         (self.number, self.path, self.type, self.device) = (number, path, type, device)
+        (self.root, self.attributes) = (root, attributes)
     }
 }
 
@@ -36,7 +44,14 @@ package enum StreamFact: Equatable, Sendable {
     }
 }
 
-/// The facts of a running container that a checkpoint depends on.
+/// A process, by its number on the host and the name of its program.
+package struct ProcessFact: Equatable, Sendable {
+    package var pid: Int32
+    package var name: String
+    package init(pid: Int32, name: String) { (self.pid, self.name) = (pid, name) }
+}
+
+/// What has to be known of a running container.
 package struct CheckpointFacts: Equatable, Sendable {
     package var pid: Int32
     package var version: CriuVersion
@@ -51,6 +66,10 @@ package struct CheckpointFacts: Equatable, Sendable {
     package var pidNamespace: UInt64 = 0
     /// The whole path of its cgroup in the hierarchy that freezes.
     package var freezer: String?
+    /// The devices of the host's mounts.
+    package var devicesOfHost: Set<String> = []
+    /// Its processes that do not descend from the init, as those of an `exec` whose caller waits for them.
+    package var strangers: [ProcessFact] = []
     package init(pid: Int32, version: CriuVersion) {
         self.pid = pid
         self.version = version
@@ -69,6 +88,8 @@ package struct CheckpointPlan: Equatable, Sendable {
     package var locksNetwork: Bool
     /// Whether that lock outlives the dump, to no use: nobody waits for connections behind it.
     package var leavesLock: Bool
+    /// What the images lack, a sentence each; the container itself loses nothing.
+    package var warnings: [String] = []
 }
 
 extension CheckpointPlan {
@@ -79,10 +100,15 @@ extension CheckpointPlan {
         try Self.check(plan)
         try CriuFeatures(facts.version).check(asked.image)
         let features = CriuFeatures(facts.version)
+        if let sentence = Self.lostProcess(facts), !asked.isPreDump {
+            guard asked.leavesRunning else { throw InvalidSpec(keyPath: "", problem: sentence) }
+            warnings = [sentence]
+        }
         kind = asked.isPreDump ? (features.hasSinglePreDump ? .singlePreDump : .preDump) : .dump
         streams = facts.streams.map(\.text)
         record = ImageRecord()
         record.externals = Self.externals(plan, facts)
+        if !asked.isPreDump { try Self.checkMounts(facts, record.externals) }
         var options = RequestOptions()
         options.pid = facts.pid
         options.logFile = "dump.log"
@@ -129,6 +155,13 @@ extension CheckpointPlan {
             throw InvalidSpec(
                 keyPath: "linux.namespaces", problem: "a container without a mount namespace cannot be checkpointed")
         }
+    }
+
+    // CRIU writes down the init and what descends from it; the rest would end without having been written down.
+    private static func lostProcess(_ facts: CheckpointFacts) -> String? {
+        guard let first = facts.strangers.first else { return nil }
+        return "process \(first.pid) (\(first.name)) does not descend from the container's init and cannot be part of a"
+            + " checkpoint: end it, or the exec command that waits for it"
     }
 
     private static func namespaceKeys(_ plan: ContainerPlan, _ facts: CheckpointFacts) -> [String] {

@@ -1,6 +1,7 @@
 // How far a restored process may differ from what the config grants.
 
 package import struct Kernel.CapabilitySet
+package import enum Kernel.ResourceLimit
 
 /// The fields of /proc/PID/status that are used.
 package struct ProcessStatus: Equatable, Sendable {
@@ -14,22 +15,77 @@ package struct ProcessStatus: Equatable, Sendable {
     /// Real, effective, saved, of the file system.
     package var uids: [UInt32] = []
     package var gids: [UInt32] = []
+    package var groups: [UInt32] = []
     package var insideNumber: Int32?
     package init() {}
 }
 
+/// What else a process has that a config can limit.
+package struct ProcessSettings: Equatable, Sendable {
+    /// Of each limit of the config, in its order, the hard one.
+    package var hardLimits: [UInt64] = []
+    package var oomScoreAdjustment: Int?
+    /// The number of sched(7).
+    package var schedulingPolicy: UInt32?
+    /// Of AppArmor or SELinux.
+    package var label: String?
+    package init() {}
+}
+
 extension ProcessPlan {
-    /// A sentence about the rights of a process that this plan does not grant; nil if there are none.
+    /// Whether a program can come by a capability: what is in the bounding set it can get by executing a file.
+    func grants(_ capability: CapabilitySet) -> Bool { granted.isSuperset(of: capability) }
+
+    /// Whether a program can make namespaces of its own.
+    package var grantsAdministration: Bool { grants(.systemAdministration) }
+
+    private var granted: CapabilitySet {
+        capabilities.bounding.union(capabilities.permitted).union(capabilities.inheritable)
+    }
+
+    /// In what a process exceeds the limits of this plan, in one sentence; nil where it does not.
+    /// - Parameter ignoringLabel: whether the caller has asked for another label.
+    package func difference(from settings: ProcessSettings, isInit: Bool, ignoringLabel: Bool) -> String? {
+        if !grants(.resources) {
+            for (limit, hard) in zip(limits, settings.hardLimits) where hard > limit.hard {
+                return "its limit \(limit.resource.name) is \(hard), and \(limit.key).hard is \(limit.hard)"
+            }
+            if let wanted = oomScoreAdjustment, let found = settings.oomScoreAdjustment, found < wanted {
+                return "its oom_score_adj is \(found), and process.oomScoreAdj is \(wanted)"
+            }
+        }
+        let realTime: [UInt32] = [1, 2, 6]  // SCHED_FIFO, SCHED_RR, SCHED_DEADLINE
+        if let policy = settings.schedulingPolicy, realTime.contains(policy), !grants(.nice),
+            policy != scheduling.attributes?.policy, !limits.contains(where: { $0.resource == .RLIMIT_RTPRIO })
+        {
+            return "it has scheduling policy \(policy), which process.scheduler does not grant"
+        }
+        return ignoringLabel ? nil : difference(ofLabel: settings.label ?? "", isInit: isInit)
+    }
+
+    private func difference(ofLabel label: String, isInit: Bool) -> String? {
+        // `PROFILE (MODE)`, or a profile below it that the program has entered.
+        if let profile = apparmorProfile, profile != "unconfined" {
+            let name = label.prefix { $0 != " " }
+            guard name == profile || name.hasPrefix(profile + "//") else {
+                return "its AppArmor profile is \(label), and process.apparmorProfile is \(profile)"
+            }
+        }
+        // Execution may have changed the type of others.
+        if let wanted = selinuxLabel, isInit, label != wanted {
+            return "its SELinux label is \(label), and process.selinuxLabel is \(wanted)"
+        }
+        return nil
+    }
+
+    /// What a process has that this plan does not grant, in one sentence; nil where there is nothing.
     ///
     /// A program may have given up rights, and become others as far as it had the right to: that is no difference.
     /// - Parameters:
-    ///   - isInit: whether it is the program of the config; others may have been added by `exec`.
     ///   - namespaces: whose ids the config's are; a status has the host's.
     package func difference(
-        from status: ProcessStatus, hasFilter: Bool, isInit: Bool, _ namespaces: NamespacePlan
+        from status: ProcessStatus, hasFilter: Bool, _ namespaces: NamespacePlan
     ) -> String? {
-        // By executing a file a program can get the capabilities of the bounding set, and with no_new_privs not even these.
-        let granted = capabilities.bounding.union(capabilities.permitted).union(capabilities.inheritable)
         let sets: [(String, CapabilitySet)] = [
             ("effective", status.effective), ("permitted", status.permitted), ("inheritable", status.inheritable),
             ("ambient", status.ambient), ("bounding", status.bounding),
@@ -42,21 +98,48 @@ extension ProcessPlan {
         }
         if noNewPrivileges, !status.hasNoNewPrivileges { return "process.noNewPrivileges is set, and it is without" }
         if hasFilter, !status.isFiltered { return "linux.seccomp is set, and it is without a filter" }
-        guard isInit, noNewPrivileges else { return nil }
-        // Without new privileges only CAP_SETUID and CAP_SETGID make somebody else of it.
+        return noNewPrivileges ? differenceOfUser(from: status, namespaces) : nil
+    }
+
+    // Without new privileges only CAP_SETUID and CAP_SETGID make somebody else of a process.
+    private func differenceOfUser(from status: ProcessStatus, _ namespaces: NamespacePlan) -> String? {
         let user = namespaces.has(.user) ? namespaces.uidMappings.hostID(of: uid) : uid
-        let group = namespaces.has(.user) ? namespaces.gidMappings.hostID(of: gid) : gid
-        if !granted.isSuperset(of: .setUser), let other = status.uids.first(where: { $0 != user }) {
+        if !grants(.setUser), let other = status.uids.first(where: { $0 != user }) {
             return "it is user \(other), and process.user.uid is \(uid)"
         }
-        if !granted.isSuperset(of: .setGroup), let other = status.gids.first(where: { $0 != group }) {
+        guard !grants(.setGroup) else { return nil }
+        func onHost(_ group: UInt32) -> UInt32? {
+            namespaces.has(.user) ? namespaces.gidMappings.hostID(of: group) : group
+        }
+        if let other = status.gids.first(where: { $0 != onHost(gid) }) {
             return "it is of group \(other), and process.user.gid is \(gid)"
         }
+        let granted = [onHost(gid)] + additionalGroups.map(onHost)
+        if let other = status.groups.first(where: { !granted.contains($0) }) {
+            return "it is of group \(other), which process.user.additionalGids does not have"
+        }
         return nil
+    }
+}
+
+extension ImageRecord {
+    /// What of its settings a plan does not grant, in one sentence: ioprio_set(2) wants a capability for the class 1,
+    /// which is served before all other processes of the host.
+    package func difference(from process: ProcessPlan) -> String? {
+        let realTime: Int32 = 1
+        func classOf(_ priority: Int32) -> Int32 { priority >> 13 }
+        if process.grants(.nice) || process.grants(.systemAdministration) { return nil }
+        if let own = process.scheduling.ioPriority, classOf(own) == realTime { return nil }
+        guard let thread = threads.first(where: { classOf($0.ioPriority) == realTime }) else { return nil }
+        return
+            "thread \(thread.tid) has an I/O priority of the class IOPRIO_CLASS_RT, which process.ioPriority does not"
+            + " grant"
     }
 }
 
 extension CapabilitySet {
     fileprivate static let setGroup = CapabilitySet(rawValue: 1 << 6)  // CAP_SETGID
     fileprivate static let setUser = CapabilitySet(rawValue: 1 << 7)  // CAP_SETUID
+    fileprivate static let nice = CapabilitySet(rawValue: 1 << 23)  // CAP_SYS_NICE
+    fileprivate static let resources = CapabilitySet(rawValue: 1 << 24)  // CAP_SYS_RESOURCE
 }

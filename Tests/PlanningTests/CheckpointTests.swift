@@ -136,6 +136,20 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
         Mount(destination: destination, type: "bind", source: source, options: options)
     }
 
+    @Test func `a process that does not descend from the init is named`() throws {
+        var facts = someFacts()
+        facts.strangers = [ProcessFact(pid: 99, name: "sh")]
+        let error = #expect(throws: InvalidSpec.self) {
+            try CheckpointPlan(try plan(), CheckpointOptions(), facts)
+        }
+        #expect(error?.problem.hasPrefix("process 99 (sh) does not descend from") == true)
+        var asked = CheckpointOptions()
+        asked.leavesRunning = true
+        #expect(try CheckpointPlan(try plan(), asked, facts).warnings.count == 1)
+        (asked.leavesRunning, asked.isPreDump) = (false, true)
+        #expect(try CheckpointPlan(try plan(), asked, facts).warnings == [])
+    }
+
     @Test func `mounts from outside are those of binds, by where init sees them`() throws {
         let plan = try plan(mounts: [
             mount("/link", "/src", ["bind"]), mount("/tree", "/src", ["rbind"]),
@@ -162,6 +176,37 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
                 .init(path: "/dev/null", destination: "/dev/null"),
             ])
         #expect(try ImageRecord(json: record.json()) == record)
+    }
+
+    @Test func `a mount of the host that the config does not have is named`() throws {
+        let plan = try plan(mounts: [mount("/data", "/src", ["bind"])])
+        func problem(_ mount: MountFact) -> String? {
+            var facts = someFacts()
+            facts.mounts = [
+                MountFact(number: 1, path: "/", type: "ext4", device: "8:1", root: "/b/rootfs"),
+                MountFact(number: 2, path: "/data", type: "ext4", device: "8:2", root: "/src"), mount,
+            ]
+            (facts.places, facts.devicesOfHost) = ([2], ["8:1", "8:2", "0:70", "0:5"])
+            do throws(InvalidSpec) { _ = try CheckpointPlan(plan, CheckpointOptions(), facts) } catch {
+                return error.problem
+            }
+            return nil
+        }
+        func added(_ type: String, _ device: String, _ root: String = "/") -> MountFact {
+            MountFact(number: 9, path: "/x", type: type, device: device, root: root)
+        }
+        for mount in [
+            added("tmpfs", "0:70"), added("ext4", "8:2", "/other"), added("ext4", "8:2"), added("ext4", "8:1", "/b"),
+        ] {
+            #expect(problem(mount)?.hasPrefix("the mount at /x is of the host") == true)
+        }
+        // What the container has made itself, of what it has.
+        for mount in [
+            added("tmpfs", "0:71"), added("ext4", "8:1", "/b/rootfs/etc"), added("ext4", "8:2", "/src/below"),
+            added("sysfs", "0:5"),
+        ] {
+            #expect(problem(mount) == nil)
+        }
     }
 
     @Test func `a restore finds them again at the sources that the config has now`() throws {
@@ -282,8 +327,8 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
         return status
     }
 
-    private func difference(_ plan: ContainerPlan, _ status: ProcessStatus, isInit: Bool = true) -> String? {
-        plan.process.difference(from: status, hasFilter: true, isInit: isInit, plan.namespaces)
+    private func difference(_ plan: ContainerPlan, _ status: ProcessStatus) -> String? {
+        plan.process.difference(from: status, hasFilter: true, plan.namespaces)
     }
 
     @Test func `a process with what the config grants, or less, is believed`() throws {
@@ -311,7 +356,11 @@ private func someFacts(_ version: CriuVersion = CriuVersion(4, 1, 1)) -> Checkpo
     @Test func `another user is one only where nobody could become one`() throws {
         #expect(difference(try process([]), status(6)) == "it is user 6, and process.user.uid is 5")
         #expect(difference(try process(["CAP_SETUID"]), status(6)) == nil)
-        #expect(difference(try process([]), status(6), isInit: false) == nil)
+        var found = status()
+        found.groups = [5, 7]
+        #expect(
+            difference(try process([]), found) == "it is of group 7, which process.user.additionalGids does not have")
+        #expect(difference(try process(["CAP_SETGID"]), found) == nil)
         #expect(difference(try process([], noNewPrivileges: false), status(6)) == nil)
     }
 }

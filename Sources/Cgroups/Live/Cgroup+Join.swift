@@ -82,7 +82,7 @@ extension Cgroup {
     }
 
     /// The present cgroups of a process, in the hierarchies of this location.
-    func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
+    package func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
         let file = "/proc/\(pid)/cgroup"
         let paths = CgroupHost.ownPaths(try during("read \(file)") { () throws(Errno) in try readText(file) })
         return location.directories.map { directory in

@@ -22,33 +22,30 @@ struct CheckpointProbe {
             facts.networkNamespace = try fileStatus(at: proc + "/ns/net").inode
             facts.pidNamespace = try fileStatus(at: proc + "/ns/pid").inode
         }
-        facts.mounts = try mounts()
+        facts.mounts = try mountFacts(of: record.pid)
         let root = try during("open \(proc)/root") { () throws(Errno) in
             RootDirectory(try OwnedDescriptor.open(proc + "/root", .path | .directory))
         }
-        facts.places = plan.mounts.map { mount(at: $0.destination, in: root) }
+        facts.places = plan.mounts.map { mountNumber(at: $0.destination, in: root) }
         facts.protected = Set(
-            (plan.root.maskedPaths + plan.root.readonlyPaths).compactMap { mount(at: $0.path, in: root) })
+            (plan.root.maskedPaths + plan.root.readonlyPaths).compactMap { mountNumber(at: $0.path, in: root) })
         let inside = Set(facts.mounts.map(\.number))
+        facts.devicesOfHost = Set(try mountFacts(of: getpid()).map(\.device))
+        facts.strangers = try strangers()
         for number in Int32(0)...2 { facts.streams.append(try stream(number, inside)) }
         return facts
     }
 
-    private func mounts() throws(Failure) -> [MountFact] {
-        let text = try during("read \(proc)/mountinfo") { () throws(Errno) in try readText(proc + "/mountinfo") }
-        return text.split(separator: "\n").compactMap { line in
-            guard let entry = MountInfoEntry(line) else { return nil }
-            let device = line.split(separator: " ")[2]
-            return MountFact(number: entry.id, path: entry.path, type: entry.type, device: String(device))
+    // The processes in the container's cgroup that CRIU does not write down, because they do not descend from the init.
+    private func strangers() throws(Failure) -> [ProcessFact] {
+        let known = Set(descendants(of: record.pid))
+        let pids = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).processes() }
+        return pids.filter { !known.contains($0) }.compactMap { pid in
+            guard let stat = try? processStat(pid), !stat.hasEnded, let name = try? readText("/proc/\(pid)/comm") else {
+                return nil
+            }
+            return ProcessFact(pid: pid, name: String(name.prefix { $0 != "\n" }))
         }
-    }
-
-    /// The mount that lies at a path, links followed inside of the container's root.
-    private func mount(at path: String, in root: borrowing RootDirectory) -> UInt64? {
-        guard let place = try? root.open(path), let found = try? mountPlace(of: place.rawValue), found.isRoot else {
-            return nil
-        }
-        return found.mount
     }
 
     private func stream(_ number: Int32, _ inside: Set<UInt64>) throws(Failure) -> StreamFact {
@@ -67,7 +64,7 @@ struct CheckpointProbe {
         let mount: UInt64
         do throws(Errno) {
             status = try fileStatus(at: path)
-            mount = UInt64(try mountNumber(ofDescriptor: number))
+            mount = UInt64(try mountOfStream(number))
         } catch {
             throw Failure("look at \(path)", error)
         }
@@ -80,7 +77,7 @@ struct CheckpointProbe {
         return .outside("file[\(String(mount, radix: 16)):\(String(status.inode, radix: 16))]")
     }
 
-    private func mountNumber(ofDescriptor number: Int32) throws(Errno) -> Int {
+    private func mountOfStream(_ number: Int32) throws(Errno) -> Int {
         let line = try readText("\(proc)/fdinfo/\(number)").split(separator: "\n").first { $0.hasPrefix("mnt_id:") }
         guard let mount = line?.split(separator: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
         return mount

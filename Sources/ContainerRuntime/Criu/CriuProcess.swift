@@ -66,6 +66,7 @@ struct CriuProcess: ~Copyable {
     /// The descriptors from the child, in its order; open until CRIU has ended.
     let directories: [Int32]
     private let child: ChildProcess
+    var pid: Int32 { child.pid }
     private let conversation: Conversation
     private let worker: Worker
 
@@ -130,12 +131,17 @@ struct CriuProcess: ~Copyable {
 
     /// Sends a request, and receives the answer.
     borrowing func ask(
-        _ request: Request, notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
+        _ request: Request, limit: Int32 = -1,
+        notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
     ) throws(Failure) -> Response {
         do throws(ConversationError) {
-            return try conversation.ask(request, notified: notified)
+            return try conversation.ask(request, limit: limit, notified: notified)
         } catch {
             switch error {
+            case .late:
+                // Nothing has begun, so that nothing has to be taken back.
+                do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
+                throw Failure(.other, "criu (\(worker.program)) has not answered for \(limit / 1000) seconds")
             case .ended: throw Failure(.other, "criu (\(worker.program)) ended without an answer")
             case .unreadable(let wire): throw Failure(.other, "criu's answer cannot be read: \(wire.problem)")
             case .system(let code): throw Failure("speak with criu", code)
@@ -147,7 +153,7 @@ struct CriuProcess: ~Copyable {
     borrowing func version() throws(Failure) -> CriuVersion {
         var request = Request(.version)
         request.keepsOpen = true
-        let response = try ask(request)
+        let response = try ask(request, limit: 20_000)
         guard response.succeeded, let version = response.version else {
             throw Failure(.other, "criu (\(worker.program)) does not tell its version")
         }
@@ -159,7 +165,7 @@ struct CriuProcess: ~Copyable {
         var request = Request(.featureCheck)
         request.keepsOpen = true
         request.features = wanted
-        let response = try ask(request)
+        let response = try ask(request, limit: 60_000)
         guard response.succeeded, let features = response.features else {
             throw Failure(.other, "criu (\(worker.program)) does not tell what the kernel can do")
         }

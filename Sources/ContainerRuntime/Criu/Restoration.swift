@@ -25,8 +25,10 @@ struct Restoration: ~Copyable {
     private var terminal: ConsoleHandoff
     /// The init, from post-restore on.
     private var process: ProcessHandle?
-    private var threads: [ImageRecord.Thread] = []
+    private let threads: [ImageRecord.Thread]
     private var failure: Failure?
+    /// CRIU's process.
+    private var criu: Int32 = 0
 
     private var plan: ContainerPlan { plans.container }
 
@@ -39,6 +41,7 @@ struct Restoration: ~Copyable {
         self.plans = plans
         self.options = options
         self.known = known
+        threads = known?.threads ?? []
         self.hasFilter = hasFilter
         self.makesKeyring = makesKeyring
         stage = Stage(directory: "\(reserved.directory.path)/\(Self.stageName)")
@@ -52,11 +55,12 @@ struct Restoration: ~Copyable {
     ) throws(Failure) -> CreatedContainer {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
-        threads = known?.threads ?? []
+        try checkRecord()
         let streams = try readStreams(images)
         var directories = [try images.known()]
         if let other = try work?.known() { directories.append(other) }
         let criu = try start(worker, directories)
+        self.criu = criu.pid
         let restore: RestorePlan
         var response: Response?
         do throws(Failure) {
@@ -140,6 +144,13 @@ struct Restoration: ~Copyable {
         }
     }
 
+    private borrowing func checkRecord() throws(Failure) {
+        guard let text = known?.difference(from: plan.process) else { return }
+        let failure = RestoredProcesses.differs(text)
+        guard options.allowsDifferingImage else { throw failure }
+        runtime.note(.warning, failure.message)
+    }
+
     private borrowing func readStreams(_ images: borrowing ImageDirectory) throws(Failure) -> [KeyedDescriptor] {
         guard !plan.process.hasTerminal else { return [] }
         guard let bytes = try images.read("descriptors.json", limit: 1 << 20) else {
@@ -218,7 +229,7 @@ struct Restoration: ~Copyable {
         case .setupNamespaces: if let pid = notification.pid { try setUpNamespaces(pid) }
         case .orphanTerminal: if let master = descriptor.take() { try keep(master) }
         case .postRestore: if let pid = notification.pid { try acceptInit(pid) }
-        case .preResume: try checkCredentials()
+        case .preResume: try checkProcesses()
         default: break
         }
     }
@@ -247,8 +258,7 @@ struct Restoration: ~Copyable {
     /// All processes are there, and stand still; mounts and namespaces are complete.
     private mutating func acceptInit(_ pid: Int32) throws(Failure) {
         process = try during("open process \(pid)") { () throws(Errno) in try ProcessHandle(pid) }
-        let restored = RestoredProcesses(
-            plan: plan, pid: pid, group: Cgroup(record.cgroup), hasFilter: hasFilter)
+        let restored = restoredProcesses(pid)
         let found: NamespaceSet
         do throws(Failure) {
             found = try restored.checkNamespaces()
@@ -279,12 +289,26 @@ struct Restoration: ~Copyable {
         for text in refusals { runtime.note(.warning, text) }
     }
 
-    /// Credentials, filters and labels are in place; nothing runs yet.
-    private borrowing func checkCredentials() throws(Failure) {
-        let restored = RestoredProcesses(
-            plan: plan, pid: record.pid, group: Cgroup(record.cgroup), hasFilter: hasFilter)
+    private borrowing func restoredProcesses(_ pid: Int32) -> RestoredProcesses {
+        RestoredProcesses(
+            plan: plan, pid: pid, group: Cgroup(record.cgroup), hasFilter: hasFilter,
+            ignoresLabel: options.securityProfile != nil)
+    }
+
+    /// Holds the mounts that the restored processes see against the config.
+    private borrowing func checkMounts(_ restored: RestoredProcesses) throws(Failure) {
+        let mounts = RestoredMounts(plan: plan, stage: stage, location: record.cgroup, criu: criu)
+        for process in [restored.pid] + (try restored.processesWithOwnMounts()) {
+            if let text = try mounts.difference(of: process) { throw RestoredProcesses.differs(text) }
+        }
+    }
+
+    /// Credentials, filters, labels and descriptors are in place; nothing runs yet.
+    private borrowing func checkProcesses() throws(Failure) {
+        let restored = restoredProcesses(record.pid)
         do throws(Failure) {
-            try restored.checkCredentials()
+            try checkMounts(restored)
+            try restored.checkProcesses(RestoredDescriptors(plan, criu: criu))
         } catch {
             guard options.allowsDifferingImage, error.kind == .invalid else {
                 // Before 4.1, CRIU resumes the processes whatever answer it gets now, but none of them runs yet. They

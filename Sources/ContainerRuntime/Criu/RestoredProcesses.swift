@@ -14,6 +14,8 @@ struct RestoredProcesses {
     let pid: Int32
     let group: Cgroup
     let hasFilter: Bool
+    /// Whether the caller has asked for another AppArmor profile or SELinux label than the config's.
+    let ignoresLabel: Bool
 
     /// The kinds of namespaces in which the init differs from the runtime.
     /// - Throws: they are not those of the config.
@@ -33,14 +35,14 @@ struct RestoredProcesses {
                 plan.namespaces.has(kind)
                 ? "linux.namespaces has one of the kind \(kind.rawValue), and the restored process is in the host's"
                 : "the restored process is in a \(kind.rawValue) namespace of its own, which linux.namespaces does not have"
-            throw differs(kind == .cgroup ? sentence + " (--manage-cgroups-mode ignore keeps it)" : sentence)
+            throw Self.differs(kind == .cgroup ? sentence + " (--manage-cgroups-mode ignore keeps it)" : sentence)
         }
         for namespace in plan.namespaces.joined where namespace.kind != .cgroup {
             let wanted = try during("\(namespace.key): look at \(namespace.path)") { () throws(Errno) in
                 FileIdentity(try fileStatus(at: namespace.path))
             }
             guard try identity(namespace.kind, of: "\(pid)") == wanted else {
-                throw differs("\(namespace.key): the restored process is not in \(namespace.path)")
+                throw Self.differs("\(namespace.key): the restored process is not in \(namespace.path)")
             }
         }
         return found
@@ -58,46 +60,83 @@ struct RestoredProcesses {
     }
 
     /// Holds every process against what the config grants.
-    func checkCredentials() throws(Failure) {
-        for process in try processes() {
+    /// - Parameter descriptors: what is outside of the container.
+    func checkProcesses(_ descriptors: RestoredDescriptors) throws(Failure) {
+        for process in processes() {
             let path = "/proc/\(process)/status"
             let text: String
             do throws(Errno) { text = try readText(path) } catch {
                 throw Failure("read \(path)", error)
             }
             let status = ProcessStatus(text)
-            if let difference = plan.process.difference(
-                from: status, hasFilter: hasFilter, isInit: process == pid, plan.namespaces)
-            {
-                throw differs("process \(status.insideNumber ?? process): \(difference)")
+            var difference = plan.process.difference(from: status, hasFilter: hasFilter, plan.namespaces)
+            if difference == nil {
+                difference = plan.process.difference(
+                    from: settings(of: process), isInit: process == pid, ignoringLabel: ignoresLabel)
             }
+            if difference == nil { difference = try differenceOfNamespaces(process) }
+            if difference == nil { difference = try differenceOfCgroup(process) }
+            if difference == nil { difference = try descriptors.difference(of: process) }
+            if let difference { throw Self.differs("process \(status.insideNumber ?? process): \(difference)") }
         }
     }
 
-    /// Stops every process as soon as no other tracer holds it.
-    func stop() {
-        do throws(Failure) {
-            for other in try processes() { clinux_kill(other, SIGSTOP) }
-        } catch {
-            clinux_kill(pid, SIGSTOP)
-        }
-    }
-
-    // The processes in the init's pid namespace or, without one, the init's descendants. CRIU's own processes are
-    // neither.
-    private func processes() throws(Failure) -> [Int32] {
-        let inits = try identity(.pid, of: "\(pid)")
-        let pids = try cgroup { () throws(CgroupFailure) in try group.processes() }
-        guard plan.namespaces.has(.pid) else { return [pid] }
-        var result: [Int32] = [pid]
-        for other in pids where other != pid {
-            guard let found = try? identity(.pid, of: "\(other)"), found == inits else { continue }
-            result.append(other)
-        }
+    /// Those that see other mounts than the init.
+    func processesWithOwnMounts() throws(Failure) -> [Int32] {
+        let own = try identity(.mount, of: "\(pid)")
+        var result: [Int32] = []
+        for process in processes() where try identity(.mount, of: "\(process)") != own { result.append(process) }
         return result
     }
 
-    private func differs(_ sentence: String) -> Failure {
+    private func differenceOfNamespaces(_ process: Int32) throws(Failure) -> String? {
+        guard process != pid else { return nil }
+        for kind in NamespaceKind.allCases {
+            let found = try identity(kind, of: "\(process)")
+            guard found != (try identity(kind, of: "\(pid)")) else { continue }
+            let isOfHost = found == (try identity(kind, of: "self"))
+            if isOfHost || !plan.process.grantsAdministration {
+                return "it is in \(isOfHost ? "the host's" : "another") \(kind.rawValue) namespace"
+                    + " than the container's first process"
+            }
+        }
+        return nil
+    }
+
+    private func differenceOfCgroup(_ process: Int32) throws(Failure) -> String? {
+        let found = try cgroup { () throws(CgroupFailure) in try group.directories(ofProcess: process) }
+        for (own, other) in zip(group.location.directories, found) {
+            let isBelow = own.path == "/" || other.path == own.path || other.path.path(below: own.path) != nil
+            if !isBelow { return "it is in cgroup \(other.fullPath), and the container's is \(own.fullPath)" }
+        }
+        return nil
+    }
+
+    private func settings(of process: Int32) -> ProcessSettings {
+        var result = ProcessSettings()
+        result.hardLimits = plan.process.limits.map { limit in
+            var (soft, hard): (UInt64, UInt64) = (0, 0)
+            return clinux_getrlimit(process, limit.resource.rawValue, &soft, &hard) == 0 ? hard : .max
+        }
+        let score = try? readText("/proc/\(process)/oom_score_adj")
+        result.oomScoreAdjustment = score.flatMap { Int($0.prefix { $0 != "\n" }) }
+        let policy = sched_getscheduler(process)
+        // The flag SCHED_RESET_ON_FORK is in the same number.
+        if policy >= 0 { result.schedulingPolicy = UInt32(policy) & 0xffff }
+        let label =
+            (try? readText("/proc/\(process)/attr/apparmor/current"))
+            ?? (try? readText("/proc/\(process)/attr/current"))
+        result.label = label.map { String($0.prefix { $0 != "\n" && $0 != "\0" }) }
+        return result
+    }
+
+    /// Stops every process as soon as no other tracer holds it.
+    func stop() { for process in processes() { clinux_kill(process, SIGSTOP) } }
+
+    // CRIU's own processes are no descendants of the init.
+    private func processes() -> [Int32] { descendants(of: pid) }
+
+    static func differs(_ sentence: String) -> Failure {
         Failure(
             .invalid,
             "the image differs from config.json: \(sentence); --allow-differing-image restores it all the same")
@@ -123,6 +162,7 @@ extension ProcessStatus {
             case "Seccomp": isFiltered = words.first == "2"
             case "Uid": uids = words.compactMap { UInt32($0) }
             case "Gid": gids = words.compactMap { UInt32($0) }
+            case "Groups": groups = words.compactMap { UInt32($0) }
             case "NSpid": insideNumber = words.last.flatMap { Int32($0) }
             default: break
             }

@@ -69,17 +69,16 @@ extension Runtime {
     ) throws(Failure) {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
-        let workNumber = work?.descriptor.rawValue ?? images.descriptor.rawValue
         let criu = try startCriu(worker, plan)
-        let version = try criu.version()
-        let facts = try CheckpointProbe(plan: plan, record: record).facts(version)
-        let checkpoint = try asFailure { () throws(InvalidSpec) in try CheckpointPlan(plan, options, facts) }
-        try checkKernel(options, criu)
+        let (version, checkpoint): (CriuVersion, CheckpointPlan)
+        do throws(Failure) { (version, checkpoint) = try prepare(plan, record, options, criu) } catch {
+            criu.end()
+            throw error
+        }
         var request = Request(checkpoint.kind, options: checkpoint.options)
         request.options?.imagesDirectory = images.descriptor.rawValue
-        request.options?.workDirectory = workNumber
+        request.options?.workDirectory = work?.descriptor.rawValue ?? images.descriptor.rawValue
         request.options?.configFile = criuConfigFile(spec.annotations)
-        note(.debug, "criu \(version) (\(worker.program)): \(checkpoint.kind)")
         var lock: NetworkLock?
         if checkpoint.locksNetwork { lock = try NetworkLock(of: record.pid) }
         var failure: Failure?
@@ -112,6 +111,18 @@ extension Runtime {
         do throws(Failure) { try lock.remove() } catch {
             note(.warning, "CRIU's rules, which drop all traffic, stay in the network namespace: \(error.message)")
         }
+    }
+
+    private func prepare(
+        _ plan: ContainerPlan, _ record: ContainerRecord, _ options: CheckpointOptions, _ criu: borrowing CriuProcess
+    ) throws(Failure) -> (CriuVersion, CheckpointPlan) {
+        let version = try criu.version()
+        let facts = try CheckpointProbe(plan: plan, record: record).facts(version)
+        let checkpoint = try asFailure { () throws(InvalidSpec) in try CheckpointPlan(plan, options, facts) }
+        for text in checkpoint.warnings { note(.warning, text) }
+        try checkKernel(options, criu)
+        note(.debug, "criu \(version): \(checkpoint.kind)")
+        return (version, checkpoint)
     }
 
     private func startCriu(_ worker: Worker, _ plan: ContainerPlan) throws(Failure) -> CriuProcess {
