@@ -77,19 +77,21 @@ extension ShimCallTests {
         #expect(waited.exitStatus == 3)
         #expect(try await shim.refusal("Kill", kill("c2", SIGKILL)) != nil)
         let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+        if answer == .takes {
+            try await eventually("the spans") { Set(collector.spans.compactMap { $0["name"] as? String }).count >= 5 }
+            try check(collector.spans)
+        }
         try await shim.tell("Shutdown", TaskShutdownRequest())
         try await eventually("the shim ends") { !ContainerdHost.isAlive(pid_t(connected.shimPid)) }
-        if answer == .takes { try check(collector.spans) }
         try await host.end()
     }
 
     /// The spans of the calls above: those of a trace that is not kept are missing, and questions are not told.
     private func check(_ spans: [[String: Any]]) throws {
         func text(_ key: String, _ span: [String: Any]) -> String { span[key] as? String ?? "" }
-        let names = spans.map { text("name", $0) }
-        #expect(
-            names.sorted() == ["Create", "Delete", "Kill", "Shutdown", "swiftrun create", "swiftrun delete"], "\(names)"
-        )
+        // A request that is answered late is sent again.
+        let names = Set(spans.map { text("name", $0) })
+        #expect(names == ["Create", "Delete", "Kill", "swiftrun create", "swiftrun delete"])
         let create = try #require(spans.first { text("name", $0) == "Create" })
         let runtime = try #require(spans.first { text("name", $0) == "swiftrun create" })
         #expect(text("traceId", create) == traceID && text("parentSpanId", create) == parentID)
