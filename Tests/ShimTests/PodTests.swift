@@ -69,6 +69,21 @@ import Testing
         #expect(try PodPlan(config, network: "", hostName: "host").hostname == nil)
     }
 
+    @Test(arguments: ["a\nb", "a\rb", "a\0", "\u{7f}", "\t"])
+    func `a control character in a pod's names is refused`(text: String) {
+        let configs: [(String, CRIPodSandboxConfig)] = [
+            ("hostname", .with { $0.hostname = text }),
+            ("dns_config: servers", .with { $0.dnsConfig.servers = ["10.0.0.1", text] }),
+            ("dns_config: searches", .with { $0.dnsConfig.searches = [text] }),
+            ("dns_config: options", .with { $0.dnsConfig.options = [text] }),
+        ]
+        for (name, config) in configs {
+            #expect(throws: ShimFailure("\(name): \(text.quoted): it holds a control character")) {
+                try PodPlan(config, network: "", hostName: "host")
+            }
+        }
+    }
+
     @Test(arguments: [
         ("net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward"),
         ("net/ipv4/conf/eth0.1/forwarding", "/proc/sys/net/ipv4/conf/eth0.1/forwarding"),

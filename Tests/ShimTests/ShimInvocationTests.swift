@@ -1,5 +1,6 @@
 // The command line, in the forms that containerd and people use.
 
+import OCISpec
 import Testing
 
 @testable import Shim
@@ -38,6 +39,26 @@ import Testing
         #expect(try ShimInvocation(["--version"]).action == .version)
         #expect(try ShimInvocation(["-h"]).action == .help)
         #expect(try ShimInvocation([]).action == .help)
+    }
+
+    @Test(arguments: [
+        "../..", "a/b", ".", "..", ".a", "a.", "-a", "a_", "a..b", "a-_b", "a b", "a\n", "ä", "a\0b",
+        String(repeating: "a", count: 77),
+    ])
+    func `names that paths are made of are identifiers`(name: String) {
+        for action in ["start", "delete"] {
+            #expect(throws: ShimFailure("-namespace \(name.quoted): not an identifier")) {
+                try ShimInvocation(["-namespace", name, "-id", "x", action])
+            }
+            #expect(throws: ShimFailure("-id \(name.quoted): not an identifier")) {
+                try ShimInvocation(["-namespace", "n", "-id", name, action])
+            }
+        }
+    }
+
+    @Test(arguments: ["k8s.io", "a", "A-1_b.c", String(repeating: "f", count: 76)])
+    func `containerd's identifiers are taken`(name: String) throws {
+        #expect(try ShimInvocation(["-namespace", name, "-id", name, "start"]).id == name)
     }
 
     @Test(

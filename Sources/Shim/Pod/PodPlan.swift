@@ -1,6 +1,7 @@
 // Decides the resources of a pod, by the CRI's description.
 
 package import Kernel
+internal import OCISpec
 package import ShimAPI
 
 /// The resources of a pod: pure data, which `PodNamespaces` and `PodFiles` carry out.
@@ -64,6 +65,7 @@ extension PodPlan {
         cgroup = config.linux.cgroupParent
         decideNamespaces(modes, network: network)
         if modes.usernsOptions.mode == .pod, modes.hasUsernsOptions { try decideUsers(modes.usernsOptions) }
+        try config.refuseControlCharacters()
         if !host.contains(.uts) {
             if config.hostname.utf8.count > 64 {
                 throw ShimFailure("hostname \(config.hostname): longer than 64 bytes")
@@ -118,6 +120,21 @@ extension [CRIIDMapping] {
     }
 
     fileprivate var root: UInt32 { first { $0.containerID == 0 }?.hostID ?? 0 }
+}
+
+extension CRIPodSandboxConfig {
+    /// A line break in an entry would be another line of a file that every container reads.
+    fileprivate func refuseControlCharacters() throws(ShimFailure) {
+        let names = [
+            ("hostname", [hostname]), ("dns_config: servers", dnsConfig.servers),
+            ("dns_config: searches", dnsConfig.searches), ("dns_config: options", dnsConfig.options),
+        ]
+        for (name, values) in names {
+            for value in values where value.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) {
+                throw ShimFailure("\(name): \(value.quoted): it holds a control character")
+            }
+        }
+    }
 }
 
 extension CRIDNSConfig {

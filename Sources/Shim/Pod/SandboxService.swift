@@ -41,11 +41,14 @@ final class SandboxService {
 
     private func create(_ request: SandboxCreateRequest, _ reply: Reply<SandboxDone>) throws(Status) {
         let id = request.sandboxID
-        if id.isEmpty { throw Status(.invalidArgument, "sandbox id is empty") }
+        if !isIdentifier(id) { throw Status(.invalidArgument, "sandbox id \(id.quoted) is not an identifier") }
         if let pod = tasks.pod { throw Status(.alreadyExists, "sandbox \(pod.id) already exists") }
         if request.bundlePath.isEmpty { throw Status(.invalidArgument, "bundle path is empty") }
         var config = CRIPodSandboxConfig()
-        if request.hasOptions, request.options.typeName == "runtime.v1.PodSandboxConfig" {
+        if request.hasOptions, !request.options.typeURL.isEmpty {
+            guard request.options.typeName == "runtime.v1.PodSandboxConfig" else {
+                throw Status(.invalidArgument, "sandbox options: unknown type \(request.options.typeURL.quoted)")
+            }
             guard let decoded = try? CRIPodSandboxConfig(serializedBytes: request.options.value) else {
                 throw Status(.invalidArgument, "sandbox options: malformed \(request.options.typeURL)")
             }

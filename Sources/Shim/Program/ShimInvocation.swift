@@ -1,5 +1,7 @@
 // The command line of this start of the program.
 
+internal import OCISpec
+
 /// The command line, as containerd and people write it: one or two dashes, `-name value` or `-name=value`.
 package struct ShimInvocation: Equatable, Sendable {
     package enum Action: Equatable, Sendable {
@@ -42,6 +44,10 @@ package struct ShimInvocation: Equatable, Sendable {
         if [.start, .delete, .serve].contains(action) {
             if namespace.isEmpty { throw ShimFailure("-namespace is required") }
             if id.isEmpty { throw ShimFailure("-id is required") }
+            // Paths are made of both.
+            for (flag, value) in [("-namespace", namespace), ("-id", id)] where !isIdentifier(value) {
+                throw ShimFailure("\(flag) \(value.quoted): not an identifier")
+            }
         }
         if action == .serve, socket.isEmpty { throw ShimFailure("-socket is required") }
     }
