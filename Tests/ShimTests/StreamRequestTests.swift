@@ -23,9 +23,25 @@ import Testing
         #expect(
             try StreamDestination("binary:///usr/bin/log?id=a+b&flag&path=%2Ftmp")
                 == .logger(
-                    executable: "/usr/bin/log", arguments: ["id", "a b", "flag", "path", "/tmp"], mustReport: false))
+                    executable: "/usr/bin/log", arguments: ["id", "a b", "flag", "", "path", "/tmp"],
+                    mustReport: false))
         #expect(
             try StreamDestination("binary-v2:///l") == .logger(executable: "/l", arguments: [], mustReport: true))
+    }
+
+    @Test(
+        arguments: [
+            ("", []), ("flag", ["flag", ""]), ("id=&name=web", ["id", "", "name", "web"]), ("a=b=c", ["a", "b=c"]),
+            ("x=1&y=2&x=3", ["x", "1", "y", "2"]), ("x&x=1", ["x", ""]), ("=v", ["", "v"]), ("&&a=1&", ["a", "1"]),
+            ("%61=1&a=2", ["a", "1"]), ("e=\u{301}&e\u{301}=1", ["e", "\u{301}", "e\u{301}", "1"]),
+        ] as [(String, [String])])
+    func `a logger gets each key with its first value, which may be empty`(query: String, arguments: [String]) throws {
+        let destination = try StreamDestination("binary:///l?" + query)
+        guard case .logger(_, let found, _) = destination else {
+            Issue.record("\(destination)")
+            return
+        }
+        #expect(found.map { Array($0.utf8) } == arguments.map { Array($0.utf8) })
     }
 
     @Test(arguments: ["/a\0b", "fifo:///a%00b"])

@@ -77,12 +77,15 @@ package enum StreamDestination: Equatable, Sendable {
         return (address[..<colon], Substring(bytes[colon...].dropFirst(3)))
     }
 
-    /// The query's keys and values in the order of their keys' names, as arguments.
+    /// The query's keys, each with its first value, as arguments; a value that is empty or missing is an empty one, so
+    /// that a logger can count on pairs.
     private static func arguments(_ query: Substring) -> [String] {
-        let pairs = query.split(at: "&").map { pair in
-            pair.split(at: "=", maxSplits: 1, omittingEmptySubsequences: false).map(decodeQuery)
+        var known: Set<[UInt8]> = []
+        return query.split(at: "&").flatMap { pair -> [String] in
+            let parts = pair.split(at: "=", maxSplits: 1, omittingEmptySubsequences: false).map(decodeQuery)
+            let key = parts.first ?? ""
+            return known.insert(Array(key.utf8)).inserted ? [key, parts.count > 1 ? parts[1] : ""] : []
         }
-        return pairs.flatMap { $0.filter { !$0.isEmpty } }
     }
 
     private static func decodeQuery(_ text: Substring) -> String {
