@@ -14,6 +14,7 @@ package final class Call {
     package private(set) var isAwaited = true
 
     private var send: ((Result<[UInt8], Status>) -> Void)?
+    private var afterGivingUp: (() -> Void)?
 
     init(_ request: Request, send: @escaping (Result<[UInt8], Status>) -> Void) {
         method = request.method
@@ -25,12 +26,32 @@ package final class Call {
     /// Answers the call; every answer but the first is dropped.
     package func answer(_ result: Result<[UInt8], Status>) {
         guard let send else { return }
-        abandon()
+        end()
         send(result)
     }
 
+    /// Runs a body if the client stops waiting before the call is answered: its time is over, or its connection.
+    package func whenGivenUp(_ body: @escaping () -> Void) {
+        if isAwaited { afterGivingUp = body }
+    }
+
+    /// The client's time is over.
+    func expire() {
+        let body = afterGivingUp
+        answer(.failure(Status(.deadlineExceeded, "deadline exceeded")))
+        body?()
+    }
+
+    /// The client's connection has ended.
     func abandon() {
+        let body = afterGivingUp
+        end()
+        body?()
+    }
+
+    private func end() {
         isAwaited = false
         send = nil
+        afterGivingUp = nil
     }
 }

@@ -14,6 +14,8 @@ package final class Server {
     private var services: [String: [String: Handler]] = [:]
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
+    /// Called when the last connection has closed.
+    package var onLastClose: (() -> Void)?
 
     /// Must be called on the event loop.
     package init(on eventLoop: any EventLoop) {
@@ -49,7 +51,13 @@ package final class Server {
 
     func opened(_ connection: ServerConnection) { connections[ObjectIdentifier(connection)] = connection }
 
-    func closed(_ connection: ServerConnection) { connections[ObjectIdentifier(connection)] = nil }
+    func closed(_ connection: ServerConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        if connections.isEmpty { onLastClose?() }
+    }
+
+    /// Whether any client is connected.
+    package var isConnected: Bool { !connections.isEmpty }
 
     /// The calls that have not been answered, oldest first.
     package var callsInFlight: [Call] {

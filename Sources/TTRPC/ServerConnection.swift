@@ -28,8 +28,9 @@ final class ServerConnection: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         server.closed(self)
         self.context = nil
-        for call in inFlight.values { call.abandon() }
+        let calls = inFlight.values
         inFlight = [:]
+        for call in calls { call.abandon() }
     }
 
     // If a client sends calls but does not read the answers, reading from it stops, so that its answers cannot pile
@@ -117,7 +118,7 @@ final class ServerConnection: ChannelDuplexHandler {
         inFlight[stream] = call
         if request.timeoutNanoseconds != 0 {
             deadline = server.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(request.timeoutNanoseconds)) {
-                [weak call] in call?.answer(.failure(Status(.deadlineExceeded, "deadline exceeded")))
+                [weak call] in call?.expire()
             }
         }
         handler(call)

@@ -170,14 +170,16 @@ struct ShimConnection: Sendable {
     }
 
     /// Calls a method; returns the answer as bytes, or the status.
-    func call(_ method: String, _ message: some Message & Sendable) async throws -> Result<[UInt8], Status> {
+    func call(
+        _ method: String, _ message: some Message & Sendable, timeout: TimeAmount = .seconds(60)
+    ) async throws -> Result<[UInt8], Status> {
         let request = Request(
             service: service, method: method, payload: try message.serializedBytes(), metadata: metadata)
         let client = client
         let loop = loop
         return await withCheckedContinuation { continuation in
             loop.execute {
-                client.value.call(request, timeout: .seconds(60)) { continuation.resume(returning: $0) }
+                client.value.call(request, timeout: timeout) { continuation.resume(returning: $0) }
             }
         }
     }

@@ -7,6 +7,7 @@ internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
 internal import SystemPackage
+internal import TTRPC
 
 /// The helper that containerd runs when a container's shim is gone, and after every deletion.
 struct DeleteCommand {
@@ -25,6 +26,7 @@ struct DeleteCommand {
     /// Kills and removes what is left of the container and returns what goes to standard output.
     func run() throws(ShimFailure) -> [UInt8] {
         let bundle = TaskBundle(path: try bundlePath())
+        askForEnd(of: bundle)
         var answer = TaskDeleteResponse()
         answer.pid = UInt32((try? TaskBundle.processID(in: bundle.initPIDFile)) ?? 0)
         var failures: [String] = []
@@ -60,6 +62,19 @@ struct DeleteCommand {
         }
         bundle.removeRecord()
         return nil
+    }
+
+    /// Asks a shim that still serves to end, which it does unless it keeps a container: what it creates is not wanted.
+    private func askForEnd(of bundle: TaskBundle) {
+        guard let bytes = try? readRegularFile(bundle.path + "/address"), bytes.starts(with: "unix://".utf8) else {
+            return
+        }
+        var request = TaskShutdownRequest()
+        request.id = invocation.id
+        let path = RawText.text(Array(bytes.dropFirst(7)))
+        ShimSocket.call(
+            path, Request(service: "containerd.task.v2.Task", method: "Shutdown", payload: request.encodedBytes),
+            within: min(timeLeft, 500))
     }
 
     private func bundlePath() throws(ShimFailure) -> String {

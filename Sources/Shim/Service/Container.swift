@@ -18,6 +18,9 @@ final class Container {
     /// The container's checkpoint, if it is to be restored.
     var checkpoint: String?
 
+    /// Whether nobody wants it any more, although it is still being created.
+    var isUnwanted = false
+
     /// Whether the init has ended, published or not.
     var isFirstGone = false
 

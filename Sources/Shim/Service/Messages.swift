@@ -57,6 +57,9 @@ struct Reply<Answer: Message> {
 
     func fail(_ code: Status.Code, _ message: String) { fail(Status(code, message)) }
 
+    /// Runs a body if the client stops waiting before there is an answer.
+    func whenGivenUp(_ body: @escaping () -> Void) { call.whenGivenUp(body) }
+
     /// Whether the client still waits for the answer.
     var isAwaited: Bool { call.isAwaited }
 }

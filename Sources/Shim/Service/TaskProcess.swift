@@ -26,6 +26,10 @@ final class TaskProcess {
 
     /// The runtime that is at work on the process.
     var call: RuntimeCall?
+    /// Calls off the wait for a client or a logger at the far ends of the streams.
+    var preparation: Cancellation?
+    /// Whether the last attempt to start it has failed, so that there will be no exit.
+    private var hasFailedToStart = false
 
     private var waiting: [Waiter] = []
 
@@ -46,8 +50,11 @@ final class TaskProcess {
         return isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
     }
 
-    /// Ends a runtime's work on the process, so that what waits for it gets its turn.
-    func breakCall() { call?.kill() }
+    /// Ends what others do for the process, so that what waits for it gets its turn: a client that does not open its
+    /// end of a stream, a logger that does not report, a runtime.
+    func breakCall() {
+        if let preparation { preparation.cancel() } else { call?.kill() }
+    }
 
     /// Runs an operation in its turn; after a limit, even if a runtime's call still holds the process.
     func urgently(_ loop: Loop, _ operation: @escaping OperationQueue.Operation) {
@@ -70,7 +77,7 @@ final class TaskProcess {
 
     /// Runs a body with the exit once it has happened; with nothing when the process could not even be started.
     func whenExited(isAwaited: @escaping () -> Bool, _ body: @escaping (Exit?) -> Void) {
-        if let exit { return body(exit) }
+        if exit != nil || hasFailedToStart { return body(exit) }
         // Clients that went away do not pile up.
         waiting.removeAll { !$0.isAwaited() }
         waiting.append(Waiter(isAwaited: isAwaited, body: body))
@@ -83,8 +90,14 @@ final class TaskProcess {
         tellWaiting(exit)
     }
 
-    /// Tells who waits that there will be no exit.
-    func setStartFailed() { tellWaiting(nil) }
+    /// A start begins, perhaps once more.
+    func setStarting() { hasFailedToStart = false }
+
+    /// Tells who waits, and who will, that there will be no exit.
+    func setStartFailed() {
+        hasFailedToStart = true
+        tellWaiting(nil)
+    }
 
     private func tellWaiting(_ exit: Exit?) {
         let bodies = waiting

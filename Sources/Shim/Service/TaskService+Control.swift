@@ -40,7 +40,19 @@ extension TaskService {
         }
     }
 
-    /// Ends a runtime that hangs in `create`, once the container is no longer wanted.
+    /// Has a creation fail that nobody wants any more. A runtime at work on it is given a moment, unless it is to end at
+    /// once.
+    func callOff(_ container: Container, atOnce: Bool = false) {
+        guard beingCreated[container.id] === container else { return }
+        container.isUnwanted = true
+        if atOnce || container.first.preparation != nil {
+            container.first.breakCall()
+        } else {
+            abandonCreation(of: container.id)
+        }
+    }
+
+    /// Ends a runtime that hangs in `create`, or a wait for a client, once the container is no longer wanted.
     func abandonCreation(of id: String) {
         guard let container = beingCreated[id] else { return }
         loop.after(.seconds(2)) { [self] in
@@ -59,7 +71,7 @@ extension TaskService {
     /// Kills all containers, and runs the body when they have ended, or after a limit.
     func killAll(within limit: TimeAmount, _ body: @escaping () -> Void) {
         var left = containers.values.filter { !$0.isFirstGone && $0.first.pid > 0 }.count
-        for id in beingCreated.keys { abandonCreation(of: id) }
+        for container in beingCreated.values { callOff(container) }
         if left == 0 { return body() }
         var isDone = false
         let finish = {

@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import NIOCore
+internal import OCISpec
 internal import ShimAPI
 internal import SwiftProtobuf
 internal import SystemPackage
@@ -9,7 +10,9 @@ internal import TTRPC
 
 extension TaskService {
     func create(_ request: TaskCreateRequest, _ reply: Reply<TaskCreateResponse>) throws(Status) {
-        if request.id.isEmpty { throw Status(.invalidArgument, "container id is empty") }
+        if !isIdentifier(request.id) {
+            throw Status(.invalidArgument, "container id \(request.id.quoted) is not an identifier")
+        }
         if containers[request.id] != nil || beingCreated[request.id] != nil {
             throw Status(.alreadyExists, "container \(request.id) already exists")
         }
@@ -21,6 +24,7 @@ extension TaskService {
         }
         container.first.trace = reply.trace
         beingCreated[request.id] = container
+        reply.whenGivenUp { [self] in callOff(container, atOnce: true) }
         let finish = { [self] (failure: Status?) in
             beingCreated[request.id] = nil
             defer { endIfUnused() }
@@ -70,16 +74,28 @@ extension TaskService {
 
     /// Makes the streams and has the runtime create the container, or restore it.
     func startFirst(_ container: Container, _ finish: @escaping (Status?) -> Void) {
-        let preparation = StreamPreparation(
-            context: streams, request: container.first.request, container: container.id,
-            user: container.options.ioUid, group: container.options.ioGid)
-        preparation.run { [self] result in
+        prepareStreams(of: container.first, in: container) { [self] result in
             switch result {
             case .failure(let failure): finish(Status(failure))
             case .success(let streams):
                 container.first.streams = streams
                 callCreate(container, streams, finish)
             }
+        }
+    }
+
+    /// Makes the streams of a process; the wait for clients and loggers can be called off by `breakCall`.
+    func prepareStreams(
+        of process: TaskProcess, in container: Container, _ completion: @escaping StreamPreparation.Completion
+    ) {
+        let cancellation = Cancellation()
+        process.preparation = cancellation
+        let preparation = StreamPreparation(
+            context: streams, request: process.request, container: container.id, cancellation: cancellation,
+            user: container.options.ioUid, group: container.options.ioGid)
+        preparation.run { result in
+            process.preparation = nil
+            completion(result)
         }
     }
 
@@ -101,6 +117,9 @@ extension TaskService {
         ) { [self] failure in
             defer { reaper.stopExpecting() }
             var status = failure?.status
+            if status == nil, container.isUnwanted {
+                status = Status(.canceled, "the creation of container \(container.id) was called off")
+            }
             if status == nil {
                 do throws(ShimFailure) {
                     try adopt(container, streams, pidFile: pidFile)

@@ -7,11 +7,8 @@ internal import SwiftProtobuf
 internal import TTRPC
 
 extension TaskService {
-    /// How long clients and loggers may take to read what a finished process has written.
-    private static func drainLimit(of process: TaskProcess) -> TimeAmount { .seconds(process.isFirst ? 10 : 2) }
-
     func delete(_ request: TaskProcessRequest, _ reply: Reply<TaskDeleteResponse>) throws(Status) {
-        abandonCreation(of: request.id)
+        if request.execID.isEmpty, let container = beingCreated[request.id] { callOff(container) }
         let container = try container(request.id)
         let process = try container.process(request.execID)
         process.urgently(loop) { [self] done in
@@ -26,7 +23,8 @@ extension TaskService {
             }
             let delete = process.isFirst ? deleteContainer : deleteExec(process)
             guard let streams = process.streams, process.exit != nil else { return delete(container, finish) }
-            streams.whenDrained(within: Self.drainLimit(of: process)) { delete(container, finish) }
+            // What an exec'd process has left running may write to its logger for ever.
+            streams.whenDrained(loggerLimit: .seconds(process.isFirst ? 30 : 2)) { delete(container, finish) }
         }
     }
 

@@ -27,6 +27,11 @@ extension TaskService {
             }
             if let refusal = process.refusal(of: .start) { return finish(refusal) }
             process.trace = reply.trace
+            // What is waited for meanwhile may never come. A container that has been created is started to the end.
+            if !process.isFirst || container.checkpoint != nil {
+                if !reply.isAwaited { return finish(Status(.canceled, "the client no longer waits")) }
+                reply.whenGivenUp { process.breakCall() }
+            }
             if process.isFirst {
                 startFirstProcess(container, finish)
             } else {
@@ -62,9 +67,7 @@ extension TaskService {
     func exec(_ request: TaskExecRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
         let container = try container(request.id)
         let id = request.execID
-        if id.isEmpty || id.utf8.contains(UInt8(ascii: "/")) || id == "." || id == ".." {
-            throw Status(.invalidArgument, "exec id \"\(id)\" is not usable")
-        }
+        if !isIdentifier(id) { throw Status(.invalidArgument, "exec id \(id.quoted) is not an identifier") }
         if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
         // A container that is to be restored has no process yet.
         if container.checkpoint != nil, container.first.pid == 0 {
@@ -99,7 +102,11 @@ extension TaskService {
     }
 
     private func startExec(_ process: TaskProcess, in container: Container, _ finish: @escaping (Status?) -> Void) {
-        if let refusal = container.refusalOfExecStart { return finish(refusal) }
+        if let refusal = container.refusalOfExecStart {
+            process.setStartFailed()
+            return finish(refusal)
+        }
+        process.setStarting()
         var hasBegun = false
         let failed = { (status: Status) in
             process.streams?.close()
@@ -108,10 +115,7 @@ extension TaskService {
             finish(status)
             if hasBegun { container.execEnded() }
         }
-        let preparation = StreamPreparation(
-            context: streams, request: process.request, container: container.id, user: container.options.ioUid,
-            group: container.options.ioGid)
-        preparation.run { [self] result in
+        prepareStreams(of: process, in: container) { [self] result in
             switch result {
             case .failure(let failure): failed(Status(failure))
             case .success(let streams):

@@ -128,7 +128,26 @@ final class TaskService {
     private func shutdown(_ request: TaskShutdownRequest, _ reply: Reply<Google_Protobuf_Empty>) {
         reply(Google_Protobuf_Empty())
         isEndWanted = true
+        for container in beingCreated.values where request.now || container.id == request.id {
+            callOff(container, atOnce: request.now)
+        }
         endIfUnused()
+    }
+
+    /// How long the shim stays although it keeps nothing and nobody is connected.
+    private static let idleTime: TimeAmount = .seconds(15)
+
+    /// Ends a shim that serves nobody: a `start` that was killed, or its caller, leaves one that no client knows of.
+    func endWhenForgotten(_ server: Server) {
+        var ending: Scheduled<Void>?
+        let watch = { [self] in
+            ending?.cancel()
+            ending = loop.after(Self.idleTime) { [self] in
+                if !server.isConnected, containers.isEmpty, beingCreated.isEmpty, pod == nil { end() }
+            }
+        }
+        server.onLastClose = watch
+        watch()
     }
 
     /// Ends if that is wanted: also when the creation fails that was in the way.

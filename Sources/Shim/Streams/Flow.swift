@@ -158,6 +158,9 @@ final class Flow {
     /// The number of bytes that the destination's reader has not read; only for a FIFO.
     var unread: Int { isFIFO ? unreadBytes(destination) : 0 }
 
+    /// How many bytes have been read at the far end, as far as can be seen.
+    var consumed: UInt64 { carried - min(carried, UInt64(unread)) }
+
     /// Whether another process has the FIFO open for reading; readiness has to be asked for again afterwards.
     func hasReader() -> Bool { !isFIFO || fifoHasReader(besides: destination) }
 }

@@ -44,7 +44,7 @@ final class Logger {
     /// descriptor 5.
     static func start(
         _ command: Command, output: consuming OwnedDescriptor, error: consuming OwnedDescriptor, loop: Loop,
-        reaper: Reaper, completion: @escaping (Result<Logger, ShimFailure>) -> Void
+        reaper: Reaper, cancellation: Cancellation, completion: @escaping (Result<Logger, ShimFailure>) -> Void
     ) {
         let outputs = DescriptorBox(output)
         let errors = DescriptorBox(error)
@@ -66,14 +66,15 @@ final class Logger {
             let logger = Logger(process, pipes: pipes, loop: loop, reaper: reaper)
             // Our copy of the writing end closes here, so that the logger's end is seen.
             logger.awaitReport(
-                on: ready.takeReadEnd(), mustReport: command.mustReport, name: command.executable, completion)
+                on: ready.takeReadEnd(), mustReport: command.mustReport, name: command.executable, cancellation,
+                completion)
         } catch {
             completion(.failure(error))
         }
     }
 
     private func awaitReport(
-        on descriptor: consuming OwnedDescriptor, mustReport: Bool, name: String,
+        on descriptor: consuming OwnedDescriptor, mustReport: Bool, name: String, _ cancellation: Cancellation,
         _ completion: @escaping (Result<Logger, ShimFailure>) -> Void
     ) {
         var isDecided = false
@@ -92,10 +93,12 @@ final class Logger {
         let reading = loop.read(
             adopting: descriptor, received: { _ in decide(nil) },
             ended: { decide(mustReport ? "it ended without reporting" : nil) })
-        deadline = loop.after(Self.patience) {
-            decide("no report within 30 seconds")
+        let giveUp = { (reason: String) in
+            decide(reason)
             reading.whenSuccess { $0.close(promise: nil) }
         }
+        deadline = loop.after(Self.patience) { giveUp("no report within 30 seconds") }
+        cancellation.whenCancelled { giveUp("the wait for its report was called off") }
     }
 
     /// Runs a body when the logger has read what is in its pipes, or never will.
@@ -111,7 +114,7 @@ final class Logger {
     /// How much it has still to read.
     ///
     /// Looked up in the logger itself: a reading end of ours would keep the container from hearing that it is gone.
-    private var unread: Int {
+    var unread: Int {
         pipes.enumerated().reduce(0) { sum, pipe in
             let path = "/proc/\(process)/fd/\(pipe.offset + 3)"
             guard let reader = try? OwnedDescriptor.open(path, [.readOnly, .nonBlocking]),
@@ -121,6 +124,9 @@ final class Logger {
             return sum + unreadBytes(reader.rawValue)
         }
     }
+
+    /// What proc(5) counts of its work.
+    var work: String { (try? readText("/proc/\(process)/io")) ?? "" }
 
     /// Runs a body when the logger has exited.
     func whenExited(_ body: @escaping () -> Void) {

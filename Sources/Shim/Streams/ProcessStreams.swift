@@ -16,6 +16,7 @@ final class StreamContext {
     private var relay: Relay?
     private var endings: [Relay.FlowID: () -> Void] = [:]
     private var arrivals: [Relay.FlowID: () -> Void] = [:]
+    private var measurements: [Relay.FlowID: (UInt64) -> Void] = [:]
     private var consoles = 0
 
     init(loop: Loop, reaper: Reaper, namespace: String, directory: String) {
@@ -56,6 +57,13 @@ final class StreamContext {
         relay?.giveUpAwaiting(flow)
     }
 
+    /// Runs a body with the number of bytes that have been read at a stream's far end.
+    func measure(_ flow: Relay.FlowID, _ body: @escaping (UInt64) -> Void) {
+        guard let relay else { return body(0) }
+        measurements[flow] = body
+        relay.measure(flow)
+    }
+
     private func startedRelay() throws(ShimFailure) -> Relay {
         if let relay { return relay }
         let me = NIOLoopBound(self, eventLoop: loop.eventLoop)
@@ -66,6 +74,7 @@ final class StreamContext {
                     switch report {
                     case .arrived(let flow): me.value.arrivals.removeValue(forKey: flow)?()
                     case .ended(let flow): me.value.endings.removeValue(forKey: flow)?()
+                    case .measured(let flow, let count): me.value.measurements.removeValue(forKey: flow)?(count)
                     }
                 }
             })
@@ -214,19 +223,19 @@ final class ProcessStreams {
         }
     }
 
-    /// Runs a body when all output has been carried, or after a limit.
-    func whenDrained(within limit: TimeAmount, _ body: @escaping () -> Void) {
+    /// Runs a body when all output has been carried and a logger has ended, or when nobody takes any more of it.
+    func whenDrained(loggerLimit: TimeAmount, _ body: @escaping () -> Void) {
         if outputFlows.isEmpty, logger == nil { return body() }
+        let watch = DrainWatch(context, Array(outputFlows), logger, loggerLimit: loggerLimit)
         var isDone = false
-        var deadline: Scheduled<Void>?
         let finish = {
             if isDone { return }
             isDone = true
-            deadline?.cancel()
+            watch.end()
             body()
         }
-        deadline = context.loop.after(limit, finish)
         afterDraining.append(finish)
+        watch.begin(givenUp: finish)
         if let logger {
             logger.whenExited { [weak self] in
                 guard let self, self.outputFlows.isEmpty else { return }

@@ -20,6 +20,7 @@ final class Relay: Sendable {
         case awaitArrival(FlowID)
         case giveUpAwaiting(FlowID)
         case endWithoutSource(FlowID)
+        case measure(FlowID)
     }
 
     /// A change of a pair.
@@ -28,6 +29,8 @@ final class Relay: Sendable {
         case arrived(FlowID)
         /// The source has ended, or nobody waits for its end, and both descriptors are closed.
         case ended(FlowID)
+        /// How many bytes have been read at the far end; none of a pair that has come to its end.
+        case measured(FlowID, UInt64)
     }
 
     private struct Mailbox {
@@ -76,6 +79,9 @@ final class Relay: Sendable {
 
     /// Ends a pair when what its source holds now has been carried, although the source itself goes on.
     func endWithoutSource(_ flow: FlowID) { send(.endWithoutSource(flow)) }
+
+    /// Requests one report of how much has been read at the far end.
+    func measure(_ flow: FlowID) { send(.measure(flow)) }
 
     private func send(_ order: Order) {
         mailbox.withLock { $0.orders.append(order) }

@@ -79,6 +79,7 @@ final class RelayWork {
             guard let flow = flows[id] else { return }
             limits[id] = flow.promised
             if hasReachedLimit(flow) { finish(flow, isStopped: false) }
+        case .measure(let id): report(.measured(id, flows[id]?.consumed ?? 0))
         }
     }
 

@@ -9,6 +9,7 @@ internal import SystemPackage
 /// Opens clients' FIFOs without waiting on the event loop.
 struct StreamPaths {
     let loop: Loop
+    let cancellation: Cancellation
 
     /// How long a client may take to open its end.
     static let patience: TimeAmount = .seconds(30)
@@ -33,6 +34,7 @@ struct StreamPaths {
         _ path: String, waited: TimeAmount, pause: TimeAmount,
         completion: @escaping (Result<DescriptorBox, ShimFailure>) -> Void
     ) {
+        if cancellation.isCancelled { return }
         do throws(ShimFailure) {
             if let opened = try Self.openForWriting(path) { return completion(.success(DescriptorBox(opened))) }
             if waited > Self.patience {

@@ -9,6 +9,7 @@ struct StreamPreparation {
     let context: StreamContext
     let request: StreamRequest
     let container: String
+    let cancellation: Cancellation
     /// The owner of the container's ends.
     var user: UInt32 = 0
     var group: UInt32 = 0
@@ -18,9 +19,15 @@ struct StreamPreparation {
     /// Makes the streams; on failure nothing is left.
     func run(completion: @escaping Completion) {
         let streams = ProcessStreams(context)
+        var isDone = false
         let guarded: Completion = { result in
+            if isDone { return }
+            isDone = true
             if case .failure = result { streams.close() }
             completion(result)
+        }
+        cancellation.whenCancelled {
+            guarded(.failure(ShimFailure("the wait for the streams' far ends was called off")))
         }
         do throws(ShimFailure) {
             if request.isTerminal { streams.consoleSocket = try context.makeConsoleSocket() }
@@ -78,7 +85,7 @@ struct StreamPreparation {
     // MARK: destinations
 
     private func openPaths(_ streams: ProcessStreams, _ completion: @escaping Completion) {
-        let paths = StreamPaths(loop: context.loop)
+        let paths = StreamPaths(loop: context.loop, cancellation: cancellation)
         openPath("stdout", request.output, paths, completion) { box throws(ShimFailure) in
             streams.output.destination = box.take()
             try makeOutput(streams)
@@ -135,7 +142,7 @@ struct StreamPreparation {
         let errorWriter = DescriptorBox(consume error.writeEnd)
         Logger.start(
             command, output: consume output.readEnd, error: consume error.readEnd, loop: context.loop,
-            reaper: context.reaper
+            reaper: context.reaper, cancellation: cancellation
         ) { result in
             do throws(ShimFailure) {
                 streams.logger = try result.get()
