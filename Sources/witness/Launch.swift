@@ -41,6 +41,7 @@ private let attributes: [String: @Sendable (String) -> Int] = [
         return Int(rmdir(directory))
     },
     "root": { chroot($0) == 0 && chdir("/") == 0 ? 0 : -1 },
+    "refuse": { refuse($0) },
     "environment": { _ in
         clearenv()
         return 0
@@ -113,6 +114,19 @@ private func ignoreSignals(_ text: String) -> Int {
 private func blockSignals(_ text: String) -> Int {
     let mask = signals(text).reduce(UInt64(0)) { $0 | 1 << UInt64($1 - 1) }
     return Int(clinux_sigprocmask(SIG_BLOCK, mask, nil))
+}
+
+/// `CALL:ERRNO`: a seccomp filter answers a call, by its number, with an error. seccomp(2), bpf(4).
+private func refuse(_ text: String) -> Int {
+    let numbers = text.split(separator: ":").compactMap { UInt32($0) }
+    guard numbers.count == 2 else { return -1 }
+    let filter = [
+        clinux_sock_filter(code: 0x20, jt: 0, jf: 0, k: 0),  // load seccomp_data.nr
+        clinux_sock_filter(code: 0x15, jt: 0, jf: 1, k: numbers[0]),  // skip the next if it is another
+        clinux_sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | numbers[1]),  // SECCOMP_RET_ERRNO
+        clinux_sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000),  // SECCOMP_RET_ALLOW
+    ]
+    return Int(clinux_seccomp_filter(0, filter, UInt16(filter.count)))
 }
 
 /// `RESOURCE:SOFT[:HARD]` with the number of the resource; the hard limit defaults to the soft one.

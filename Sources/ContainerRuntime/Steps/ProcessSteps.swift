@@ -208,15 +208,26 @@ struct ProcessSteps {
             do throws(Errno) {
                 let status = try fileStatus(at: candidate)
                 if status.isDirectory { throw .isDirectory }
-                let asEffectiveUser: Int32 = 0x200  // AT_EACCESS
-                try checked { clinux_faccessat2(-100, candidate, X_OK, asEffectiveUser) }
+                try checkMayExecute(candidate)
                 return candidate
             } catch {
                 if plan.candidates.count == 1 { throw StepReport(step: .lookup, code: error) }
-                if error == .permissionDenied { denied = error }
+                // A caller's filter may refuse to let us look.
+                let refusals: [Errno] = [.permissionDenied, .notPermitted, .noFunction]
+                if refusals.contains(error) { denied = error }
             }
         }
         throw StepReport(step: .lookup, code: denied ?? .noSuchFileOrDirectory)
+    }
+
+    private func checkMayExecute(_ program: String) throws(Errno) {
+        let asEffectiveUser: Int32 = 0x200  // AT_EACCESS
+        do throws(Errno) {
+            try checked { clinux_faccessat2(-100, program, X_OK, asEffectiveUser) }
+        } catch {
+            // A caller's filter may refuse the question; then execve(2) answers it.
+            guard error == .noFunction || error == .notPermitted else { throw error }
+        }
     }
 
     /// Installs the filter: early for one whose notifications go to an agent, who must be there before the program is.
