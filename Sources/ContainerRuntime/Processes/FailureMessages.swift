@@ -211,6 +211,9 @@ struct FailureMessages {
         if report.action == .differentNode {
             return "\(what): another file is there already: \(report.code.message)"
         }
+        if report.action == .linkOnTheWay {
+            return "\(what): a link of the image leads into a bound directory of the host: \(report.code.message)"
+        }
         if report.action == .otherDevice {
             // Which a user namespace can only take as it is.
             return "\(what): what the host has there differs (\(report.text)): \(report.code.message)"

@@ -118,8 +118,9 @@ struct InitChild {
             if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
             return try steps.enter(root)
         }
-        try MountSteps(plan: plan, channel: channel).run(in: root)
-        try DeviceSteps(plan: plan.devices).run(in: root)
+        let mounts = MountSteps(plan: plan, channel: channel)
+        try mounts.run(in: root)
+        try DeviceSteps(plan: plan.devices, hostDirectories: mounts.hostDirectories).run(in: root)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
         if !plan.hooks.createContainer.isEmpty {
             let number = root.descriptor.rawValue

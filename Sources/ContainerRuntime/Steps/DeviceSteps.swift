@@ -10,11 +10,15 @@ internal import SystemPackage
 /// Makes the nodes and links of a plan.
 struct DeviceSteps {
     let plan: DevicePlan
+    let hostDirectories: HostDirectories
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         guard !plan.nodes.isEmpty || !plan.links.isEmpty else { return }
         // Opened once, inside the root: a /dev that is a link cannot lead out of it (CVE-2026-41579).
         let dev = try call(.device) { () throws(Errno) in try root.openOrMake("/dev", .directory) }
+        // As if the config bound it on /dev by name: a link of the image may lead there.
+        let isHosts = try call(.device) { () throws(Errno) in try hostDirectories.contain(dev, in: root) }
+        if isHosts { return }
         // The modes of the nodes are the config's, not the caller's habit.
         let umaskBefore = umask(0)
         defer { umask(umaskBefore) }
@@ -25,11 +29,21 @@ struct DeviceSteps {
                     try make(node, name, in: dev)
                 } else {
                     let place = try part(.makeTarget) { () throws(Errno) in try root.parent(of: node.path) }
+                    try check(place.directory, of: node, in: root)
                     try make(node, place.name, in: place.directory)
                 }
             }
         }
         for (index, link) in plan.links.enumerated() { try makeLink(link, index, in: dev) }
+    }
+
+    // The config may ask for a device in a directory that it has bound. A link of the image may not.
+    private func check(
+        _ directory: borrowing OwnedDescriptor, of node: DeviceStep, in root: borrowing RootDirectory
+    ) throws(ActionFailure) {
+        if hostDirectories.areNamed(by: node.path) { return }
+        let isHosts = try part(.makeTarget) { () throws(Errno) in try hostDirectories.contain(directory, in: root) }
+        if isHosts { throw ActionFailure(action: .linkOnTheWay, code: .notPermitted) }
     }
 
     private func make(_ node: DeviceStep, _ name: String, in directory: borrowing OwnedDescriptor) throws(ActionFailure)

@@ -14,6 +14,7 @@ struct MountSteps {
     var opened: [Int32?]?
     /// The list of attached mounts, for taking them back.
     var attached: AttachedMounts?
+    let hostDirectories = HostDirectories()
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
@@ -176,6 +177,9 @@ struct MountSteps {
         let target = try open(mount, status.isDirectory ? .directory : .file, in: root)
         try change(tree, mount)
         try attach(tree, on: target, mount)
+        if status.isDirectory, opened == nil {
+            try part(.attach) { () throws(Errno) in try hostDirectories.add(tree, mount.destination) }
+        }
     }
 
     private func makeUnifiedCgroup(
