@@ -1,7 +1,7 @@
 // The annotation that restricts a container's processes by Landlock, in the form that runtime-spec's pull request
 // 1241 proposes for the config.
 
-internal import Kernel
+package import Kernel
 package import OCISpec
 
 /// The file accesses that the processes may still make below some paths. Accesses that are handled and not allowed
@@ -15,6 +15,8 @@ package struct LandlockPlan: Equatable, Sendable {
         package var path: String
         /// `LANDLOCK_ACCESS_FS_*`.
         package var allowed: UInt64
+        /// The file or directory for which the container's init has the rule; nil if the path alone decides.
+        package var place: FileIdentity?
     }
 
     /// `LANDLOCK_ACCESS_FS_*`.

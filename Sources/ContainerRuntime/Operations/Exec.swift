@@ -120,6 +120,7 @@ extension Runtime {
         } else if options.processFile == nil {
             process = try directory.configProcess() ?? process
         }
+        var plan: ProcessPlan
         do throws(InvalidSpec) {
             if let path = options.processFile {
                 process = try readProcess(path)
@@ -129,7 +130,7 @@ extension Runtime {
             // Otherwise it would inherit the caller's score, such as that of an engine that protects itself.
             process.oomScoreAdj = process.oomScoreAdj ?? record.oomScoreAdj
             let hasLandlock = record.annotations[LandlockPlan.annotation] != nil
-            var plan = try ProcessPlan(
+            plan = try ProcessPlan(
                 process, personality: linux?.personality, memoryPolicy: linux?.memoryPolicy,
                 landlock: try LandlockPlan(
                     annotations: record.annotations, version: hasLandlock ? landlockVersion() : nil))
@@ -137,10 +138,11 @@ extension Runtime {
             for text in plan.landlock?.warnings ?? [] { note(.debug, text) }
             for text in plan.warnings { note(.warning, text) }
             if isInitWaiting { leaveInitAlone(&plan, record) }
-            return plan
         } catch {
             throw Failure(.invalid, "\(error)")
         }
+        try directory.bindToPlaces(&plan)
+        return plan
     }
 
     private func readProcess(_ path: String) throws(InvalidSpec) -> Process {

@@ -23,10 +23,15 @@ extension Runtime {
         timings?.mark("read the record")
         let notify = try NotifySocket.listen(in: directory)
         var agent: SeccompAgentWatch?
+        let memoryWait = MemoryWait()
         let isPaused = { () throws(Failure) in
             if isFrozen(Cgroup(record.cgroup)) { return true }
             if let place = Cgroup(record.cgroup).frozenPlace(of: record.pid) {
                 note(.warning, "cgroup \(place) is frozen: the container begins when it is thawed")
+                return true
+            }
+            if memoryWait.isEndless(in: Cgroup(record.cgroup)) {
+                note(.warning, "the container waits for memory (linux.resources.memory.limit, disableOOMKiller)")
                 return true
             }
             if record.hasSeccomp { try checkAgent(&agent, record, directory) }

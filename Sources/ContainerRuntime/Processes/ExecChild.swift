@@ -38,7 +38,7 @@ private struct ExecChild {
                 try writeLabels(process.plan)
                 try process.prepare()
                 process.completeEnvironment()
-                try process.restrictFiles()
+                try process.restrictFiles(isInit: false)
                 try process.installFilterWithListener()
                 try process.takeIdentity()
             }
@@ -87,7 +87,7 @@ private struct ExecChild {
         try joinKeyring()
         try process.prepare()
         process.completeEnvironment()
-        try process.restrictFiles()
+        try process.restrictFiles(isInit: false)
         try process.takeIdentity()
     }
 

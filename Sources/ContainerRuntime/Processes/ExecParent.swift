@@ -26,6 +26,7 @@ struct ExecParent: ~Copyable {
     private(set) var warnings: [String] = []
     /// Watches the agent that has received the listener.
     private var agent: SeccompAgentWatch?
+    private let memoryWait = MemoryWait()
 
     init(
         child: consuming ChildProcess, socket: consuming OwnedDescriptor, process: ProcessPlan,
@@ -55,6 +56,7 @@ struct ExecParent: ~Copyable {
                 try channel.answer()
                 continue
             }
+            if warn(message.bytes) { continue }
             if let sibling = message.takeSibling() { return try continueWithSibling(sibling, afterEnd: false) }
             if let report = StepReport(packet: message.bytes) {
                 let failure = messages.failure(report)
@@ -113,6 +115,12 @@ struct ExecParent: ~Copyable {
 
     // A pause during the exec freezes this process too: it sends nothing until it is thawed.
     private borrowing func checkNotFrozen() throws(Failure) {
+        if memoryWait.isEndless(in: group) {
+            throw Failure(
+                .system(.noMemory),
+                "the process waits for memory for ever: the container's memory is used up to its limit, and"
+                    + " linux.resources.memory.disableOOMKiller keeps the kernel from ending a process for it")
+        }
         guard !options.ignoresPaused else { return }
         if isFrozen(group) { throw Failure(.wrongState, "the container was paused while the process joined it") }
         if let place = group.frozenPlace(of: channel.child.pid) { throw .isFrozen(place) }
@@ -125,6 +133,7 @@ struct ExecParent: ~Copyable {
             var message = try receive()
             // Close-on-exec: the socket ends when the program is executed.
             guard let kind = message.bytes.first else { return try checkAlive() }
+            if warn(message.bytes) { continue }
             switch ChildMessage(rawValue: kind) {
             case .terminal:
                 try terminal.keep(message)
@@ -146,6 +155,22 @@ struct ExecParent: ~Copyable {
             }
             try channel.answer()
         }
+    }
+
+    /// Notes the Landlock rules that the process has left out.
+    /// - Returns: whether it is a message about them.
+    private mutating func warn(_ message: [UInt8]) -> Bool {
+        guard message.first == ChildMessage.rulesLeftOut.rawValue, let rules = process.landlock?.rules else {
+            return false
+        }
+        for start in stride(from: 1, through: message.count - 4, by: 4) {
+            let index = Int(messageNumber(Array(message[(start - 1)..<(start + 4)])))
+            guard rules.indices.contains(index) else { continue }
+            let rule = rules[index]
+            warnings.append(
+                "\(rule.key): \(rule.path) is not what it was when the container was created: left out")
+        }
+        return true
     }
 
     private borrowing func adopt() throws(Failure) {

@@ -23,6 +23,8 @@ internal import SystemPackage
 ///     terminal    ── master fd ─▶  sends it to the console socket, or keeps it
 ///     listener    ── filter fd ─▶  sends it to the seccomp agent
 ///                 ◀──────────────  proceed
+///     rulePlace   ──────────────▶  remembers which file or directory a Landlock rule is for
+///                 ◀──────────────  proceed
 ///     ready       ──────────────▶  sets limits, remembers the container
 ///                 ◀──────────────  proceed: create waits at the gate, run executes the program
 ///     failed      ──────────────▶  names the step of the plan and the kernel's error
@@ -36,6 +38,9 @@ enum ChildMessage: UInt8 {
     case adoptMe, hooksDue, terminal, listener, ready, failed, sibling, networkDue, mountSource
     /// For `mounts add` and `mounts remove`: the identity of a mount that is about to be attached, or was detached.
     case attaching, detached
+    case rulePlace
+    /// From an exec process: the numbers of Landlock rules that it has left out. There is no answer.
+    case rulesLeftOut
 }
 
 /// The parent's answer; at any other byte, and at the end of the conversation, the child exits.

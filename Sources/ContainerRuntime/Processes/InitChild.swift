@@ -188,7 +188,7 @@ struct InitChild {
         }
         try process.prepare()
         process.completeEnvironment()
-        try process.restrictFiles()
+        try process.restrictFiles(isInit: true)
         try process.installFilterWithListener()
         try process.becomeUser()
         return try process.findProgram()

@@ -167,12 +167,13 @@ extension Runtime {
         let handsOver = plan.namespaces.has(.user) && !plan.process.hasTerminal
         let rootPath = plan.mountsOnHost ? plan.root.path : nil
         let movesRoot = plan.root.withoutPivot && rootPath == nil
-        try parent.converse { (pid) throws(Failure) in
+        try parent.converse { (pid, rulePlaces) throws(Failure) in
             if handsOver { StandardStreams.handOver(to: plan.process.uid, inNamespaceOf: pid) }
             if let path = options.pidFile {
                 try writePidFile(path, pid)
                 hasPidFile = true
             }
+            if !rulePlaces.isEmpty { try reserved.directory.rememberRulePlaces(rulePlaces) }
             if movesRoot {
                 reserved.record.movedRoot = try during("open the root of process \(pid)") { () throws(Errno) in
                     FileIdentity(try fileStatus(at: "/proc/\(pid)/root/"))

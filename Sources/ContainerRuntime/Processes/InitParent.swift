@@ -19,8 +19,11 @@ struct InitParent: ~Copyable {
     private var terminal: ConsoleHandoff
     private let sources = MountSources()
     private let memory: OOMKillDetector
+    private let memoryWait = MemoryWait()
     /// Watches the agent that has received the listener.
     private var agent: SeccompAgentWatch?
+    /// The files and directories of the Landlock rules, in the order of the rules.
+    private var rulePlaces: [FileIdentity] = []
     private let timings: Timings?
 
     init(
@@ -40,8 +43,8 @@ struct InitParent: ~Copyable {
     }
 
     /// Answers the child until it is ready.
-    /// - Parameter ready: runs before the child may go on.
-    mutating func converse(ready: (Int32) throws(Failure) -> Void) throws(Failure) {
+    /// - Parameter ready: runs before the child may go on; gets its pid, and what its Landlock rules are for.
+    mutating func converse(ready: (Int32, [FileIdentity]) throws(Failure) -> Void) throws(Failure) {
         while true {
             let message = try receive()
             let kind = message.kind
@@ -49,7 +52,7 @@ struct InitParent: ~Copyable {
             if kind == .ready {
                 // In its own user namespace the child may not raise a hard limit; the parent may.
                 if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: channel.child.pid) }
-                try ready(channel.child.pid)
+                try ready(channel.child.pid, rulePlaces)
             }
             try handle(message)
             timings?.mark(kind.handled)
@@ -96,6 +99,12 @@ struct InitParent: ~Copyable {
             throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")
         }
         if let place = group.frozenPlace(of: channel.child.pid) { throw .isFrozen(place) }
+        if memoryWait.isEndless(in: group) {
+            throw Failure(
+                .other,
+                "linux.resources.memory.limit: too low for the container's init, which waits for memory for ever:"
+                    + " disableOOMKiller keeps the kernel from ending it")
+        }
     }
 
     /// Makes sure that the child ends when it is killed: on cgroup v1 a frozen process does not.
@@ -117,8 +126,11 @@ struct InitParent: ~Copyable {
         case .terminal: return try terminal.keep(message)
         case .listener: try sendListener(message)
         case .networkDue: try moveNetworkDevices(plan.networkDevices, to: channel.child.pid)
+        case .rulePlace:
+            guard let place = FileIdentity(bytes: message.bytes) else { throw try failureOfSilentChild() }
+            rulePlaces.append(place)
         case .ready: break
-        case .failed, .sibling, .attaching, .detached, nil:
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try failureOfSilentChild() }
             throw failure(of: report)
         }
@@ -227,8 +239,9 @@ extension ChildMessage? {
         case .terminal: "init: until its terminal is made"
         case .listener: "init: until its seccomp listener is made"
         case .networkDue: "init: until it needs its network devices"
+        case .rulePlace: "init: until it has a Landlock rule"
         case .ready: "init: the rest, until it is ready"
-        case .failed, .sibling, .attaching, .detached, nil: "init: until it fails"
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil: "init: until it fails"
         }
     }
 
@@ -241,8 +254,9 @@ extension ChildMessage? {
         case .terminal: "take the terminal"
         case .listener: "send the seccomp listener"
         case .networkDue: "move network devices"
+        case .rulePlace: "remember what a Landlock rule is for"
         case .ready: "write the record and the pid file"
-        case .failed, .sibling, .attaching, .detached, nil: "end the init"
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil: "end the init"
         }
     }
 }

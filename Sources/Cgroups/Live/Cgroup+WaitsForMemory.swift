@@ -1,0 +1,17 @@
+// Whether processes of a cgroup wait for memory, because the OOM killer is off there or above. cgroups(7), memory.txt.
+
+internal import Kernel
+internal import SystemPackage
+
+extension Cgroup {
+    /// Whether cgroup v1 keeps the processes that need memory waiting until some is released; false on v2.
+    package var waitsForMemory: Bool {
+        guard let directory = location.directory(of: "memory"), !directory.isUnified else { return false }
+        do throws(Errno) {
+            let state = FlatKeyed(try readText("\(directory.fullPath)/memory.oom_control"))
+            return state["oom_kill_disable"] == 1 && state["under_oom"] == 1
+        } catch {
+            return false
+        }
+    }
+}
