@@ -239,13 +239,22 @@ struct SeccompCacheTests {
         try Data(bytes).write(to: URL(filePath: path))
     }
 
+    /// Makes the only cached filter another one, as somebody could who can write to it.
+    private func replaceProgram(_ folder: Folder, _ made: SeccompFilter) throws {
+        try change(folder) { bytes in
+            let start = bytes.count - made.program.count
+            bytes[bytes.count - 1] ^= 0xff
+            bytes.replaceSubrange(start - 8..<start, with: checksum(bytes[start...]))
+        }
+    }
+
     @Test func `a filter is cached, and found again`() throws {
         let folder = try Folder()
         let made = try filter(folder)
         #expect(try files(folder).count == 1)
         #expect(try fileStatus(at: directory(folder)).mode & 0o777 == 0o700)
         // A program that can only come from the changed file.
-        try change(folder) { $0[$0.count - 1] ^= 0xff }
+        try replaceProgram(folder, made)
         let found = try filter(folder)
         #expect(found.program.count == made.program.count)
         #expect(found.program != made.program)
@@ -259,7 +268,7 @@ struct SeccompCacheTests {
         #expect(try files(folder).count == 2)
     }
 
-    @Test(arguments: ["empty", "short", "odd", "profile"])
+    @Test(arguments: ["empty", "short", "odd", "instruction short", "instruction", "profile"])
     func `a broken file is replaced`(how: String) throws {
         let folder = try Folder()
         let made = try filter(folder)
@@ -269,6 +278,8 @@ struct SeccompCacheTests {
             case "empty": bytes = []
             case "short": bytes.removeLast(made.program.count)
             case "odd": bytes.removeLast(3)
+            case "instruction short": bytes.removeLast(8)
+            case "instruction": bytes[bytes.count - 20] ^= 0xff
             default: bytes[10] ^= 1
             }
         }
@@ -280,7 +291,7 @@ struct SeccompCacheTests {
     func `a directory that other users can access is not used`(mode: mode_t) throws {
         let folder = try Folder()
         let made = try filter(folder)
-        try change(folder) { $0[$0.count - 1] ^= 0xff }
+        try replaceProgram(folder, made)
         chmod(directory(folder), mode)
         #expect(try filter(folder) == made)
     }
@@ -289,7 +300,7 @@ struct SeccompCacheTests {
     func `a directory of another user is not used`() throws {
         let folder = try Folder()
         let made = try filter(folder)
-        try change(folder) { $0[$0.count - 1] ^= 0xff }
+        try replaceProgram(folder, made)
         chown(directory(folder), 12345, 0)
         #expect(try filter(folder) == made)
     }
@@ -330,7 +341,9 @@ struct StoredFilterTests {
         let filter = SeccompFilter(program: [1, 2, 3, 4, 5, 6, 7, 8], flags: [.log, .newListener])
         try StoredFilter.write(filter, to: directory)
         #expect(try StoredFilter.read(from: directory) == filter)
-        for bytes: [UInt8] in [[], [1, 0, 0, 0], [1, 0, 0, 0, 1, 2, 3]] {
+        for bytes: [UInt8] in [
+            [], [1, 0, 0, 0], [1, 0, 0, 0, 1, 2, 3], [1, 0, 0, 0] + [UInt8](repeating: 1, count: 16),
+        ] {
             try directory.write("seccomp.bpf", bytes)
             #expect(
                 failure { try StoredFilter.read(from: directory) }

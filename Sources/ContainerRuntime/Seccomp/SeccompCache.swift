@@ -29,7 +29,7 @@ enum StoredFilter {
 }
 
 // Detects a file that a power cut or a full disk has damaged: FNV-1a over the program's instructions of 8 bytes.
-private func checksum(_ program: ArraySlice<UInt8>) -> [UInt8] {
+func checksum(_ program: ArraySlice<UInt8>) -> [UInt8] {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(program.count)
     program.withUnsafeBytes { bytes in
         for offset in stride(from: 0, to: bytes.count - 7, by: 8) {
