@@ -86,11 +86,7 @@ struct DBusConnection: ~Copyable {
 
         init(seconds: Int64) { end = Self.now() + seconds * 1_000 }
 
-        private static func now() -> Int64 {
-            var time = timespec()
-            clock_gettime(CLOCK_MONOTONIC, &time)
-            return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-        }
+        private static func now() -> Int64 { Int64(monotonicNanoseconds() / 1_000_000) }
 
         /// The time left, in milliseconds.
         var remaining: Int32 { Int32(clamping: max(0, end - Self.now())) }

@@ -12,16 +12,10 @@ struct MemoryShrink {
 
     init(seconds: Int32) {
         self.seconds = seconds
-        end = Self.now + UInt64(seconds) * 1_000_000_000
+        end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
     }
 
-    var isOver: Bool { Self.now >= end }
-
-    private static var now: UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-    }
+    var isOver: Bool { monotonicNanoseconds() >= end }
 }
 
 extension Cgroup {

@@ -148,17 +148,6 @@ private struct HookProcess {
     }
 }
 
-/// The environment of this process.
-func currentEnvironment() -> [String] {
-    var entries: [String] = []
-    var next = clinux_environ()
-    while let entry = next?.pointee {
-        entries.append(RawText.text(entry))
-        next = next?.successor()
-    }
-    return entries
-}
-
 extension Runtime {
     func runPoststop(_ plan: ContainerPlan, _ record: ContainerRecord) {
         guard !plan.hooks.poststop.isEmpty else { return }

@@ -26,7 +26,7 @@ final class NotifySocket {
 
     /// The service manager's socket, if there is one.
     static var managerPath: String? {
-        getenv("NOTIFY_SOCKET").map { RawText.text($0) }.flatMap { $0.isEmpty ? nil : $0 }
+        environmentVariable("NOTIFY_SOCKET")
     }
 
     /// The directory that a new container mounts, if a service manager listens.

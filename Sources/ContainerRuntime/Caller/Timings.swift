@@ -37,13 +37,13 @@ package final class Timings: @unchecked Sendable {
         self.command = command
         self.id = id
         self.format = format
-        begin = Self.now()
+        begin = monotonicNanoseconds()
         last = begin
     }
 
     /// The end of a step, which began at the end of the one before.
     func mark(_ name: StaticString) {
-        let time = Self.now()
+        let time = monotonicNanoseconds()
         steps.append(Step(name: name, nanoseconds: time - last))
         last = time
     }
@@ -79,11 +79,5 @@ package final class Timings: @unchecked Sendable {
             lines += String(repeating: " ", count: max(0, 10 - number.utf8.count)) + number + "  \(step.name)\n"
         }
         return Array(lines.utf8)
-    }
-
-    private static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

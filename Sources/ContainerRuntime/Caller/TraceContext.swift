@@ -17,8 +17,7 @@ struct TraceContext: Sendable {
     }
 
     private static func variable(_ name: String) -> String? {
-        guard let value = getenv(name), value.pointee != 0 else { return nil }
-        return name + "=" + RawText.text(value)
+        environmentVariable(name).map { name + "=" + $0 }
     }
 
     /// An environment with the trace in it, unless it names one itself: parent and state belong together.

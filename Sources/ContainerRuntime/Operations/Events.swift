@@ -65,11 +65,7 @@ extension Runtime {
         }
     }
 
-    private func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-    }
+    private func now() -> Int64 { Int64(monotonicNanoseconds() / 1_000_000) }
 }
 
 /// A record of `events`, in the form that engines know from runc.

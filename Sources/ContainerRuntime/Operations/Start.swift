@@ -55,11 +55,16 @@ extension Runtime {
             throw directory.explain(error)
         }
         do throws(Failure) { try runPoststart(record, directory) } catch { throw directory.explain(error) }
-        if let notify, let pidfd = try record.openInit() {
-            directory.unlock()
-            try notify.waitUntilReady(record.pid, pidfd.rawValue)
-            timings?.mark("wait for the readiness notification")
-        }
+        if let notify { try wait(for: notify, record, directory) }
+    }
+
+    private func wait(
+        for notify: NotifySocket, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory
+    ) throws(Failure) {
+        guard let pidfd = try record.openInit() else { return }
+        directory.unlock()
+        try notify.waitUntilReady(record.pid, pidfd.rawValue)
+        timings?.mark("wait for the readiness notification")
     }
 
     /// Ends an init that waits for a silent agent: it must not start its program after `start` has failed.

@@ -104,21 +104,3 @@ var ownExecutable: String? {
     }
     return length > 0 ? RawText.text(Array(buffer[..<length])) : nil
 }
-
-/// The shim's environment, `NAME=value` each.
-func currentEnvironment() -> [String] {
-    var entries: [String] = []
-    var next = clinux_environ()
-    while let entry = next?.pointee {
-        entries.append(RawText.text(entry))
-        next = next?.successor()
-    }
-    return entries
-}
-
-/// A variable of the shim's environment, when it is set and not empty.
-func environmentVariable(_ name: String) -> String? {
-    guard let value = getenv(name) else { return nil }
-    let text = RawText.text(value)
-    return text.isEmpty ? nil : text
-}

@@ -71,8 +71,8 @@ package struct ShimSocket: Equatable, Sendable {
         throw ShimFailure("lock \(directory): another process has held the lock for 10 seconds")
     }
 
-    /// Sends a call to whoever serves a socket, without an event loop, and waits for the connection's end, which is the
-    /// shim's, for so many milliseconds.
+    /// Sends a call to the shim that serves a socket, without an event loop, and waits until that shim ends and closes the
+    /// connection; at most for a time in milliseconds.
     static func call(_ path: String, _ request: Request, within time: Int64) {
         let connection = OwnedDescriptor(adopting: unixSocket(nonBlocking: true))
         if connection.rawValue < 0 || clinux_connect_unix(connection.rawValue, path, path.utf8.count) != 0 { return }

@@ -18,7 +18,7 @@ final class EventPublisher {
     private var client: Client?
     /// Whether the client has connected for the present event.
     private var isFresh = false
-    private var afterFlush: [() -> Void] = []
+    private var flushWaiters = FlushWaiters()
 
     private struct Pending {
         var request: EventForwardRequest
@@ -59,22 +59,13 @@ final class EventPublisher {
     /// Runs a body when everything has been sent, or after a limit.
     func flush(within limit: TimeAmount, _ body: @escaping () -> Void) {
         if queue.isEmpty { return body() }
-        var isDone = false
-        let finish = {
-            if isDone { return }
-            isDone = true
-            body()
-        }
-        afterFlush.append(finish)
-        loop.after(limit, finish)
+        flushWaiters.add(loop, within: limit, body)
     }
 
     private func sendNext() {
         if isSending { return }
         guard let first = queue.first else {
-            let bodies = afterFlush
-            afterFlush = []
-            for body in bodies { body() }
+            for body in flushWaiters.takeAll() { body() }
             return
         }
         isSending = true

@@ -14,7 +14,7 @@ final class Tracer {
     private var isSending = false
     private var refusals = 0
     private var timer: Scheduled<Void>?
-    private var afterFlush: [() -> Void] = []
+    private var flushWaiters = FlushWaiters()
     /// Spans that no collector has got.
     private(set) var droppedCount = 0
 
@@ -41,14 +41,7 @@ final class Tracer {
     /// Runs a body when everything has been sent, or after a limit.
     func flush(within limit: TimeAmount, _ body: @escaping () -> Void) {
         if queue.isEmpty { return body() }
-        var isDone = false
-        let finish = {
-            if isDone { return }
-            isDone = true
-            body()
-        }
-        afterFlush.append(finish)
-        loop.after(limit, finish)
+        flushWaiters.add(loop, within: limit, body)
         sendNext()
     }
 
@@ -71,9 +64,7 @@ final class Tracer {
         timer?.cancel()
         timer = nil
         guard let endpoint, !queue.isEmpty else {
-            let bodies = afterFlush
-            afterFlush = []
-            for body in bodies { body() }
+            for body in flushWaiters.takeAll() { body() }
             return
         }
         isSending = true
@@ -89,7 +80,7 @@ final class Tracer {
         if answer == .unavailable {
             refusals += 1
             // Nobody waits for the end of what nobody takes.
-            if refusals < Self.mostRefusals, afterFlush.isEmpty { return sendLater(.seconds(5)) }
+            if refusals < Self.mostRefusals, flushWaiters.isEmpty { return sendLater(.seconds(5)) }
         }
         if answer != .taken { droppedCount += count }
         refusals = 0
