@@ -71,6 +71,50 @@ private struct LongList: Sendable, CustomTestStringConvertible {
             blockIO.throttleReadBpsDevice = range.map { LinuxThrottleDevice(major: 8, minor: Int64($0), rate: 1) }
             resources.blockIO = blockIO
         },
+        LongList(name: "throttled devices of all kinds, v1", host: .legacy) { resources, _, range in
+            let devices = range.map { LinuxThrottleDevice(major: 8, minor: Int64($0), rate: 1) }
+            resources.blockIO = LinuxBlockIO(
+                throttleReadBpsDevice: devices, throttleWriteBpsDevice: devices, throttleReadIOPSDevice: devices,
+                throttleWriteIOPSDevice: devices)
+        },
+        LongList(name: "throttled devices, by systemd", driver: .systemd) { resources, _, range in
+            resources.blockIO = LinuxBlockIO(
+                throttleWriteIOPSDevice: range.map { LinuxThrottleDevice(major: 8, minor: Int64($0), rate: 1) })
+        },
+        LongList(name: "one throttled device") { resources, _, range in
+            resources.blockIO = LinuxBlockIO(
+                throttleReadBpsDevice: range.map { LinuxThrottleDevice(major: 8, minor: 0, rate: UInt64($0)) })
+        },
+        LongList(name: "weights of devices, v1", host: .legacy) { resources, _, range in
+            resources.blockIO = LinuxBlockIO(
+                weightDevice: range.map { LinuxWeightDevice(major: 8, minor: Int64($0), weight: 100, leafWeight: 100) })
+        },
+        LongList(name: "weights of devices, v2") { resources, _, range in
+            resources.blockIO = LinuxBlockIO(
+                weightDevice: range.map { LinuxWeightDevice(major: 8, minor: Int64($0), weight: 100) })
+        },
+        LongList(name: "priorities of network interfaces", host: .legacy) { resources, _, range in
+            resources.network = LinuxNetwork(
+                priorities: range.map { LinuxInterfacePriority(name: "eth\($0)", priority: 1) })
+        },
+        LongList(name: "priorities of one network interface", host: .legacy) { resources, _, range in
+            resources.network = LinuxNetwork(
+                priorities: range.map { LinuxInterfacePriority(name: "eth", priority: UInt32($0)) })
+        },
+        LongList(name: "hugepageLimits of one size") { resources, _, range in
+            resources.hugepageLimits = range.map { LinuxHugepageLimit(pageSize: "2MB", limit: UInt64($0)) }
+        },
+        LongList(name: "CPUs and memory nodes, v1", host: .legacy) { resources, _, range in
+            let text = range.map { "\($0 % 999)" }.joined(separator: ",")
+            resources.cpu = LinuxCPU(cpus: text, mems: text)
+        },
+        LongList(name: "CPUs and memory nodes, by systemd", driver: .systemd) { resources, _, range in
+            let text = range.map { "\($0 % 999)" }.joined(separator: ",")
+            resources.cpu = LinuxCPU(cpus: text, mems: text)
+        },
+        LongList(name: "rdma, v1", host: .legacy) { resources, _, range in
+            resources.rdma = .init(uniqueKeysWithValues: range.map { ("m\($0)", LinuxRdma(hcaHandles: 1)) })
+        },
         LongList(name: "systemd's properties", driver: .systemd) { _, annotations, range in
             annotations = .init(uniqueKeysWithValues: range.map { ("org.systemd.property.P\($0)X", "true") })
         },

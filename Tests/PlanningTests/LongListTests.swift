@@ -116,7 +116,90 @@ private struct LongList: Sendable, CustomTestStringConvertible {
         },
     ]
 
-    static let all = ofSpec + ofProcess + ofLinux
+    /// Lists inside of lists, names that repeat, and places that are covered again and again.
+    static let further = [
+        LongList("rules of Landlock") {
+            let rules = $1.map { #"{"allowedAccess":["read_file"],"paths":["/p\#($0)"]}"# }.joined(separator: ",")
+            $0.annotations = ["org.swiftrun.landlock": landlock(rules)]
+        },
+        LongList("paths of a rule of Landlock") {
+            let paths = $1.map { #""/p\#($0)""# }.joined(separator: ",")
+            $0.annotations = [
+                "org.swiftrun.landlock": landlock(#"{"allowedAccess":["read_file"],"paths":[\#(paths)]}"#)
+            ]
+        },
+        LongList("mounts on one place") {
+            $0.mounts = $1.map { _ in Mount(destination: "/m", type: "tmpfs", source: "x") }
+        },
+        LongList("mounts on one another") {
+            $0.mounts = $1.map { Mount(destination: "/m/\($0 % 7)/\($0)", type: "tmpfs", source: "x") }
+        },
+        LongList("mounts with a mapping") {
+            let ids = [LinuxIDMapping(containerID: 0, hostID: 100_000, size: 1)]
+            $0.mounts = $1.map {
+                Mount(
+                    destination: "/m\($0)", type: "bind", source: "/s", options: ["bind"], uidMappings: ids,
+                    gidMappings: ids)
+            }
+        },
+        LongList("mounts[0].uidMappings", refusal: "mounts[0].uidMappings: the kernel takes 340 ranges, found 100000") {
+            let ids = $1.map { LinuxIDMapping(containerID: UInt32($0), hostID: UInt32($0), size: 1) }
+            $0.mounts = [
+                Mount(
+                    destination: "/m", type: "bind", source: "/s", options: ["bind"], uidMappings: ids,
+                    gidMappings: [LinuxIDMapping(containerID: 0, hostID: 0, size: 1)])
+            ]
+        },
+        LongList("hooks.createContainer") { $0.hooks = Hooks(createContainer: $1.map { Hook(path: "/h\($0)") }) },
+        LongList("process.capabilities.ambient") {
+            $0.process?.capabilities = LinuxCapabilities(ambient: $1.map { "CAP_\($0)" })
+        },
+        LongList("one capability") {
+            $0.process?.capabilities = LinuxCapabilities(bounding: $1.map { _ in "CAP_CHOWN" })
+        },
+        LongList("process.user.additionalGids of one number") {
+            $0.process?.user.additionalGids = $1.map { _ in 7 }
+        },
+        LongList("CPUs of an exec process") {
+            $0.process?.execCPUAffinity = CPUAffinity(initial: $1.map { "\($0 % 999)" }.joined(separator: ","))
+        },
+        LongList("linux.devices of one path") {
+            $0.linux?.devices = $1.map { _ in LinuxDevice(path: "/dev/x", type: "c", major: 1, minor: 3) }
+        },
+        LongList("linux.maskedPaths of one path") { $0.linux?.maskedPaths = $1.map { _ in "/m" } },
+        LongList("linux.memoryPolicy.nodes") {
+            $0.linux?.memoryPolicy = LinuxMemoryPolicy(
+                mode: "MPOL_BIND", nodes: $1.map { "\($0 % 60)" }.joined(separator: ","))
+        },
+        LongList("linux.seccomp.syscalls of one name") {
+            $0.linux?.seccomp = LinuxSeccomp(
+                defaultAction: "SCMP_ACT_ALLOW",
+                syscalls: $1.map {
+                    LinuxSyscall(
+                        names: ["read"], action: "SCMP_ACT_ERRNO",
+                        args: [LinuxSeccompArg(index: 0, value: UInt64($0), op: "SCMP_CMP_EQ")])
+                })
+        },
+        LongList("linux.seccomp.syscalls[0].args") {
+            $0.linux?.seccomp = LinuxSeccomp(
+                defaultAction: "SCMP_ACT_ALLOW",
+                syscalls: [
+                    LinuxSyscall(
+                        names: ["read"], action: "SCMP_ACT_ERRNO",
+                        args: $1.map { LinuxSeccompArg(index: UInt32($0 % 6), value: UInt64($0), op: "SCMP_CMP_EQ") })
+                ])
+        },
+        LongList("linux.seccomp.architectures") {
+            $0.linux?.seccomp = LinuxSeccomp(
+                defaultAction: "SCMP_ACT_ALLOW", architectures: $1.map { _ in "SCMP_ARCH_X86_64" })
+        },
+    ]
+
+    private static func landlock(_ rules: String) -> String {
+        #"{"ruleset":{"handledAccessFS":["read_file"]},"rules":{"pathBeneath":[\#(rules)]}}"#
+    }
+
+    static let all = ofSpec + ofProcess + ofLinux + further
 }
 
 /// A quadratic algorithm takes a hundred times as long for ten times as many entries, a linear one ten times, or twice that
@@ -149,6 +232,25 @@ private struct LongList: Sendable, CustomTestStringConvertible {
                 #expect(answer == "")
             }
         }
+        return time
+    }
+
+    @Test func `of unknown properties is reported`() throws {
+        var ratio = 0.0
+        for _ in 0..<3 {
+            let few = try report(10_000)
+            ratio = try report(100_000) / max(few, 0.002)
+            if ratio < 30 { return }
+        }
+        Issue.record("ten times as many take \(ratio) times as long")
+    }
+
+    private func report(_ count: Int) throws -> Double {
+        let properties = (0..<count).map { #""p\#($0)":0"# }.joined(separator: ",")
+        let config = Array(#"{"ociVersion":"1.2.0",\#(properties)}"#.utf8)
+        var found = 0
+        let time = try time { _ = try Spec(config: config) { _ in found += 1 } }
+        #expect(found == count)
         return time
     }
 
