@@ -10,8 +10,12 @@ final class HostilePeer {
     /// The name in reports.
     let name: String
     private let socket: OwnedDescriptor
-    /// Its own capabilities let it trace any process that it sees: then only access to the host's files is a hole.
+    /// Its own capabilities let it trace any process that it sees: then a hole is only access to the host's files, or a
+    /// process that is stronger than itself.
     private let mayTrace: Bool
+    private let strength: Strength?
+    /// Whether stronger processes are left aside.
+    private let sparesStronger: Bool
     private let level: Int
     private let pidNamespace: UInt64?
     /// Whether it has ended, for example because its container was killed.
@@ -22,7 +26,9 @@ final class HostilePeer {
     /// - Parameters:
     ///   - request: `NAME:PATH`, with a `+` after the name of a peer that may trace.
     ///   - facts: the items to search for.
-    init(_ request: Substring, facts: String) throws(Errno) {
+    ///   - sparesStronger: whether it may trace processes that are stronger than itself.
+    init(_ request: Substring, facts: String, sparesStronger: Bool) throws(Errno) {
+        self.sparesStronger = sparesStronger
         let parts = request.split(separator: ":", maxSplits: 1)
         guard parts.count == 2 else { throw .invalidArgument }
         name = String(parts[0])
@@ -45,6 +51,7 @@ final class HostilePeer {
         try checked { getsockopt(number, SOL_SOCKET, SO_PEERCRED, &peer, &size) }
         level = max(0, numbers(of: peer[0]).count - 1)
         pidNamespace = namespace("pid", of: peer[0])
+        strength = Strength(of: peer[0])
         _ = try Self.converse(number, facts)
     }
 
@@ -72,11 +79,21 @@ final class HostilePeer {
             guard parts.count == 2, let inside = Int32(parts[0]), let pid = seen.first(where: { $0.inside == inside })
             else { return nil }
             let hole = String(parts[1])
-            if mayTrace, Self.rights.contains(hole) { return nil }
+            if mayTrace, Self.rights.contains(hole) {
+                // One of the rights gives all others.
+                guard hole == "mem opens" else { return nil }
+                return excess(of: pid.outside).map { (pid.outside, $0) }
+            }
             // Every user who sees a process may read its cmdline; that is true of the host's processes too.
             if level == 0, hole.hasPrefix("cmdline") { return nil }
             return (pid.outside, hole)
         }
+    }
+
+    private func excess(of pid: Int32) -> String? {
+        guard !sparesStronger, let strength, let other = Strength(of: pid) else { return nil }
+        let found = other.excess(over: strength)
+        return found.isEmpty ? nil : "traceable, with \(found.joined(separator: ", ")) more than its own"
     }
 
     private static let rights: Set<String> = [

@@ -114,6 +114,7 @@ struct Main {
             case "hook-log": request.hookLog = value
             case "hooks": request.hooks = Int(value) ?? 0
             case "every": request.every = Int(value) ?? 0
+            case "spares-stronger": request.sparesStronger = value == "true"
             case "made": request.isMade = value == "true"
             default: throw Usage(problem: "--observe \(word): no such key")
             }

@@ -24,6 +24,8 @@ struct ObserverRequest {
     var every = 0
     /// Whether the container was created before the command.
     var isMade = false
+    /// Whether a process of the command may be stronger than a witness that has the right to trace it.
+    var sparesStronger = false
 }
 
 /// The place where the command is stopped.
@@ -64,7 +66,9 @@ final class Observer {
             }
         }
         var peers: [HostilePeer] = []
-        for peer in request.peers { peers.append(try HostilePeer(peer[...], facts: facts)) }
+        for peer in request.peers {
+            peers.append(try HostilePeer(peer[...], facts: facts, sparesStronger: request.sparesStronger))
+        }
         self.peers = peers
     }
 

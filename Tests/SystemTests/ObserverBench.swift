@@ -19,6 +19,8 @@ struct ObservedKind: Sendable, CustomTestStringConvertible {
     /// The kinds of hooks.
     var hooks: [String] = []
     var hasTerminal = false
+    /// Whether it has a seccomp filter.
+    var isFiltered = false
     var notifies = false
     /// Whether the host's mounts are shared, as with systemd.
     var isHostShared = false
@@ -119,6 +121,9 @@ final class ObserverBench: Sendable {
         let runtime = "\(sandbox.runtime.path) --root \(sandbox.state)"
         var keys = ["id=\(sandbox.id)", "runtime=\(runtime)", "secret=\(secret)", "hook-log=\(log)"]
         let early = ["prestart", "createRuntime", "createContainer"]
+        // docs/security-model.md, "Processes": what no runtime can keep from those with the right to trace.
+        let keepsRights = kind.hasTerminal || kind.isFiltered
+        keys.append("spares-stronger=\(!isMade || keepsRights && command[0] == "exec")")
         keys += ["hooks=\(kind.hooks.count { early.contains($0) })", "every=\(Self.every)", "made=\(isMade)"]
         if let pod { keys.append("peer=pod\(kind.podMayTrace ? "+" : ""):\(podSocket(pod))") }
         keys += peers.map { "peer=" + $0 }

@@ -75,7 +75,7 @@ struct ObserverTests {
         ObservedKind(
             name: "hooks",
             hooks: ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]),
-        ObservedKind(name: "seccomp", joined: ["pid"], pod: { _ in }, change: { filter(&$0) }),
+        ObservedKind(name: "seccomp", joined: ["pid"], pod: { _ in }, change: { filter(&$0) }, isFiltered: true),
         ObservedKind(name: "terminal", joined: ["pid"], pod: { _ in }, hasTerminal: true),
         ObservedKind(name: "NOTIFY_SOCKET", joined: ["pid"], pod: { _ in }, notifies: true),
         ObservedKind(
