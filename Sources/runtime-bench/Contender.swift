@@ -10,6 +10,7 @@ struct Contender {
     let name: String
     let path: String
     let kind: Kind
+    private let file: ProgramFile?
 
     /// Parses `NAME=PATH`, or a name to find in PATH.
     init(argument: String) throws {
@@ -17,44 +18,66 @@ struct Contender {
         name = parts[0]
         path = try parts.count == 2 ? parts[1] : found(in: parts[0])
         kind = .runtime
+        file = nil
     }
 
     init(floor: String) {
         name = "floor"
         path = floor
         kind = .floor
+        file = nil
     }
 
-    /// The same runtime, run from a fresh copy of its program.
+    /// The same runtime, run from a copy of its program in a given state.
     ///
-    /// The state of a file in the page cache accounts for up to a fifth of a start: large folios after the file was
-    /// written, small ones after it was read. Copies put all contenders in the same state.
-    func copied(into folder: String) throws -> Contender {
-        let copy = "\(folder)/\(name)"
+    /// The state of a file in the page cache accounts for up to a fifth of a start. Copies put all contenders in the
+    /// same state.
+    func copied(into folder: String, state: FileState) throws -> Contender {
+        let copy = "\(folder)/\(state)-\(name)"
         _ = try Started([try found(in: "cp"), path, copy]).succeed()
-        return Contender(name: name, path: copy, kind: kind)
+        return Contender(name: name, path: copy, kind: kind, file: try ProgramFile(path: copy, state: state))
     }
 
-    private init(name: String, path: String, kind: Kind) {
+    private init(name: String, path: String, kind: Kind, file: ProgramFile) {
         self.name = name
         self.path = path
         self.kind = kind
+        self.file = file
     }
 
     private func running(_ bundle: Bundle, _ id: String) -> [String] {
         kind == .floor ? [path, bundle.rootfs, "/bin/true"] : [path, "run", "--bundle", bundle.path, id]
     }
 
+    /// Starts one command of the runtime.
+    func command(_ words: [String]) throws -> Started {
+        try file?.prepare()
+        return try Started([path] + words)
+    }
+
+    /// Starts a container whose program stays.
+    func start(_ id: String, _ bundle: Bundle) throws {
+        _ = try command(["create", "--bundle", bundle.idle, id]).succeed()
+        _ = try command(["start", id]).succeed()
+    }
+
+    /// Removes a container in whatever state it is.
+    func remove(_ id: String) {
+        _ = try? command(["delete", "--force", id]).finish()
+        while waitpid(-1, nil, WNOHANG) > 0 {}
+    }
+
     /// The whole life cycle of a container: a `run` of its own, then create, state, start, exec, kill and delete.
     func lifecycle(_ bundle: Bundle) throws -> [(String, Double)] {
         let id = "bench-\(name)-\(getpid())"
+        try file?.prepare()
         var times = [("run", try Started(running(bundle, id)).succeed().wall)]
         defer { settle() }
         guard kind == .runtime else { return times }
         settle()
         let pidFile = bundle.path + "/../\(name).pid"
         func timed(_ operation: String, _ words: [String]) throws {
-            times.append((operation, try Started([path] + words).succeed().wall))
+            times.append((operation, try command(words).succeed().wall))
         }
         try timed("create", ["create", "--bundle", bundle.idle, "--pid-file", pidFile, id])
         guard let text = try? String(contentsOfFile: pidFile, encoding: .utf8), let pid = pid_t(text) else {

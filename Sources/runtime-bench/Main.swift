@@ -29,41 +29,71 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "One group (default: all): \(Group.allCases.map(\.rawValue).joined(separator: ", ")); repeatable.")
     var only: [Group] = []
 
+    @Option(help: "An earlier build of the first runtime; its ratios get 95 % confidence intervals.")
+    var compare: String?
+
+    @Option(help: "The programs in the page cache: copied (fresh copies), read (as installed), or cold.")
+    var fileState: FileState = .copied
+
+    @Option(help: "How many busy loops run beside the measurements.")
+    var load: Int = 0
+
     @Option(help: "How many other containers a crowded host has.")
     var containers: Int = 500
 
     @Option(help: "How many mounts a crowded host has.")
     var mounts: Int = 5000
 
+    @Option(help: "How many idle containers the group scale has.")
+    var idle: Int = 1000
+
+    @Option(help: "For how many seconds the group scale runs 100 execs a second.")
+    var seconds: Int = 60
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        var contenders = try runtime.map(Contender.init(argument:)) + (floor.map { [Contender(floor: $0)] } ?? [])
-        guard let first = contenders.first else { throw ValidationError("--runtime NAME=PATH is missing") }
         guard clinux_prctl(becomeSubreaper, 1, 0, 0, 0) == 0 else {
             throw ValidationError("cannot become the reaper of the containers")
         }
         let folder = try WorkFolder()
         defer { folder.remove() }
-        contenders = try contenders.map { try $0.copied(into: folder.path) }
-        let bundles = try Bundles(folder: folder.path, profile: profile, specification: first.path)
-        var report = Report(contenders: contenders.map(\.name))
-        for group in only.isEmpty ? Group.allCases : only {
+        let installed = try given()
+        let contenders = try installed.map { try $0.copied(into: folder.path, state: fileState) }
+        let bundles = try Bundles(folder: folder.path, profile: profile, specification: contenders[0].path)
+        var report = Report(contenders: contenders.map(\.name), earlier: compare == nil ? nil : contenders[1].name)
+        let busy = try Load(processes: load)
+        defer { busy.stop() }
+        for group in only.isEmpty ? Group.allCases.filter(\.isMeasuredByDefault) : only {
             if !json { complain("measuring \(group.rawValue)") }
             switch group {
             case .default: try lifecycle("default", bundles.plain, contenders, &report)
             case .seccomp: try lifecycle("seccomp", bundles.seccomp, contenders, &report)
             case .parallel: try parallel(bundles.plain, contenders, &report)
             case .memory: try memory(bundles, contenders, &report)
+            case .files:
+                for state in FileState.allCases {
+                    let copies = try installed.map { try $0.copied(into: folder.path, state: state) }
+                    try lifecycle("files \(state)", bundles.plain, copies, &report)
+                }
             case .crowded:
                 let crowd = try Crowd(folder: folder.path, mounts: mounts)
                 defer { crowd.leave() }
                 for contender in contenders { try crowd.fill(with: contender, count: containers, bundle: bundles.idle) }
                 try lifecycle("crowded", bundles.plain, contenders, &report)
+            case .scale:
+                try Scale(contenders: contenders, bundles: bundles, idle: idle, seconds: seconds).measure(into: &report)
             }
         }
         print(json ? try report.json() : report.table())
+    }
+
+    private func given() throws -> [Contender] {
+        var contenders = try runtime.map(Contender.init(argument:)) + (floor.map { [Contender(floor: $0)] } ?? [])
+        guard !contenders.isEmpty else { throw ValidationError("--runtime NAME=PATH is missing") }
+        if let compare { contenders.insert(try Contender(argument: "earlier=" + compare), at: 1) }
+        return contenders
     }
 
     private func lifecycle(
@@ -107,8 +137,13 @@ private let becomeSubreaper: Int32 = 36
 
 /// The groups of measurements.
 enum Group: String, CaseIterable, ExpressibleByArgument {
-    case `default`, seccomp, parallel, memory, crowded
+    case `default`, seccomp, parallel, memory, crowded, files, scale
+
+    /// The last two take longer than all others together.
+    var isMeasuredByDefault: Bool { self != .files && self != .scale }
 }
+
+extension FileState: ExpressibleByArgument {}
 
 func complain(_ text: String) {
     let bytes = Array("runtime-bench: \(text)\n".utf8)

@@ -4,12 +4,14 @@ internal import Foundation
 
 struct Report {
     private let contenders: [String]
+    private let earlier: String?
     private var order: [String] = []
     private var samples: [String: [String: [Double]]] = [:]
     private var noteOrder: [String] = []
     private var notes: [String: [String: Int]] = [:]
 
-    init(contenders: [String]) { self.contenders = contenders }
+    /// `earlier` is the contender whose ratios get confidence intervals.
+    init(contenders: [String], earlier: String?) { (self.contenders, self.earlier) = (contenders, earlier) }
 
     /// Adds a time in seconds.
     mutating func add(_ group: String, _ operation: String, _ contender: String, _ seconds: Double) {
@@ -41,6 +43,7 @@ struct Report {
                         guard let value = median(name, contender) else { return "-" }
                         let time = String(format: "%.2f", value * 1000)
                         guard index > 0, let own else { return time }
+                        if contender == earlier, let interval = interval(name) { return "\(time) (\(interval))" }
                         return "\(time) (\(String(format: "%.2f", own / value)))"
                     }))
         }
@@ -48,6 +51,15 @@ struct Report {
             lines.append(row(name, contenders.map { notes[name]?[$0].map(String.init) ?? "-" }))
         }
         return lines.joined(separator: "\n")
+    }
+
+    private func interval(_ name: String) -> String? {
+        guard let earlier, let own = samples[name]?[contenders[0]], let other = samples[name]?[earlier],
+            let interval = Interval(own, over: other)
+        else { return nil }
+        let numbers = [interval.median, interval.range.lowerBound, interval.range.upperBound]
+        let texts = numbers.map { String(format: "%.2f", $0) }
+        return "\(texts[0]), \(texts[1]) to \(texts[2])"
     }
 
     private func row(_ name: String, _ cells: [String]) -> String {
