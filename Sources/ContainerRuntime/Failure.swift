@@ -72,6 +72,13 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The failure of a command whose container `delete --force` has taken away.
     static let deletedMeanwhile = Failure(.wrongState, "the container was deleted meanwhile")
 
+    /// The same failure, with a hint at the end.
+    func appending(_ hint: String) -> Failure {
+        var further = self
+        further.message = "\(message) (\(hint))"
+        return further
+    }
+
     /// The kind in one stable word, for programs.
     package var code: StaticString {
         switch kind {

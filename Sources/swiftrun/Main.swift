@@ -117,7 +117,7 @@ struct Swiftrun {
         } catch {
             switch error {
             case .failure(let cause):
-                let failure = cause.orRequestToEnd
+                let failure = cause.namingOldestKernel().orRequestToEnd
                 log.fail(prefix(command) + failure.message, failure, command: command.name)
                 return command.failureStatus
             case .usage(let usage):

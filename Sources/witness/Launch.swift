@@ -58,6 +58,7 @@ private let attributes: [String: @Sendable (String) -> Int] = [
     "dumpable": { control(4, $0) },
     "securebits": { control(28, $0) },
     "timer-slack": { control(29, $0) },
+    "lacks": { answerNotImplemented($0) },
     "subreaper": { control(36, $0) },
     "no-new-privileges": { control(38, $0) },
     "thp-disable": { control(41, $0) },
@@ -95,6 +96,19 @@ private func control(_ option: Int32, _ text: String) -> Int {
 private func signals(_ text: String) -> [Int] {
     text == "all"
         ? (1...64).filter { $0 != SIGKILL && $0 != SIGSTOP } : text.split(separator: ",").compactMap { Int($0) }
+}
+
+/// A kernel without the calls of these numbers, separated by commas: a filter answers them with ENOSYS.
+private func answerNotImplemented(_ text: String) -> Int {
+    func step(_ code: UInt16, _ value: UInt32, ifNot skip: UInt8 = 0) -> clinux_sock_filter {
+        clinux_sock_filter(code: code, jt: 0, jf: skip, k: value)
+    }
+    let (load, jumpIfEqual, end): (UInt16, UInt16, UInt16) = (0x20, 0x15, 0x06)
+    let (allow, fail): (UInt32, UInt32) = (0x7fff_0000, 0x0005_0000)  // SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO
+    let numbers = text.split(separator: ",").compactMap { UInt32($0) }
+    let refusals = numbers.flatMap { [step(jumpIfEqual, $0, ifNot: 1), step(end, fail | UInt32(ENOSYS))] }
+    let program = [step(load, 0)] + refusals + [step(end, allow)]
+    return Int(clinux_seccomp_filter(0, program, UInt16(program.count)))
 }
 
 private func ignoreSignals(_ text: String) -> Int {

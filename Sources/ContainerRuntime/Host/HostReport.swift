@@ -62,11 +62,9 @@ package struct HostReport: Sendable {
 }
 
 extension HostReport {
-    /// mount_setattr(2) is the newest call that no container can do without; it came with Linux 5.12.
     private mutating func lookAtKernel() {
         let release = Self.line("/proc/sys/kernel/osrelease") ?? "not readable"
-        var attributes = clinux_mount_attr()
-        let isNew = clinux_mount_setattr(-1, "", 0, &attributes) == 0 || errno != ENOSYS
+        let isNew = hasEveryNeededCall()
         add(
             "kernel", isNew, isNew ? release : "\(release): 5.12 or later is needed, for mount_setattr",
             ["every command"])
