@@ -20,6 +20,15 @@ package func cloneMount(
     return OwnedDescriptor(adopting: try checked { clinux_open_tree(directory, path, flags) })
 }
 
+/// A new mount namespace whose "/" is a copy of the tree of mounts at a path; the caller stays in its own. open_tree(2) with
+/// `OPEN_TREE_NAMESPACE`, which Linux has since 7.0; `EINVAL` before.
+package func makeMountNamespace(of path: String) throws(Errno) -> OwnedDescriptor {
+    let asNamespace: UInt32 = 0x2  // OPEN_TREE_NAMESPACE
+    let flags = asNamespace | UInt32(CLINUX_OPEN_TREE_CLOEXEC) | recursiveFlag
+    return OwnedDescriptor(
+        adopting: try checked { clinux_open_tree(OwnedDescriptor.currentDirectory, path, flags) })
+}
+
 /// Attaches a detached mount to an open file or directory. move_mount(2).
 package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor) throws(Errno) {
     let fromEmpty: UInt32 = 0x4  // MOVE_MOUNT_F_EMPTY_PATH

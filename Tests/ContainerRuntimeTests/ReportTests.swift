@@ -48,6 +48,7 @@ struct SentenceTests {
             "linux.namespaces[4].path: join network namespace /run/netns/a: invalid argument"
         ),
         (StepReport(step: .cgroupNamespace, code: .notPermitted), "make a cgroup namespace: operation not permitted"),
+        (StepReport(step: .mountNamespace, code: .noSpace), "make a mount namespace: no space left on device"),
         (StepReport(step: .timeNamespace, code: .notPermitted), "make a time namespace: operation not permitted"),
         (StepReport(step: .session, code: .notPermitted), "begin a new session: operation not permitted"),
         (

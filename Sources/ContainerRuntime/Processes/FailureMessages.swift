@@ -60,6 +60,7 @@ struct FailureMessages {
         case .mapIDs: "become root of the user namespace"
         case .joinNamespace: join(report.index)
         case .cgroupNamespace: "make a cgroup namespace"
+        case .mountNamespace: "make a mount namespace"
         case .timeNamespace: "make a time namespace"
         case .timeOffsets: "linux.timeOffsets: write \(offsets)"
         case .userNamespace: "make a user namespace"

@@ -31,10 +31,10 @@ struct InitChild {
             try begin()
             try enterNamespaces()
             let own = try openNamespaces()
-            // Before the user changes: a rootfs below a private directory of the runtime can be reached only now.
-            let root = try openRoot()
+            let host = try enterMountNamespace()
+            let root = try openRoot(host)
             try isolateSession()
-            try prepare(root)
+            try prepare(root, host)
             let program = try becomeProcess(in: root)
             try waitForStart(program, own)
         } catch {
@@ -87,7 +87,17 @@ struct InitChild {
         }
     }
 
-    private func openRoot() throws(StepReport) -> RootDirectory {
+    private func enterMountNamespace() throws(StepReport) -> RootfsNamespace? {
+        guard let made = launch.mountNamespace else { return nil }
+        if let host = RootfsNamespace.enter(made, plan.root) { return host }
+        close(made)
+        try call(.mountNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.mount)) }
+        return nil
+    }
+
+    // Before the user changes: a rootfs below a private directory of the runtime can be reached only now.
+    private func openRoot(_ host: RootfsNamespace?) throws(StepReport) -> RootDirectory {
+        if let host { return try RootSteps(plan: plan, host: host).openOwnRoot() }
         if plan.mountsOnHost { return try RootSteps(plan: plan).openOnHost() }
         guard plan.namespaces.has(.mount) else {
             return try call(.rootfs) { () throws(Errno) in
@@ -112,15 +122,15 @@ struct InitChild {
         allowAllProcessors()
     }
 
-    private func prepare(_ root: borrowing RootDirectory) throws(StepReport) {
-        let steps = RootSteps(plan: plan)
+    private func prepare(_ root: borrowing RootDirectory, _ host: RootfsNamespace?) throws(StepReport) {
+        let steps = RootSteps(plan: plan, host: host)
         guard plan.namespaces.has(.mount) || plan.mountsOnHost else {
             if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
             return try steps.enter(root)
         }
-        let mounts = MountSteps(plan: plan, channel: channel)
+        let mounts = MountSteps(plan: plan, channel: channel, host: host)
         try mounts.run(in: root)
-        try DeviceSteps(plan: plan.devices, hostDirectories: mounts.hostDirectories).run(in: root)
+        try DeviceSteps(plan: plan.devices, hostDirectories: mounts.hostDirectories, host: host).run(in: root)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
         if !plan.hooks.createContainer.isEmpty {
             let number = root.descriptor.rawValue

@@ -25,6 +25,8 @@ struct InitInputs {
         var index: Int
     }
     let joined: [Joined]
+    /// The mount namespace to enter, if it has been made of the rootfs; otherwise the clone has a copy of the runtime's.
+    let mountNamespace: Int32?
     let parentEnd: Int32
     let childEnd: Int32
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
@@ -43,6 +45,13 @@ struct InitInputs {
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }
+
+    /// The namespaces in which the init is cloned.
+    var cloned: NamespaceSet {
+        // The cgroup namespace is created later, inside the cgroup, which becomes its root.
+        let entered: [NamespaceKind] = mountNamespace == nil ? [.cgroup] : [.cgroup, .mount]
+        return entered.reduce(plan.namespaces.created) { $0.subtracting(NamespaceSet($1)) }
+    }
 
     /// Sets the OOM score here, if the process hides from a runtime that may not set it then.
     func setOOMScore() {

@@ -31,9 +31,12 @@ extension Runtime {
         let location = reserved.placement.location
         let plan = try plan(plans, options, bundle, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
-        let inputs = try inputs(
+        let isHidden = try hideProcesses()
+        let mountNamespace = isHidden ? rootfsNamespace(plan) : nil
+        defer { if let mountNamespace { close(mountNamespace) } }
+        let inputs = inputs(
             plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
-            inherited)
+            inherited, mountNamespace, isHidden: isHidden)
         let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
         var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
@@ -83,20 +86,28 @@ extension Runtime {
 
     private func inputs(
         _ plan: ContainerPlan, _ filter: SeccompFilter?, _ reserved: borrowing Reservation, _ options: CreateOptions,
-        parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors
-    ) throws(Failure) -> InitInputs {
-        let isHidden = try hideProcesses()
-        return InitInputs(
+        parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors, _ mountNamespace: Int32?,
+        isHidden: Bool
+    ) -> InitInputs {
+        InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: reserved.placement.childWrites,
             needsAdoption: reserved.placement.needsAdoption, joined: reserved.joined,
-            parentEnd: parentEnd, childEnd: childEnd, gate: gate, preservedDescriptors: inherited.count,
+            mountNamespace: mountNamespace, parentEnd: parentEnd, childEnd: childEnd, gate: gate,
+            preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
             environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment(),
             trace: plan.hooks.createContainer.isEmpty && plan.hooks.startContainer.isEmpty ? TraceContext() : .inherited
         )
+    }
+
+    // One call that fails where the kernel or a seccomp profile does not have it. An init that is not hidden hands its
+    // namespaces out, which it opens before it enters this one.
+    private func rootfsNamespace(_ plan: ContainerPlan) -> Int32? {
+        guard plan.canBeginWithRootfs else { return nil }
+        do throws(Errno) { return try makeMountNamespace(of: plan.root.path).relinquish() } catch { return nil }
     }
 
     // A filter with a listener is installed later: its agent would have to answer the calls of the wait.
@@ -207,11 +218,11 @@ extension Runtime {
             }
             return child
         }
-        // The cgroup namespace is created later, inside the cgroup, which becomes its root.
-        let flags = namespaces.created.subtracting(NamespaceSet(.cgroup))
         do throws(Errno) {
             return try withHiddenArguments { () throws(Errno) in
-                guard let child = try cloneProcess(namespaces: flags, into: cgroup) else { runInitChild(inputs) }
+                guard let child = try cloneProcess(namespaces: inputs.cloned, into: cgroup) else {
+                    runInitChild(inputs)
+                }
                 return child
             }
         } catch {

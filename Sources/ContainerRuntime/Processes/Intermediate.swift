@@ -92,10 +92,9 @@ private struct Intermediate {
         try call(.descriptors) { () throws(Errno) in
             try closeDescriptors(
                 from: 3 + launch.preservedDescriptors,
-                except: [launch.childEnd] + (launch.gate.map { [$0] } ?? []))
+                except: [launch.childEnd] + [launch.gate, launch.mountNamespace].compactMap { $0 })
         }
-        let entered: [NamespaceKind] = [.user, .cgroup, .time]
-        let flags = entered.reduce(namespaces.created) { $0.subtracting(NamespaceSet($1)) }
+        let flags = launch.cloned.subtracting(NamespaceSet(.user)).subtracting(NamespaceSet(.time))
         try channel.cloneSibling(flags) { runInitChild(launch) }
     }
 }

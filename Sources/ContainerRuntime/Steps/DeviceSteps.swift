@@ -11,6 +11,8 @@ internal import SystemPackage
 struct DeviceSteps {
     let plan: DevicePlan
     let hostDirectories: HostDirectories
+    /// Where devices to bind are, if the init's mount namespace does not have the host's mounts.
+    var host: RootfsNamespace?
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         guard !plan.nodes.isEmpty || !plan.links.isEmpty else { return }
@@ -107,7 +109,7 @@ struct DeviceSteps {
     }
 
     private func hostDevice(_ node: DeviceStep, at path: String) throws(ActionFailure) -> OwnedDescriptor {
-        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(path, recursive: false) }
+        let tree = try part(.openSource) { () throws(Errno) in try host.cloneFromHost(path, recursive: false) }
         let status = try part(.openSource) { () throws(Errno) in try fileStatus(tree.rawValue) }
         if !node.isSameDevice(as: status) {
             throw ActionFailure(action: .otherDevice, code: .noSuchDevice, text: status.deviceText)
@@ -122,7 +124,7 @@ struct DeviceSteps {
     private func makeLink(_ link: DeviceLink, _ index: Int, in dev: borrowing OwnedDescriptor) throws(StepReport) {
         let number = dev.rawValue
         // As engines expect: only where the host shows kernel memory at all.
-        if link.name == "core", clinux_faccessat2(-100, "/proc/kcore", F_OK, 0) != 0 { return }
+        if link.name == "core", !host.exists(onHost: "/proc/kcore") { return }
         if link.replaces { clinux_unlinkat(number, link.name, 0) }
         try call(.deviceLink, index) { () throws(Errno) in
             do throws(Errno) {

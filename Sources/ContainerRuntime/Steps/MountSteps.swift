@@ -10,6 +10,8 @@ internal import SystemPackage
 struct MountSteps {
     let plan: ContainerPlan
     let channel: ChildChannel
+    /// Where sources are, if the init's mount namespace does not have the host's mounts.
+    var host: RootfsNamespace?
     /// In a container that is there already: for each mount what the runtime has opened for it.
     var opened: [Int32?]?
     /// The list of attached mounts, for taking them back.
@@ -60,7 +62,7 @@ struct MountSteps {
         guard case .bind(let source, let recursive) = mount.object else { return nil }
         guard mount.idMapping == nil else { return try channel.askForDescriptor(.mountSource, index: index) }
         do throws(Errno) {
-            return try cloneMount(source, recursive: recursive, followLinks: mount.followsSource)
+            return try host.cloneFromHost(source, recursive: recursive, followLinks: mount.followsSource)
         } catch {
             guard error == .permissionDenied, plan.namespaces.has(.user) else {
                 throw StepReport(step: .mount, index: index, action: .openSource, code: error)
@@ -189,7 +191,9 @@ struct MountSteps {
         if plan.namespaces.has(.cgroup), let fresh = try freshCgroup(mount) {
             return try attach(fresh, on: target, mount)
         }
-        let tree = try part(.openSource) { () throws(Errno) in try cloneMount(directory, recursive: false) }
+        let tree = try part(.openSource) { () throws(Errno) in
+            try host.cloneFromHost(directory, recursive: false)
+        }
         try change(tree, mount)
         try attach(tree, on: target, mount)
     }

@@ -73,11 +73,6 @@ private func overlayLayers(_ list: String) -> [MountStep.Parameter] {
     return layers + [.init(name, String(decoding: bytes, as: UTF8.self))]
 }
 
-extension MountStep.Parameter {
-    /// Whether it is longer than the limit of fsconfig(2).
-    var isLong: Bool { (value?.utf8.count ?? 0) > 255 }
-}
-
 /// A filesystem with a parameter that fsconfig(2) does not take: by mount(2), which takes a page of them.
 struct LongParameters {
     let type: String

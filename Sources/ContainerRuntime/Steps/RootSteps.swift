@@ -9,6 +9,19 @@ internal import SystemPackage
 /// Turns a rootfs into the root of the container's mount namespace.
 struct RootSteps {
     let plan: ContainerPlan
+    /// There, if the rootfs is the root of the mount namespace from its beginning.
+    var host: RootfsNamespace?
+
+    /// The root of a namespace that has begun with the rootfs, cut off from the host's mounts.
+    func openOwnRoot() throws(StepReport) -> RootDirectory {
+        let isolation = plan.root.isolation
+        let root = try call(.rootfs) { () throws(Errno) in try OwnedDescriptor.open("/", .path | .directory) }
+        try call(.propagation) { () throws(Errno) in
+            try changeMount(
+                root, AttributeChange(), propagation: isolation.kind, recursive: isolation.recursive)
+        }
+        return RootDirectory(root)
+    }
 
     /// Cuts the namespace's mounts off from the host's, and makes the rootfs a mount of its own.
     func open() throws(StepReport) -> RootDirectory {
@@ -53,6 +66,8 @@ struct RootSteps {
             if !plan.namespaces.has(.mount) {
                 try checked { fchdir(number) }
                 try checked { chroot(".") }
+            } else if let host {
+                host.close()
             } else if plan.root.withoutPivot {
                 try moveOverRoot(root)
             } else {
