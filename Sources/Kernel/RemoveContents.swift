@@ -8,12 +8,14 @@ package import SystemPackage
 ///
 /// The depth of the tree does not matter: a directory's entries are moved up before it is removed, so at most two are
 /// open at once.
-/// - Throws: the first refusal. An entry that vanishes meanwhile is not an error.
-package func removeContents(of directory: Int32) throws(Errno) {
+/// - Parameter spared: the name of an entry that stays.
+/// - Throws: the first refusal; `EXDEV` for a mount below, whose files are not the directory's. An entry that vanishes
+///   meanwhile is not an error.
+package func removeContents(of directory: Int32, sparing spared: String = "") throws(Errno) {
     var moved = 0
     while true {
         try checked { lseek(directory, 0, SEEK_SET) }
-        let entries = try directoryEntries(directory)
+        let entries = try directoryEntries(directory).filter { $0.name != spared }
         if entries.isEmpty { return }
         for entry in entries {
             do throws(Errno) {
@@ -35,7 +37,8 @@ private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: ino
         if error == .noSuchFileOrDirectory { return }
         guard error == .isDirectory || error == .notPermitted && entry.isDirectory else { throw error }
     }
-    let child = try OwnedDescriptor.open(name, .readOnly | .directory | .noFollow, at: directory)
+    let child = try openBelow(
+        directory, name, .readOnly | .directory | .noFollow, resolving: [.noCrossingMounts, .noSymlinks])
     let number = child.rawValue
     for inner in try directoryEntries(number) {
         let below = inner.name

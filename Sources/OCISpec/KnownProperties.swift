@@ -109,7 +109,7 @@ extension LinuxResources {
 /// Walks through a document and compares it with the table.
 struct UnknownProperties {
     let known: [(path: String, names: String)]
-    let tell: (String) -> Void
+    let tell: (_ sentence: () -> String) -> Void
 
     /// The properties of the objects at one path.
     private struct Properties {
@@ -149,7 +149,7 @@ struct UnknownProperties {
                     return visit(member, path: path + ".*") { Self.joined(shown(), name) }
                 }
                 guard let match = Self.match(name, properties.names) else {
-                    return tell(sentence(Self.joined(shown(), name), name, properties.names))
+                    return tell { sentence(Self.joined(shown(), name), name, properties.names) }
                 }
                 visit(member, path: Self.joined(path, match)) { Self.joined(shown(), name) }
             }

@@ -7,7 +7,7 @@ package import OCISpec
 /// A seccomp profile whose names are known and whose rules are consistent. runtime-spec, config-linux.md, "Seccomp".
 package struct SeccompPlan: Equatable, Sendable {
     /// A comparison of one argument of a system call.
-    package struct Comparison: Equatable, Sendable {
+    package struct Comparison: Hashable, Sendable {
         package var argument: UInt32
         /// `SCMP_CMP_*` of libseccomp.
         package var operation: UInt32

@@ -67,7 +67,8 @@ extension LimitWrites {
         if memory.disableOOMKiller == true {
             add(CgroupWrite("memory", "memory.oom_control", "1", key: "\(key).disableOOMKiller"))
         }
-        if let swappiness = memory.swappiness {
+        // Engines write the -1 of "as the parent" as an unsigned number; runc sets nothing then.
+        if let swappiness = memory.swappiness, swappiness != UInt64(bitPattern: -1) {
             guard swappiness <= 100 else {
                 throw CgroupFailure(
                     .invalid, "\(key).swappiness: expected a number from 0 to 100, found \(swappiness)")

@@ -20,7 +20,9 @@ extension LimitWrites {
     private mutating func addUnified(_ memory: LinuxMemory, _ current: CurrentLimits?) throws(CgroupFailure) {
         let key = "linux.resources.memory"
         noteIgnoredMemory(memory)
-        if memory.swappiness != nil { notes.append("\(key).swappiness: cgroup v2 has no such setting, ignored") }
+        if let swappiness = memory.swappiness, swappiness != UInt64(bitPattern: -1) {
+            notes.append("\(key).swappiness: cgroup v2 has no such setting, ignored")
+        }
         if memory.disableOOMKiller == true {
             notes.append("\(key).disableOOMKiller: cgroup v2 has no such setting, ignored")
         }

@@ -44,8 +44,9 @@ struct SeccompCompiler {
         if plan.rules.count > 32 || plan.rules.contains(where: { $0.names.count > 32 }) {
             seccomp_attr_set(context, scmp_filter_attr(8), 2)  // SCMP_FLTATR_CTL_OPTIMIZE: a binary tree
         }
+        var seen = SeenRules()
         for (index, rule) in plan.rules.enumerated() where rule.action != plan.defaultAction {
-            for name in rule.names { try add(name, rule, index, to: context) }
+            for name in rule.names where try seen.isNew(name, rule, index) { try add(name, rule, index, to: context) }
         }
         return refusalOfNewCalls(architectures) + (try export(context))
     }
@@ -104,6 +105,33 @@ struct SeccompCompiler {
             program.answer(SeccompPlan.errno | UInt32(ENOSYS))
         }
         return program.bytes
+    }
+}
+
+/// The rules that libseccomp has got: it compares each further rule of a call with all earlier ones.
+private struct SeenRules {
+    private struct Rule: Hashable {
+        let name: String
+        let action: UInt32
+        let comparisons: [SeccompPlan.Comparison]
+    }
+
+    private var all: Set<Rule> = []
+    private var conditional: [String: Int] = [:]
+
+    /// - Throws: a call has more rules with different arguments than a filter has instructions. BPF_MAXINSNS of
+    ///   <linux/bpf_common.h>.
+    mutating func isNew(_ name: String, _ rule: SeccompPlan.Rule, _ index: Int) throws(Failure) -> Bool {
+        let isNew = all.insert(Rule(name: name, action: rule.action, comparisons: rule.comparisons)).inserted
+        guard isNew, !rule.comparisons.isEmpty else { return isNew }
+        let count = conditional[name, default: 0] + 1
+        guard count <= 4096 else {
+            throw Failure(
+                .invalid,
+                "linux.seccomp.syscalls[\(index)]: \(name) has more than 4096 rules; the kernel takes no larger filter")
+        }
+        conditional[name] = count
+        return true
     }
 }
 

@@ -247,13 +247,14 @@ package struct ContainerDirectory: ~Copyable {
     }
 
     /// The record.
-    /// - Throws: `notFound` if there is none: the container is being created, or its creation was cut short.
+    /// - Throws: `notFound` if there is none: the container is being created, or its creation was cut short. Other files
+    ///   are written after the record and removed before it, so that they show a record that was lost.
     package borrowing func record() throws(Failure) -> ContainerRecord {
         let bytes: [UInt8]
         do throws(Errno) {
             bytes = try read(Self.recordName)
         } catch {
-            throw error == .noSuchFileOrDirectory
+            throw error == .noSuchFileOrDirectory && !has(Self.configName) && !has(Self.gateName)
                 ? Failure(.notFound, "container does not exist: \(id)")
                 : isDamaged("\(error.message)")
         }
@@ -338,11 +339,14 @@ package struct ContainerDirectory: ~Copyable {
                 do throws(Errno) {
                     try checked { unlinkat(number, entry.bytes, entry.isDirectory ? AT_REMOVEDIR : 0) }
                 } catch {
-                    if error != .noSuchFileOrDirectory { throw error }
+                    if error == .noSuchFileOrDirectory { continue }
+                    // Another program's directory that is not empty, or an immutable file.
+                    try removeContents(of: number, sparing: Self.recordName)
                 }
             }
+            // A directory may be in its place.
+            if unlinkat(number, Self.recordName, 0) != 0, errno != ENOENT { try removeContents(of: number) }
         }
-        if unlinkat(number, Self.recordName, 0) != 0 { unlinkat(number, Self.recordName, AT_REMOVEDIR) }
         try removeItself()
     }
 
