@@ -23,8 +23,8 @@ extension MountStep {
 
     fileprivate func needsHostMounts(rootfs: String) -> Bool {
         switch object {
-        case .filesystem(let type, _, let parameters):
-            return !Self.withoutPaths.contains(type) || parameters.contains { $0.isLong }
+        case .filesystem(let type, let source, let parameters):
+            return !Self.withoutPaths.contains(type) || Self.isLong(source) || parameters.contains { $0.isLong }
         case .bind(let source, _):
             let source = cleanPath(source)
             return copiesLink || idMapping != nil || source.isSame(as: rootfs) || source.path(below: rootfs) != nil
@@ -34,7 +34,11 @@ extension MountStep {
     }
 }
 
+extension MountStep {
+    /// Whether a source or a parameter is longer than the limit of fsconfig(2): mount(2) takes it, by a path.
+    package static func isLong(_ value: String) -> Bool { value.utf8.count > 255 }
+}
+
 extension MountStep.Parameter {
-    /// Whether it is longer than the limit of fsconfig(2): mount(2) takes it, by a path.
-    package var isLong: Bool { (value?.utf8.count ?? 0) > 255 }
+    package var isLong: Bool { MountStep.isLong(value ?? "") }
 }

@@ -251,8 +251,12 @@ struct Swiftrun {
 
     private static func root(_ options: ParsedOptions) throws(Failure) -> String {
         guard let given = options.value("root") else {
-            return (userRuntimeDirectory() ?? "/run") + "/swiftrun"
+            return try absolute((userRuntimeDirectory() ?? "/run") + "/swiftrun")
         }
+        return try absolute(given)
+    }
+
+    private static func absolute(_ given: String) throws(Failure) -> String {
         var path = given
         if !path.isAbsolutePath {
             guard let directory = getcwd(nil, 0) else {

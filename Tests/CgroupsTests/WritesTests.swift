@@ -37,6 +37,7 @@ struct Row: Sendable, CustomTestStringConvertible {
             ["memory.limit_in_bytes = -1", "memory.memsw.limit_in_bytes = -1"], LinuxMemory(limit: -1)),
         .memory(["memory.soft_limit_in_bytes = 50"], LinuxMemory(reservation: 50)),
         .memory(["memory.swappiness = 0"], LinuxMemory(swappiness: 0)),
+        .memory([], LinuxMemory(swappiness: .max)),
         .memory(["memory.oom_control = 1"], LinuxMemory(disableOOMKiller: true)),
         .memory([], LinuxMemory(kernel: 5, kernelTCP: 5, disableOOMKiller: false, checkBeforeUpdate: true)),
         .memory(["memory.use_hierarchy = 1"], LinuxMemory(useHierarchy: true)),

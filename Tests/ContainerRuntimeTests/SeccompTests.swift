@@ -57,6 +57,36 @@ struct SeccompCompilerTests {
         #expect(answer(program, "swapon") == 0)
     }
 
+    @Test func `a hundred thousand repeated rules are compiled once`() throws {
+        let comparisons = [LinuxSeccompArg(index: 1, value: 5, op: "SCMP_CMP_EQ")]
+        let rules = [
+            LinuxSyscall(names: ["mkdir", "rmdir"], action: "SCMP_ACT_ERRNO"),
+            LinuxSyscall(names: ["chmod"], action: "SCMP_ACT_ERRNO", args: comparisons),
+        ]
+        let repeated = (0..<50_000).flatMap { _ in rules }
+        let once = try LinuxSeccomp(defaultAction: "SCMP_ACT_ALLOW", syscalls: rules).compiled()
+        let program = try LinuxSeccomp(defaultAction: "SCMP_ACT_ALLOW", syscalls: repeated).compiled()
+        #expect(answer(program, "mkdir") == refused(EPERM))
+        #expect(answer(program, "chmod", [0, 5]) == refused(EPERM))
+        #expect(answer(program, "chmod", [0, 6]) == allow)
+        #expect(program.count <= once.count + 64)
+    }
+
+    @Test func `more rules for one call than a filter has instructions are refused`() throws {
+        let rules = (0..<100_000).map { value in
+            LinuxSyscall(
+                names: ["chmod"], action: "SCMP_ACT_ERRNO",
+                args: [LinuxSeccompArg(index: 1, value: value, op: "SCMP_CMP_EQ")])
+        }
+        let message = "linux.seccomp.syscalls[4096]: chmod has more than 4096 rules; the kernel takes no larger filter"
+        do {
+            _ = try LinuxSeccomp(defaultAction: "SCMP_ACT_ALLOW", syscalls: rules).compiled()
+            Issue.record("it was compiled")
+        } catch let failure as Failure {
+            #expect(failure.message == message)
+        }
+    }
+
     @Test func `a default with a number of its own is given`() throws {
         let program = try LinuxSeccomp(
             defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 13,

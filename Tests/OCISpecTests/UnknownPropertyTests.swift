@@ -36,6 +36,14 @@ struct UnknownPropertyTests {
         #expect(found == ["\(place): no property of the specification, and ignored\(hint)"])
     }
 
+    @Test("a hundred thousand of them are counted, and twenty named")
+    func bounded() throws {
+        let properties = (0..<100_000).map { "\"zz\($0)\": 1" }.joined(separator: ",")
+        let found = try unknown("{ \"ociVersion\": \"1.0.0\", \(properties) }")
+        #expect(found.count == 21)
+        #expect(found.last == "99980 further properties are not of the specification, and ignored")
+    }
+
     @Test(
         "keys of maps, other spellings and other platforms' objects are none",
         arguments: [

@@ -136,9 +136,7 @@ final class ObserverBench: Sendable {
             '\(FaultBench.injector)' \(words.joined(separator: " ")) </dev/null >'\(place)/out' 2>'\(place)/errors'
             """, in: sandbox.bundle)
         let errors = try String(contentsOfFile: place + "/errors", encoding: .utf8)
-        // No process listens at the service manager's socket, so start reports a failure when the container is ready.
-        let mayFail = kind.notifies && command[0] == "start"
-        #expect(outcome.status == 0 || mayFail, "\(kind.name), \(command): \(outcome.status) \(errors)")
+        #expect(outcome.status == 0, "\(kind.name), \(command): \(outcome.status) \(errors)")
         return Self.read(try String(contentsOfFile: place + "/report", encoding: .utf8))
     }
 

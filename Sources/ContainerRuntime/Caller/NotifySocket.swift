@@ -50,9 +50,19 @@ final class NotifySocket {
     }
 
     /// Begins to listen.
+    /// - Parameter note: receives a warning if the service manager cannot be reached: nobody could be told of the readiness,
+    ///   and nobody is to wait for it.
     /// - Returns: nil without a service manager, or if the container was made without the directory.
-    static func listen(in directory: borrowing ContainerDirectory) throws(Failure) -> NotifySocket? {
+    static func listen(
+        in directory: borrowing ContainerDirectory, note: (String) -> Void
+    ) throws(Failure) -> NotifySocket? {
         guard let manager = managerPath, directory.has(directoryName) else { return nil }
+        do throws(Errno) {
+            _ = try connectDatagramSocket(to: address(of: manager))
+        } catch {
+            note("NOTIFY_SOCKET: connect to \(manager): \(error.message); it is not told when the container is ready")
+            return nil
+        }
         let directoryNumber = directory.descriptor.rawValue
         let made = try during("make \(directory.path)/\(directoryName)/\(socketName)") { () throws(Errno) in
             let place = try OwnedDescriptor.open(
@@ -108,13 +118,16 @@ final class NotifySocket {
         let length = try checked { bytes.withUnsafeMutableBytes { recv(own, $0.baseAddress, $0.count, 0) } }
         let lines = String(decoding: bytes[..<length], as: UTF8.self).split(separator: "\n")
         guard let ready = lines.first(where: { $0.hasPrefix("READY=") }) else { return false }
-        let path = manager.hasPrefix("@") ? "\0" + manager.dropFirst() : manager
-        let socket = try connectDatagramSocket(to: path)
+        let socket = try connectDatagramSocket(to: Self.address(of: manager))
         let target = socket.rawValue
         try sendMessage(target, Array((ready + "\n").utf8))
         try sendMessage(target, Array("MAINPID=\(pid)".utf8))
         if awaitsManager { try awaitBarrier(target) }
         return true
+    }
+
+    private static func address(of manager: String) -> String {
+        manager.hasPrefix("@") ? "\0" + manager.dropFirst() : manager
     }
 
     // The manager closes the descriptor after it has processed all earlier messages. sd_notify_barrier(3).

@@ -21,7 +21,7 @@ extension Runtime {
         case .running, .paused: throw Failure(.wrongState, "cannot start an already running container")
         }
         timings?.mark("read the record")
-        let notify = try NotifySocket.listen(in: directory)
+        let notify = try NotifySocket.listen(in: directory) { note(.warning, $0) }
         var agent: SeccompAgentWatch?
         let memoryWait = MemoryWait()
         let isPaused = { () throws(Failure) in

@@ -22,7 +22,7 @@ extension Runtime {
         ) { (directory) throws(Failure) in
             try NotifySocket.prepare(for: plans.container, in: directory)
             if startsAtOnce {
-                notify = try NotifySocket.listen(in: directory)
+                notify = try NotifySocket.listen(in: directory) { note(.warning, $0) }
             } else {
                 gate = try StartGate.make(in: directory).relinquish()
             }

@@ -128,8 +128,8 @@ struct MountSteps {
             return try newFilesystem(type: type, source: source, parameters, attributes: attributes)
         } catch {
             // In a container that is there already, /proc is what the container has made of it.
-            let isTooLong = error.code == .invalidArgument && parameters.contains { $0.isLong }
-            guard isTooLong, opened == nil else { throw error }
+            let hasLong = MountStep.isLong(source) || parameters.contains { $0.isLong }
+            guard error.code == .invalidArgument, hasLong, opened == nil else { throw error }
         }
         return try LongParameters(type: type, source: source, parameters: parameters).mount(attributes, over: target)
     }

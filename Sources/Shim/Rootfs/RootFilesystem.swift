@@ -15,6 +15,10 @@ struct RootFilesystem {
     func mount() throws(ShimFailure) {
         if mounts.isEmpty { return }
         try makeDirectories(directory, mode: 0o711)
+        // A mount would lie where a link leads, and stay there.
+        try during("open \(directory)") { () throws(Errno) in
+            _ = try OwnedDescriptor.open(directory, [.path, .directory, .noFollow])
+        }
         do throws(ShimFailure) {
             for mount in mounts {
                 let what = "mount \(mount.type) \(mount.source) on \(directory)"
