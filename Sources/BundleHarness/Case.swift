@@ -19,6 +19,8 @@ package struct Case: Sendable {
     package var requirements: [Requirement]
     package var knownDifferences: [KnownDifference]
     package var timeLimit: Int?
+    /// Sentences on properties of the configurations that the specification does not have.
+    package var warnings: [String] = []
 
     /// The container of steps that name none.
     package static let mainContainer = "main"

@@ -36,6 +36,23 @@ package struct CaseDirectory: Sendable, Equatable {
         return found
     }
 
+    /// Gives cases of the same name longer ones, with the directories above them: two groups may have a case in common. A case
+    /// that was found twice is there once.
+    package static func distinct(_ found: [CaseDirectory]) -> [CaseDirectory] {
+        var seen: Set<String> = []
+        var cases = found.filter { seen.insert(FilePath($0.path).lexicallyNormalized().string).inserted }
+        while true {
+            let same = Dictionary(grouping: cases.indices, by: { cases[$0].name }).values.filter { $0.count > 1 }
+                .flatMap(\.self)
+            if same.isEmpty { return cases }
+            for index in same {
+                let parts = FilePath(cases[index].path).lexicallyNormalized().string.split(separator: "/")
+                let length = cases[index].name.split(separator: "/").count + 1
+                cases[index].name = parts.suffix(length).joined(separator: "/")
+            }
+        }
+    }
+
     /// Parses the case.
     /// - Throws: `CaseError` with the file and the key.
     package func load() throws(CaseError) -> Case {

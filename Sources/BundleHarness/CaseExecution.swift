@@ -45,6 +45,8 @@ package final class CaseExecution {
     var observations: [String: JSONValue] = [:]
     var background: [Task<Void, Never>] = []
     var stepNumber = 0
+    /// Whether a command was killed because its time was over: what it leaves then is no fault of the runtime's.
+    var wasCutOff = false
 
     package init(_ request: CaseRequest) {
         self.request = request

@@ -46,11 +46,13 @@ extension Case {
             knownDifferences.append(try KnownDifference(runtime, reason))
         }
         timeLimit = try fields.integer("timeLimit")
+        let hasUnknown = try fields.bool("unknownProperties") ?? false
         steps = try Case.steps(&fields, containers: containers)
         try fields.finish()
         if let bad = properties.first(where: { !specificationProperties.contains($0) }) {
             throw CaseError("spec: \(bad) is no property of config.json")
         }
+        warnings = try unknownProperties(isMeant: hasUnknown)
     }
 
     private static func steps(

@@ -11,7 +11,7 @@ package enum Interruption {
 
     /// The first interrupt ends the run in order; a second one ends the harness at once.
     package static func catchSignals() {
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
             signal(number) { number in
                 isInterrupted.store(true, ordering: .relaxed)
                 signal(number, SIG_DFL)

@@ -7,7 +7,7 @@ package struct Overlay: Equatable, Sendable {
 
     package init(_ patch: JSONValue) { self.patch = patch }
 
-    private static let listWords: Set<String> = ["$append", "$prepend", "$remove"]
+    static let listWords: Set<String> = ["$append", "$prepend", "$remove"]
 
     /// The target with the patch applied.
     /// - Throws: `CaseError` with the key path, for a list keyword on a value that is not a list, or a removal

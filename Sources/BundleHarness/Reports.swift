@@ -2,7 +2,7 @@
 
 /// The format of a report.
 package enum ReportFormat: String, Sendable, CaseIterable {
-    case table, tap, junit, json
+    case table, tap, junit, json, html
 
     /// The whole report.
     package func text(_ results: [CaseResult], runtimes: [String]) -> String {
@@ -11,6 +11,7 @@ package enum ReportFormat: String, Sendable, CaseIterable {
         case .tap: tapReport(results)
         case .junit: junitReport(results, runtimes: runtimes)
         case .json: jsonReport(results, runtimes: runtimes)
+        case .html: htmlReport(results, runtimes: runtimes)
         }
     }
 }
@@ -36,16 +37,31 @@ package struct Totals: Equatable, Sendable {
     package var text: String { "\(passed) passed, \(failed) failed, \(known) known to differ, \(skipped) skipped" }
 }
 
+/// The results by case and runtime.
+struct SideBySide {
+    /// The cases in the order of the results.
+    private(set) var names: [String] = []
+    private(set) var results: [String: [String: CaseResult]] = [:]
+
+    init(_ all: [CaseResult]) {
+        for result in all {
+            if results[result.caseName] == nil { names.append(result.caseName) }
+            results[result.caseName, default: [:]][result.runtime] = result
+        }
+    }
+
+    /// Whether the runtimes that ran a case did not all do the same.
+    func differ(_ name: String, _ runtimes: [String]) -> Bool {
+        let verdicts = runtimes.compactMap { results[name]?[$0]?.verdict }
+        return Set(verdicts.filter { $0 != .skipped }).count > 1
+    }
+}
+
 /// One row per case, one column per runtime; a case on which the runtimes differ is marked.
 private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String {
     let words: [CaseResult.Verdict: String] = [.passed: "ok", .failed: "FAILED", .known: "known", .skipped: "skipped"]
-    var order: [String] = []
-    var cells: [String: [String: CaseResult]] = [:]
-    for result in results {
-        if cells[result.caseName] == nil { order.append(result.caseName) }
-        cells[result.caseName, default: [:]][result.runtime] = result
-    }
-    let width = max(4, order.map(\.count).max() ?? 0)
+    let table = SideBySide(results)
+    let width = max(4, table.names.map(\.count).max() ?? 0)
     let columns = runtimes.map { max(7, $0.count) }
     var lines = [row("case", runtimes)]
     func row(_ name: String, _ values: [String]) -> String {
@@ -56,10 +72,10 @@ private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String 
         while line.last == " " { line.removeLast() }
         return line
     }
-    for name in order {
-        let verdicts = runtimes.map { cells[name]?[$0]?.verdict }
+    for name in table.names {
+        let verdicts = runtimes.map { table.results[name]?[$0]?.verdict }
         var line = row(name, verdicts.map { $0.flatMap { words[$0] } ?? "" })
-        if Set(verdicts.compactMap(\.self).filter { $0 != .skipped }).count > 1 { line += "  ≠" }
+        if table.differ(name, runtimes) { line += "  ≠" }
         lines.append(line)
     }
     lines.append("")
@@ -110,6 +126,8 @@ private func tapReport(_ results: [CaseResult]) -> String {
         guard result.verdict == .failed || result.verdict == .known else { continue }
         lines += ["  ---", "  messages:"]
         lines += result.messages.map { "    - " + JSONValue.quoted($0) }
+        if !result.transcript.isEmpty { lines.append("  transcript:") }
+        lines += result.transcript.map { "    - " + JSONValue.quoted($0) }
         lines.append("  duration_ms: \(Int(result.seconds * 1000))")
         lines.append("  ...")
     }
@@ -155,7 +173,8 @@ private func junitCase(_ result: CaseResult) -> [String] {
     }
 }
 
-private func escaped(_ text: String) -> String {
+/// The text of an element or an attribute of XML and HTML.
+func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar {

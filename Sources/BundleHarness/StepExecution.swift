@@ -112,6 +112,7 @@ extension CaseExecution {
         transcript.append("$ \(invocation.commandLine)  → \(ending.status)")
         record(result)
         if ending.timedOut {
+            wasCutOff = true
             throw CaseError(
                 "\(step.place.isEmpty ? "run" : step.place): over its time limit after \(Int(ending.seconds)) s")
         }

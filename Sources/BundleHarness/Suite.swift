@@ -4,6 +4,9 @@ internal import CLinux
 internal import Glibc
 internal import SystemPackage
 
+/// The version of the harness, which is that of the project.
+package let harnessVersion = CLINUX_PROJECT_VERSION
+
 /// The cases to run, and the settings.
 package struct Suite: Sendable {
     package var cases: [Case]
@@ -11,7 +14,7 @@ package struct Suite: Sendable {
     package var jobs: Int
     /// The time limit of cases that do not set one, in seconds.
     package var timeLimit: Int
-    /// Whether the directories of the cases are kept for inspection.
+    /// Whether the directories of the cases are kept for inspection, in `ownDirectory`.
     package var keepsScratch: Bool
     /// Whether `/sys/fs/cgroup/unified` is hidden from the runtimes.
     package var hidesUnified: Bool
@@ -32,16 +35,24 @@ package struct Suite: Sendable {
         self.programs = programs
     }
 
+    /// The directory that holds those of the cases.
+    package var ownDirectory: String { "\(absolute(workDirectory))/bundle-harness-\(getpid())" }
+
     /// Runs all cases.
     /// - Parameter progress: called after each case.
     /// - Returns: the results in the suite's order of cases, and for each case in the order of the runtimes.
     /// - Throws: `CaseError` if the work directory cannot be created.
     package func run(progress: @Sendable (CaseResult) -> Void) async throws(CaseError) -> [CaseResult] {
-        let work = "\(absolute(workDirectory))/bundle-harness-\(getpid())"
+        let work = ownDirectory
         let local = Programs(witness: FilePath(work + "/bin/witness"), busybox: FilePath(work + "/bin/busybox"))
-        try makeDirectories(work + "/bin")
-        try copyFile(programs.witness.string, local.witness.string, mode: 0o755)
-        try copyFile(programs.busybox.string, local.busybox.string, mode: 0o755)
+        do throws(CaseError) {
+            try makeDirectories(work + "/bin")
+            try copyFile(programs.witness.string, local.witness.string, mode: 0o755)
+            try copyFile(programs.busybox.string, local.busybox.string, mode: 0o755)
+        } catch {
+            _ = try? removeTree(work)
+            throw error
+        }
         makeParentCgroups()
         let pairs = cases.flatMap { test in runtimes.map { (test, $0) } }
         var results = [CaseResult?](repeating: nil, count: pairs.count)
@@ -114,7 +125,10 @@ package struct Suite: Sendable {
         } catch {
             result.messages = ["case: \(error)"]
         }
-        if keepsScratch { return result }
+        if keepsScratch {
+            if result.verdict == .failed { result.transcript.append("# kept in \(scratch)") }
+            return result
+        }
         for path in [base + ".result", base + ".error", scratch] {
             do throws(CaseError) { try removeTree(path) } catch {
                 result.messages.append("clean up: \(error)")

@@ -43,7 +43,8 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         discussion: """
             Each directory holds cases: a case.json, or a bundle with a config.json, which must then run and exit with 0. \
             Exit status: 0 when no case failed, 1 when one did, 2 when a case is malformed.
-            """)
+            """,
+        version: "bundle-harness version \(harnessVersion)")
 
     @Option(help: "A runtime to examine, with flags if it needs any; may be given several times (default: runc).")
     var runtime: [String] = []
@@ -93,6 +94,11 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         if code != 0 { throw ExitCode(code) }
     }
 
+    func validate() throws {
+        if jobs < 1 { throw ValidationError("--jobs \(jobs): at least one case has to run at a time") }
+        if timeout < 1 { throw ValidationError("--timeout \(timeout): a case needs at least one second") }
+    }
+
     private func examine() async throws(CaseError) -> Int32 {
         let cases = try chosenCases()
         if list {
@@ -107,6 +113,7 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         let suite = Suite(
             cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
             hidesUnified: hideUnified, workDirectory: work, programs: programs)
+        if keep { complain("the directories of the cases are kept in \(suite.ownDirectory)") }
         let progress = Progress(total: cases.count * runtimes.count)
         Interruption.catchSignals()
         let results = try await suite.run { progress.add($0) }
@@ -127,18 +134,17 @@ struct BundleHarnessCommand: AsyncParsableCommand {
 
     private func chosenCases() throws(CaseError) -> [Case] {
         var cases: [Case] = []
-        var names: Set<String> = []
         let pattern: Regex<AnyRegexOutput>?
         do { pattern = try filter.map { try Regex($0) } } catch {
             throw CaseError("--filter \(filter ?? ""): not a regular expression")
         }
-        for directory in directories {
-            for place in try CaseDirectory.find(in: directory) {
-                if let pattern, place.name.firstMatch(of: pattern) == nil { continue }
-                let test = try place.load()
-                guard names.insert(test.name).inserted else { throw CaseError("two cases are called \(test.name)") }
-                cases.append(test)
-            }
+        var places: [CaseDirectory] = []
+        for directory in directories { places += try CaseDirectory.find(in: directory) }
+        for place in CaseDirectory.distinct(places) {
+            if let pattern, place.name.firstMatch(of: pattern) == nil { continue }
+            let test = try place.load()
+            for warning in test.warnings { complain("warning: \(place.path): \(warning)") }
+            cases.append(test)
         }
         if cases.isEmpty { throw CaseError("no case is left to run") }
         return cases

@@ -144,6 +144,79 @@ struct CaseReadingTests {
         #expect(throws: CaseError(message)) { try read(text) }
     }
 
+    @Test(
+        arguments: [
+            (#""config": {"hostnam": "x"}"#, "config.hostnam", "hostname"),
+            (#""config": {"mount": []}"#, "config.mount", "mounts"),
+            (#""config": {"linux": {"resource": {}}}"#, "config.linux.resource", "resources"),
+            (#""config": {"linux": {"resource": null}}"#, "config.linux.resource", "resources"),
+            (#""config": {"process": {"user": {"Uuid": 1}}}"#, "config.process.user.Uuid", "uid"),
+            (
+                #""config": {"mounts": {"$append": [{"destination": "/a", "opions": []}]}}"#,
+                "config.mounts.$append[0].opions", "options"
+            ),
+            (#""config": {"mounts": [{}, {"sorce": ""}]}"#, "config.mounts[1].sorce", "source"),
+            (#""config": {"hooks": {"prestrat": []}}"#, "config.hooks.prestrat", "prestart"),
+            (#""config": {"hooks": {"poststop": [{"arg": []}]}}"#, "config.hooks.poststop[0].arg", "args"),
+            (
+                #""config": {"linux": {"timeOffsets": {"monotonic": {"sec": 1}}}}"#,
+                "config.linux.timeOffsets.monotonic.sec", "secs"
+            ),
+            (
+                #""config": {"linux": {"netDevices": {"eth0": {"nam": ""}}}}"#, "config.linux.netDevices.eth0.nam",
+                "name"
+            ),
+            (
+                #""config": {"linux": {"resources": {"blockIO": {"throttleReadBpsDevice": [{"rat": 1}]}}}}"#,
+                "config.linux.resources.blockIO.throttleReadBpsDevice[0].rat", "rate"
+            ),
+            (
+                #""config": {"linux": {"seccomp": {"syscalls": [{"name": "read"}]}}}"#,
+                "config.linux.seccomp.syscalls[0].name", "names"
+            ),
+            // It belongs to another object.
+            (#""config": {"process": {"hostname": "x"}}"#, "config.process.hostname", "hostname"),
+            (
+                #""config": {"linux": {"noNewPrivileges": true}}"#, "config.linux.noNewPrivileges",
+                "process.noNewPrivileges"
+            ),
+            (#""containers": {"other": {"config": {"hostnam": "x"}}}"#, "containers.other.config.hostnam", "hostname"),
+            // Messages about something else are no reason to let it pass.
+            (
+                #""config": {"hostnam": "x"}, "expect": {"error": {"contains": "hostname"}}"#, "config.hostnam",
+                "hostname"
+            ),
+        ])
+    func `a misspelt property of a configuration is refused with what may have been meant`(
+        text: String, place: String, meant: String
+    ) {
+        #expect(throws: CaseError("\(place): no property of config.json (did you mean \(meant)?)")) {
+            try read(#"{"about": "x", "# + text + "}")
+        }
+    }
+
+    @Test(
+        arguments: [
+            #""config": {"annotations": {"hostnam": "x"}, "windows": {"anything": {}}}"#,
+            #""config": {"linux": {"sysctl": {"hostnam": "x"}, "resources": {"unified": {"memory.hig": "1"}}}}"#,
+            #""config": {"linux": {"resources": {"rdma": {"mlx5": {"hcaHandles": 1}}}}}"#,
+            #""config": {"root": {"ReadOnly": true}, "linux": {"MaskedPathſ": []}}"#,
+            #""config": {"process": {"args": ["hostnam"], "env": {"$append": ["opions=1"]}}}"#,
+            #""config": {"process": {"noNewPrivileges": null}, "linux": {"intelRdt": {"enableCMT": true}}}"#,
+            #""config": {"hostnam": "x"}, "unknownProperties": true"#,
+            #""config": {"hostnam": "x"}, "expect": {"error": {"matches": "hostnam: .*hostname"}}"#,
+        ])
+    func `free keys, other letters of case and what is there on purpose are no misspellings`(text: String) throws {
+        #expect(try read(#"{"about": "x", "# + text + "}").warnings == [])
+    }
+
+    @Test func `what resembles nothing, or is a bundle's own, is a warning`() throws {
+        let far = try read(#"{"about": "x", "config": {"org.example.extension": {"deep": [1]}}}"#)
+        #expect(far.warnings == ["config.org.example.extension: no property of config.json"])
+        let bundle = try read(#"{"about": "x"}"#, configuration: #"{"hostnam": "x"}"#)
+        #expect(bundle.warnings == ["config.json.hostnam: no property of config.json (did you mean hostname?)"])
+    }
+
     @Test func `a recipe describes files, directories, links, nodes and removals`() throws {
         let test = try read(
             """

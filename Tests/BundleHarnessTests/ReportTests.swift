@@ -49,6 +49,8 @@ struct ReportTests {
                   ---
                   messages:
                     - "paths: expected \\\"a\\\" <b>, found 1"
+                  transcript:
+                    - "$ crun run"
                   duration_ms: 1500
                   ...
                 not ok 3 - runc: uts/name # TODO knows \\#1 only
@@ -62,6 +64,62 @@ struct ReportTests {
                 ok 6 - crun: uts/other
 
                 """)
+    }
+
+    @Test func `the page sets the runtimes side by side, and shows what did not pass`() throws {
+        let page = ReportFormat.html.text(results, runtimes: ["runc", "crun"])
+        let body = try #require(page.split(separator: "<body>").last)
+        #expect(
+            body == """
+
+                <h1>runc, crun: 3 passed, 1 failed, 1 known to differ, 1 skipped</h1>
+                <table id="totals">
+                <tr><th>runtime</th><th>passed</th><th>failed</th><th>known to differ</th><th>skipped</th></tr>
+                <tr><th>runc</th><td>2</td><td>0</td><td>1</td><td>0</td></tr>
+                <tr><th>crun</th><td>1</td><td>1</td><td>0</td><td>1</td></tr>
+                </table>
+                <table id="cases">
+                <thead><tr><th>case</th><th>runc</th><th>crun</th></tr></thead>
+                <tbody>
+                <tr class="differs"><th>root/readonly</th><td class="passed">ok</td><td class="failed"><a href="#r0c1">failed</a></td></tr>
+                <tr><th>uts/name</th><td class="known"><a href="#r1c0">known</a></td><td class="skipped"><a href="#r1c1">skipped</a></td></tr>
+                <tr><th>uts/other</th><td class="passed"><a href="#r2c0">ok</a></td><td class="passed">ok</td></tr>
+                </tbody>
+                </table>
+                <section id="r0c1" class="failed">
+                <h2>root/readonly on crun: failed</h2>
+                <ul>
+                <li>paths: expected &quot;a&quot; &lt;b&gt;, found 1</li>
+                </ul>
+                <pre>$ crun run</pre>
+                </section>
+                <section id="r1c0" class="known">
+                <h2>uts/name on runc: known</h2>
+                <p>Known: knows #1 only</p>
+                <ul>
+                <li>hostname: expected 1, found 2</li>
+                </ul>
+                </section>
+                <section id="r1c1" class="skipped">
+                <h2>uts/name on crun: skipped</h2>
+                <ul>
+                <li>needs root</li>
+                </ul>
+                </section>
+                <section id="r2c0" class="passed">
+                <h2>uts/other on runc: passed</h2>
+                <p>Passes, though it is said to differ: used to differ</p>
+                </section>
+                </body>
+                </html>
+
+                """)
+        // A container chooses what it prints.
+        let hostile = CaseResult(
+            caseName: "a/b", runtime: "runc", verdict: .failed, messages: ["<script>alert(1)</script>\u{1b}[2J"],
+            transcript: ["| </pre><img src=x>"])
+        let other = ReportFormat.html.text([hostile], runtimes: ["runc"])
+        #expect(!other.contains("<script>") && !other.contains("<img") && !other.contains("\u{1b}"))
     }
 
     @Test func `JUnit has a suite for each runtime`() {
@@ -96,6 +154,24 @@ struct ReportTests {
         #expect(
             report["totals"]?.array?.first == ["runtime": "runc", "passed": 2, "failed": 0, "known": 1, "skipped": 0])
         #expect(report["results"]?.array?.compactMap { CaseResult(json: $0) } == results)
+    }
+}
+
+struct CaseDirectoryTests {
+    @Test func `two groups may have a case of the same name, and a case is there once`() {
+        func found(_ names: [(String, String)]) -> [String] {
+            CaseDirectory.distinct(names.map { CaseDirectory(name: $0.0, path: $0.1) }).map(\.name)
+        }
+        #expect(found([("bind", "/c/mounts/bind"), ("tmpfs", "/c/mounts/tmpfs")]) == ["bind", "tmpfs"])
+        #expect(
+            found([("bind", "/c/mounts/bind"), ("bind", "/c/root/bind"), ("tmpfs", "/c/mounts/tmpfs")])
+                == ["mounts/bind", "root/bind", "tmpfs"])
+        #expect(
+            found([("x/bind", "/one/x/bind"), ("x/bind", "/two/x/bind"), ("bind", "/one/x/bind")])
+                == ["one/x/bind", "two/x/bind"])
+        #expect(found([("a", "/c/a"), ("a", "/c/./a"), ("a", "/c//a")]) == ["a"])
+        #expect(found([("a", "/c/a"), ("c/a", "/d/c/a")]) == ["a", "c/a"])
+        #expect(found([("a", "/c/a"), ("a", "/d/a"), ("c/a", "/e/c/a")]) == ["c/a", "d/a", "e/c/a"])
     }
 }
 
