@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -200,6 +202,16 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 int clinux_pidfd_getfd(int pidfd, int fd) { return (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0); }
+static int port_of(int socket, int (*name)(int, struct sockaddr *, socklen_t *)) {
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (name(socket, (struct sockaddr *)&address, &size) < 0) return -1;
+    if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&address)->sin6_port) : -1;
+}
+int clinux_has_port(int socket, int port) {
+    return port_of(socket, getsockname) == port || port_of(socket, getpeername) == port;
+}
 ssize_t clinux_process_vm_readv(pid_t pid, uintptr_t address, void *buffer, size_t size) {
     struct iovec local = {buffer, size}, remote = {(void *)address, size};
     return process_vm_readv(pid, &local, 1, &remote, 1, 0);

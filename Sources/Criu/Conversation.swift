@@ -36,18 +36,26 @@ package struct Conversation: ~Copyable {
     }
 
     /// Waits for a message, or for the end of CRIU: helpers of one that was killed keep its end of the socket open.
-    private borrowing func awaitMessage(_ limit: Int32) throws(ConversationError) {
+    private borrowing func awaitMessage(_ limit: Int32, _ goesOn: () -> Bool) throws(ConversationError) {
         guard let worker else { return }
+        // One that speaks for ever keeps the wait from being interrupted.
+        if RequestToEnd.current != nil { throw .system(.interrupted) }
         var entries = [
             pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0),
             pollfd(fd: worker, events: Int16(POLLIN), revents: 0),
         ]
-        do throws(Errno) { try checked { poll(&entries, 2, limit) } } catch { throw .system(error) }
-        if entries[0].revents == 0 { throw entries[1].revents == 0 ? .late : .ended }
+        while entries[0].revents == 0 {
+            do throws(Errno) { try checked { poll(&entries, 2, limit) } } catch { throw .system(error) }
+            guard entries[0].revents == 0 else { return }
+            if entries[1].revents != 0 { throw .ended }
+            if !goesOn() { throw RequestToEnd.current == nil ? .late : .system(.interrupted) }
+        }
     }
 
-    private borrowing func receive(_ limit: Int32) throws(ConversationError) -> (Response, Int32?) {
-        try awaitMessage(limit)
+    private borrowing func receive(
+        _ limit: Int32, _ goesOn: () -> Bool
+    ) throws(ConversationError) -> (Response, Int32?) {
+        try awaitMessage(limit, goesOn)
         var message: ReceivedMessage
         do throws(Errno) { message = try receiveMessage(socket.rawValue, limit: Self.largest) } catch {
             throw error == .connectionReset ? .ended : .system(error)
@@ -63,16 +71,17 @@ package struct Conversation: ~Copyable {
 
     /// Asks, and hears the answer.
     /// - Parameters:
-    ///   - limit: for how many milliseconds CRIU may be silent; -1 for ever, as dumps take their time.
+    ///   - limit: for how many milliseconds CRIU may be silent.
+    ///   - goesOn: is asked whenever it has been silent for so long; whether to wait on.
     ///   - notified: is told of each moment, with the descriptor that comes with it, and says whether CRIU may go
     ///     on; the descriptor is closed unless it takes it.
     package borrowing func ask(
-        _ request: Request, limit: Int32 = -1,
+        _ request: Request, limit: Int32 = -1, goesOn: () -> Bool = { false },
         notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
     ) throws(ConversationError) -> Response {
         try send(request)
         while true {
-            let (response, number) = try receive(limit)
+            let (response, number) = try receive(limit, goesOn)
             var descriptor = number.map { OwnedDescriptor(adopting: $0) }
             guard response.isAnswer(to: .notify), let notification = response.notification else { return response }
             let goesOn = notified(notification, &descriptor)

@@ -122,6 +122,33 @@ extension ProcessPlan {
     }
 }
 
+extension ContainerPlan {
+    /// What of an image CRIU gives to the whole host before a process can be looked at, in one sentence.
+    /// - Parameter names: of the files.
+    package func differenceOfHost(from names: [String]) -> String? {
+        for name in names where name.hasSuffix(".img") {
+            if name.hasPrefix("binfmt-misc"), !process.grants(.systemAdministration),
+                !mounts.contains(where: \.isOfFormats)
+            {
+                return
+                    "\(name) has formats of programs, which the kernel knows on the whole host, and no entry of mounts"
+                    + " has the type binfmt_misc"
+            }
+            if name == "apparmor.img", !process.grants(.securityModules) {
+                return
+                    "\(name) has AppArmor profiles to be loaded, and process.capabilities does not grant CAP_MAC_ADMIN"
+            }
+        }
+        return nil
+    }
+}
+
+extension MountStep {
+    fileprivate var isOfFormats: Bool {
+        if case .filesystem(let type, _, _) = object { type == "binfmt_misc" } else { false }
+    }
+}
+
 extension ImageRecord {
     /// What of its settings a plan does not grant, in one sentence: ioprio_set(2) wants a capability for the class 1,
     /// which is served before all other processes of the host.
@@ -141,5 +168,6 @@ extension CapabilitySet {
     fileprivate static let setGroup = CapabilitySet(rawValue: 1 << 6)  // CAP_SETGID
     fileprivate static let setUser = CapabilitySet(rawValue: 1 << 7)  // CAP_SETUID
     fileprivate static let nice = CapabilitySet(rawValue: 1 << 23)  // CAP_SYS_NICE
+    fileprivate static let securityModules = CapabilitySet(rawValue: 1 << 33)  // CAP_MAC_ADMIN
     fileprivate static let resources = CapabilitySet(rawValue: 1 << 24)  // CAP_SYS_RESOURCE
 }

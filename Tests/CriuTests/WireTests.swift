@@ -198,3 +198,26 @@ private func bytes(_ hex: String) -> [UInt8] {
         #expect(Complaint(log: Array("(0) Error (criu/cgroup.c:1): cgroupd: recv req error: x".utf8)) == nil)
     }
 }
+
+@Suite struct SeccompImageTests {
+    private static let heads = ["19435654 49304164", "49304164"]
+
+    @Test(arguments: heads)
+    func aChainBeginsWithAFilterThatFollowsNone(head: String) throws {
+        // Two filters of one instruction, of which the second follows the first, and one of another process.
+        let filters = bytes(
+            "0a0c 0a08 0600000000000500 1801 0a0c 0a08 0600000000000600 1000 0a0a 0a08 0600000000000700")
+        let image = try SeccompImage(bytes(head) + [UInt8(filters.count), 0, 0, 0] + filters)
+        #expect(image.first == [bytes("0600000000000500"), bytes("0600000000000700")])
+    }
+
+    @Test(arguments: [
+        "", "19435654", "19435654 49304164", "19435654 49304164 05000000 0a00", "00000000 49304164 00000000",
+        // A filter that is a number, one without a program, one that follows itself, and one that follows a later one.
+        "19435654 49304164 02000000 0801", "19435654 49304164 04000000 0a02 1800",
+        "19435654 49304164 06000000 0a04 0a00 1000", "19435654 49304164 06000000 0a04 0a00 1005",
+    ])
+    func aDamagedFileIsAnError(image: String) {
+        #expect(throws: WireError.self) { _ = try SeccompImage(bytes(image)) }
+    }
+}

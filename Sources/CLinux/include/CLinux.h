@@ -138,6 +138,8 @@ int clinux_limit_sending(int socket, int milliseconds);
 int clinux_pidfd_open(pid_t pid, unsigned int flags);
 int clinux_pidfd_send_signal(int pidfd, int signal);
 int clinux_pidfd_getfd(int pidfd, int fd);
+// Whether either end of an IP socket has this port
+int clinux_has_port(int socket, int port);
 // process_vm_readv(2) of one range
 ssize_t clinux_process_vm_readv(pid_t pid, uintptr_t address, void *buffer, size_t size);
 int clinux_execve(const char *path, char *const argv[], char *const envp[]);

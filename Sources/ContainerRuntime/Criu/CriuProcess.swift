@@ -129,23 +129,23 @@ struct CriuProcess: ~Copyable {
         }
     }
 
-    /// Sends a request, and receives the answer.
-    borrowing func ask(
-        _ request: Request, limit: Int32 = -1,
-        notified: (Notification, inout OwnedDescriptor?) -> Bool = { _, _ in true }
-    ) throws(Failure) -> Response {
+    /// Asks what is answered at once.
+    private borrowing func ask(_ request: Request, limit: Int32) throws(Failure) -> Response {
         do throws(ConversationError) {
-            return try conversation.ask(request, limit: limit, notified: notified)
+            return try conversation.ask(request, limit: limit)
         } catch {
-            switch error {
-            case .late:
-                // Nothing has begun, so that nothing has to be taken back.
-                do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
-                throw Failure(.other, "criu (\(worker.program)) has not answered for \(limit / 1000) seconds")
-            case .ended: throw Failure(.other, "criu (\(worker.program)) ended without an answer")
-            case .unreadable(let wire): throw Failure(.other, "criu's answer cannot be read: \(wire.problem)")
-            case .system(let code): throw Failure("speak with criu", code)
-            }
+            // Nothing has begun, so that nothing has to be taken back.
+            if error == .late { do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {} }
+            throw failure(error, silent: "has not answered for \(limit / 1000) seconds")
+        }
+    }
+
+    private borrowing func failure(_ error: ConversationError, silent sentence: String) -> Failure {
+        switch error {
+        case .late: Failure(.other, "criu (\(worker.program)) \(sentence)")
+        case .ended: Failure(.other, "criu (\(worker.program)) ended without an answer")
+        case .unreadable(let wire): Failure(.other, "criu's answer cannot be read: \(wire.problem)")
+        case .system(let code): Failure("speak with criu", code)
         }
     }
 
@@ -172,43 +172,41 @@ struct CriuProcess: ~Copyable {
         return features
     }
 
+    /// Asks for the work itself, which may take long, and hears the answer.
+    /// - Parameter isWatched: whether CRIU has to get on with it all the time.
+    borrowing func work(
+        _ request: Request, isWatched: Bool = true, notified: (Notification, inout OwnedDescriptor?) -> Bool
+    ) throws(Failure) -> Response {
+        var progress = CriuProgress()
+        do throws(ConversationError) {
+            return try conversation.ask(
+                request, limit: 5000,
+                goesOn: {
+                    guard isWatched else { return RequestToEnd.current == nil }
+                    return progress.continues()
+                }
+            ) { notification, descriptor in
+                let answer = notified(notification, &descriptor)
+                progress = CriuProgress()
+                return answer
+            }
+        } catch {
+            throw failure(
+                error, silent: "has done nothing for \(CriuProgress.patience) seconds, and has not answered")
+        }
+    }
+
     /// Lets CRIU go: without further requests it ends, and takes back what it had begun.
-    consuming func end() {
+    /// - Parameters:
+    ///   - isUrgent: whether it has not answered.
+    ///   - port: of the page server that it speaks with.
+    consuming func end(isUrgent: Bool = false, port: Int32? = nil) {
         for number in directories { close(number) }
-        endCriu(finish())
+        endCriu(finish(), isUrgent: isUrgent, port: port)
     }
 
     private consuming func finish() -> ChildProcess {
         conversation.end()
         return child
-    }
-}
-
-/// Waits for the end of a process that was CRIU, whose socket is closed.
-///
-/// To kill it could leave processes frozen, with its code in them: that comes last.
-private func endCriu(_ child: borrowing ChildProcess) {
-    let minute: Int32 = 60_000
-    do throws(Errno) {
-        if try !waitUntilReadable(child.pidfd.rawValue, milliseconds: minute) {
-            try signalProcess(child.pidfd, SIGKILL)
-        }
-        _ = try waitForEnd(of: child.pid)
-    } catch {
-        // It was reaped with others.
-    }
-}
-
-/// Ends what a CRIU that was killed has left, to a runtime that is a subreaper: children of ours, stopped for ever.
-func endHelpersOfCriu() {
-    let most = 100
-    for _ in 0..<most {
-        guard let text = try? readText("/proc/thread-self/children") else { return }
-        let pids = text.split(whereSeparator: { $0 == " " || $0 == "\n" }).compactMap { Int32($0) }
-        if pids.isEmpty { return }
-        for pid in pids {
-            clinux_kill(pid, SIGKILL)
-            do throws(Errno) { _ = try waitForEnd(of: pid) } catch {}
-        }
     }
 }

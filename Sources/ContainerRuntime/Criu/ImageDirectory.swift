@@ -120,6 +120,15 @@ struct ImageDirectory: ~Copyable {
         }
     }
 
+    borrowing func names() throws(Failure) -> [String] {
+        let number = descriptor.rawValue
+        return try during("\(flag): read directory \(path)") { () throws(Errno) in
+            // This descriptor may have been read to its end.
+            let again = try OwnedDescriptor.open(".", .readOnly | .directory, at: number)
+            return try directoryEntries(again.rawValue).map(\.name)
+        }
+    }
+
     borrowing func has(_ name: String) -> Bool { clinux_faccessat2(descriptor.rawValue, name, F_OK, 0) == 0 }
 
     /// The content of a file here; nil when there is none.
@@ -152,10 +161,13 @@ struct ImageDirectory: ~Copyable {
     }
 
     /// Why CRIU failed, out of its log, in one sentence.
-    borrowing func failure(_ verb: String, log name: String, _ response: Response?) -> Failure {
+    /// - Parameter silence: why there is no answer.
+    borrowing func failure(
+        _ verb: String, log name: String, _ response: Response?, _ silence: Failure? = nil
+    ) -> Failure {
         let log = (try? read(name, limit: 256 << 20)) ?? nil
         let complaint = log.flatMap { Complaint(log: $0) } ?? response?.errorMessage.map { Complaint(text: $0) }
-        var text = complaint?.text ?? "it does not say why"
+        var text = complaint?.text ?? silence?.message ?? "it does not say why"
         if complaint == nil, let code = response?.errorNumber, code != 0 { text = Errno(rawValue: code).message }
         if let hint = complaint?.hint { text += " (\(hint))" }
         return Failure(.other, "criu failed to \(verb): \(text); log: \(path)/\(name)")

@@ -18,7 +18,7 @@ struct Restoration: ~Copyable {
     private let reserved: Reservation
     /// Nil for images of another runtime.
     private let known: ImageRecord?
-    private let hasFilter: Bool
+    private let filter: SeccompFilter?
     private let makesKeyring: Bool
     private let stage: Stage
     private var record: ContainerRecord
@@ -34,7 +34,7 @@ struct Restoration: ~Copyable {
 
     init(
         runtime: Runtime, plans: Runtime.Plans, options: RestoreOptions, reserved: consuming Reservation,
-        known: ImageRecord?, hasFilter: Bool, makesKeyring: Bool,
+        known: ImageRecord?, filter: SeccompFilter?, makesKeyring: Bool,
         console: consuming EngineSocket?
     ) throws(Failure) {
         self.runtime = runtime
@@ -42,7 +42,7 @@ struct Restoration: ~Copyable {
         self.options = options
         self.known = known
         threads = known?.threads ?? []
-        self.hasFilter = hasFilter
+        self.filter = filter
         self.makesKeyring = makesKeyring
         stage = Stage(directory: "\(reserved.directory.path)/\(Self.stageName)")
         record = reserved.record
@@ -53,19 +53,26 @@ struct Restoration: ~Copyable {
     mutating func run(
         _ worker: Worker, _ images: borrowing ImageDirectory, _ configFile: String?
     ) throws(Failure) -> CreatedContainer {
+        do throws(Failure) { return try restore(worker, images, configFile) } catch {
+            throw reserved.directory.explain(error)
+        }
+    }
+
+    private mutating func restore(
+        _ worker: Worker, _ images: borrowing ImageDirectory, _ configFile: String?
+    ) throws(Failure) -> CreatedContainer {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
-        try checkRecord()
+        try checkBefore(images)
         let streams = try readStreams(images)
         var directories = [try images.known()]
         if let other = try work?.known() { directories.append(other) }
         let criu = try start(worker, directories)
         self.criu = criu.pid
-        let restore: RestorePlan
         var response: Response?
         do throws(Failure) {
             let version = try criu.version()
-            restore = try asFailure { () throws(InvalidSpec) in
+            let restore = try asFailure { () throws(InvalidSpec) in
                 try RestorePlan(
                     plan, options, version: version, stage: stage, resolved: resolvedDestinations(), record: known)
             }
@@ -77,7 +84,7 @@ struct Restoration: ~Copyable {
             addNamespaces(to: &request)
             addCgroups(to: &request)
             runtime.note(.debug, "criu \(version) (\(worker.program)): restore")
-            response = try criu.ask(request) { notification, descriptor in
+            response = try criu.work(request) { notification, descriptor in
                 do throws(Failure) {
                     try handle(notification, &descriptor)
                     return true
@@ -87,7 +94,7 @@ struct Restoration: ~Copyable {
                 }
             }
         } catch {
-            criu.end()
+            criu.end(isUrgent: true)
             endProcesses()
             throw failure ?? error
         }
@@ -144,11 +151,30 @@ struct Restoration: ~Copyable {
         }
     }
 
-    private borrowing func checkRecord() throws(Failure) {
-        guard let text = known?.difference(from: plan.process) else { return }
+    /// Holds against the config what the images say, and no restored process shows.
+    private borrowing func checkBefore(_ images: borrowing ImageDirectory) throws(Failure) {
+        var text = known?.difference(from: plan.process)
+        if text == nil { text = plan.differenceOfHost(from: try images.names()) }
+        if text == nil, let program = filter?.program { text = try differenceOfFilter(images, program) }
+        guard let text else { return }
         let failure = RestoredProcesses.differs(text)
         guard options.allowsDifferingImage else { throw failure }
         runtime.note(.warning, failure.message)
+    }
+
+    private borrowing func differenceOfFilter(
+        _ images: borrowing ImageDirectory, _ program: [UInt8]
+    ) throws(Failure) -> String? {
+        // Processes without a filter are found when they are there.
+        guard let bytes = try images.read(SeccompImage.name, limit: SeccompImage.largest) else { return nil }
+        let found: SeccompImage
+        do throws(WireError) { found = try SeccompImage(bytes) } catch {
+            throw Failure(.damaged, "\(images.path)/\(SeccompImage.name): \(error.problem)")
+        }
+        guard let other = found.first.first(where: { $0 != program }) else { return nil }
+        return
+            "linux.seccomp makes a filter of \(program.count / 8) instructions, and \(SeccompImage.name) has another, of"
+            + " \(other.count / 8)"
     }
 
     private borrowing func readStreams(_ images: borrowing ImageDirectory) throws(Failure) -> [KeyedDescriptor] {
@@ -291,7 +317,7 @@ struct Restoration: ~Copyable {
 
     private borrowing func restoredProcesses(_ pid: Int32) -> RestoredProcesses {
         RestoredProcesses(
-            plan: plan, pid: pid, group: Cgroup(record.cgroup), hasFilter: hasFilter,
+            plan: plan, pid: pid, group: Cgroup(record.cgroup), hasFilter: filter != nil,
             ignoresLabel: options.securityProfile != nil)
     }
 
@@ -305,6 +331,7 @@ struct Restoration: ~Copyable {
 
     /// Credentials, filters, labels and descriptors are in place; nothing runs yet.
     private borrowing func checkProcesses() throws(Failure) {
+        guard record.pid > 0 else { throw Failure(.other, "criu lets processes go that it has not told of") }
         let restored = restoredProcesses(record.pid)
         do throws(Failure) {
             try checkMounts(restored)

@@ -19,6 +19,7 @@ struct RestoreStage {
         let sources = try openSources()
         let root = try openRoot()
         try makeMountPoints(in: root, sources)
+        try restrict(sources)
         if plan.root.isReadOnly {
             // CRIU before 4.2 forgets the flag of the root, and takes what it finds here.
             try during("root.readonly: make the root read-only") { () throws(Errno) in
@@ -88,6 +89,23 @@ struct RestoreStage {
                 tree, AttributeChange(set: .idMapped), userNamespace: number, recursive: mapping.recursive)
         }
         return tree
+    }
+
+    /// Gives the sources the options that their mounts have: of several mounts of one filesystem with the same options CRIU
+    /// sets those of the first, and expects the others to be copies of it.
+    private func restrict(_ sources: [Int32?]) throws(Failure) {
+        for (mount, source) in zip(plan.mounts, sources) {
+            guard let source else { continue }
+            let restrictions: MountAttributes = [.readOnly, .noSuid, .noDev, .noExec, .noSymlinkFollow]
+            let (own, all) = (
+                mount.attributes.set.intersection(restrictions),
+                mount.recursiveAttributes.set.intersection(restrictions)
+            )
+            try during("\(mount.key).options: set those of the source") { () throws(Errno) in
+                if !own.isEmpty { try changeMount(source, "", AttributeChange(set: own)) }
+                if !all.isEmpty { try changeMount(source, "", AttributeChange(set: all), recursive: true) }
+            }
+        }
     }
 
     /// Makes missing mount points, as `create` does, also inside bind mounts, which are mounted for that.

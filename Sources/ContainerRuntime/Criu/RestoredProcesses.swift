@@ -59,26 +59,41 @@ struct RestoredProcesses {
         }
     }
 
-    /// Holds every process against what the config grants.
+    /// Holds every process, and every thread of it, against what the config grants.
     /// - Parameter descriptors: what is outside of the container.
     func checkProcesses(_ descriptors: RestoredDescriptors) throws(Failure) {
         for process in processes() {
-            let path = "/proc/\(process)/status"
-            let text: String
-            do throws(Errno) { text = try readText(path) } catch {
-                throw Failure("read \(path)", error)
-            }
-            let status = ProcessStatus(text)
-            var difference = plan.process.difference(from: status, hasFilter: hasFilter, plan.namespaces)
-            if difference == nil {
-                difference = plan.process.difference(
-                    from: settings(of: process), isInit: process == pid, ignoringLabel: ignoresLabel)
-            }
-            if difference == nil { difference = try differenceOfNamespaces(process) }
-            if difference == nil { difference = try differenceOfCgroup(process) }
+            for thread in try threads(of: process) { try checkRights(thread, isInit: process == pid) }
+            var difference = try differenceOfNamespaces(process)
             if difference == nil { difference = try descriptors.difference(of: process) }
-            if let difference { throw Self.differs("process \(status.insideNumber ?? process): \(difference)") }
+            if let difference { throw Self.differs("process \(insideNumber(process)): \(difference)") }
         }
+    }
+
+    /// An image has credentials, a filter, scheduling and a cgroup for each thread.
+    /// - Parameter thread: its number, under which /proc has it as it has a process.
+    private func checkRights(_ thread: Int32, isInit: Bool) throws(Failure) {
+        let path = "/proc/\(thread)/status"
+        let status = ProcessStatus(try during("read \(path)") { () throws(Errno) in try readText(path) })
+        var difference = plan.process.difference(from: status, hasFilter: hasFilter, plan.namespaces)
+        if difference == nil {
+            difference = plan.process.difference(
+                from: settings(of: thread), isInit: isInit, ignoringLabel: ignoresLabel)
+        }
+        if difference == nil { difference = try differenceOfCgroup(thread) }
+        if let difference { throw Self.differs("process \(status.insideNumber ?? thread): \(difference)") }
+    }
+
+    private func threads(of process: Int32) throws(Failure) -> [Int32] {
+        let path = "/proc/\(process)/task"
+        return try during("read \(path)") { () throws(Errno) in
+            let directory = try OwnedDescriptor.open(path, .directory)
+            return try directoryEntries(directory.rawValue).compactMap { Int32($0.name) }
+        }
+    }
+
+    private func insideNumber(_ process: Int32) -> Int32 {
+        (try? readText("/proc/\(process)/status")).flatMap { ProcessStatus($0).insideNumber } ?? process
     }
 
     /// Those that see other mounts than the init.

@@ -28,7 +28,11 @@ extension Runtime {
             options.image.imagePath, flag: "--image-path", group: plan.namespaces.rootGroup)
         try checkParent(options, images)
         if let number = options.statusDescriptor { try checkStatusDescriptor(number) }
-        try dump(plan, spec, record, options, images, worker, wasPaused: status == .paused)
+        do throws(Failure) {
+            try dump(plan, spec, record, options, images, worker, wasPaused: status == .paused)
+        } catch {
+            throw directory.explain(error)
+        }
         guard !options.leavesRunning, !options.isPreDump else { return }
         // Processes that CRIU has ended stay ended; `delete` removes the rest.
         do throws(Failure) { try destroy(record, directory) } catch { note(.warning, error.message) }
@@ -72,7 +76,7 @@ extension Runtime {
         let criu = try startCriu(worker, plan)
         let (version, checkpoint): (CriuVersion, CheckpointPlan)
         do throws(Failure) { (version, checkpoint) = try prepare(plan, record, options, criu) } catch {
-            criu.end()
+            criu.end(isUrgent: true)
             throw error
         }
         var request = Request(checkpoint.kind, options: checkpoint.options)
@@ -81,11 +85,12 @@ extension Runtime {
         request.options?.configFile = criuConfigFile(spec.annotations)
         var lock: NetworkLock?
         if checkpoint.locksNetwork { lock = try NetworkLock(of: record.pid) }
-        var failure: Failure?
+        var (failure, silence): (Failure?, Failure?)
         var response: Response?
         var dump = Dump(plan: checkpoint, record: record, version: version, status: options.statusDescriptor)
         do throws(Failure) {
-            response = try criu.ask(request) { notification, _ in
+            // With lazy pages it waits for others.
+            response = try criu.work(request, isWatched: !options.image.hasLazyPages) { notification, _ in
                 do throws(Failure) {
                     try dump.handle(notification, images)
                     return true
@@ -95,17 +100,17 @@ extension Runtime {
                 }
             }
         } catch {
-            note(.debug, error.message)
+            silence = error
         }
-        criu.end()
+        criu.end(isUrgent: response == nil, port: options.pageServer?.port)
         guard response?.succeeded == true else {
             if response == nil { endHelpersOfCriu() }
-            if !wasPaused { thawAfterFailure(record) }
+            restoreFreezer(record, wasPaused: wasPaused)
             // CRIU that has answered has removed it itself.
             if response == nil, let lock { do throws(Failure) { try lock.remove() } catch {} }
             if let failure { throw failure }
-            if let work = work.take() { throw work.failure("dump", log: "dump.log", response) }
-            throw images.failure("dump", log: "dump.log", response)
+            if let work = work.take() { throw work.failure("dump", log: "dump.log", response, silence) }
+            throw images.failure("dump", log: "dump.log", response, silence)
         }
         guard let lock, checkpoint.leavesLock else { return }
         do throws(Failure) { try lock.remove() } catch {
@@ -151,10 +156,14 @@ extension Runtime {
         }
     }
 
-    // CRIU thaws what it has frozen, unless it was killed.
-    private func thawAfterFailure(_ record: ContainerRecord) {
+    // CRIU thaws what it has frozen, and nothing else, unless it was killed.
+    private func restoreFreezer(_ record: ContainerRecord, wasPaused: Bool) {
         let group = Cgroup(record.cgroup)
-        do throws(CgroupFailure) { if try group.isFrozen() { try group.thaw() } } catch {
+        do throws(CgroupFailure) {
+            let isFrozen = try group.isFrozen()
+            if isFrozen, !wasPaused { try group.thaw() }
+            if wasPaused, !isFrozen { try group.freeze() }
+        } catch {
             note(.warning, error.description)
         }
     }

@@ -57,10 +57,14 @@ extension Runtime {
             try NotifySocket.prepare(for: plans.container, in: directory)
             if options.image.cgroupsMode == .strict { try checkStrictly(location) }
         }
+        // Nobody takes the lock before the last step of the clean-up.
+        let lock = try during("duplicate the lock") { () throws(Errno) in
+            try reserved.directory.descriptor.duplicated()
+        }
         do throws(Failure) {
             var restoration = try Restoration(
                 runtime: self, plans: plans, options: options, reserved: reserved, known: known,
-                hasFilter: filter != nil,
+                filter: filter,
                 makesKeyring: !create.withoutNewKeyring, console: console)
             let made = try restoration.run(worker, images, criuConfigFile(bundle.spec.annotations))
             if let path = create.pidFile { try writePidFile(path, made.record.pid) }
@@ -69,6 +73,7 @@ extension Runtime {
         } catch {
             let record = newRecord(plans.container, plans.cgroup.location, hasSeccomp: false)
             _ = consume undo
+            _ = consume lock
             runPoststop(plans.container, record)
             throw error
         }

@@ -1,0 +1,128 @@
+// CRIU that hangs: on a page server that reads nothing, on a script that waits, stopped by a signal. A dump may take as
+// long as it likes, but the container stands still meanwhile: only one that goes on is waited for.
+
+internal import CLinux
+internal import Glibc
+internal import Kernel
+internal import SystemPackage
+
+/// Whether CRIU, and all that it has started, get on with their work.
+struct CriuProgress {
+    /// In seconds: a container that stands still for longer is harmed more than by a checkpoint that fails.
+    static let patience: UInt64 = 60
+
+    private var seen = ""
+    private var since = monotonicNanoseconds()
+
+    /// - Returns: whether there has been progress within the time that is allowed.
+    mutating func continues() -> Bool {
+        if RequestToEnd.current != nil { return false }
+        let found = Self.work()
+        let now = monotonicNanoseconds()
+        if found != seen { (seen, since) = (found, now) }
+        return now - since < Self.patience * 1_000_000_000
+    }
+
+    // What all processes below this one have done: time on a processor, and bytes read and written.
+    private static func work() -> String {
+        descendants(of: getpid()).dropFirst().map { pid in
+            let stat = (try? readText("/proc/\(pid)/stat")) ?? ""
+            let name = stat.utf8.lastIndex(of: UInt8(ascii: ")")) ?? stat.startIndex
+            // From the state on: the 12th to the 15th are the times.
+            let fields = stat[name...].split(separator: " ")
+            let times = fields.count > 15 ? fields[12...15].joined(separator: " ") : ""
+            return "\(pid) \(times) \((try? readText("/proc/\(pid)/io")) ?? "")"
+        }.joined(separator: "\n")
+    }
+}
+
+/// Waits for the end of a process that was CRIU, whose socket is closed: that tells it to take back what it has begun.
+///
+/// To kill it could leave processes frozen, with its code in them: that comes last.
+/// - Parameters:
+///   - isUrgent: whether CRIU has failed to answer, or nobody waits for its answer any more.
+///   - port: of the page server.
+func endCriu(_ child: borrowing ChildProcess, isUrgent: Bool = false, port: Int32? = nil) {
+    let (minute, moment) = (60, 10)
+    if isUrgent || !awaitEnd(of: child, seconds: minute) {
+        releaseCriu(child, port: port)
+        if !awaitEnd(of: child, seconds: moment, despiteRequests: true) {
+            do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
+            _ = awaitEnd(of: child, seconds: moment, despiteRequests: true)
+        }
+    }
+    // A process that the kernel does not end yet is the subreaper's.
+    _ = reap(child.pid)
+}
+
+/// - Parameter despiteRequests: whether to wait although this command has been asked to end.
+private func awaitEnd(of child: borrowing ChildProcess, seconds: Int, despiteRequests: Bool = false) -> Bool {
+    let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    while true {
+        let now = monotonicNanoseconds()
+        do throws(Errno) {
+            let milliseconds = now < end ? Int32(1 + (end - now) / 1_000_000) : 0
+            if try waitUntilReadable(child.pidfd.rawValue, milliseconds: min(milliseconds, 1000)) { return true }
+        } catch {
+            guard error == .interrupted else { return false }
+        }
+        if now >= end || RequestToEnd.current != nil && !despiteRequests { return false }
+    }
+}
+
+/// Makes an end of what CRIU waits for, so that it fails, and cleans up.
+private func releaseCriu(_ child: borrowing ChildProcess, port: Int32?) {
+    let pid = child.pid
+    let program = try? FileIdentity(fileStatus(at: "/proc/\(pid)/exe"))
+    for other in children(ofProcess: pid) {
+        // CRIU's own processes have to clean up as well.
+        guard let handle = try? ProcessHandle(other),
+            let found = try? FileIdentity(fileStatus(at: "/proc/\(other)/exe")),
+            found != program
+        else { continue }
+        killWithDescendants(handle)
+    }
+    if let port { endConnections(of: child, port: port) }
+    do throws(Errno) { try signalProcess(child.pidfd, SIGCONT) } catch {}
+}
+
+// Those with a page server. Other connections are the container's.
+private func endConnections(of child: borrowing ChildProcess, port: Int32) {
+    guard let directory = try? OwnedDescriptor.open("/proc/\(child.pid)/fd", .directory),
+        let entries = try? directoryEntries(directory.rawValue)
+    else { return }
+    for entry in entries {
+        guard let number = Int32(entry.name) else { continue }
+        let copy = clinux_pidfd_getfd(child.pidfd.rawValue, number)
+        guard copy >= 0 else { continue }
+        if clinux_has_port(copy, port) != 0 { shutdown(copy, Int32(SHUT_RDWR)) }
+        close(copy)
+    }
+}
+
+private func children(ofProcess pid: Int32) -> [Int32] {
+    guard let text = try? readText("/proc/\(pid)/task/\(pid)/children") else { return [] }
+    return text.split(whereSeparator: { $0 == " " || $0 == "\n" }).compactMap { Int32($0) }
+}
+
+/// Reaps a child if it has ended.
+@discardableResult
+private func reap(_ pid: Int32) -> Bool {
+    var status: Int32 = 0
+    return clinux_wait_exited(pid, &status, WNOHANG) == pid
+}
+
+/// Ends what a CRIU that was killed has left, to a runtime that is a subreaper: children of ours, stopped for ever.
+func endHelpersOfCriu() {
+    let most = 100
+    for _ in 0..<most {
+        let pids = children(ofProcess: getpid())
+        if pids.isEmpty { return }
+        for pid in pids {
+            clinux_kill(pid, SIGKILL)
+            guard let handle = try? ProcessHandle(pid) else { continue }
+            do throws(Errno) { _ = try waitUntilReadable(handle.pidfd.rawValue, milliseconds: 1000) } catch {}
+            reap(pid)
+        }
+    }
+}
