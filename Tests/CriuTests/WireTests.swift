@@ -155,10 +155,11 @@ private func bytes(_ hex: String) -> [UInt8] {
         let moment = bytes("0806 1001 2a0d 0a09") + Array("post-dump".utf8) + bytes("1005")
         let speech = try Speech([moment, moment, bytes("0801 1001")])
         var seen: [Notification.Moment?] = []
-        let response = try speech.conversation.ask(Request(.version)) { notification, _ in
+        func notified(_ notification: Criu.Notification, _: inout OwnedDescriptor?) -> Bool {
             seen.append(notification.moment)
             return seen.count == 1
         }
+        let response = try speech.conversation.ask(Request(.version), notified: notified)
         #expect(response.succeeded)
         #expect(seen == [.postDump, .postDump])
         #expect(try receiveMessage(speech.other.rawValue).bytes == bytes("080a"))
