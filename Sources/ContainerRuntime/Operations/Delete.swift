@@ -162,6 +162,10 @@ extension Runtime {
                 try waitUntilReadable(pidfd.rawValue, milliseconds: 100)
             }
             if ended { return }
+            // CRIU whose restore was killed may be the tracer of processes that the init waits for.
+            if !record.isReady {
+                do throws(CgroupFailure) { try group.killAll() } catch { note(.debug, error.description) }
+            }
             group.thawBelow()
             do throws(CgroupFailure) { try group.killBelowFrozen() } catch { note(.debug, error.description) }
         }

@@ -64,8 +64,7 @@ extension Runtime {
         do throws(Failure) {
             var restoration = try Restoration(
                 runtime: self, plans: plans, options: options, reserved: reserved, known: known,
-                filter: filter,
-                makesKeyring: !create.withoutNewKeyring, console: console)
+                filter: filter, makesKeyring: !create.withoutNewKeyring, console: console)
             let made = try restoration.run(worker, images, criuConfigFile(bundle.spec.annotations))
             if let path = create.pidFile { try writePidFile(path, made.record.pid) }
             undo.keep()
