@@ -209,3 +209,20 @@ package func filesystem(at path: String) throws(Errno) -> (magic: Int64, flags: 
     try checked { clinux_statfs(path, &magic, &flags) }
     return (magic, flags)
 }
+
+/// Whether a directory is the root of the mounts that the caller sees, by whatever path it was opened.
+package func isRootOfNamespace(_ place: borrowing OwnedDescriptor) throws(Errno) -> Bool {
+    let found = try mountPlace(of: place.rawValue)
+    guard found.isRoot else { return false }
+    let root = try OwnedDescriptor.open("/", .path | .directory)
+    return try mountPlace(of: root.rawValue) == found
+}
+
+/// Whether two descriptors are one file of one mount.
+package func isSameFile(
+    _ one: borrowing OwnedDescriptor, _ other: borrowing OwnedDescriptor
+) throws(Errno) -> Bool {
+    let (first, second) = (try fileStatus(one.rawValue), try fileStatus(other.rawValue))
+    guard first.device == second.device, first.inode == second.inode else { return false }
+    return try mountPlace(of: one.rawValue).mount == mountPlace(of: other.rawValue).mount
+}

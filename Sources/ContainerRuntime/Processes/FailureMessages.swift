@@ -38,6 +38,8 @@ struct FailureMessages {
         case .mount: return mount(report)
         case .device: return device(report)
         case .lookup: return lookup(report.code)
+        case .rootfs where report.action == .rootItself:
+            return "root.path: \(plan?.root.path ?? "") leads to the host's own root"
         case .rootfs where report.code == .permissionDenied && plan?.namespaces.has(.user) ?? false:
             return "\(name(report)): \(word) (every directory above it must let the container's root user through)"
         case .execute: return execute(report)
@@ -164,6 +166,7 @@ struct FailureMessages {
         switch report.action {
         case .openSource: return "\(what): open the source\(detail): \(word)"
         case .makeTarget: return "\(what): open or make the destination: \(word)"
+        case .rootItself: return "\(what): the destination leads to the rootfs itself, which cannot be mounted over"
         case .coverProc: return "\(what): cannot be mounted because it is inside /proc"
         case .notDirectory: return "\(what): must be mounted on ordinary directory"
         case .filesystemType: return "\(what): filesystem type \"\(type(mount))\": \(word)"

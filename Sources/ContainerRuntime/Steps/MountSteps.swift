@@ -214,14 +214,24 @@ struct MountSteps {
         mayMake: Bool = true
     ) throws(ActionFailure) -> OwnedDescriptor {
         let rules: Resolution = isPseudo ? .noSymlinks : []
+        var followsLink = false
         let target = try mapping({ () throws(Errno) in
             if !mount.followsDestination, let link = try existingLink(mount.destination, in: root) { return link }
+            do throws(Errno) {
+                return try root.open(mount.destination, resolving: .noSymlinks)
+            } catch {
+                if error == .tooManySymbolicLinkLevels { followsLink = true }
+            }
             return try mayMake
                 ? root.openOrMake(mount.destination, leaf, resolving: rules)
                 : root.open(mount.destination, resolving: rules)
         }) { (code: Errno) in
             let isLink = isPseudo && (code == .tooManySymbolicLinkLevels || code == .notDirectory)
             return ActionFailure(action: isLink ? .notDirectory : .makeTarget, code: code)
+        }
+        // There the mount would lie over the root that is entered, and nobody would see it.
+        if followsLink, try part(.makeTarget, { () throws(Errno) in try isSameFile(target, root.descriptor) }) {
+            throw ActionFailure(action: .rootItself, code: .invalidArgument)
         }
         // A link in the rootfs can lead into a procfs that is mounted already: the place decides, not its name.
         let magic = try part(.makeTarget) { () throws(Errno) in try filesystem(of: target.rawValue).magic }

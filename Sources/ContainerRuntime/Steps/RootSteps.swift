@@ -26,9 +26,7 @@ struct RootSteps {
     /// Cuts the namespace's mounts off from the host's, and makes the rootfs a mount of its own.
     func open() throws(StepReport) -> RootDirectory {
         // Before anything is changed: a namespace that is joined and does not have it is left as it is.
-        let place = try call(.rootfs) { () throws(Errno) in
-            try OwnedDescriptor.open(plan.root.path, .path | .directory)
-        }
+        let place = try openRootfs()
         let isolation = plan.root.isolation
         try call(.propagation) { () throws(Errno) in
             try changeMount(
@@ -50,13 +48,23 @@ struct RootSteps {
 
     /// Makes the rootfs a mount of its own among the host's, from which nothing spreads.
     func openOnHost() throws(StepReport) -> RootDirectory {
-        try call(.rootfs) { () throws(Errno) in
-            let tree = try cloneMount(plan.root.path, recursive: true)
-            let place = try OwnedDescriptor.open(plan.root.path, [.path, .directory])
+        let place = try openRootfs()
+        return try call(.rootfs) { () throws(Errno) in
+            let tree = try cloneMount("", recursive: true, at: place.rawValue)
             try attachMount(tree, on: place)
             try changeMount(tree.rawValue, "", AttributeChange(), propagation: .private, recursive: true)
             return RootDirectory(tree)
         }
+    }
+
+    // The path can lead to the host's root by links, /proc/self/root among them: the container would run there.
+    private func openRootfs() throws(StepReport) -> OwnedDescriptor {
+        let place = try call(.rootfs) { () throws(Errno) in
+            try OwnedDescriptor.open(plan.root.path, .path | .directory)
+        }
+        let isHosts = try call(.rootfs) { () throws(Errno) in try isRootOfNamespace(place) }
+        guard !isHosts else { throw StepReport(step: .rootfs, action: .rootItself, code: .notPermitted) }
+        return place
     }
 
     /// Makes the rootfs the root of the mount namespace; without a namespace, of this process only.

@@ -24,6 +24,7 @@ struct RootfsNamespace {
             let host = try OwnedDescriptor.open("/proc/self/ns/\(NamespaceKind.mount.linkName)")
             let top = try OwnedDescriptor.open("/", .path | .directory)
             let place = try OwnedDescriptor.open(root.path, .path | .directory)
+            if try isRootOfNamespace(place) { return nil }
             let rootfs = try readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(place.rawValue)")
             try joinNamespaces(namespace, NamespaceSet(.mount))
             return RootfsNamespace(
