@@ -57,6 +57,10 @@ let package = Package(
         .executable(name: "swiftrun", targets: ["swiftrun"]),
         .executable(name: "swift-shim", targets: ["swift-shim"]),
         .executable(name: "bundle-harness", targets: ["bundle-harness"]),
+        // Parts for other projects; see docs/libraries.md.
+        .library(name: "OCISpec", targets: ["OCISpec"]),
+        .library(name: "TTRPC", targets: ["TTRPC"]),
+        .library(name: "ShimAPI", targets: ["ShimAPI"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),

@@ -1,4 +1,5 @@
-// The documents that are read as a whole: a configuration, a process to execute, resources to update.
+// The documents that are read and written as a whole: a configuration, a process to execute, resources to update, the state of
+// a container, the features of a runtime.
 
 extension JSONDecodable {
     /// Reads a whole document, UTF-8 text.
@@ -11,18 +12,24 @@ extension JSONDecodable {
 
 extension Spec {
     /// Reads the text of a `config.json`; throws `InvalidSpec`.
-    package init(config bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+    public init(config bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+
+    /// The text of a `config.json`: compact if `indent` is nil, otherwise with one line per element.
+    public func encoded(indent: StaticString? = nil) -> [UInt8] { json(indent: indent) }
 }
 
 extension Process {
     /// Reads the process document of `exec`; throws `InvalidSpec`.
-    package init(process bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+    public init(process bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
 
     /// Reads only the process of a `config.json`; nil if it has none; throws `InvalidSpec`.
-    package init?(ofConfig bytes: [UInt8]) throws(InvalidSpec) {
+    public init?(ofConfig bytes: [UInt8]) throws(InvalidSpec) {
         guard let process = try OnlyProcess(json: bytes).process else { return nil }
         self = process
     }
+
+    /// The process document of `exec`: compact if `indent` is nil, otherwise with one line per element.
+    public func encoded(indent: StaticString? = nil) -> [UInt8] { json(indent: indent) }
 
     private struct OnlyProcess: JSONDecodable {
         let process: Process?
@@ -32,5 +39,24 @@ extension Process {
 
 extension LinuxResources {
     /// Reads the resources document of `update`; throws `InvalidSpec`.
-    package init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(bytes: bytes) { _ in } }
+    public init(bytes: [UInt8]) throws(InvalidSpec) { try self.init(bytes: bytes) { _ in } }
+
+    /// The resources document of `update`: compact if `indent` is nil, otherwise with one line per element.
+    public func encoded(indent: StaticString? = nil) -> [UInt8] { json(indent: indent) }
+}
+
+extension ContainerState {
+    /// Reads the state that a runtime prints, or gives to a hook; throws `InvalidSpec`.
+    public init(state bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+
+    /// The state as `state` prints it: compact if `indent` is nil, otherwise with one line per element.
+    public func encoded(indent: StaticString? = nil) -> [UInt8] { json(indent: indent) }
+}
+
+extension Features {
+    /// Reads the document that a runtime's `features` prints; throws `InvalidSpec`.
+    public init(features bytes: [UInt8]) throws(InvalidSpec) { try self.init(json: bytes) }
+
+    /// The document of `features`: compact if `indent` is nil, otherwise with one line per element.
+    public func encoded(indent: StaticString? = nil) -> [UInt8] { json(indent: indent) }
 }

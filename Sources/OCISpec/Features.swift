@@ -1,23 +1,24 @@
 // The features that a runtime supports, as `features` prints them.
 
 /// The features that a runtime supports (features.md); empty lists are not written.
-package struct Features: Equatable, Sendable {
+public struct Features: Equatable, Sendable {
     /// The oldest version of the specification whose configurations are accepted.
-    package var ociVersionMin: String?
+    public var ociVersionMin: String?
     /// The newest version of the specification whose configurations are accepted.
-    package var ociVersionMax: String?
+    public var ociVersionMax: String?
     /// Hooks, in the order in which they run.
-    package var hooks: [String]
+    public var hooks: [String]
     /// Mount options that the runtime itself understands.
-    package var mountOptions: [String]
+    public var mountOptions: [String]
     /// The features that are specific to Linux.
-    package var linux: Linux?
+    public var linux: Linux?
     /// Free data about the runtime.
-    package var annotations: TextMap<String>
+    public var annotations: TextMap<String>
     /// Annotations of a configuration that change the runtime's behaviour; a name that ends in a dot is a prefix.
-    package var potentiallyUnsafeConfigAnnotations: [String]
+    public var potentiallyUnsafeConfigAnnotations: [String]
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         ociVersionMin: String? = nil,
         ociVersionMax: String? = nil,
         hooks: [String] = [],
@@ -38,29 +39,30 @@ package struct Features: Equatable, Sendable {
 
 extension Features {
     /// The features on Linux (features-linux.md).
-    package struct Linux: Equatable, Sendable {
+    public struct Linux: Equatable, Sendable {
         /// Types of namespaces.
-        package var namespaces: [String]
+        public var namespaces: [String]
         /// Names of capabilities.
-        package var capabilities: [String]
+        public var capabilities: [String]
         /// The supported cgroup versions and managers.
-        package var cgroup: Cgroup?
+        public var cgroup: Cgroup?
         /// Seccomp filters.
-        package var seccomp: Seccomp?
+        public var seccomp: Seccomp?
         /// AppArmor.
-        package var apparmor: Switch?
+        public var apparmor: Switch?
         /// SELinux.
-        package var selinux: Switch?
+        public var selinux: Switch?
         /// Intel RDT.
-        package var intelRdt: IntelRdt?
+        public var intelRdt: IntelRdt?
         /// NUMA memory policy.
-        package var memoryPolicy: MemoryPolicy?
+        public var memoryPolicy: MemoryPolicy?
         /// Mount features beyond mount(2).
-        package var mountExtensions: MountExtensions?
+        public var mountExtensions: MountExtensions?
         /// Moving network devices.
-        package var netDevices: Switch?
+        public var netDevices: Switch?
 
-        package init(
+        /// What is left out is absent, as in the document.
+        public init(
             namespaces: [String] = [],
             capabilities: [String] = [],
             cgroup: Cgroup? = nil,
@@ -88,11 +90,12 @@ extension Features {
 
 extension Features {
     /// Whether a feature is compiled in; independent of the host.
-    package struct Switch: Equatable, Sendable {
+    public struct Switch: Equatable, Sendable {
         /// nil: unknown.
-        package var enabled: Bool?
+        public var enabled: Bool?
 
-        package init(enabled: Bool? = nil) {
+        /// What is left out is absent, as in the document.
+        public init(enabled: Bool? = nil) {
             self.enabled = enabled
         }
     }
@@ -100,19 +103,20 @@ extension Features {
 
 extension Features {
     /// Support of cgroups.
-    package struct Cgroup: Equatable, Sendable {
+    public struct Cgroup: Equatable, Sendable {
         /// Cgroup v1.
-        package var v1: Bool?
+        public var v1: Bool?
         /// Cgroup v2.
-        package var v2: Bool?
+        public var v2: Bool?
         /// With the system's systemd as manager.
-        package var systemd: Bool?
+        public var systemd: Bool?
         /// With a user's systemd as manager.
-        package var systemdUser: Bool?
+        public var systemdUser: Bool?
         /// The rdma controller.
-        package var rdma: Bool?
+        public var rdma: Bool?
 
-        package init(
+        /// What is left out is absent, as in the document.
+        public init(
             v1: Bool? = nil,
             v2: Bool? = nil,
             systemd: Bool? = nil,
@@ -130,21 +134,22 @@ extension Features {
 
 extension Features {
     /// Support of seccomp.
-    package struct Seccomp: Equatable, Sendable {
+    public struct Seccomp: Equatable, Sendable {
         /// Whether it is compiled in.
-        package var enabled: Bool?
+        public var enabled: Bool?
         /// Names such as `SCMP_ACT_ERRNO`.
-        package var actions: [String]
+        public var actions: [String]
         /// Names such as `SCMP_CMP_EQ`.
-        package var operators: [String]
+        public var operators: [String]
         /// Names such as `SCMP_ARCH_X86_64`.
-        package var archs: [String]
+        public var archs: [String]
         /// Flags that a configuration may have.
-        package var knownFlags: [String]
+        public var knownFlags: [String]
         /// The known flags that this kernel supports.
-        package var supportedFlags: [String]
+        public var supportedFlags: [String]
 
-        package init(
+        /// What is left out is absent, as in the document.
+        public init(
             enabled: Bool? = nil,
             actions: [String] = [],
             operators: [String] = [],
@@ -164,15 +169,16 @@ extension Features {
 
 extension Features {
     /// Support of Intel RDT.
-    package struct IntelRdt: Equatable, Sendable {
+    public struct IntelRdt: Equatable, Sendable {
         /// Whether it is compiled in.
-        package var enabled: Bool?
+        public var enabled: Bool?
         /// Whether `schemata` is supported.
-        package var schemata: Bool?
+        public var schemata: Bool?
         /// Whether `enableMonitoring` is supported.
-        package var monitoring: Bool?
+        public var monitoring: Bool?
 
-        package init(enabled: Bool? = nil, schemata: Bool? = nil, monitoring: Bool? = nil) {
+        /// What is left out is absent, as in the document.
+        public init(enabled: Bool? = nil, schemata: Bool? = nil, monitoring: Bool? = nil) {
             self.enabled = enabled
             self.schemata = schemata
             self.monitoring = monitoring
@@ -182,13 +188,14 @@ extension Features {
 
 extension Features {
     /// Support of NUMA memory policies.
-    package struct MemoryPolicy: Equatable, Sendable {
+    public struct MemoryPolicy: Equatable, Sendable {
         /// Names such as `MPOL_BIND`.
-        package var modes: [String]
+        public var modes: [String]
         /// Names such as `MPOL_F_STATIC_NODES`.
-        package var flags: [String]
+        public var flags: [String]
 
-        package init(modes: [String] = [], flags: [String] = []) {
+        /// What is left out is absent, as in the document.
+        public init(modes: [String] = [], flags: [String] = []) {
             self.modes = modes
             self.flags = flags
         }
@@ -197,11 +204,12 @@ extension Features {
 
 extension Features {
     /// Mount features beyond mount(2).
-    package struct MountExtensions: Equatable, Sendable {
+    public struct MountExtensions: Equatable, Sendable {
         /// Id-mapped mounts.
-        package var idmap: Switch?
+        public var idmap: Switch?
 
-        package init(idmap: Switch? = nil) {
+        /// What is left out is absent, as in the document.
+        public init(idmap: Switch? = nil) {
             self.idmap = idmap
         }
     }

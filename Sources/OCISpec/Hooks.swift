@@ -1,21 +1,22 @@
 // Programs that run at points of a container's life cycle.
 
 /// Programs by the point at which they run, each list in its order (config.md, POSIX-platform Hooks).
-package struct Hooks: Equatable, Sendable {
+public struct Hooks: Equatable, Sendable {
     /// Deprecated: like `createRuntime`, before it.
-    package var prestart: [Hook]
+    public var prestart: [Hook]
     /// During create, in the runtime's namespaces, before the root is changed.
-    package var createRuntime: [Hook]
+    public var createRuntime: [Hook]
     /// During create, in the container's namespaces, before the root is changed.
-    package var createContainer: [Hook]
+    public var createContainer: [Hook]
     /// During start, in the container, before its program is executed.
-    package var startContainer: [Hook]
+    public var startContainer: [Hook]
     /// After the program was started, in the runtime's namespaces.
-    package var poststart: [Hook]
+    public var poststart: [Hook]
     /// After the container was deleted, in the runtime's namespaces.
-    package var poststop: [Hook]
+    public var poststop: [Hook]
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         prestart: [Hook] = [],
         createRuntime: [Hook] = [],
         createContainer: [Hook] = [],
@@ -33,17 +34,18 @@ package struct Hooks: Equatable, Sendable {
 }
 
 /// One program that runs at a point of the container's life cycle.
-package struct Hook: Equatable, Sendable {
+public struct Hook: Equatable, Sendable {
     /// The program, an absolute path.
-    package var path: String
+    public var path: String
     /// The argument vector; the first element is the program's name.
-    package var args: [String]
+    public var args: [String]
     /// The environment; nil may differ from an empty list.
-    package var env: [String]?
+    public var env: [String]?
     /// The number of seconds after which the hook is killed.
-    package var timeout: Int?
+    public var timeout: Int?
 
-    package init(path: String, args: [String] = [], env: [String]? = nil, timeout: Int? = nil) {
+    /// What is left out is absent, as in the document.
+    public init(path: String, args: [String] = [], env: [String]? = nil, timeout: Int? = nil) {
         self.path = path
         self.args = args
         self.env = env

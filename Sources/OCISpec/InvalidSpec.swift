@@ -1,19 +1,20 @@
 // The error for a document that violates the specification.
 
 /// A problem of a document, and its place.
-package struct InvalidSpec: Error, Equatable, Sendable, CustomStringConvertible {
+public struct InvalidSpec: Error, Equatable, Sendable, CustomStringConvertible {
     /// The property, such as `mounts[3].destination`; empty for the whole document.
-    package var keyPath: String
+    public var keyPath: String
     /// The problem, such as `is required` or `expected an integer, found a string`.
-    package var problem: String
+    public var problem: String
 
-    package init(keyPath: String, problem: String) {
+    /// An error at a place of a document.
+    public init(keyPath: String, problem: String) {
         self.keyPath = keyPath
         self.problem = problem
     }
 
     /// One sentence: the key path, then the problem.
-    package var description: String {
+    public var description: String {
         keyPath.isEmpty ? problem : "\(keyPath): \(problem)"
     }
 

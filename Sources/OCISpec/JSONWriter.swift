@@ -250,7 +250,6 @@ extension Array: JSONEncodable where Element: JSONEncodable {
 
 extension TextMap: JSONEncodable where Value: JSONEncodable {
     /// Writes the properties sorted by key, so that equal values give equal text.
-    @inlinable
     package func write(to writer: inout JSONWriter) { writer.members(self) }
 }
 

@@ -89,8 +89,10 @@ enum KnownProperties {
 
 extension Spec {
     /// Reads the text of a `config.json`; throws `InvalidSpec`.
-    /// - Parameter unknown: called with a sentence for each property that the specification does not define.
-    package init(config bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+    /// - Parameters:
+    ///   - bytes: the text, UTF-8.
+    ///   - unknown: called with a sentence for each property that the specification does not define.
+    public init(config bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
         self = try document.decode()
         document.tellUnknown(KnownProperties.ofConfig, to: unknown)
@@ -99,7 +101,7 @@ extension Spec {
 
 extension LinuxResources {
     /// Reads the resources document of `update`; throws `InvalidSpec`. A document `null` changes nothing, as for runc.
-    package init(bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+    public init(bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
         self = document.isNull ? LinuxResources() : try document.decode()
         document.tellUnknown(KnownProperties.ofResources, to: unknown)

@@ -1,27 +1,28 @@
 // Limits of a container's cgroup.
 
 /// Limits of a container's cgroup (config-linux.md, Control groups); also the document that `update` reads.
-package struct LinuxResources: Equatable, Sendable {
+public struct LinuxResources: Equatable, Sendable {
     /// Rules for devices; the last rule that matches applies.
-    package var devices: [LinuxDeviceCgroup]
+    public var devices: [LinuxDeviceCgroup]
     /// Memory.
-    package var memory: LinuxMemory?
+    public var memory: LinuxMemory?
     /// CPUs.
-    package var cpu: LinuxCPU?
+    public var cpu: LinuxCPU?
     /// Number of processes.
-    package var pids: LinuxPids?
+    public var pids: LinuxPids?
     /// Block devices.
-    package var blockIO: LinuxBlockIO?
+    public var blockIO: LinuxBlockIO?
     /// Huge pages, by size.
-    package var hugepageLimits: [LinuxHugepageLimit]
+    public var hugepageLimits: [LinuxHugepageLimit]
     /// Network classification, cgroup v1 only.
-    package var network: LinuxNetwork?
+    public var network: LinuxNetwork?
     /// RDMA resources, by device.
-    package var rdma: TextMap<LinuxRdma>
+    public var rdma: TextMap<LinuxRdma>
     /// Values for files of cgroup v2, by file name.
-    package var unified: TextMap<String>
+    public var unified: TextMap<String>
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         devices: [LinuxDeviceCgroup] = [],
         memory: LinuxMemory? = nil,
         cpu: LinuxCPU? = nil,
@@ -45,27 +46,28 @@ package struct LinuxResources: Equatable, Sendable {
 }
 
 /// Memory limits, in bytes; -1 means no limit.
-package struct LinuxMemory: Equatable, Sendable {
+public struct LinuxMemory: Equatable, Sendable {
     /// Memory.
-    package var limit: Int64?
+    public var limit: Int64?
     /// Memory that is protected when memory is scarce.
-    package var reservation: Int64?
+    public var reservation: Int64?
     /// Memory and swap together.
-    package var swap: Int64?
+    public var swap: Int64?
     /// Deprecated: memory of the kernel.
-    package var kernel: Int64?
+    public var kernel: Int64?
     /// Deprecated: memory of TCP buffers.
-    package var kernelTCP: Int64?
+    public var kernelTCP: Int64?
     /// How readily pages are swapped, 0 to 100.
-    package var swappiness: UInt64?
+    public var swappiness: UInt64?
     /// Whether processes wait for memory instead of being killed by the OOM killer, cgroup v1 only.
-    package var disableOOMKiller: Bool?
+    public var disableOOMKiller: Bool?
     /// Deprecated: whether the memory of child cgroups is charged to their parent, cgroup v1 only.
-    package var useHierarchy: Bool?
+    public var useHierarchy: Bool?
     /// Whether a limit below the current usage is refused.
-    package var checkBeforeUpdate: Bool?
+    public var checkBeforeUpdate: Bool?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         limit: Int64? = nil,
         reservation: Int64? = nil,
         swap: Int64? = nil,
@@ -89,27 +91,28 @@ package struct LinuxMemory: Equatable, Sendable {
 }
 
 /// CPU limits; times are in microseconds.
-package struct LinuxCPU: Equatable, Sendable {
+public struct LinuxCPU: Equatable, Sendable {
     /// Weight relative to sibling cgroups.
-    package var shares: UInt64?
+    public var shares: UInt64?
     /// Run time in a period; -1 means no limit.
-    package var quota: Int64?
+    public var quota: Int64?
     /// Run time that may be accumulated beyond the quota.
-    package var burst: UInt64?
+    public var burst: UInt64?
     /// Length of a period.
-    package var period: UInt64?
+    public var period: UInt64?
     /// Realtime run time in a realtime period, cgroup v1 only.
-    package var realtimeRuntime: Int64?
+    public var realtimeRuntime: Int64?
     /// Length of a realtime period, cgroup v1 only.
-    package var realtimePeriod: UInt64?
+    public var realtimePeriod: UInt64?
     /// CPUs, as a list such as `0-3,7`; an empty one counts as absent.
-    package var cpus: String?
+    public var cpus: String?
     /// Memory nodes, as a list such as `0-3,7`; an empty one counts as absent.
-    package var mems: String?
+    public var mems: String?
     /// 1 for `SCHED_IDLE`, 0 for the default.
-    package var idle: Int64?
+    public var idle: Int64?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         shares: UInt64? = nil,
         quota: Int64? = nil,
         burst: UInt64? = nil,
@@ -133,33 +136,35 @@ package struct LinuxCPU: Equatable, Sendable {
 }
 
 /// The limit of processes.
-package struct LinuxPids: Equatable, Sendable {
+public struct LinuxPids: Equatable, Sendable {
     /// Number of processes; -1 means no limit.
-    package var limit: Int64?
+    public var limit: Int64?
 
-    package init(limit: Int64? = nil) {
+    /// What is left out is absent, as in the document.
+    public init(limit: Int64? = nil) {
         self.limit = limit
     }
 }
 
 /// Limits of block devices.
-package struct LinuxBlockIO: Equatable, Sendable {
+public struct LinuxBlockIO: Equatable, Sendable {
     /// Weight relative to sibling cgroups, 10 to 1000.
-    package var weight: UInt16?
+    public var weight: UInt16?
     /// Weight relative to the cgroup's own children, 10 to 1000.
-    package var leafWeight: UInt16?
+    public var leafWeight: UInt16?
     /// Weights by device.
-    package var weightDevice: [LinuxWeightDevice]
+    public var weightDevice: [LinuxWeightDevice]
     /// Bytes read per second, by device.
-    package var throttleReadBpsDevice: [LinuxThrottleDevice]
+    public var throttleReadBpsDevice: [LinuxThrottleDevice]
     /// Bytes written per second, by device.
-    package var throttleWriteBpsDevice: [LinuxThrottleDevice]
+    public var throttleWriteBpsDevice: [LinuxThrottleDevice]
     /// Reads per second, by device.
-    package var throttleReadIOPSDevice: [LinuxThrottleDevice]
+    public var throttleReadIOPSDevice: [LinuxThrottleDevice]
     /// Writes per second, by device.
-    package var throttleWriteIOPSDevice: [LinuxThrottleDevice]
+    public var throttleWriteIOPSDevice: [LinuxThrottleDevice]
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         weight: UInt16? = nil,
         leafWeight: UInt16? = nil,
         weightDevice: [LinuxWeightDevice] = [],
@@ -179,17 +184,18 @@ package struct LinuxBlockIO: Equatable, Sendable {
 }
 
 /// The weights of one block device.
-package struct LinuxWeightDevice: Equatable, Sendable {
+public struct LinuxWeightDevice: Equatable, Sendable {
     /// Major number.
-    package var major: Int64
+    public var major: Int64
     /// Minor number.
-    package var minor: Int64
+    public var minor: Int64
     /// Weight relative to sibling cgroups, 10 to 1000.
-    package var weight: UInt16?
+    public var weight: UInt16?
     /// Weight relative to the cgroup's own children, 10 to 1000.
-    package var leafWeight: UInt16?
+    public var leafWeight: UInt16?
 
-    package init(major: Int64, minor: Int64, weight: UInt16? = nil, leafWeight: UInt16? = nil) {
+    /// What is left out is absent, as in the document.
+    public init(major: Int64, minor: Int64, weight: UInt16? = nil, leafWeight: UInt16? = nil) {
         self.major = major
         self.minor = minor
         self.weight = weight
@@ -198,15 +204,16 @@ package struct LinuxWeightDevice: Equatable, Sendable {
 }
 
 /// The rate limit of one block device.
-package struct LinuxThrottleDevice: Equatable, Sendable {
+public struct LinuxThrottleDevice: Equatable, Sendable {
     /// Major number.
-    package var major: Int64
+    public var major: Int64
     /// Minor number.
-    package var minor: Int64
+    public var minor: Int64
     /// Bytes or operations per second.
-    package var rate: UInt64
+    public var rate: UInt64
 
-    package init(major: Int64, minor: Int64, rate: UInt64 = 0) {
+    /// What is left out is absent, as in the document.
+    public init(major: Int64, minor: Int64, rate: UInt64 = 0) {
         self.major = major
         self.minor = minor
         self.rate = rate
@@ -214,52 +221,56 @@ package struct LinuxThrottleDevice: Equatable, Sendable {
 }
 
 /// The limit of huge pages of one size.
-package struct LinuxHugepageLimit: Equatable, Sendable {
+public struct LinuxHugepageLimit: Equatable, Sendable {
     /// Size of a page, such as `2MB`.
-    package var pageSize: String
+    public var pageSize: String
     /// Limit in bytes.
-    package var limit: UInt64
+    public var limit: UInt64
 
-    package init(pageSize: String, limit: UInt64) {
+    /// All of it is required.
+    public init(pageSize: String, limit: UInt64) {
         self.pageSize = pageSize
         self.limit = limit
     }
 }
 
 /// Network classification, cgroup v1 only.
-package struct LinuxNetwork: Equatable, Sendable {
+public struct LinuxNetwork: Equatable, Sendable {
     /// Class of the container's packets, `net_cls.classid`.
-    package var classID: UInt32?
+    public var classID: UInt32?
     /// Priorities by interface, `net_prio.ifpriomap`.
-    package var priorities: [LinuxInterfacePriority]
+    public var priorities: [LinuxInterfacePriority]
 
-    package init(classID: UInt32? = nil, priorities: [LinuxInterfacePriority] = []) {
+    /// What is left out is absent, as in the document.
+    public init(classID: UInt32? = nil, priorities: [LinuxInterfacePriority] = []) {
         self.classID = classID
         self.priorities = priorities
     }
 }
 
 /// The priority of one network interface.
-package struct LinuxInterfacePriority: Equatable, Sendable {
+public struct LinuxInterfacePriority: Equatable, Sendable {
     /// Name of the interface.
-    package var name: String
+    public var name: String
     /// Priority of packets that are sent over it.
-    package var priority: UInt32
+    public var priority: UInt32
 
-    package init(name: String, priority: UInt32) {
+    /// All of it is required.
+    public init(name: String, priority: UInt32) {
         self.name = name
         self.priority = priority
     }
 }
 
 /// The limits of one RDMA device.
-package struct LinuxRdma: Equatable, Sendable {
+public struct LinuxRdma: Equatable, Sendable {
     /// Maximum of open handles; absent means no limit.
-    package var hcaHandles: UInt32?
+    public var hcaHandles: UInt32?
     /// Maximum of objects; absent means no limit.
-    package var hcaObjects: UInt32?
+    public var hcaObjects: UInt32?
 
-    package init(hcaHandles: UInt32? = nil, hcaObjects: UInt32? = nil) {
+    /// What is left out is absent, as in the document.
+    public init(hcaHandles: UInt32? = nil, hcaObjects: UInt32? = nil) {
         self.hcaHandles = hcaHandles
         self.hcaObjects = hcaObjects
     }

@@ -1,23 +1,24 @@
 // The seccomp filter of a container.
 
 /// A seccomp filter (config-linux.md, Seccomp).
-package struct LinuxSeccomp: Equatable, Sendable {
+public struct LinuxSeccomp: Equatable, Sendable {
     /// The action for calls that no rule matches, such as `SCMP_ACT_ERRNO`.
-    package var defaultAction: String
+    public var defaultAction: String
     /// Error number of the default action.
-    package var defaultErrnoRet: UInt32?
+    public var defaultErrnoRet: UInt32?
     /// Architectures besides the native one, such as `SCMP_ARCH_X86`.
-    package var architectures: [String]
+    public var architectures: [String]
     /// Flags of seccomp(2); if absent, the runtime decides; an empty list means none.
-    package var flags: [String]?
+    public var flags: [String]?
     /// Socket that receives the notify descriptor; an empty path counts as absent.
-    package var listenerPath: String?
+    public var listenerPath: String?
     /// Text that is sent with the descriptor; empty text counts as absent.
-    package var listenerMetadata: String?
+    public var listenerMetadata: String?
     /// The rules.
-    package var syscalls: [LinuxSyscall]
+    public var syscalls: [LinuxSyscall]
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         defaultAction: String,
         defaultErrnoRet: UInt32? = nil,
         architectures: [String] = [],
@@ -37,17 +38,18 @@ package struct LinuxSeccomp: Equatable, Sendable {
 }
 
 /// One rule for one or more system calls.
-package struct LinuxSyscall: Equatable, Sendable {
+public struct LinuxSyscall: Equatable, Sendable {
     /// The system calls.
-    package var names: [String]
+    public var names: [String]
     /// The action for calls that match, such as `SCMP_ACT_ALLOW`.
-    package var action: String
+    public var action: String
     /// Error number of the action.
-    package var errnoRet: UInt32?
+    public var errnoRet: UInt32?
     /// Conditions on the arguments.
-    package var args: [LinuxSeccompArg]
+    public var args: [LinuxSeccompArg]
 
-    package init(names: [String], action: String, errnoRet: UInt32? = nil, args: [LinuxSeccompArg] = []) {
+    /// What is left out is absent, as in the document.
+    public init(names: [String], action: String, errnoRet: UInt32? = nil, args: [LinuxSeccompArg] = []) {
         self.names = names
         self.action = action
         self.errnoRet = errnoRet
@@ -56,17 +58,18 @@ package struct LinuxSyscall: Equatable, Sendable {
 }
 
 /// A condition on one argument of a system call.
-package struct LinuxSeccompArg: Equatable, Sendable {
+public struct LinuxSeccompArg: Equatable, Sendable {
     /// The number of the argument, from 0.
-    package var index: UInt32
+    public var index: UInt32
     /// The value to compare with, or the mask of `SCMP_CMP_MASKED_EQ`.
-    package var value: UInt64
+    public var value: UInt64
     /// The value to compare the masked argument with, for `SCMP_CMP_MASKED_EQ`.
-    package var valueTwo: UInt64
+    public var valueTwo: UInt64
     /// The comparison, such as `SCMP_CMP_EQ`.
-    package var op: String
+    public var op: String
 
-    package init(index: UInt32, value: UInt64, valueTwo: UInt64 = 0, op: String) {
+    /// What is left out is absent, as in the document.
+    public init(index: UInt32, value: UInt64, valueTwo: UInt64 = 0, op: String) {
         self.index = index
         self.value = value
         self.valueTwo = valueTwo

@@ -1,39 +1,40 @@
 // The program of a container and its attributes.
 
 /// The program of a container, or of an exec process (config.md, Process).
-package struct Process: Equatable, Sendable {
+public struct Process: Equatable, Sendable {
     /// Whether the program gets a terminal of its own.
-    package var terminal: Bool
+    public var terminal: Bool
     /// Size of that terminal.
-    package var consoleSize: Box?
+    public var consoleSize: Box?
     /// The ids of the program; 0 and 0 if absent.
-    package var user: User
+    public var user: User
     /// Program and arguments.
-    package var args: [String]
+    public var args: [String]
     /// Environment, each element `NAME=value`.
-    package var env: [String]
+    public var env: [String]
     /// Working directory, an absolute path in the container.
-    package var cwd: String
+    public var cwd: String
     /// Capability sets; if absent, the runtime decides.
-    package var capabilities: LinuxCapabilities?
+    public var capabilities: LinuxCapabilities?
     /// Resource limits.
-    package var rlimits: [POSIXRlimit]
+    public var rlimits: [POSIXRlimit]
     /// Whether `no_new_privs` is set, so that executing a file grants no privileges.
-    package var noNewPrivileges: Bool
+    public var noNewPrivileges: Bool
     /// Name of the AppArmor profile; an empty one counts as absent.
-    package var apparmorProfile: String?
+    public var apparmorProfile: String?
     /// `oom_score_adj`; if absent, the inherited value stays.
-    package var oomScoreAdj: Int?
+    public var oomScoreAdj: Int?
     /// Scheduling policy and its attributes.
-    package var scheduler: Scheduler?
+    public var scheduler: Scheduler?
     /// SELinux label of the program; an empty one counts as absent.
-    package var selinuxLabel: String?
+    public var selinuxLabel: String?
     /// I/O scheduling class and priority.
-    package var ioPriority: LinuxIOPriority?
+    public var ioPriority: LinuxIOPriority?
     /// CPU affinity of an exec process.
-    package var execCPUAffinity: CPUAffinity?
+    public var execCPUAffinity: CPUAffinity?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         terminal: Bool = false,
         consoleSize: Box? = nil,
         user: User = User(),
@@ -69,30 +70,32 @@ package struct Process: Equatable, Sendable {
 }
 
 /// The size of a terminal.
-package struct Box: Equatable, Sendable {
+public struct Box: Equatable, Sendable {
     /// Rows.
-    package var height: UInt
+    public var height: UInt
     /// Columns.
-    package var width: UInt
+    public var width: UInt
 
-    package init(height: UInt, width: UInt) {
+    /// All of it is required.
+    public init(height: UInt, width: UInt) {
         self.height = height
         self.width = width
     }
 }
 
 /// The ids of a program.
-package struct User: Equatable, Sendable {
+public struct User: Equatable, Sendable {
     /// User id in the container.
-    package var uid: UInt32
+    public var uid: UInt32
     /// Group id in the container.
-    package var gid: UInt32
+    public var gid: UInt32
     /// File mode creation mask; if absent, the runtime decides.
-    package var umask: UInt32?
+    public var umask: UInt32?
     /// Supplementary group ids in the container.
-    package var additionalGids: [UInt32]
+    public var additionalGids: [UInt32]
 
-    package init(uid: UInt32 = 0, gid: UInt32 = 0, umask: UInt32? = nil, additionalGids: [UInt32] = []) {
+    /// What is left out is absent, as in the document.
+    public init(uid: UInt32 = 0, gid: UInt32 = 0, umask: UInt32? = nil, additionalGids: [UInt32] = []) {
         self.uid = uid
         self.gid = gid
         self.umask = umask
@@ -101,19 +104,20 @@ package struct User: Equatable, Sendable {
 }
 
 /// The five capability sets, by names such as `CAP_KILL`; an absent set is `nil`.
-package struct LinuxCapabilities: Equatable, Sendable {
+public struct LinuxCapabilities: Equatable, Sendable {
     /// The upper bound of all capabilities.
-    package var bounding: [String]?
+    public var bounding: [String]?
     /// The capabilities that the kernel checks.
-    package var effective: [String]?
+    public var effective: [String]?
     /// The capabilities that stay across an exec of a file that has them in its inheritable set.
-    package var inheritable: [String]?
+    public var inheritable: [String]?
     /// The capabilities that may be made effective.
-    package var permitted: [String]?
+    public var permitted: [String]?
     /// The capabilities that stay across an exec of any program.
-    package var ambient: [String]?
+    public var ambient: [String]?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         bounding: [String]? = nil,
         effective: [String]? = nil,
         inheritable: [String]? = nil,
@@ -129,15 +133,16 @@ package struct LinuxCapabilities: Equatable, Sendable {
 }
 
 /// One resource limit, for setrlimit(2).
-package struct POSIXRlimit: Equatable, Sendable {
+public struct POSIXRlimit: Equatable, Sendable {
     /// Name of the resource, such as `RLIMIT_NOFILE`.
-    package var type: String
+    public var type: String
     /// Maximum of the soft limit.
-    package var hard: UInt64
+    public var hard: UInt64
     /// The limit that the kernel enforces.
-    package var soft: UInt64
+    public var soft: UInt64
 
-    package init(type: String, hard: UInt64, soft: UInt64) {
+    /// All of it is required.
+    public init(type: String, hard: UInt64, soft: UInt64) {
         self.type = type
         self.hard = hard
         self.soft = soft
@@ -145,23 +150,24 @@ package struct POSIXRlimit: Equatable, Sendable {
 }
 
 /// Attributes for sched_setattr(2).
-package struct Scheduler: Equatable, Sendable {
+public struct Scheduler: Equatable, Sendable {
     /// Name of the policy, such as `SCHED_OTHER`.
-    package var policy: String
+    public var policy: String
     /// Nice value, for `SCHED_OTHER` and `SCHED_BATCH`.
-    package var nice: Int32
+    public var nice: Int32
     /// Static priority, for `SCHED_FIFO` and `SCHED_RR`.
-    package var priority: Int32
+    public var priority: Int32
     /// Names such as `SCHED_FLAG_RESET_ON_FORK`.
-    package var flags: [String]
+    public var flags: [String]
     /// Run time in a period, in nanoseconds, for `SCHED_DEADLINE`.
-    package var runtime: UInt64
+    public var runtime: UInt64
     /// Time until the deadline, in nanoseconds, for `SCHED_DEADLINE`.
-    package var deadline: UInt64
+    public var deadline: UInt64
     /// Length of a period, in nanoseconds, for `SCHED_DEADLINE`.
-    package var period: UInt64
+    public var period: UInt64
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         policy: String,
         nice: Int32 = 0,
         priority: Int32 = 0,
@@ -181,26 +187,28 @@ package struct Scheduler: Equatable, Sendable {
 }
 
 /// An I/O priority, for ioprio_set(2).
-package struct LinuxIOPriority: Equatable, Sendable {
+public struct LinuxIOPriority: Equatable, Sendable {
     /// Name of the class, such as `IOPRIO_CLASS_BE`.
-    package var `class`: String
+    public var `class`: String
     /// Priority within the class; 0 is the highest.
-    package var priority: Int
+    public var priority: Int
 
-    package init(class: String, priority: Int) {
+    /// All of it is required.
+    public init(class: String, priority: Int) {
         self.class = `class`
         self.priority = priority
     }
 }
 
 /// CPUs of an exec process, as lists such as `0-3,7`.
-package struct CPUAffinity: Equatable, Sendable {
+public struct CPUAffinity: Equatable, Sendable {
     /// CPUs before the process enters the container's cgroup.
-    package var initial: String?
+    public var initial: String?
     /// CPUs after the process has entered the container's cgroup.
-    package var final: String?
+    public var final: String?
 
-    package init(initial: String? = nil, final: String? = nil) {
+    /// What is left out is absent, as in the document.
+    public init(initial: String? = nil, final: String? = nil) {
         self.initial = initial
         self.final = final
     }

@@ -2,12 +2,12 @@
 
 extension Spec {
     /// The version of the specification that these types describe.
-    package static let supportedVersion = "1.3.0"
+    public static let supportedVersion = "1.3.0"
 
     /// A configuration for a shell in `rootfs`, as a starting point.
     ///
     /// `cgroupNamespace` should be true if the host has cgroup v2 only.
-    package static func defaultConfig(cgroupNamespace: Bool) -> Spec {
+    public static func defaultConfig(cgroupNamespace: Bool) -> Spec {
         var namespaces = ["pid", "network", "ipc", "uts", "mount"].map { LinuxNamespace(type: $0) }
         if cgroupNamespace { namespaces.append(LinuxNamespace(type: "cgroup")) }
         return Spec(
@@ -29,7 +29,7 @@ extension Spec {
     }
 
     /// The same for an ordinary user: root in the container is `uid` and `gid` on the host.
-    package static func rootlessConfig(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
+    public static func rootlessConfig(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
         var spec = defaultConfig(cgroupNamespace: cgroupNamespace)
         spec.mounts = spec.mounts.map(\.rootless)
         spec.linux?.namespaces.removeAll { $0.type == "network" }

@@ -1,27 +1,28 @@
 // The container's configuration: the top level of config.json.
 
 /// A container's configuration, the whole of `config.json` (runtime-spec, config.md).
-package struct Spec: Equatable, Sendable {
+public struct Spec: Equatable, Sendable {
     /// Version of the runtime specification that the bundle complies with.
-    package var ociVersion: String
+    public var ociVersion: String
     /// The program of the container; absent in a container that is only created.
-    package var process: Process?
+    public var process: Process?
     /// The root filesystem.
-    package var root: Root?
+    public var root: Root?
     /// Host name inside the container; an empty one counts as absent.
-    package var hostname: String?
+    public var hostname: String?
     /// NIS domain name inside the container; an empty one counts as absent.
-    package var domainname: String?
+    public var domainname: String?
     /// Further mounts, in the order in which they are mounted.
-    package var mounts: [Mount]
+    public var mounts: [Mount]
     /// Programs that run at points of the container's life cycle.
-    package var hooks: Hooks?
+    public var hooks: Hooks?
     /// Free data about the container.
-    package var annotations: TextMap<String>
+    public var annotations: TextMap<String>
     /// The Linux part.
-    package var linux: Linux?
+    public var linux: Linux?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         ociVersion: String,
         process: Process? = nil,
         root: Root? = nil,
@@ -45,13 +46,14 @@ package struct Spec: Equatable, Sendable {
 }
 
 /// The container's root filesystem (config.md, Root).
-package struct Root: Equatable, Sendable {
+public struct Root: Equatable, Sendable {
     /// Directory of the root filesystem, relative to the bundle or absolute.
-    package var path: String
+    public var path: String
     /// Whether the root filesystem is read-only.
-    package var readonly: Bool
+    public var readonly: Bool
 
-    package init(path: String, readonly: Bool = false) {
+    /// What is left out is absent, as in the document.
+    public init(path: String, readonly: Bool = false) {
         self.path = path
         self.readonly = readonly
     }

@@ -39,9 +39,10 @@ package struct SpecVersion: Comparable, Sendable {
 
 extension LinuxResources {
     /// These limits with the meaning that the config's version gives them.
-    /// - Parameter isUpdate: 0 in an old document means that the limit is left out; an update then leaves it
-    /// unchanged.
-    package func meant(by version: String, isUpdate: Bool = false) -> LinuxResources {
+    /// - Parameters:
+    ///   - version: the config's `ociVersion`.
+    ///   - isUpdate: 0 in an old document means that the limit is left out; an update then leaves it unchanged.
+    public func meant(by version: String, isUpdate: Bool = false) -> LinuxResources {
         guard pids?.limit == 0, let version = SpecVersion(version), version < .pidsLimitMayBeZero else { return self }
         var meant = self
         meant.pids = isUpdate ? nil : LinuxPids(limit: -1)

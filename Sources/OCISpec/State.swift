@@ -1,27 +1,28 @@
 // The state of a container, as `state` prints it and as hooks and seccomp agents receive it.
 
 /// The state of a container (runtime.md, State), with the extra fields that runtimes print.
-package struct ContainerState: Equatable, Sendable {
+public struct ContainerState: Equatable, Sendable {
     /// Version of the runtime specification that the state conforms to.
-    package var ociVersion: String
+    public var ociVersion: String
     /// The container's id.
-    package var id: String
+    public var id: String
     /// The pid of the container's init on the host; 0 if there is none.
-    package var pid: Int32
+    public var pid: Int32
     /// `creating`, `created`, `running`, `paused` or `stopped`.
-    package var status: String
+    public var status: String
     /// Absolute path of the bundle.
-    package var bundle: String
+    public var bundle: String
     /// Absolute path of the root filesystem; omitted in the input of hooks.
-    package var rootfs: String?
+    public var rootfs: String?
     /// The time of creation, RFC 3339 in UTC with nanoseconds; omitted in the input of hooks.
-    package var created: String?
+    public var created: String?
     /// Annotations of the configuration; not written when empty.
-    package var annotations: TextMap<String>
+    public var annotations: TextMap<String>
     /// Name or `#uid` of the container's owner; omitted in the input of hooks.
-    package var owner: String?
+    public var owner: String?
 
-    package init(
+    /// What is left out is absent, as in the document.
+    public init(
         ociVersion: String,
         id: String,
         pid: Int32 = 0,

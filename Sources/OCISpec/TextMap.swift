@@ -25,36 +25,42 @@ struct ByteName: Hashable, Sendable {
 ///
 /// Two spellings of one character, such as an "é" of one or of two scalars, are equal as keys of a Swift dictionary, but they
 /// are two properties in JSON (RFC 8259, section 8.3), and to the kernel two names.
-package struct TextMap<Value> {
+public struct TextMap<Value> {
     @usableFromInline var values: [ByteName: Value]
 
+    /// An empty map.
     @inlinable
-    package init() { values = [:] }
+    public init() { values = [:] }
 
+    /// A map of these pairs; of two with the same key the later one counts.
     @inlinable
-    package init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
+    public init(uniqueKeysWithValues pairs: some Sequence<(String, Value)>) {
         values = [:]
         for (key, value) in pairs { values[ByteName(text: key)] = value }
     }
 
+    /// The value of a key; nil takes it away.
     @inlinable
-    package subscript(key: String) -> Value? {
+    public subscript(key: String) -> Value? {
         get { values[ByteName(text: key)] }
         set { values[ByteName(text: key)] = newValue }
     }
 
+    /// Gives a key a value.
     /// - Returns: the value before.
     @inlinable
     @discardableResult
-    package mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
+    public mutating func updateValue(_ value: Value, forKey key: String) -> Value? {
         values.updateValue(value, forKey: ByteName(text: key))
     }
 
-    @inlinable package var isEmpty: Bool { values.isEmpty }
-    @inlinable package var count: Int { values.count }
+    /// Whether there is no key.
+    @inlinable public var isEmpty: Bool { values.isEmpty }
+    /// The number of keys.
+    @inlinable public var count: Int { values.count }
 
     /// In the order of their bytes.
-    @inlinable package var keys: [String] {
+    @inlinable public var keys: [String] {
         if values.isEmpty { return [] }
         var names: [String] = []
         names.reserveCapacity(values.count)
@@ -65,11 +71,12 @@ package struct TextMap<Value> {
 }
 
 extension TextMap: Sequence {
-    package typealias Element = (key: String, value: Value)
+    /// A key and its value.
+    public typealias Element = (key: String, value: Value)
 
     /// In the order of the keys' bytes.
     @inlinable
-    package func makeIterator() -> IndexingIterator<[Element]> {
+    public func makeIterator() -> IndexingIterator<[Element]> {
         if values.isEmpty { return [].makeIterator() }
         var members = values.map { (key: $0.key.text, value: $0.value) }
         if members.count > 1 { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
@@ -78,10 +85,12 @@ extension TextMap: Sequence {
 }
 
 extension TextMap: ExpressibleByDictionaryLiteral {
-    package typealias Key = String
+    /// Keys are text.
+    public typealias Key = String
 
+    /// A map of these pairs; of two with the same key the later one counts.
     @inlinable
-    package init(dictionaryLiteral elements: (String, Value)...) {
+    public init(dictionaryLiteral elements: (String, Value)...) {
         values = [:]
         for (key, value) in elements { values[ByteName(text: key)] = value }
     }

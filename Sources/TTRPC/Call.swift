@@ -1,17 +1,21 @@
 // One call to a server.
 
-package import NIOCore
+public import NIOCore
 
 /// A call in progress. Its holder answers it once, at once or later.
 ///
 /// Used on the event loop only.
-package final class Call {
-    package let method: String
-    package let payload: [UInt8]
-    package let metadata: [Request.Metadata]
-    package let begin = NIODeadline.now()
+public final class Call {
+    /// The name of the method, without its service.
+    public let method: String
+    /// The encoded message.
+    public let payload: [UInt8]
+    /// What the client has sent beside the message.
+    public let metadata: [Request.Metadata]
+    /// When the request arrived.
+    public let begin = NIODeadline.now()
     /// False after the call was answered, timed out, or lost its connection: then an answer would be dropped.
-    package private(set) var isAwaited = true
+    public private(set) var isAwaited = true
 
     private var send: ((Result<[UInt8], Status>) -> Void)?
     private var afterGivingUp: (() -> Void)?
@@ -24,14 +28,14 @@ package final class Call {
     }
 
     /// Answers the call; every answer but the first is dropped.
-    package func answer(_ result: Result<[UInt8], Status>) {
+    public func answer(_ result: Result<[UInt8], Status>) {
         guard let send else { return }
         end()
         send(result)
     }
 
     /// Runs a body if the client stops waiting before the call is answered: its time is over, or its connection.
-    package func whenGivenUp(_ body: @escaping () -> Void) {
+    public func whenGivenUp(_ body: @escaping () -> Void) {
         if isAwaited { afterGivingUp = body }
     }
 

@@ -1,16 +1,17 @@
 // The client side of a connection.
 
-package import NIOCore
+public import NIOCore
 internal import NIOPosix
 
 /// A ttrpc client over one connection.
 ///
 /// It belongs to one event loop and is used only there.
-package final class Client {
-    package typealias Completion = (Result<[UInt8], Status>) -> Void
+public final class Client {
+    /// Takes the encoded answer, or the reason why there is none.
+    public typealias Completion = (Result<[UInt8], Status>) -> Void
 
     /// Called once after the connection has closed and its calls have failed with `unavailable`.
-    package var onClose: (() -> Void)?
+    public var onClose: (() -> Void)?
 
     private let channel: any Channel
     private var nextStream: UInt32 = 1
@@ -24,7 +25,7 @@ package final class Client {
     private init(_ channel: any Channel) { self.channel = channel }
 
     /// Connects to a Unix socket. The client is not `Sendable`, so the result can be used only on the loop.
-    package static func connect(
+    public static func connect(
         to path: String, on eventLoop: any EventLoop, timeout: TimeAmount = .seconds(5)
     ) -> EventLoopFuture<NIOLoopBound<Client>> {
         ClientBootstrap(group: eventLoop)
@@ -40,7 +41,7 @@ package final class Client {
     /// Calls a method.
     ///
     /// The completion runs once: with the answer, or with the reason why there is none.
-    package func call(_ request: Request, timeout: TimeAmount?, completion: @escaping Completion) {
+    public func call(_ request: Request, timeout: TimeAmount?, completion: @escaping Completion) {
         guard channel.isActive, nextStream < .max else {
             return completion(.failure(Status(.unavailable, "connection closed")))
         }
@@ -63,7 +64,8 @@ package final class Client {
         channel.writeAndFlush(buffer, promise: nil)
     }
 
-    package func close() { channel.close(promise: nil) }
+    /// Closes the connection; calls without an answer fail with `unavailable`.
+    public func close() { channel.close(promise: nil) }
 
     fileprivate func finish(_ stream: UInt32, _ result: Result<[UInt8], Status>) {
         guard let call = pending.removeValue(forKey: stream) else { return }

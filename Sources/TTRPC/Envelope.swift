@@ -4,24 +4,33 @@
 package import NIOCore
 
 /// `ttrpc.Request`: the method to call and its input.
-package struct Request: Equatable, Sendable {
-    package var service: String
-    package var method: String
-    package var payload: [UInt8]
+public struct Request: Equatable, Sendable {
+    /// The full name of the service, such as `containerd.task.v3.Task`.
+    public var service: String
+    /// The name of the method in the service.
+    public var method: String
+    /// The encoded message.
+    public var payload: [UInt8]
     /// The time left before the caller's deadline, in nanoseconds; zero means no deadline.
-    package var timeoutNanoseconds: Int64
-    package var metadata: [Metadata]
+    public var timeoutNanoseconds: Int64
+    /// Pairs of text beside the message; a key may occur several times.
+    public var metadata: [Metadata]
 
-    package struct Metadata: Equatable, Sendable {
-        package var key: String
-        package var value: String
-        package init(_ key: String, _ value: String) {
+    /// One pair of text beside the message.
+    public struct Metadata: Equatable, Sendable {
+        /// The name.
+        public var key: String
+        /// The text.
+        public var value: String
+        /// A pair.
+        public init(_ key: String, _ value: String) {
             self.key = key
             self.value = value
         }
     }
 
-    package init(
+    /// A request; `Client.call` sets its deadline.
+    public init(
         service: String, method: String, payload: [UInt8] = [], timeoutNanoseconds: Int64 = 0,
         metadata: [Metadata] = []
     ) {

@@ -1,37 +1,38 @@
 // Services by name, and the connections of their clients.
 
 internal import Glibc
-package import NIOCore
+public import NIOCore
 internal import NIOPosix
 
 /// A ttrpc server.
 ///
 /// It belongs to one event loop and is used only there.
-package final class Server {
-    package typealias Handler = (Call) -> Void
+public final class Server {
+    /// Takes a call and answers it, at once or later.
+    public typealias Handler = (Call) -> Void
 
     let eventLoop: any EventLoop
     private var services: [String: [String: Handler]] = [:]
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: ServerConnection] = [:]
     /// Called when the last connection has closed.
-    package var onLastClose: (() -> Void)?
+    public var onLastClose: (() -> Void)?
 
     /// Must be called on the event loop.
-    package init(on eventLoop: any EventLoop) {
+    public init(on eventLoop: any EventLoop) {
         eventLoop.preconditionInEventLoop()
         self.eventLoop = eventLoop
     }
 
     /// Registers the methods of a service under its full name.
-    package func register(_ service: String, _ methods: [String: Handler]) {
+    public func register(_ service: String, _ methods: [String: Handler]) {
         services[service] = methods
     }
 
-    /// Accepts connections from a listening stream socket, which the server owns from now on.
+    /// Accepts connections from a listening Unix stream socket, which the server owns from now on.
     ///
     /// A connection whose peer has another user or group is closed without an answer.
-    package func listen(adopting socket: CInt) -> EventLoopFuture<Void> {
+    public func listen(adopting socket: CInt) -> EventLoopFuture<Void> {
         let me = NIOLoopBound(self, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .childChannelInitializer { channel in
@@ -44,7 +45,7 @@ package final class Server {
     }
 
     /// Stops accepting; existing connections stay open.
-    package func stopListening() {
+    public func stopListening() {
         listener?.close(promise: nil)
         listener = nil
     }
@@ -57,10 +58,10 @@ package final class Server {
     }
 
     /// Whether any client is connected.
-    package var isConnected: Bool { !connections.isEmpty }
+    public var isConnected: Bool { !connections.isEmpty }
 
     /// The calls that have not been answered, oldest first.
-    package var callsInFlight: [Call] {
+    public var callsInFlight: [Call] {
         connections.values.flatMap(\.callsInFlight).sorted { $0.begin < $1.begin }
     }
 

@@ -1,9 +1,9 @@
 // The failure of a call.
 
 /// The failure of a call: gRPC's code and a message.
-package struct Status: Error, Equatable, Sendable {
+public struct Status: Error, Equatable, Sendable {
     /// gRPC's status codes.
-    package enum Code: Int32, Sendable {
+    public enum Code: Int32, Sendable {
         case canceled = 1
         case unknown = 2
         case invalidArgument = 3
@@ -22,10 +22,13 @@ package struct Status: Error, Equatable, Sendable {
         case unauthenticated = 16
     }
 
-    package var code: Code
-    package var message: String
+    /// The kind of failure.
+    public var code: Code
+    /// One sentence for a person.
+    public var message: String
 
-    package init(_ code: Code, _ message: String) {
+    /// A failure of this kind.
+    public init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
     }
