@@ -99,6 +99,16 @@ package enum TerminationStatus: Equatable, Sendable {
     }
 }
 
+extension TerminationStatus {
+    /// The end in words, for a sentence about it.
+    package var words: String {
+        switch self {
+        case .exited(let status): "exit status \(status)"
+        case .signalled(let signal): "killed by \(Signal(rawValue: signal).name)"
+        }
+    }
+}
+
 /// Waits for a child to end, and reaps it.
 package func waitForEnd(of pid: Int32) throws(Errno) -> TerminationStatus {
     var status: Int32 = 0
@@ -143,7 +153,8 @@ package func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(
 package struct ProcessStat: Equatable, Sendable {
     package var state: UInt8
     package var parent: Int32
-    /// In clock ticks after boot: together with the pid it identifies a process for ever.
+    /// In clock ticks after boot, as the time namespace of the reader counts them. With the pid it identifies a process
+    /// for ever.
     package var startTime: UInt64
 
     /// Whether it has executed a program since it was forked.

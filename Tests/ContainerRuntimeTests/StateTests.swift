@@ -137,7 +137,7 @@ struct ContainerRecordTests {
         record.isReady = false
         #expect(try record.status(isWaiting: true) == .creating)
         #expect(try record.status(isWaiting: false) == .creating)
-        record.startTime += 1
+        record.startTime += 2
         #expect(try record.status(isWaiting: true) == .stopped)
         #expect(try record.openInit()?.relinquish() == nil)
         record.pid = 0

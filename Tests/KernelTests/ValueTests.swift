@@ -38,6 +38,35 @@ struct ValueTests {
         #expect(!facts.hasEnded)
     }
 
+    @Test(
+        arguments: [
+            // Made and looked at on the host; by another process with the number.
+            (123_456, 0, 123_456, true), (123_458, 0, 123_456, false), (123_454, 0, 123_456, false),
+            // Looked at in a time namespace: ahead, behind, by a part of a tick, and by less than a tick.
+            (123_456 + 8_640_000, 86_400_000_000_000, 123_456, true), (123_456, 86_400_000_000_000, 123_456, false),
+            (23_456, -1_000_000_000_000, 123_456, true), (123_457, 15_000_000, 123_456, true),
+            (123_456, 4_000_000, 123_456, true),
+            // The process is older than the clock of its reader.
+            (UInt64.max / 10_000_000 - 100, -1_235_560_000_000, 123_456, true),
+            (UInt64.max / 10_000_000 - 100, -1_235_560_000_000, 123_460, false),
+        ] as [(UInt64, Int64, UInt64, Bool)])
+    func `a process is known by its start time in every time namespace`(
+        shown: UInt64, offset: Int64, recorded: UInt64, isSame: Bool
+    ) throws {
+        var facts = try #require(ProcessStat(stat: stat("sh")))
+        facts.startTime = shown
+        #expect(facts.hasStarted(at: recorded, offset: offset) == isSame)
+    }
+
+    @Test func `the offset of the boot clock is read in nanoseconds`() {
+        #expect(
+            bootClockOffset(inOffsets: "monotonic           5         0\nboottime           -3 500000000\n")
+                == -2_500_000_000)
+        #expect(bootClockOffset(inOffsets: "boottime       86400         0\n") == 86_400_000_000_000)
+        #expect(bootClockOffset(inOffsets: "monotonic           5         0\n") == nil)
+        #expect(bootClockOffset(inOffsets: "boottime       x         0\n") == nil)
+    }
+
     @Test func `a zombie has ended, a stopped process has not`() {
         #expect(ProcessStat(stat: stat("sh", state: "Z"))?.hasEnded == true)
         #expect(ProcessStat(stat: stat("sh", state: "X"))?.hasEnded == true)

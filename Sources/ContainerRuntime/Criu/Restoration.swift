@@ -298,7 +298,7 @@ struct Restoration: ~Copyable {
             throw Failure(.other, "read /proc/\(pid)/stat: the restored process is gone")
         }
         record.pid = pid
-        record.startTime = facts.startTime
+        record.startTime = facts.hostStartTime()
         // CRIU has made a time namespace, whose clocks go on where they were: exec has to see them too.
         record.namespaces = found.rawValue
         if found.contains(.time), !plan.namespaces.has(.time) {

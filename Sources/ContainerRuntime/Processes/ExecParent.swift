@@ -201,7 +201,8 @@ struct ExecParent: ~Copyable {
     private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
         let end = try channel.waitForChild()
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
-        return Failure(.other, "the process ended before its program began (\(end)); a cgroup limit may be too low")
+        return Failure(
+            .other, "the process ended before its program began (\(end.words)); a cgroup limit may be too low")
     }
 
     private borrowing func oomKill() -> Failure? {

@@ -158,7 +158,7 @@ extension Runtime {
         let pid = parent.channel.child.pid
         let facts = try during("read /proc/\(pid)/stat") { () throws(Errno) in try processStat(pid) }
         record.pid = pid
-        record.startTime = facts?.startTime ?? 0
+        record.startTime = facts?.hostStartTime() ?? 0
         if facts == nil || !mayInspectHiddenProcesses() {
             let number = parent.channel.child.pidfd.rawValue
             record.initIdentity = try during("identify the container's init") { () throws(Errno) in

@@ -28,7 +28,7 @@ func checkExecuted(
 ) throws(Failure) {
     var facts: ProcessStat?
     do throws(Errno) { facts = try processStat(pid) } catch {}
-    if let facts, startTime == nil || facts.startTime == startTime {
+    if let facts, startTime.map({ facts.hasStarted(at: $0) }) ?? true {
         if facts.hasExecuted { return }
     } else {
         // Reaped by its parent already, or hidden: what no profile allows has not happened.
@@ -36,11 +36,7 @@ func checkExecuted(
     }
     var how = ""
     do throws(Errno) {
-        switch try end() {
-        case .exited(let status): how = " (exit status \(status))"
-        case .signalled(let signal): how = " (killed by \(Signal(rawValue: signal).name))"
-        case nil: break
-        }
+        if let end = try end() { how = " (\(end.words))" }
     } catch {}
     let sentence = "the process ended before its program began\(how)"
     guard let profile = try seccomp() else { throw Failure(.other, sentence) }

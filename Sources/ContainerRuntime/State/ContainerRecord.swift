@@ -13,7 +13,7 @@ package struct ContainerRecord: Equatable, Sendable {
     package var rootfs: String
     /// The init process in the host's numbers; 0 until it exists.
     package var pid: Int32 = 0
-    /// With the pid, who it is: clock ticks after boot. proc(5).
+    /// With the pid, who it is: clock ticks after boot, as the host's own time namespace counts them. proc(5).
     package var startTime: UInt64 = 0
     /// Whether the init is in its own root, holds no descriptor of the host, and waits for `start`, after all hooks
     /// that precede it. Until then no command enters the container.

@@ -37,7 +37,7 @@ extension ContainerRecord {
             guard !hasEnded else { return false }
             return try identity(ofPidfd: pidfd.rawValue) == initIdentity
         }
-        if let facts, startTime != 0 { return facts.startTime == startTime && !facts.hasEnded }
+        if let facts, startTime != 0 { return facts.hasStarted(at: startTime) && !facts.hasEnded }
         // On kernels that know no identity: a process that /proc hides from the user. If it is another's that has the
         // number by now, the kernel lets nothing be done to it.
         return geteuid() != 0 && !hasEnded
@@ -49,7 +49,7 @@ extension ContainerRecord {
         do throws(Errno) {
             guard initIdentity != 0 || geteuid() != 0 else {
                 guard let facts = try processStat(pid) else { return false }
-                return facts.startTime == startTime && !facts.hasEnded
+                return facts.hasStarted(at: startTime) && !facts.hasEnded
             }
         } catch {
             throw Failure("read /proc/\(pid)/stat", error)
