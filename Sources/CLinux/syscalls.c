@@ -242,6 +242,7 @@ int clinux_set_signal_default(int signal) {
 }
 
 static volatile sig_atomic_t request_to_end;
+static volatile sig_atomic_t signal_of_request;
 static const int deletion_word = 0x64656c;
 
 static void note_request_to_end(int signal, siginfo_t *info, void *context) {
@@ -250,7 +251,10 @@ static void note_request_to_end(int signal, siginfo_t *info, void *context) {
         request_to_end = CLINUX_REQUEST_OF_DELETION;
         return;
     }
-    if (request_to_end == 0) request_to_end = CLINUX_REQUEST_BY_SIGNAL;
+    if (request_to_end == 0) {
+        signal_of_request = signal;
+        request_to_end = CLINUX_REQUEST_BY_SIGNAL;
+    }
     // The next one ends a process that waits in a call that the C library repeats.
     const int error = errno;
     clinux_set_signal_default(signal);
@@ -261,10 +265,18 @@ int clinux_heed_requests_to_end(void) {
     if (is_heeded) return 0;
     is_heeded = 1;
     // Without SA_RESTART, so that a call that waits returns.
-    struct sigaction action = {.sa_sigaction = note_request_to_end, .sa_flags = SA_SIGINFO};
+    const struct sigaction action = {.sa_sigaction = note_request_to_end, .sa_flags = SA_SIGINFO};
+    static const int others[] = {SIGHUP, SIGINT, SIGQUIT};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct sigaction old;
+        if (sigaction(others[i], &action, &old) != 0) return -1;
+        // What a caller ignores stays ignored, as with nohup(1). `delete --force` needs SIGTERM.
+        if (old.sa_handler == SIG_IGN) (void)sigaction(others[i], &old, NULL);
+    }
     return sigaction(SIGTERM, &action, NULL);
 }
 int clinux_request_to_end(void) { return request_to_end; }
+int clinux_signal_of_request(void) { return signal_of_request; }
 int clinux_request_end_for_deletion(int pidfd) {
     siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
     info.si_pid = getpid();

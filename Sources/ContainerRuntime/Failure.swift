@@ -65,7 +65,7 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         switch RequestToEnd.current {
         case nil: self
         case .ofDeletion: .deletedMeanwhile
-        case .bySignal: Failure(.other, "\(message) (SIGTERM has ended the command)")
+        case .bySignal(let signal): Failure(.other, "\(message) (\(signal.name) has ended the command)")
         }
     }
 

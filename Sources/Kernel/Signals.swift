@@ -10,6 +10,8 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     package init(rawValue: Int32) { self.rawValue = rawValue }
 
     package static let hangup = Self(rawValue: SIGHUP)
+    package static let interrupt = Self(rawValue: SIGINT)
+    package static let quit = Self(rawValue: SIGQUIT)
     package static let kill = Self(rawValue: SIGKILL)
     package static let brokenPipe = Self(rawValue: 13)
     package static let fileSize = Self(rawValue: 25)
@@ -19,7 +21,7 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     package static let windowChange = Self(rawValue: SIGWINCH)
 
     /// Whether the signal is a request to end, not a notification of an event.
-    package var isRequestToEnd: Bool { [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(rawValue) }
+    package var isRequestToEnd: Bool { RequestToEnd.signals.contains(self) }
 
     private static let names: [(String, Int32)] = [
         ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),
@@ -52,22 +54,25 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
 }
 
 /// A request that this process end.
-package enum RequestToEnd: Sendable {
-    case bySignal
+package enum RequestToEnd: Equatable, Sendable {
+    case bySignal(Signal)
     /// `delete --force` takes the container away from the command.
     case ofDeletion
 
     /// The request that has arrived since ``heed()``.
     package static var current: RequestToEnd? {
         switch Int(clinux_request_to_end()) {
-        case CLINUX_REQUEST_BY_SIGNAL: .bySignal
+        case CLINUX_REQUEST_BY_SIGNAL: .bySignal(Signal(rawValue: clinux_signal_of_request()))
         case CLINUX_REQUEST_OF_DELETION: .ofDeletion
         default: nil
         }
     }
 
-    /// Makes SIGTERM interrupt the call that waits, so that the command fails, cleans up and reports, instead of ending
-    /// without a word. A program that is executed gets the default action again. execve(2).
+    /// The signals that ask.
+    package static let signals = [Signal.terminate, .hangup, .interrupt, .quit]
+
+    /// Makes these signals interrupt the call that waits, so that the command fails, cleans up and reports, instead of
+    /// ending without a word. A program that is executed gets the default action again. execve(2).
     package static func heed() { _ = clinux_heed_requests_to_end() }
 }
 

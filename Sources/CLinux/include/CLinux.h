@@ -150,11 +150,13 @@ int clinux_personality(unsigned long persona);
 int clinux_getpid(void);
 int clinux_kill(pid_t pid, int signal);
 int clinux_set_signal_default(int signal);
-// From now on SIGTERM is noted, and interrupts a call that waits
+// From now on SIGTERM, SIGINT, SIGQUIT and SIGHUP are noted, and interrupt a call that waits
 int clinux_heed_requests_to_end(void);
 enum { CLINUX_REQUEST_BY_SIGNAL = 1, CLINUX_REQUEST_OF_DELETION = 2 };
 // What has been noted; 0 for nothing
 int clinux_request_to_end(void);
+// The signal that was the request; 0 for none
+int clinux_signal_of_request(void);
 // A SIGTERM that says that the container is being deleted
 int clinux_request_end_for_deletion(int pidfd);
 // ptrace(2) as the kernel defines it: results are returned through data

@@ -61,7 +61,7 @@ struct DBusConnection: ~Copyable {
             adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
         let number = socket.rawValue
         // A peer that accepts nothing, or reads nothing.
-        let patience: Int32 = 30_000
+        let patience = Int32(patience(30)) * 1_000
         try checked { clinux_limit_sending(number, patience) }
         let path = address.hasPrefix("@") ? "\0" + address.dropFirst() : address
         try checked { path.withCString { clinux_connect_unix(number, $0, path.utf8.count) } }
@@ -80,11 +80,14 @@ struct DBusConnection: ~Copyable {
         received = []
     }
 
+    /// The seconds to wait: cleaning up after a request to end may meet the same silence again.
+    private static func patience(_ seconds: Int64) -> Int64 { RequestToEnd.current == nil ? seconds : min(seconds, 5) }
+
     /// A point in time on the monotonic clock.
     struct Deadline {
         private let end: Int64
 
-        init(seconds: Int64) { end = Self.now() + seconds * 1_000 }
+        init(seconds: Int64) { end = Self.now() + DBusConnection.patience(seconds) * 1_000 }
 
         private static func now() -> Int64 { Int64(monotonicNanoseconds() / 1_000_000) }
 

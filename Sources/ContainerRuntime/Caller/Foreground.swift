@@ -14,20 +14,20 @@ struct Foreground: ~Copyable {
     private var notify: NotifySocket?
 
     /// Signals are blocked from here on, and read in turn. To be called before the process is cloned.
-    /// - Parameter heedsTermination: whether SIGTERM ends the command until there is a process to forward it to.
-    static func blockSignals(heedsTermination: Bool = false) throws(Failure) -> OwnedDescriptor {
-        if heedsTermination { RequestToEnd.heed() }
+    /// - Parameter heedsRequests: whether a request to end ends the command until there is a process to forward it to.
+    static func blockSignals(heedsRequests: Bool = false) throws(Failure) -> OwnedDescriptor {
+        if heedsRequests { RequestToEnd.heed() }
         return try during("block signals") { () throws(Errno) in
-            try Kernel.blockSignals(heedsTermination ? .all.removing(.terminate) : .all)
+            try Kernel.blockSignals(heedsRequests ? RequestToEnd.signals.reduce(.all) { $0.removing($1) } : .all)
             return try openSignals(.all)
         }
     }
 
-    /// From here on SIGTERM is the process's.
-    static func blockTermination(forwardingTo pidfd: borrowing OwnedDescriptor) throws(Failure) {
+    /// From here on requests to end are the process's.
+    static func blockRequests(forwardingTo pidfd: borrowing OwnedDescriptor) throws(Failure) {
         _ = try during("block signals") { () throws(Errno) in try Kernel.blockSignals(.all) }
-        guard RequestToEnd.current == .bySignal else { return }
-        do throws(Errno) { try signalProcess(pidfd, SIGTERM) } catch {}
+        guard case .bySignal(let signal) = RequestToEnd.current else { return }
+        do throws(Errno) { try signalProcess(pidfd, signal.rawValue) } catch {}
     }
 
     init(

@@ -62,6 +62,7 @@ extension Runtime {
         _ options: CreateOptions, startsAtOnce: Bool, isForeground: Bool
     ) throws(Failure) -> CreatedContainer {
         try StateStore.check(id: options.id)
+        RequestToEnd.heed()
         let inherited = try InheritedDescriptors(
             sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
         try inherited.keepOthers()

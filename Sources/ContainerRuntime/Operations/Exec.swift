@@ -31,6 +31,9 @@ package struct ExecOptions: Sendable {
     package var cgroupPaths: [String] = []
     package var ignoresPaused = false
     package init(id: String) { self.id = id }
+
+    /// Whether another program has to read what this command writes: it may never do so.
+    fileprivate var needsPeers: Bool { consoleSocket != nil || pidfdSocket != nil || pidFile != nil }
 }
 
 extension Runtime {
@@ -38,6 +41,7 @@ extension Runtime {
     package func exec(_ options: ExecOptions) throws(Failure) -> Int32 {
         try InheritedDescriptors(sockets: 0, preserved: options.preservedDescriptors).keepOthers()
         noteIgnoredSignals()
+        if options.needsPeers { RequestToEnd.heed() }
         let directory = try store.open(id: options.id)
         let record = try directory.record()
         let initPidfd = try record.openInit()
@@ -62,7 +66,7 @@ extension Runtime {
         if record.namespaces & NamespaceKind.user.cloneFlag != 0, !plan.hasTerminal {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }
-        let signals = options.isDetached ? nil : try Foreground.blockSignals()
+        let signals = options.isDetached ? nil : try Foreground.blockSignals(heedsRequests: options.needsPeers)
         var process: ExecProcess
         do throws(Failure) {
             let namespaces = try directory.namespaces(of: initPidfd.rawValue, isWaiting: isWaiting)
@@ -77,6 +81,7 @@ extension Runtime {
         timings?.write()
         if options.isDetached { return 0 }
         guard let signals else { return 0 }
+        if options.needsPeers { try Foreground.blockRequests(forwardingTo: process.pidfd) }
         return try Foreground(
             pid: process.pid, pidfd: process.pidfd, signals: signals, terminal: process.terminal.take()
         ).wait { note(.warning, $0) }.shellStatus

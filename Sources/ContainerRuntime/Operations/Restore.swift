@@ -18,7 +18,7 @@ extension Runtime {
             _ = made.record.pid
             return 0
         }
-        let signals = try Foreground.blockSignals(heedsTermination: true)
+        let signals = try Foreground.blockSignals(heedsRequests: true)
         if !options.withoutSubreaper {
             try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
         }

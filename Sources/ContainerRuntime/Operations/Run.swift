@@ -26,7 +26,7 @@ extension Runtime {
             }
             return 0
         }
-        let signals = try Foreground.blockSignals(heedsTermination: true)
+        let signals = try Foreground.blockSignals(heedsRequests: true)
         if !options.withoutSubreaper {
             try during("become a subreaper") { () throws(Errno) in try processControl(.setSubreaper, 1) }
         }
@@ -48,7 +48,7 @@ extension Runtime {
         made.directory.unlock()
         let end: TerminationStatus
         do throws(Failure) {
-            try Foreground.blockTermination(forwardingTo: made.pidfd)
+            try Foreground.blockRequests(forwardingTo: made.pidfd)
             end = try Foreground(
                 pid: record.pid, pidfd: made.pidfd, signals: signals, terminal: made.terminal.take(),
                 notify: made.notify
