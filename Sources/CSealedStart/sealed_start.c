@@ -71,6 +71,10 @@ HERE int starts_a_process(char **words)
 
 static int closed_streams;
 
+// A number that the kernel keeps with an open file, over execve(2) too, and uses for nothing as long as the file has no
+// owner to be signalled: so the program knows a stream that it has opened itself. F_SETSIG in fcntl(2).
+#define OPENED_HERE 61
+
 // A file that is opened later must not take the number of a closed stream: a container gets its streams as they are,
 // so a directory of the host among them would be a way out. The null device takes their place, as glibc does for
 // programs that set ids, and as Go does; if it is missing, an empty file in memory.
@@ -83,10 +87,11 @@ HERE void open_closed_streams(void)
             continue;
         closed_streams |= 1 << number;
         // open(2) returns the lowest free number, which is this one.
-        if (call(SYS_openat, AT_FDCWD, (long)null, O_RDWR | O_NOCTTY, 0, 0) == number)
+        if (call(SYS_openat, AT_FDCWD, (long)null, O_RDWR | O_NOCTTY, 0, 0) == number
+            || call(SYS_memfd_create, (long)null + 5, 0, 0, 0, 0) == number) {
+            call(SYS_fcntl, number, F_SETSIG, OPENED_HERE, 0, 0);
             continue;
-        if (call(SYS_memfd_create, (long)null + 5, 0, 0, 0, 0) == number)
-            continue;
+        }
         call(SYS_write, 2, (long)complaint, sizeof complaint, 0, 0);
         call(SYS_exit_group, 1, 0, 0, 0, 0);
     }
@@ -149,7 +154,16 @@ __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_star
 }
 
 long *sealed_start_found_stack(void) { return sealed_start_stack; }
-int sealed_start_found_closed(int stream) { return closed_streams >> stream & 1; }
+int sealed_start_found_closed(int stream)
+{
+    static int asked;
+    if (is_by_descriptor && !(asked >> stream & 1)) {
+        asked |= 1 << stream;
+        if (call(SYS_fcntl, stream, F_GETSIG, 0, 0, 0) == OPENED_HERE)
+            closed_streams |= 1 << stream;
+    }
+    return closed_streams >> stream & 1;
+}
 
 // _start finds its registers as the kernel left them.
 #ifdef __x86_64__

@@ -152,7 +152,9 @@ private func writeBuffer(_ buffer: UnsafeRawBufferPointer, to descriptor: Int32)
 
 /// Writes all bytes, and polls if the descriptor is non-blocking: the open file's flags are shared with other
 /// processes, which may rely on them.
-package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
+/// - Parameter milliseconds: the longest wait for a reader, after which the rest is given up; a negative time means no
+///   limit.
+package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32, milliseconds: Int32 = -1) throws(Errno) {
     var offset = 0
     while offset < bytes.count {
         do throws(Errno) {
@@ -164,7 +166,7 @@ package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) 
         } catch {
             guard error == .resourceTemporarilyUnavailable else { throw error }
             var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            try checked { poll(&entry, 1, -1) }
+            guard try checked({ poll(&entry, 1, milliseconds) }) != 0 else { throw error }
         }
     }
 }

@@ -65,9 +65,9 @@ enum LogSink: Sendable {
         }
     }
 
-    // One call, so that records of commands side by side do not mix.
+    // One call, so that records of commands side by side do not mix. The command ends even if nobody reads the record.
     static func write(_ bytes: [UInt8], to number: Int32) {
-        _ = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
+        do throws(Errno) { try writeWaiting(bytes, to: number, milliseconds: 5000) } catch {}
     }
 
     /// The journal's native protocol: a field a line, and one with newlines in it by its length.
