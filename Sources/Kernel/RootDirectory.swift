@@ -183,6 +183,10 @@ package struct FileStatus: Sendable, Equatable {
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
 
+    package var isDevice: Bool { mode & S_IFMT == S_IFCHR || mode & S_IFMT == S_IFBLK }
+    /// Whether everybody may read and write it.
+    package var isOpenToAll: Bool { mode & 0o666 == 0o666 }
+
     /// Whether what is written to it replaces what was there, as with a file or a disk, but not with a FIFO.
     package var keepsContent: Bool { isRegular || isDirectory || mode & S_IFMT == S_IFBLK }
 

@@ -169,12 +169,14 @@ struct ProcessSteps {
         }
     }
 
-    // The user can then open /dev/stdout and the like. Only the owner changes, and never that of a shared null device.
+    // The user can then open /dev/stdout and the like. Only the owner changes, and of devices only that of a terminal:
+    // disks and the memory devices are the host's, and /dev/null and /dev/tty are open to everybody.
     private func reownStandardStreams() throws(StepReport) {
         for number in Int32(0)...2 {
             do throws(Errno) {
                 let status = try fileStatus(number)
                 if status.uid == plan.uid || status.isCharacterDevice(1, 3) { continue }
+                if status.isDevice, status.isOpenToAll || !isTerminal(number) { continue }
                 try checked { fchown(number, plan.uid, ~0) }
             } catch {
                 let tolerated: [Errno] = [.notPermitted, .readOnlyFileSystem, .badFileDescriptor, .invalidArgument]
