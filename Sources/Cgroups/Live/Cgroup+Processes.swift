@@ -131,6 +131,8 @@ extension Cgroup {
             }
             // A process is in the cgroup if it was opened, is alive, and its pid is in the cgroup now.
             let present = Set(try processes(in: directory, or: [], sparing: others))
+            // The cgroup may have been removed and made anew for another container since its owner was read.
+            if isAnothers(othersDirectories()) { return }
             for process in opened where present.contains(process.pid) {
                 do throws(Errno) {
                     try checked { clinux_pidfd_send_signal(process.pidfd, signal) }
