@@ -57,25 +57,3 @@ package struct ByteKey: Hashable, Sendable {
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 }
-
-/// A path from /proc/PID/mountinfo, in which blanks, line ends, `\\` and `#` are octal escapes. proc(5).
-package func mountInfoPath(_ field: String) -> String {
-    guard field.utf8.contains(UInt8(ascii: "\\")) else { return field }
-    var bytes: [UInt8] = []
-    var rest = Array(field.utf8)[...]
-    while let byte = rest.popFirst() {
-        // Three digits can exceed a byte (777); the kernel escapes only ASCII characters.
-        if byte == UInt8(ascii: "\\"), rest.count >= 3, let value = octal(rest.prefix(3)), value < 0x80 {
-            bytes.append(value)
-            rest.removeFirst(3)
-        } else {
-            bytes.append(byte)
-        }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-}
-
-private func octal(_ digits: ArraySlice<UInt8>) -> UInt8? {
-    guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "7")).contains($0) }) else { return nil }
-    return UInt8(exactly: digits.reduce(0) { $0 * 8 + Int($1 - UInt8(ascii: "0")) })
-}

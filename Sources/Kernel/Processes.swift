@@ -162,19 +162,48 @@ package struct ProcessStat: Equatable, Sendable {
 
     package var hasEnded: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 
-    /// Parses the content of /proc/PID/stat; the command may contain spaces and parentheses. proc(5).
-    package init?(stat bytes: some BidirectionalCollection<UInt8>) {
-        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[bytes.index(after: end)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
-        guard fields.count > 19, let state = fields[0].first,
-            let parent = Int32(String(decoding: fields[1], as: UTF8.self)),
-            let start = UInt64(String(decoding: fields[19], as: UTF8.self))
+    /// Parses the content of /proc/PID/stat.
+    package init?(stat bytes: [UInt8]) {
+        guard let fields = StatFields(bytes, upTo: 22), let state = fields.state, let parent = fields[4],
+            let start = fields[22]
         else { return nil }
         self.state = state
-        self.parent = parent
+        self.parent = Int32(truncatingIfNeeded: parent)
         startTime = start
-        let forkedOnly: UInt64 = 0x40  // PF_FORKNOEXEC of the kernel's include/linux/sched.h, in the field "flags"
-        hasExecuted = (UInt64(String(decoding: fields[6], as: UTF8.self)) ?? 0) & forkedOnly == 0
+        let forkedOnly: UInt64 = 0x40  // PF_FORKNOEXEC of the kernel's include/linux/sched.h
+        hasExecuted = (fields[9] ?? 0) & forkedOnly == 0
+    }
+}
+
+/// The fields of /proc/PID/stat by their numbers in proc_pid_stat(5).
+package struct StatFields {
+    private let afterCommand: [ArraySlice<UInt8>]
+    /// The bytes of the second field without its parentheses.
+    package let command: ArraySlice<UInt8>
+
+    /// - Parameter last: the last field that is needed.
+    package init?(_ bytes: [UInt8], upTo last: Int) {
+        // The command may contain blanks and parentheses.
+        guard let open = bytes.firstIndex(of: UInt8(ascii: "(")), let end = bytes.lastIndex(of: UInt8(ascii: ")")),
+            open < end
+        else { return nil }
+        command = bytes[(open + 1)..<end]
+        afterCommand = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: last - 2)
+        guard afterCommand.count > last - 3 else { return nil }
+    }
+
+    package var state: UInt8? { afterCommand[0].first }
+
+    /// A field that is a number and not negative, from the fourth on.
+    package subscript(field: Int) -> UInt64? { UInt64(String(decoding: afterCommand[field - 3], as: UTF8.self)) }
+
+    /// A field that is a number, from the fourth on.
+    package func number(_ field: Int) -> Int? { Int(String(decoding: afterCommand[field - 3], as: UTF8.self)) }
+
+    /// Whether the process is exiting: PF_EXITING of the kernel's include/linux/sched.h.
+    package var isExiting: Bool {
+        let exiting: UInt64 = 0x4
+        return (self[9] ?? 0) & exiting != 0
     }
 }
 
@@ -218,13 +247,9 @@ package func isBeingKilled(_ pid: Int32) throws(Errno) -> Bool {
     do throws(Errno) { bytes = try readFile("/proc/\(pid)/stat") } catch {
         return error == .noSuchFileOrDirectory || error == .noSuchProcess
     }
-    guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { return false }
-    let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 29)
-    guard fields.count > 28 else { return false }
-    let number: (Int) -> UInt64 = { UInt64(String(decoding: fields[$0], as: UTF8.self)) ?? 0 }
-    let exiting: UInt64 = 0x4
+    guard let fields = StatFields(bytes, upTo: 31) else { return false }
     let killed: UInt64 = 1 << 8
-    return number(6) & exiting != 0 || number(28) & killed != 0
+    return fields.isExiting || (fields[31] ?? 0) & killed != 0
 }
 
 /// The number of threads of the calling process.

@@ -30,37 +30,70 @@ private let patience: Int32 = 5_000
 /// Connects a stream socket to a path.
 /// - Throws: `EAGAIN` if the peer's queue of connections stays full for five seconds; later sends have the same limit.
 package func connectSocket(to path: String) throws(Errno) -> OwnedDescriptor {
-    try connect(try patientSocket(Int32(SOCK_STREAM.rawValue)), to: path)
+    try connectSocket(try patientSocket(.stream), to: path)
 }
 
 /// Connects a datagram socket to a path; a send fails with `EAGAIN` if the peer's queue stays full for five seconds.
 package func connectDatagramSocket(to path: String) throws(Errno) -> OwnedDescriptor {
-    try connect(try datagramSocket(), to: path)
+    try connectSocket(try datagramSocket(), to: path)
 }
 
 /// A datagram socket without an address; a send has the limit of ``connectDatagramSocket(to:)``.
-package func datagramSocket() throws(Errno) -> OwnedDescriptor { try patientSocket(Int32(SOCK_DGRAM.rawValue)) }
+package func datagramSocket() throws(Errno) -> OwnedDescriptor { try patientSocket(.datagram) }
 
-private func patientSocket(_ type: Int32) throws(Errno) -> OwnedDescriptor {
-    let socket = OwnedDescriptor(adopting: try checked { Glibc.socket(AF_UNIX, type | CLINUX_SOCK_CLOEXEC, 0) })
+private func patientSocket(_ type: SocketType) throws(Errno) -> OwnedDescriptor {
+    let socket = try unixSocket(type)
     let number = socket.rawValue
     try checked { clinux_limit_sending(number, patience) }
     return socket
 }
 
-private func connect(_ socket: consuming OwnedDescriptor, to path: String) throws(Errno) -> OwnedDescriptor {
+/// The types of Unix sockets.
+package enum SocketType: Sendable {
+    case stream, datagram
+    /// Sequenced packets: every message arrives whole or not at all.
+    case packets
+
+    fileprivate var rawValue: Int32 {
+        switch self {
+        case .stream: Int32(SOCK_STREAM.rawValue)
+        case .datagram: Int32(SOCK_DGRAM.rawValue)
+        case .packets: Int32(SOCK_SEQPACKET.rawValue)
+        }
+    }
+}
+
+/// Makes a Unix socket without an address.
+package func unixSocket(_ type: SocketType, nonBlocking: Bool = false) throws(Errno) -> OwnedDescriptor {
+    let flags = CLINUX_SOCK_CLOEXEC | (nonBlocking ? Int32(SOCK_NONBLOCK.rawValue) : 0)
+    return OwnedDescriptor(adopting: try checked { Glibc.socket(AF_UNIX, type.rawValue | flags, 0) })
+}
+
+/// Connects a Unix socket to a path.
+package func connectSocket(_ socket: consuming OwnedDescriptor, to path: String) throws(Errno) -> OwnedDescriptor {
     let number = socket.rawValue
     try checked { clinux_connect_unix(number, path, path.utf8.count) }
     return socket
 }
 
-/// A stream socket that listens at a path, which must not exist.
-package func listenSocket(at path: String) throws(Errno) -> OwnedDescriptor {
-    let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+/// Gives a Unix socket a path, which must not exist.
+package func bindSocket(_ socket: borrowing OwnedDescriptor, to path: String) throws(Errno) {
     let number = socket.rawValue
     try checked { clinux_bind_unix(number, path, path.utf8.count) }
-    try checked { listen(number, 8) }
+}
+
+/// Makes a stream socket that listens at a path, which must not exist.
+/// - Parameters:
+///   - mode: the mode of the path; nil leaves it to the umask.
+///   - backlog: the most connections that wait to be accepted.
+package func listenSocket(
+    at path: String, mode: UInt32? = nil, backlog: Int32 = 8, nonBlocking: Bool = false
+) throws(Errno) -> OwnedDescriptor {
+    let socket = try unixSocket(.stream, nonBlocking: nonBlocking)
+    try bindSocket(socket, to: path)
+    if let mode { try checked { clinux_chmod(path, mode) } }
+    let number = socket.rawValue
+    try checked { listen(number, backlog) }
     return socket
 }
 

@@ -51,7 +51,7 @@ package struct ProcessFact: Equatable, Sendable {
     package init(pid: Int32, name: String) { (self.pid, self.name) = (pid, name) }
 }
 
-/// What has to be known of a running container.
+/// The facts of a running container that a checkpoint depends on.
 package struct CheckpointFacts: Equatable, Sendable {
     package var pid: Int32
     package var version: CriuVersion

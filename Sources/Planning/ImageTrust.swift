@@ -2,6 +2,7 @@
 
 package import struct Kernel.CapabilitySet
 package import enum Kernel.ResourceLimit
+internal import OCISpec
 
 /// The fields of /proc/PID/status that are used.
 package struct ProcessStatus: Equatable, Sendable {
@@ -78,7 +79,7 @@ extension ProcessPlan {
         return nil
     }
 
-    /// What a process has that this plan does not grant, in one sentence; nil where there is nothing.
+    /// A sentence about the rights of a process that this plan does not grant; nil if there are none.
     ///
     /// A program may have given up rights, and become others as far as it had the right to: that is no difference.
     /// - Parameters:

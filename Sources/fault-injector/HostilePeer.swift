@@ -33,8 +33,7 @@ final class HostilePeer {
         guard parts.count == 2 else { throw .invalidArgument }
         name = String(parts[0])
         mayTrace = name.hasSuffix("+")
-        socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+        socket = try unixSocket(.packets)
         let (path, number) = (String(parts[1]), socket.rawValue)
         // Its socket may exist before it listens.
         for attempt in 0... {

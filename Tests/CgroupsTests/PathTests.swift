@@ -101,7 +101,7 @@ import Testing
     @Test func `of the caller's cgroup are read by controller`() {
         let text = "9:name=systemd:/init\n4:cpu,cpuacct:/a:b\n0::/user.slice\n"
         #expect(
-            CgroupHost.ownPaths(text) == [
+            cgroupPaths(text) == [
                 "systemd": "/init", "cpu": "/a:b", "cpuacct": "/a:b", "unified": "/user.slice",
             ])
     }

@@ -35,18 +35,6 @@ struct UndoTests {
     }
 }
 
-struct MountInfoTests {
-    @Test func `a line of mountinfo gives mount point and type, with blanks in the path`() throws {
-        let line: Substring = #"36 35 98:0 /mnt1 /mnt\0402\134x\011 rw,noatime master:1 - ext3 /dev/root rw"#
-        let entry = try #require(MountInfoEntry(line))
-        #expect(entry.path == "/mnt 2\\x\t")
-        #expect(entry.type == "ext3")
-    }
-
-    @Test(arguments: ["", "36 35 98:0 / /mnt", "36 35 98:0 / /mnt rw -"])
-    func `a malformed line gives nothing`(line: String) { #expect(MountInfoEntry(line[...]) == nil) }
-}
-
 struct TimestampTests {
     @Test func `the time is RFC 3339 in UTC`() throws {
         #expect(try /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z/.wholeMatch(in: timestamp()) != nil)

@@ -142,7 +142,7 @@ struct FaultBench: Sendable {
                     return nil
                 }
             }
-            guard let facts = ProcessStat(stat: beginning("/proc/\(number)/stat").utf8), !facts.hasEnded else {
+            guard let facts = ProcessStat(stat: Array(beginning("/proc/\(number)/stat").utf8)), !facts.hasEnded else {
                 return nil
             }
             return "process \(pid) \(command.split(separator: "\0").joined(separator: " "))"

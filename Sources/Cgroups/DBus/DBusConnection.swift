@@ -56,16 +56,13 @@ struct DBusConnection: ~Copyable {
     }
 
     private static func connected(to address: String) throws(Errno) -> OwnedDescriptor {
-        // AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC
-        let socket = OwnedDescriptor(
-            adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
-        let number = socket.rawValue
+        let socket = try unixSocket(.stream)
         // A peer that accepts nothing, or reads nothing.
+        let number = socket.rawValue
         let patience = Int32(patience(30)) * 1_000
         try checked { clinux_limit_sending(number, patience) }
         let path = address.hasPrefix("@") ? "\0" + address.dropFirst() : address
-        try checked { path.withCString { clinux_connect_unix(number, $0, path.utf8.count) } }
-        return socket
+        return try connectSocket(socket, to: path)
     }
 
     private mutating func signIn(_ uid: UInt32) throws(DBusFailure) {

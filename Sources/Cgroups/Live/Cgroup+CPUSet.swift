@@ -24,7 +24,7 @@ extension Cgroup {
         _ file: String, above path: String, _ mount: borrowing OwnedDescriptor
     ) throws(Errno) -> String {
         let parentPath = CgroupPath.parent(of: path)
-        let parent = try openBelow(mount, parentPath)
+        let parent = try openCgroup(below: mount, parentPath)
         let value = try readValue(file, at: parent)
         if !value.isEmpty || parentPath == "/" { return value }
         let filled = try inherited(file, above: parentPath, mount)

@@ -83,8 +83,7 @@ extension Cgroup {
 
     /// The present cgroups of a process, in the hierarchies of this location.
     package func directories(ofProcess pid: Int32) throws(CgroupFailure) -> [CgroupDirectory] {
-        let file = "/proc/\(pid)/cgroup"
-        let paths = CgroupHost.ownPaths(try during("read \(file)") { () throws(Errno) in try readText(file) })
+        let paths = try cgroupPaths(ofProcess: pid)
         return location.directories.map { directory in
             var moved = directory
             if let path = directory.controllers.lazy.compactMap({ paths[$0] }).first, path != moved.path {

@@ -129,7 +129,7 @@ extension Cgroup {
                 code: error)
         }
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
-        let own = try during(what) { () throws(Errno) in try openBelow(mount, directory.path) }
+        let own = try during(what) { () throws(Errno) in try openCgroup(below: mount, directory.path) }
         if directory.controllers.contains("cpuset") {
             let planned = plan.writes.filter { $0.controller == "cpuset" }.map(\.file)
             try during("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)") { () throws(Errno) in

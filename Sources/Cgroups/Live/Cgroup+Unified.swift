@@ -20,16 +20,16 @@ extension Cgroup {
     }
 
     private func delegateControllers(to path: String, _ mount: borrowing OwnedDescriptor) throws(Errno) {
-        let top = try openBelow(mount, "/")
+        let top = try openCgroup(below: mount, "/")
         let all = words(try readValue("cgroup.controllers", at: top))
         let parentPath = CgroupPath.parent(of: path)
-        let parent = try openBelow(mount, parentPath)
+        let parent = try openCgroup(below: mount, parentPath)
         // A directory can enable only controllers that all its ancestors enable, so nothing is left to do.
         if Set(words(try readValue("cgroup.subtree_control", at: parent))).isSuperset(of: all) { return }
         var level = ""
         for part in [Substring("")] + parentPath.split(at: "/") {
             level += part.isEmpty ? "" : "/\(part)"
-            let directory = try openBelow(mount, level.isEmpty ? "/" : level)
+            let directory = try openCgroup(below: mount, level.isEmpty ? "/" : level)
             try delegateControllers(from: directory)
         }
     }

@@ -11,7 +11,7 @@ func openMount(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
 }
 
 /// Opens a directory below a mount point, without following anything that leads out of the hierarchy.
-func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> OwnedDescriptor {
+func openCgroup(below mount: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> OwnedDescriptor {
     try openBelow(mount.rawValue, relative(path), .directory, resolving: .confined)
 }
 
@@ -19,7 +19,7 @@ func openBelow(_ mount: borrowing OwnedDescriptor, _ path: String) throws(Errno)
 /// - Throws: `noSuchFileOrDirectory` also if the path now belongs to another container.
 func open(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
     let mount = try openMount(directory)
-    let own = try openBelow(mount, directory.path)
+    let own = try openCgroup(below: mount, directory.path)
     if let inode = directory.inode, try fileStatus(own.rawValue).inode != inode { throw .noSuchFileOrDirectory }
     return own
 }
@@ -64,3 +64,6 @@ func pause(microseconds: Int) {
     var time = timespec(tv_sec: microseconds / 1_000_000, tv_nsec: microseconds % 1_000_000 * 1_000)
     Glibc.nanosleep(&time, nil)
 }
+
+/// More CPUs or memory nodes than any kernel has: NR_CPUS is at most 8192.
+let mostNumbers = 8_192

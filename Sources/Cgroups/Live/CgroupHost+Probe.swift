@@ -110,10 +110,11 @@ extension CgroupHost {
     private static func mountsFromTable() throws(CgroupFailure) -> [CgroupMount] {
         var mounts: [CgroupMount] = []
         for entry in try mountTable() where entry.type == "cgroup" {
-            for controller in legacyControllers where entry.options.contains(controller) {
-                add(controller, at: entry.mountPoint, to: &mounts)
+            let options = entry.superOptions.split(at: ",").map(String.init)
+            for controller in legacyControllers where options.contains(controller) {
+                add(controller, at: entry.path, to: &mounts)
             }
-            if entry.options.contains("name=systemd") { add("systemd", at: entry.mountPoint, to: &mounts) }
+            if options.contains("name=systemd") { add("systemd", at: entry.path, to: &mounts) }
         }
         guard !mounts.isEmpty else {
             throw CgroupFailure(.unavailable, "find the cgroup hierarchy: none is mounted at /sys/fs/cgroup")
@@ -121,34 +122,13 @@ extension CgroupHost {
         return mounts
     }
 
-    private struct MountTableEntry {
-        var root: String
-        var mountPoint: String
-        var type: String
-        var options: [String]
-    }
-
-    private static func mountTable() throws(CgroupFailure) -> [MountTableEntry] {
-        let text: String
-        do throws(Errno) { text = try readText("/proc/self/mountinfo") } catch {
-            throw CgroupFailure("read /proc/self/mountinfo", error)
-        }
-        return text.split(at: "\n").compactMap { line in
-            let words = line.split(at: " ").map(String.init)
-            guard let dash = words.firstIndex(of: "-"), dash >= 6, words.count > dash + 3 else { return nil }
-            return MountTableEntry(
-                root: mountInfoPath(words[3]), mountPoint: mountInfoPath(words[4]), type: words[dash + 1],
-                options: words[dash + 3].split(at: ",").map(String.init))
-        }
+    private static func mountTable() throws(CgroupFailure) -> [MountInfoEntry] {
+        try during("read /proc/self/mountinfo") { () throws(Errno) in try listMounts() }
     }
 
     /// Reads the caller's own cgroup in each hierarchy.
     private mutating func readOwnPaths() throws(CgroupFailure) {
-        let text: String
-        do throws(Errno) { text = try readText("/proc/self/cgroup") } catch {
-            throw CgroupFailure("read /proc/self/cgroup", error)
-        }
-        ownPaths = Self.ownPaths(text)
+        ownPaths = try cgroupPaths(ofProcess: nil)
         try leaveOutMountedRoots()
     }
 
@@ -157,7 +137,9 @@ extension CgroupHost {
         let effectiveUser: Int32 = 0x200  // AT_EACCESS
         for mount in mounts {
             let parent = mount.path + parentOfRelativePath(in: mount)
-            guard clinux_faccessat2(AT_FDCWD, parent, W_OK | X_OK, effectiveUser) != 0 else { continue }
+            guard clinux_faccessat2(OwnedDescriptor.currentDirectory, parent, W_OK | X_OK, effectiveUser) != 0 else {
+                continue
+            }
             let code = Errno(rawValue: errno)
             let lacksRights = [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(code)
             // Somebody may have made it for the caller.
@@ -167,32 +149,17 @@ extension CgroupHost {
         }
     }
 
-    /// Parses /proc/PID/cgroup: paths by controller; the path in cgroup v2 under `unified`.
-    static func ownPaths(_ text: String) -> [String: String] {
-        var paths: [String: String] = [:]
-        for line in text.split(at: "\n") {
-            let fields = line.split(at: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3 else { continue }
-            let path = String(fields[2])
-            if fields[1].isEmpty { paths["unified"] = path }
-            for name in fields[1].split(at: ",") {
-                paths[name == "name=systemd" ? "systemd" : String(name)] = path
-            }
-        }
-        return paths
-    }
-
     /// In a container the mount point may already be the caller's own cgroup; then the path in /proc must not be
     /// appended again.
     private mutating func leaveOutMountedRoots() throws(CgroupFailure) {
-        var table: [MountTableEntry]?
+        var table: [MountInfoEntry]?
         for mount in mounts {
             for controller in mount.controllers {
                 guard let own = ownPaths[controller], own != "/", clinux_access(mount.path + own, F_OK) != 0 else {
                     continue
                 }
                 if table == nil { table = try Self.mountTable() }
-                let entry = table?.last { $0.mountPoint == mount.path }
+                let entry = table?.last { $0.path == mount.path }
                 guard let root = entry?.root, root != "/", let rest = own.isSame(as: root) ? "/" : own.path(below: root)
                 else {
                     ownPaths[controller] = "/"

@@ -67,11 +67,7 @@ struct StatisticsFiles {
 
     /// A list such as `0-3,7`.
     static func ranges(_ text: String) -> [UInt16] {
-        trimmed(text).split(separator: ",").flatMap { part -> [UInt16] in
-            let ends = part.split(separator: "-").compactMap { UInt16($0) }
-            guard let first = ends.first, let last = ends.last, first <= last else { return [] }
-            return Array(first...last)
-        }
+        numbers(inList: text, below: mostNumbers).map { UInt16($0) }
     }
 
     /// The huge page sizes of the kernel, in the notation of the files: `2MB`.

@@ -58,8 +58,7 @@ extension Cgroup {
     }
 
     private func contains(_ pid: Int32, _ directory: CgroupDirectory) throws(CgroupFailure) -> Bool {
-        let file = "/proc/\(pid)/cgroup"
-        let paths = CgroupHost.ownPaths(try during("read \(file)") { () throws(Errno) in try readText(file) })
+        let paths = try cgroupPaths(ofProcess: pid)
         return directory.controllers.contains { paths[$0] == directory.path }
     }
 

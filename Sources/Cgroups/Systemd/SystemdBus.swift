@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 internal import SystemPackage
 
 /// A connection to a systemd manager: the system's, or the user's own.
@@ -79,13 +80,8 @@ struct SystemdBus: ~Copyable {
     /// The caller's user id outside its user namespace.
     private static func uidOutside() -> UInt32 {
         let own = geteuid()
-        for line in ((try? readText("/proc/self/uid_map")) ?? "").split(separator: "\n") {
-            let numbers = line.split(separator: " ").compactMap { UInt32($0) }
-            if numbers.count == 3, own >= numbers[0], own - numbers[0] < numbers[2] {
-                return numbers[1] + own - numbers[0]
-            }
-        }
-        return own
+        guard let text = try? readText("/proc/self/uid_map") else { return own }
+        return [LinuxIDMapping](mapText: text).hostID(of: own) ?? own
     }
 
     private mutating func call(

@@ -1,6 +1,7 @@
 // Converts limits to properties of a systemd unit.
 
 internal import Glibc
+internal import Kernel
 internal import OCISpec
 
 /// One property of a unit.
@@ -115,13 +116,10 @@ struct SystemdLimits {
     static func mask(_ list: String, key: String) throws(CgroupFailure) -> [UInt8] {
         let refusal = CgroupFailure(.invalid, "\(key): expected a list such as \"0-3,7\", found \"\(list)\"")
         var bytes: [UInt8] = []
-        for part in trimmed(list).split(separator: ",", omittingEmptySubsequences: false) {
-            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16(trimmed(String($0))) }
-            guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last,
-                last < 8_192
-            else { throw refusal }
-            for number in first...last {
-                let index = Int(number / 8)
+        for part in list.split(at: ",", omittingEmptySubsequences: false) {
+            guard let range = numberRange(part), range.upperBound < mostNumbers else { throw refusal }
+            for number in range {
+                let index = number / 8
                 while bytes.count <= index { bytes.append(0) }
                 bytes[index] |= 1 << UInt8(number % 8)
             }

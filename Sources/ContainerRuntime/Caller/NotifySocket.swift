@@ -70,12 +70,11 @@ final class NotifySocket {
             try removeContents(of: place.rawValue)
             let path = "/proc/self/fd/\(place.rawValue)/\(socketName)"
             let socket = try datagramSocket()
-            let number = socket.rawValue
             // For every user of the container. The mode is set by the umask at bind, not changed afterwards, when a
             // link could lie at the path.
             let mask = umask(0)
             defer { umask(mask) }
-            try checked { clinux_bind_unix(number, path, path.utf8.count) }
+            try bindSocket(socket, to: path)
             return socket
         }
         return NotifySocket(made, manager: manager)

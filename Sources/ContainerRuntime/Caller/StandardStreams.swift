@@ -2,6 +2,7 @@
 
 internal import Glibc
 internal import Kernel
+internal import OCISpec
 internal import SystemPackage
 
 enum StandardStreams {
@@ -21,13 +22,7 @@ enum StandardStreams {
     /// The host's user id of an id in a process's user namespace. user_namespaces(7), /proc/PID/uid_map.
     private static func hostID(of uid: UInt32, inNamespaceOf pid: Int32) -> UInt32? {
         guard let text = try? readText("/proc/\(pid)/uid_map") else { return nil }
-        for line in text.split(separator: "\n") {
-            let numbers = line.split(separator: " ").compactMap { UInt32($0) }
-            if numbers.count == 3, uid >= numbers[0], uid - numbers[0] < numbers[2] {
-                return numbers[1] + (uid - numbers[0])
-            }
-        }
-        return nil
+        return [LinuxIDMapping](mapText: text).hostID(of: uid)
     }
 }
 

@@ -76,13 +76,10 @@ struct RestoredMounts {
 /// The mounts that a process sees.
 func mountFacts(of pid: Int32) throws(Failure) -> [MountFact] {
     let path = "/proc/\(pid)/mountinfo"
-    let text = try during("read \(path)") { () throws(Errno) in try readText(path) }
-    return text.split(at: "\n").compactMap { line in
-        guard let entry = MountInfoEntry(line) else { return nil }
-        let fields = line.split(at: " ")
-        return MountFact(
-            number: entry.id, path: entry.path, type: entry.type, device: String(fields[2]), root: entry.root,
-            attributes: attributes(String(fields[5])))
+    return try during("read \(path)") { () throws(Errno) in try listMounts(path) }.map {
+        MountFact(
+            number: $0.id, path: $0.path, type: $0.type, device: $0.device, root: $0.root,
+            attributes: attributes($0.options))
     }
 }
 

@@ -136,8 +136,7 @@ private func inMountNamespace(
 private func filesystemType(at path: String) -> String {
     do throws(Errno) {
         // A detached mount is in no mountinfo; the mount it was cloned from lies over the longest part of the path.
-        let text = try readText("/proc/thread-self/mountinfo")
-        let entries = text.split(at: "\n").compactMap(MountInfoEntry.init)
+        let entries = try listMounts("/proc/thread-self/mountinfo")
         let covering = entries.filter { path.isSame(as: $0.path) || $0.path == "/" || path.path(below: $0.path) != nil }
         let longest = covering.max { $0.path.utf8.count <= $1.path.utf8.count && $0.path != $1.path }
         return longest.map { "\($0.path) is of type \($0.type)" } ?? ""

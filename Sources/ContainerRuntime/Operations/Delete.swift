@@ -125,8 +125,7 @@ extension Runtime {
             } else {
                 // Its creation was cut short: the container's own mount is the one on top of the mount recorded before.
                 let number = try mountPlace(of: top.rawValue).mount
-                let entries = try readText("/proc/self/mountinfo").split(separator: "\n")
-                    .compactMap(MountInfoEntry.init)
+                let entries = try listMounts()
                 guard entries.contains(where: { $0.id == number && $0.parent == UInt64(below) }) else { return }
             }
             // Mounts of the host on the source of a shared volume stay. mount_namespaces(7).

@@ -80,13 +80,11 @@ extension Runtime {
     // A process that has gone meanwhile has no row.
     private func row(_ pid: Int32, _ users: inout HostUsers, bootTime: Int, ticks: Int) -> ProcessRow? {
         do throws(Errno) {
-            let stat = try readText("/proc/\(pid)/stat")
-            guard let end = stat.lastIndex(of: ")"), let open = stat.firstIndex(of: "(") else { return nil }
-            let name = stat[stat.index(after: open)..<end]
-            let fields = stat[stat.index(after: end)...].split(separator: " ")
-            guard fields.count > 19, let parent = Int32(fields[1]), let device = Int32(fields[4]),
-                let user = Int(fields[11]), let system = Int(fields[12]), let start = Int(fields[19])
+            guard let fields = StatFields(try readFile("/proc/\(pid)/stat"), upTo: 22),
+                let parent = fields.number(4), let device = fields.number(7), let user = fields.number(14),
+                let system = fields.number(15), let start = fields.number(22)
             else { return nil }
+            let name = RawText.text(Array(fields.command))
             let line = try readFile("/proc/\(pid)/cmdline").split(separator: 0)
                 .map { RawText.text(Array($0)) }
             let owner = try fileStatus(at: "/proc/\(pid)").uid
@@ -94,8 +92,9 @@ extension Runtime {
             let used = (user + system) / ticks
             let lived = max(1, time(nil) - started)
             return ProcessRow(
-                user: users.name(of: owner), pid: pid, parent: parent, cpuPercent: used * 100 / lived,
-                startTime: started, terminal: terminalName(device), cpuSeconds: used,
+                user: users.name(of: owner), pid: pid, parent: Int32(truncatingIfNeeded: parent),
+                cpuPercent: used * 100 / lived,
+                startTime: started, terminal: terminalName(Int32(truncatingIfNeeded: device)), cpuSeconds: used,
                 command: line.isEmpty ? "[\(name)]" : line.joined(separator: " "))
         } catch {
             return nil

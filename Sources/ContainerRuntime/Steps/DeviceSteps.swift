@@ -178,12 +178,3 @@ extension FileStatus {
         }
     }
 }
-
-extension [LinuxIDMapping] {
-    fileprivate func hostID(of id: UInt32) -> UInt32? {
-        for range in self where id >= range.containerID && id - range.containerID < range.size {
-            return range.hostID + (id - range.containerID)
-        }
-        return nil
-    }
-}

@@ -225,7 +225,7 @@ struct ProcessSteps {
     private func checkMayExecute(_ program: String) throws(Errno) {
         let asEffectiveUser: Int32 = 0x200  // AT_EACCESS
         do throws(Errno) {
-            try checked { clinux_faccessat2(-100, program, X_OK, asEffectiveUser) }
+            try checked { clinux_faccessat2(OwnedDescriptor.currentDirectory, program, X_OK, asEffectiveUser) }
         } catch {
             // A caller's filter may refuse the question; then execve(2) answers it.
             guard error == .noFunction || error == .notPermitted else { throw error }

@@ -36,7 +36,7 @@ enum ThreadSettings {
         let present = try threads(of: pid, group)
         for setting in settings {
             guard let thread = present.first(where: { $0.inside == setting.tid }) else { continue }
-            let cpus = setting.cpus.split(separator: ",").compactMap { Int($0) }.filter { (0..<65536).contains($0) }
+            let cpus = numbers(inList: setting.cpus, below: 65536)
             do throws(Errno) {
                 if !cpus.isEmpty { try setAffinity(cpus, of: thread.host) }
                 if setting.ioPriority > 0 {
@@ -83,12 +83,7 @@ enum ThreadSettings {
 
     private static func everyCPU() throws(Failure) -> [Int] {
         try during("read the CPUs") { () throws(Errno) in
-            let online = try readText("/sys/devices/system/cpu/online").split(separator: "\n").first ?? ""
-            return online.split(separator: ",").flatMap { part -> [Int] in
-                let ends = part.split(separator: "-").compactMap { Int($0) }
-                guard let first = ends.first, let last = ends.last, first <= last else { return [] }
-                return Array(first...last)
-            }
+            numbers(inList: try readText("/sys/devices/system/cpu/online"), below: 65536)
         }
     }
 

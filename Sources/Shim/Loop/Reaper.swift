@@ -32,7 +32,7 @@ struct Exit: Equatable {
 final class Reaper {
     private let loop: Loop
     private var handlers: [pid_t: (Exit) -> Void] = [:]
-    private var strays: [pid_t: Exit] = [:]
+    private var unclaimedExits: [pid_t: Exit] = [:]
     private var expectations = 0
 
     init(_ loop: Loop) { self.loop = loop }
@@ -52,7 +52,7 @@ final class Reaper {
     /// Calls the handler when a child exits, or soon if it already has.
     func whenExited(_ process: pid_t, _ handler: @escaping (Exit) -> Void) {
         // An id remembered from before may have been given to a new process meanwhile.
-        if let exit = strays.removeValue(forKey: process), kill(process, 0) != 0 {
+        if let exit = unclaimedExits.removeValue(forKey: process), kill(process, 0) != 0 {
             loop.after(.nanoseconds(0)) { handler(exit) }
         } else {
             handlers[process] = handler
@@ -66,7 +66,7 @@ final class Reaper {
     /// Ends what `expectChild` began.
     func stopExpecting() {
         expectations -= 1
-        if expectations == 0 { strays = [:] }
+        if expectations == 0 { unclaimedExits = [:] }
     }
 
     /// Whether a process is a child that has not been reaped.
@@ -84,7 +84,7 @@ final class Reaper {
             if let handler = handlers.removeValue(forKey: process) {
                 handler(exit)
             } else if expectations > 0 {
-                strays[process] = exit
+                unclaimedExits[process] = exit
             }
         }
     }

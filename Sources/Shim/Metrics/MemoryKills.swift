@@ -33,7 +33,7 @@ package enum MemoryLimitOwner: Equatable, Sendable, CustomStringConvertible {
 /// The kills of one cgroup.
 package struct MemoryKills: Equatable, Sendable {
     private var counted: UInt64
-    /// Kills of which it is not known yet whether they ended the container's first process.
+    /// Kills of which it is not known yet whether they ended the container's init.
     private var isSettled = true
 
     package init(counted: UInt64) { self.counted = counted }
@@ -48,7 +48,7 @@ package struct MemoryKills: Equatable, Sendable {
         return new
     }
 
-    /// The container's first process has been seen alive after the kills: they ended another one.
+    /// The container's init has been seen alive after the kills: they ended another one.
     package mutating func settle() { isSettled = true }
 
     /// Whether the OOM killer ended a container's init that has just ended by SIGKILL.

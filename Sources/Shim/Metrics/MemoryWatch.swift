@@ -23,7 +23,7 @@ extension MemoryKill: CustomStringConvertible {
 /// Watches one container's cgroup until it goes away.
 final class MemoryWatch {
     private let loop: Loop
-    private let isFirstAlive: () -> Bool
+    private let isInitAlive: () -> Bool
     private let killed: (MemoryKill) -> Void
     private let isUnified: Bool
     /// The container's cgroup and those above it.
@@ -36,11 +36,11 @@ final class MemoryWatch {
 
     /// Watches, when there is something to watch; `killed` is called once for each kill.
     init?(
-        _ cgroup: TaskCgroup, loop: Loop, isFirstAlive: @escaping () -> Bool, killed: @escaping (MemoryKill) -> Void
+        _ cgroup: TaskCgroup, loop: Loop, isInitAlive: @escaping () -> Bool, killed: @escaping (MemoryKill) -> Void
     ) {
         guard let place = cgroup.location(of: "memory") else { return nil }
         self.loop = loop
-        self.isFirstAlive = isFirstAlive
+        self.isInitAlive = isInitAlive
         self.killed = killed
         isUnified = cgroup.isUnified
         levels = MemoryLevel.levels(of: place, isUnified: isUnified)
@@ -62,8 +62,8 @@ final class MemoryWatch {
     /// Tells of kills whose notice has not come yet: they may be why a process is gone.
     func lookAgain() { look() }
 
-    /// The kill that ended the first process, which has just been ended by SIGKILL; nothing when it was another's doing.
-    var endOfFirst: MemoryKill? { kills.mayHaveEndedFirst ? last : nil }
+    /// The kill that ended the init, which has just been ended by SIGKILL; nothing when it was another's doing.
+    var endOfInit: MemoryKill? { kills.mayHaveEndedFirst ? last : nil }
 
     @discardableResult
     private func look() -> Bool {
@@ -76,7 +76,7 @@ final class MemoryWatch {
         for _ in 0..<new { killed(kill) }
         // A process chosen by the OOM killer ends at once; one that is still alive a while later was not chosen.
         loop.after(.milliseconds(50)) { [weak self] in
-            guard let self, !isOver, !look(), isFirstAlive() else { return }
+            guard let self, !isOver, !look(), isInitAlive() else { return }
             kills.settle()
         }
         return true

@@ -16,15 +16,7 @@ struct TaskCgroup {
 
     /// Reads the content of /proc/PID/cgroup; nothing when it names no mounted hierarchy.
     init?(memberships text: String, host: CgroupHost) {
-        var paths: [String: String] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard parts.count == 3 else { continue }
-            if parts[1].isEmpty { paths["unified"] = String(parts[2]) }
-            for controller in parts[1].split(separator: ",") {
-                paths[controller == "name=systemd" ? "systemd" : String(controller)] = String(parts[2])
-            }
-        }
+        let paths = cgroupPaths(text)
         let directories = host.mounts.compactMap { mount in
             mount.controllers.lazy.compactMap { paths[$0] }.first.map { path in
                 CgroupDirectory(controllers: mount.controllers, mount: mount.path, path: path)

@@ -44,11 +44,7 @@ package struct ShimSocket: Equatable, Sendable {
         let path = path
         let listener = try during("listen on \(path)") { () throws(Errno) in
             clinux_unlink(path)
-            let listener = OwnedDescriptor(adopting: try checked { unixSocket() })
-            try checked { clinux_bind_unix(listener.rawValue, path, path.utf8.count) }
-            try checked { clinux_chmod(path, 0o600) }
-            try checked { listen(listener.rawValue, 128) }
-            return listener
+            return try listenSocket(at: path, mode: 0o600, backlog: 128)
         }
         _ = consume lock
         return listener
@@ -74,8 +70,9 @@ package struct ShimSocket: Equatable, Sendable {
     /// Sends a call to the shim that serves a socket, without an event loop, and waits until that shim ends and closes the
     /// connection; at most for a time in milliseconds.
     static func call(_ path: String, _ request: Request, within time: Int64) {
-        let connection = OwnedDescriptor(adopting: unixSocket(nonBlocking: true))
-        if connection.rawValue < 0 || clinux_connect_unix(connection.rawValue, path, path.utf8.count) != 0 { return }
+        guard let socket = try? unixSocket(.stream, nonBlocking: true),
+            let connection = try? connectSocket(socket, to: path)
+        else { return }
         var frame = ByteBuffer()
         Frame(stream: 1, kind: .request, payload: request.encoded()).write(to: &frame)
         let bytes = Array(frame.readableBytesView)
@@ -87,16 +84,14 @@ package struct ShimSocket: Equatable, Sendable {
     }
 
     private var isServed: Bool {
-        let probe = OwnedDescriptor(adopting: unixSocket(nonBlocking: true))
-        if probe.rawValue < 0 { return false }
-        // A full backlog answers EAGAIN, so a process listens.
-        return clinux_connect_unix(probe.rawValue, path, path.utf8.count) == 0 || errno == EAGAIN
+        do throws(Errno) {
+            _ = try connectSocket(try unixSocket(.stream, nonBlocking: true), to: path)
+            return true
+        } catch {
+            // A full backlog answers EAGAIN, so a process listens.
+            return error == .wouldBlock
+        }
     }
-}
-
-private func unixSocket(nonBlocking: Bool = false) -> Int32 {
-    let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-    return socket(AF_UNIX, nonBlocking ? kind | Int32(SOCK_NONBLOCK.rawValue) : kind, 0)
 }
 
 /// Makes a directory and those above it.

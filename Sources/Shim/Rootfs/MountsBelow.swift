@@ -32,7 +32,7 @@ struct MountsBelow {
                 do throws(Errno) {
                     try Self.unmount(try open(mount), mount)
                 } catch {
-                    failures.append("unmount \(mount.point): \(error.message)")
+                    failures.append("unmount \(mount.path): \(error.message)")
                 }
             }
             if failures.count == left.count { return failures.forEach(ShimLog.warning) }
@@ -40,35 +40,25 @@ struct MountsBelow {
         }
     }
 
-    private struct Mount {
-        var number: UInt64
-        var point: String
-    }
-
-    private var listed: [Mount] {
+    private var listed: [MountInfoEntry] {
         let directory = parent + "/" + name
-        let table = (try? readText("/proc/self/mountinfo")) ?? ""
-        return table.split(at: "\n").compactMap { line -> Mount? in
-            let fields = line.split(at: " ", maxSplits: 5)
-            guard fields.count > 4, let number = UInt64(fields[0]) else { return nil }
-            let point = mountInfoPath(String(fields[4]))
-            guard point.isSame(as: directory) || point.path(below: directory) != nil else { return nil }
-            return Mount(number: number, point: point)
+        return ((try? listMounts()) ?? []).filter {
+            $0.path.isSame(as: directory) || $0.path.path(below: directory) != nil
         }
     }
 
     /// The file that lies at a mount's place now.
     ///
     /// Names below the directory may have been swapped for links since the table was read: none is followed.
-    private func open(_ mount: Mount) throws(Errno) -> OwnedDescriptor {
+    private func open(_ mount: MountInfoEntry) throws(Errno) -> OwnedDescriptor {
         let bundle = try OwnedDescriptor.open(parent, [.path, .directory])
-        let path = String(Substring(mount.point.utf8.dropFirst(parent.utf8.count + 1)))
+        let path = String(Substring(mount.path.utf8.dropFirst(parent.utf8.count + 1)))
         return try openBelow(bundle.rawValue, path, .path, resolving: [.beneath, .noSymlinks, .noMagicLinks])
     }
 
-    private static func unmount(_ place: borrowing OwnedDescriptor, _ mount: Mount) throws(Errno) {
+    private static func unmount(_ place: borrowing OwnedDescriptor, _ mount: MountInfoEntry) throws(Errno) {
         let found = try mountPlace(of: place.rawValue)
-        guard found.isRoot, found.mount == mount.number else { throw .invalidArgument }
+        guard found.isRoot, found.mount == mount.id else { throw .invalidArgument }
         // By descriptor: the path may lead elsewhere by now. Our descriptor keeps it busy, so it is detached.
         let detach: Int32 = 2  // MNT_DETACH
         let path = "/proc/self/fd/\(place.rawValue)"

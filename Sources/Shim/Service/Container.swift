@@ -11,7 +11,7 @@ final class Container {
     let options: RuncOptions
     let configuration: BundleConfiguration
     let rootfs: RootFilesystem
-    let first: TaskProcess
+    let initProcess: TaskProcess
     var execs: [String: TaskProcess] = [:]
     var cgroup: TaskCgroup?
     var memoryWatch: MemoryWatch?
@@ -22,7 +22,7 @@ final class Container {
     var isUnwanted = false
 
     /// Whether the init has ended, published or not.
-    var isFirstGone = false
+    var isInitGone = false
 
     /// Processes whose exit must be published before the init's.
     private var livingExecs = 0
@@ -33,7 +33,7 @@ final class Container {
 
     init(
         id: String, bundle: TaskBundle, runtime: OCIRuntime, options: RuncOptions, configuration: BundleConfiguration,
-        rootfs: RootFilesystem, first: TaskProcess
+        rootfs: RootFilesystem, initProcess: TaskProcess
     ) {
         self.id = id
         self.bundle = bundle
@@ -41,19 +41,19 @@ final class Container {
         self.options = options
         self.configuration = configuration
         self.rootfs = rootfs
-        self.first = first
+        self.initProcess = initProcess
     }
 
-    /// The process that a request means; an empty exec id means the first.
+    /// The process that a request means; an empty exec id means the init.
     func process(_ execID: String) throws(Status) -> TaskProcess {
-        if execID.isEmpty { return first }
+        if execID.isEmpty { return initProcess }
         guard let process = execs[execID] else { throw Status(.notFound, "process does not exist \(execID)") }
         return process
     }
 
     /// Why nothing can be exec'd any more, or nothing.
     var refusalOfExecStart: Status? {
-        guard isFirstGone || first.state == .stopped || first.pid == 0 else { return nil }
+        guard isInitGone || initProcess.state == .stopped || initProcess.pid == 0 else { return nil }
         return Status(.failedPrecondition, "container \(id) init process is not running")
     }
 
@@ -68,15 +68,15 @@ final class Container {
         heldBackExit = nil
     }
 
-    /// The first process is gone and its output read; the body tells it when its turn has come.
-    func firstExited(_ body: @escaping () -> Void) {
+    /// The init is gone and its output read; the body publishes the exit when its turn has come.
+    func initExited(_ body: @escaping () -> Void) {
         let inTurn = { [self] in
             if livingExecs == 0 { body() } else { afterExecs = body }
         }
         if isStarting { heldBackExit = inTurn } else { inTurn() }
     }
 
-    /// Gives up waiting for executed processes to end before the exit of the first is told.
+    /// Stops waiting for exec processes to end before the exit of the init is published.
     func stopWaitingForExecs() {
         let body = afterExecs
         afterExecs = nil

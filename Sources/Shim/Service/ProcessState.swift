@@ -11,7 +11,7 @@ package enum ProcessState: String, Sendable, CaseIterable {
         case start, delete, kill, exec, pause, resume, update, checkpoint, resize
     }
 
-    /// Why an operation on a container's first process is refused in this state, or nothing.
+    /// Why an operation on a container's init is refused in this state, or nothing.
     package func refusal(of operation: Operation) -> Status? {
         switch (operation, self) {
         case (.start, .created): nil

@@ -1,4 +1,4 @@
-// One process that a client started in a container: the first, or an exec'd one.
+// One process that a client started in a container: its init, or an exec process.
 
 internal import Glibc
 internal import NIOCore
@@ -7,7 +7,7 @@ internal import TTRPC
 
 /// A process and all that is known of it.
 final class TaskProcess {
-    /// Empty for the container's first process.
+    /// Empty for the container's init.
     let execID: String
     let request: StreamRequest
     var state = ProcessState.created
@@ -43,11 +43,11 @@ final class TaskProcess {
         self.request = request
     }
 
-    var isFirst: Bool { execID.isEmpty }
+    var isInit: Bool { execID.isEmpty }
 
     func refusal(of operation: ProcessState.Operation) -> Status? {
-        if isCollected, operation == .kill, !isFirst { return Status(.notFound, "process already finished") }
-        return isFirst ? state.refusal(of: operation) : state.refusalOfExec(operation)
+        if isCollected, operation == .kill, !isInit { return Status(.notFound, "process already finished") }
+        return isInit ? state.refusal(of: operation) : state.refusalOfExec(operation)
     }
 
     /// Ends what others do for the process, so that what waits for it gets its turn: a client that does not open its

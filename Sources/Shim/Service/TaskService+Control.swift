@@ -23,13 +23,13 @@ extension TaskService {
                 done()
             }
             if let refusal = process.refusal(of: .kill) { return finish(refusal) }
-            if !process.isFirst { return finish(Self.signal(process, request.signal)) }
+            if !process.isInit { return finish(Self.signal(process, request.signal)) }
             let operation = RuntimeOperation.kill(signal: request.signal, all: request.all)
             calls.call(
                 container.runtime, operation, container: container.id, bundle: container.bundle, trace: reply.trace
             ) { failure in
                 if let failure, failure.isLate, request.signal == UInt32(SIGKILL), !process.isCollected {
-                    // Without the runtime's help at least the first process can be killed: it is our child.
+                    // Without the runtime's help at least the init can be killed: it is our child.
                     return finish(Self.signal(process, request.signal))
                 }
                 if let failure, failure.meansGone {
@@ -45,8 +45,8 @@ extension TaskService {
     func callOff(_ container: Container, atOnce: Bool = false) {
         guard beingCreated[container.id] === container else { return }
         container.isUnwanted = true
-        if atOnce || container.first.preparation != nil {
-            container.first.breakCall()
+        if atOnce || container.initProcess.preparation != nil {
+            container.initProcess.breakCall()
         } else {
             abandonCreation(of: container.id)
         }
@@ -56,7 +56,7 @@ extension TaskService {
     func abandonCreation(of id: String) {
         guard let container = beingCreated[id] else { return }
         loop.after(.seconds(2)) { [self] in
-            if beingCreated[id] === container { container.first.breakCall() }
+            if beingCreated[id] === container { container.initProcess.breakCall() }
         }
     }
 
@@ -70,7 +70,7 @@ extension TaskService {
 
     /// Kills all containers, and runs the body when they have ended, or after a limit.
     func killAll(within limit: TimeAmount, _ body: @escaping () -> Void) {
-        var left = containers.values.filter { !$0.isFirstGone && $0.first.pid > 0 }.count
+        var left = containers.values.filter { !$0.isInitGone && $0.initProcess.pid > 0 }.count
         for container in beingCreated.values { callOff(container) }
         if left == 0 { return body() }
         var isDone = false
@@ -79,15 +79,15 @@ extension TaskService {
             isDone = true
             body()
         }
-        for container in containers.values where !container.isFirstGone && container.first.pid > 0 {
-            container.first.whenExited(isAwaited: { true }) { _ in
+        for container in containers.values where !container.isInitGone && container.initProcess.pid > 0 {
+            container.initProcess.whenExited(isAwaited: { true }) { _ in
                 left -= 1
                 if left == 0 { finish() }
             }
             let operation = RuntimeOperation.kill(signal: UInt32(SIGKILL), all: true)
             calls.call(container.runtime, operation, container: container.id, bundle: container.bundle) { failure in
-                // The first process at least can be killed without the runtime's help: it is our child.
-                if failure != nil, !container.first.isCollected { Glibc.kill(container.first.pid, SIGKILL) }
+                // The init at least can be killed without the runtime's help: it is our child.
+                if failure != nil, !container.initProcess.isCollected { Glibc.kill(container.initProcess.pid, SIGKILL) }
             }
         }
         loop.after(limit, finish)
@@ -96,10 +96,10 @@ extension TaskService {
     func pause(_ request: TaskContainerRequest, _ reply: Reply<Google_Protobuf_Empty>) throws(Status) {
         let container = try container(request.id)
         change(container, .pause, .pause, reply) {
-            container.first.state = .pausing
+            container.initProcess.state = .pausing
         } then: { [self] isDone in
             // It may have exited meanwhile.
-            if container.first.state == .pausing { container.first.state = isDone ? .paused : .running }
+            if container.initProcess.state == .pausing { container.initProcess.state = isDone ? .paused : .running }
             if !isDone { return }
             var event = EventTaskPaused()
             event.containerID = container.id
@@ -112,7 +112,7 @@ extension TaskService {
         change(container, .resume, .resume, reply) {
         } then: { [self] isDone in
             if !isDone { return }
-            if container.first.state == .paused { container.first.state = .running }
+            if container.initProcess.state == .paused { container.initProcess.state = .running }
             var event = EventTaskResumed()
             event.containerID = container.id
             events.publish("/tasks/resumed", event)
@@ -135,12 +135,12 @@ extension TaskService {
             throw Status(error)
         }
         if steps.isEmpty { throw Status(.invalidArgument, "resources are empty") }
-        container.first.queue.run { [self] done in
-            if let refusal = container.first.refusal(of: .update) {
+        container.initProcess.queue.run { [self] done in
+            if let refusal = container.initProcess.refusal(of: .update) {
                 reply.fail(refusal)
                 return done()
             }
-            container.first.trace = reply.trace
+            container.initProcess.trace = reply.trace
             carryOut(steps[...], container) { failure in
                 if let failure { reply.fail(failure.status) } else { reply(Google_Protobuf_Empty()) }
                 done()
@@ -155,7 +155,8 @@ extension TaskService {
     ) {
         guard let step = steps.first else { return completion(nil) }
         calls.call(
-            container.runtime, step.operation, container: container.id, bundle: container.bundle, for: container.first,
+            container.runtime, step.operation, container: container.id, bundle: container.bundle,
+            for: container.initProcess,
             streams: RuntimeCalls.Streams(input: step.input.rawValue)
         ) { [self] failure in
             if let failure { return completion(failure) }
@@ -170,15 +171,16 @@ extension TaskService {
         then follow: @escaping (_ isDone: Bool) -> Void = { _ in },
         explain: @escaping (RuntimeFailure) -> Status = { $0.status }
     ) {
-        container.first.queue.run { [self] done in
-            if let refusal = container.first.refusal(of: kind) {
+        container.initProcess.queue.run { [self] done in
+            if let refusal = container.initProcess.refusal(of: kind) {
                 reply.fail(refusal)
                 return done()
             }
             prepare()
-            container.first.trace = reply.trace
+            container.initProcess.trace = reply.trace
             calls.call(
-                container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first
+                container.runtime, operation, container: container.id, bundle: container.bundle,
+                for: container.initProcess
             ) { failure in
                 let refusal = failure.map(explain)
                 follow(failure == nil)

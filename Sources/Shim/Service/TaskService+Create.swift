@@ -22,7 +22,7 @@ extension TaskService {
         } catch {
             throw Status(error)
         }
-        container.first.trace = reply.trace
+        container.initProcess.trace = reply.trace
         beingCreated[request.id] = container
         reply.whenGivenUp { [self] in callOff(container, atOnce: true) }
         let finish = { [self] (failure: Status?) in
@@ -35,11 +35,11 @@ extension TaskService {
             containers[request.id] = container
             events.publish("/tasks/create", createEvent(request, container))
             var answer = TaskCreateResponse()
-            answer.pid = UInt32(container.first.pid)
+            answer.pid = UInt32(container.initProcess.pid)
             reply(answer)
         }
         if container.checkpoint != nil { return finish(nil) }
-        startFirst(container, finish)
+        createInit(container, finish)
     }
 
     /// Notes what is about to be made and mounts the root file system.
@@ -53,7 +53,7 @@ extension TaskService {
         let container = Container(
             id: request.id, bundle: bundle, runtime: OCIRuntime(options, namespace: namespace), options: options,
             configuration: configuration, rootfs: RootFilesystem(directory: bundle.rootfs, mounts: request.rootfs),
-            first: TaskProcess(execID: "", request: streams))
+            initProcess: TaskProcess(execID: "", request: streams))
         if !request.checkpoint.isEmpty { container.checkpoint = request.checkpoint }
         try bundle.record(options)
         do throws(ShimFailure) {
@@ -67,18 +67,18 @@ extension TaskService {
 
     /// Forgets a container that could not be created.
     private func discard(_ container: Container) {
-        container.first.streams?.close()
+        container.initProcess.streams?.close()
         container.rootfs.unmount()
         container.bundle.removeRecord()
     }
 
     /// Makes the streams and has the runtime create the container, or restore it.
-    func startFirst(_ container: Container, _ finish: @escaping (Status?) -> Void) {
-        prepareStreams(of: container.first, in: container) { [self] result in
+    func createInit(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+        prepareStreams(of: container.initProcess, in: container) { [self] result in
             switch result {
             case .failure(let failure): finish(Status(failure))
             case .success(let streams):
-                container.first.streams = streams
+                container.initProcess.streams = streams
                 callCreate(container, streams, finish)
             }
         }
@@ -112,7 +112,7 @@ extension TaskService {
         }
         reaper.expectChild()
         calls.call(
-            container.runtime, operation, container: container.id, bundle: container.bundle, for: container.first,
+            container.runtime, operation, container: container.id, bundle: container.bundle, for: container.initProcess,
             streams: streams.runtimeStreams
         ) { [self] failure in
             defer { reaper.stopExpecting() }
@@ -131,7 +131,7 @@ extension TaskService {
             // A runtime that was killed has left something, and what it created cannot be used.
             calls.call(
                 container.runtime, .delete(force: true), container: container.id, bundle: container.bundle,
-                trace: container.first.trace
+                trace: container.initProcess.trace
             ) { _ in finish(status) }
         }
     }
@@ -139,8 +139,8 @@ extension TaskService {
     private func adopt(_ container: Container, _ streams: ProcessStreams, pidFile: String) throws(ShimFailure) {
         let process = try TaskBundle.processID(in: pidFile)
         try streams.attach()
-        container.first.pid = process
-        reaper.whenExited(process) { [self] exit in firstExited(container, exit) }
+        container.initProcess.pid = process
+        reaper.whenExited(process) { [self] exit in initExited(container, exit) }
         if let cgroup = TaskCgroup(of: process, host: cgroupHost) {
             container.cgroup = cgroup
             container.memoryWatch = watchMemory(of: container, cgroup)
@@ -157,7 +157,7 @@ extension TaskService {
         event.io.stderr = request.stderr
         event.io.terminal = request.terminal
         event.checkpoint = request.checkpoint
-        event.pid = UInt32(container.first.pid)
+        event.pid = UInt32(container.initProcess.pid)
         return event
     }
 }

@@ -19,19 +19,19 @@ extension TaskService {
             if let refusal = process.refusal(of: .delete) { return finish(refusal) }
             process.trace = reply.trace
             if isDeleted(process, from: container) {
-                return finish(Status(.notFound, process.isFirst ? "container not created" : "process does not exist"))
+                return finish(Status(.notFound, process.isInit ? "container not created" : "process does not exist"))
             }
-            let delete = process.isFirst ? deleteContainer : deleteExec(process)
+            let delete = process.isInit ? deleteContainer : deleteExec(process)
             guard let streams = process.streams, process.exit != nil else { return delete(container, finish) }
             // What an exec'd process has left running may write to its logger for ever.
-            streams.whenDrained(loggerLimit: .seconds(process.isFirst ? 30 : 2)) { delete(container, finish) }
+            streams.whenDrained(loggerLimit: .seconds(process.isInit ? 30 : 2)) { delete(container, finish) }
         }
     }
 
     /// Whether an earlier call has deleted the process.
     private func isDeleted(_ process: TaskProcess, from container: Container) -> Bool {
         containers[container.id] !== container
-            || (!process.isFirst && container.execs[process.execID] !== process)
+            || (!process.isInit && container.execs[process.execID] !== process)
     }
 
     private static func answer(_ process: TaskProcess) -> TaskDeleteResponse {
@@ -55,11 +55,11 @@ extension TaskService {
     private func deleteContainer(_ container: Container, _ finish: @escaping (Status?) -> Void) {
         // A container that the runtime has not created, such as a checkpoint that is not restored yet, needs no
         // `delete`.
-        if container.first.pid == 0 { return deleted(container, finish) }
-        let force = container.first.state == .created
+        if container.initProcess.pid == 0 { return deleted(container, finish) }
+        let force = container.initProcess.state == .created
         calls.call(
             container.runtime, .delete(force: force), container: container.id, bundle: container.bundle,
-            trace: container.first.trace
+            trace: container.initProcess.trace
         ) { [self] failure in
             if let failure, !failure.meansGone { return finish(failure.status) }
             awaitExit(of: container) { [self] in deleted(container, finish) }
@@ -68,25 +68,25 @@ extension TaskService {
 
     /// A container that is deleted before its start has just been killed; its exit is published before its deletion.
     private func awaitExit(of container: Container, _ body: @escaping () -> Void) {
-        if container.first.exit != nil { return body() }
+        if container.initProcess.exit != nil { return body() }
         var isDone = false
         let once = {
             if isDone { return }
             isDone = true
             body()
         }
-        container.first.whenExited(isAwaited: { true }) { [self] _ in loop.after(.zero, once) }
+        container.initProcess.whenExited(isAwaited: { true }) { [self] _ in loop.after(.zero, once) }
         loop.after(.seconds(2), once)
     }
 
     private func deleted(_ container: Container, _ finish: @escaping (Status?) -> Void) {
         container.memoryWatch?.end()
         for process in container.execs.values { process.streams?.close() }
-        container.first.streams?.close()
+        container.initProcess.streams?.close()
         container.rootfs.unmount()
         container.bundle.removeRecord()
         containers[container.id] = nil
-        let answer = Self.answer(container.first)
+        let answer = Self.answer(container.initProcess)
         var event = EventTaskDelete()
         event.containerID = container.id
         event.pid = answer.pid

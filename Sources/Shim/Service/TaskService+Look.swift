@@ -21,10 +21,10 @@ extension TaskService {
         }
         if let pod { lines.append("pod \(pod.id): \(pod.state.rawValue), first process \(pod.holder)") }
         for (id, container) in beingCreated.sorted(by: { $0.key < $1.key }) {
-            lines.append(line("container \(id)", "being created", container.first))
+            lines.append(line("container \(id)", "being created", container.initProcess))
         }
         for (id, container) in containers.sorted(by: { $0.key < $1.key }) {
-            lines.append(line("container \(id)", "\(container.first.state)", container.first))
+            lines.append(line("container \(id)", "\(container.initProcess.state)", container.initProcess))
             for (execID, process) in container.execs.sorted(by: { $0.key < $1.key }) {
                 lines.append(line("container \(id): exec \(execID)", "\(process.state)", process))
             }

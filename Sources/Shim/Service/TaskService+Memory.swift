@@ -7,13 +7,13 @@ internal import ShimAPI
 extension TaskService {
     func watchMemory(of container: Container, _ cgroup: TaskCgroup) -> MemoryWatch? {
         let id = container.id
-        let first = container.first
+        let initProcess = container.initProcess
         var logged: MemoryLimitOwner?
         return MemoryWatch(
             cgroup, loop: loop,
-            isFirstAlive: { [weak first] in
-                guard let first, !first.isCollected else { return false }
-                return !Self.isEnding(first.pid)
+            isInitAlive: { [weak initProcess] in
+                guard let initProcess, !initProcess.isCollected else { return false }
+                return !Self.isEnding(initProcess.pid)
             }
         ) { [self] kill in
             // Many kills follow one another in some containers; one record for each limit says it.
@@ -29,7 +29,7 @@ extension TaskService {
 
     /// Whether a process has ended or is ending, or has a pending SIGKILL. proc_pid_status(5), proc_pid_stat(5)
     private static func isEnding(_ process: pid_t) -> Bool {
-        guard let status = try? readText("/proc/\(process)/status"), let stat = try? readText("/proc/\(process)/stat")
+        guard let status = try? readText("/proc/\(process)/status"), let stat = try? readFile("/proc/\(process)/stat")
         else { return true }
         let killed: UInt64 = 1 << UInt64(SIGKILL - 1)
         for line in status.split(separator: "\n") {
@@ -41,9 +41,6 @@ extension TaskService {
             default: continue
             }
         }
-        // The ninth field, the seventh after the command's name, which ends with the last parenthesis.
-        let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
-        let exiting: UInt64 = 4  // PF_EXITING
-        return fields.count > 7 && (UInt64(fields[7]) ?? 0) & exiting != 0
+        return StatFields(stat, upTo: 9)?.isExiting ?? false
     }
 }

@@ -11,7 +11,7 @@ extension TaskService {
         let container = try container(request.id)
         let process = try container.process(request.execID)
         var answer = TaskStateResponse()
-        answer.id = process.isFirst ? container.id : process.execID
+        answer.id = process.isInit ? container.id : process.execID
         answer.bundle = container.bundle.path
         answer.pid = UInt32(process.pid)
         answer.status = status(of: process, in: container)
@@ -29,7 +29,7 @@ extension TaskService {
 
     /// A running process of a paused container is paused.
     private func status(of process: TaskProcess, in container: Container) -> TaskStatus {
-        let state = process.state == .running ? container.first.state : process.state
+        let state = process.state == .running ? container.initProcess.state : process.state
         return switch state {
         case .created: .created
         case .running: .running

@@ -28,35 +28,35 @@ extension TaskService {
             if let refusal = process.refusal(of: .start) { return finish(refusal) }
             process.trace = reply.trace
             // What is waited for meanwhile may never come. A container that has been created is started to the end.
-            if !process.isFirst || container.checkpoint != nil {
+            if !process.isInit || container.checkpoint != nil {
                 if !reply.isAwaited { return finish(Status(.canceled, "the client no longer waits")) }
                 reply.whenGivenUp { process.breakCall() }
             }
-            if process.isFirst {
-                startFirstProcess(container, finish)
+            if process.isInit {
+                startInit(container, finish)
             } else {
                 startExec(process, in: container, finish)
             }
         }
     }
 
-    private func startFirstProcess(_ container: Container, _ finish: @escaping (Status?) -> Void) {
+    private func startInit(_ container: Container, _ finish: @escaping (Status?) -> Void) {
         container.beginStart()
         let started = { [self] (failure: Status?) in
             if failure == nil {
-                container.first.state = .running
+                container.initProcess.state = .running
                 var event = EventTaskStart()
                 event.containerID = container.id
-                event.pid = UInt32(container.first.pid)
+                event.pid = UInt32(container.initProcess.pid)
                 events.publish("/tasks/start", event)
             }
             finish(failure)
             container.endStart()
         }
         // A restored container runs at once.
-        if container.checkpoint != nil { return startFirst(container, started) }
+        if container.checkpoint != nil { return createInit(container, started) }
         calls.call(
-            container.runtime, .start, container: container.id, bundle: container.bundle, for: container.first
+            container.runtime, .start, container: container.id, bundle: container.bundle, for: container.initProcess
         ) { failure in
             started(failure?.status)
         }
@@ -70,10 +70,10 @@ extension TaskService {
         if !isIdentifier(id) { throw Status(.invalidArgument, "exec id \(id.quoted) is not an identifier") }
         if container.execs[id] != nil { throw Status(.alreadyExists, "id \(id) already exists") }
         // A container that is to be restored has no process yet.
-        if container.checkpoint != nil, container.first.pid == 0 {
+        if container.checkpoint != nil, container.initProcess.pid == 0 {
             throw Status(.unknown, "cannot exec in a created state")
         }
-        if let refusal = container.first.refusal(of: .exec) { throw refusal }
+        if let refusal = container.initProcess.refusal(of: .exec) { throw refusal }
         let streams = StreamRequest(
             input: request.stdin, output: request.stdout, error: request.stderr, isTerminal: request.terminal)
         let process = TaskProcess(execID: id, request: streams)
@@ -197,7 +197,7 @@ extension TaskService {
         process.isCollected = true
         container.memoryWatch?.lookAgain()
         whenOutputArrived(process) { [self] in
-            tellExit(of: process, in: container, exit)
+            publishExit(of: process, in: container, exit)
             container.execEnded()
         }
     }
@@ -208,7 +208,7 @@ extension TaskService {
         streams.whenArrived(within: Self.arrivalLimit, body)
     }
 
-    func firstExited(_ container: Container, _ exit: Exit) {
+    func initExited(_ container: Container, _ exit: Exit) {
         // Without a process id namespace of its own, the container's other processes live on.
         if !container.configuration.hasOwnProcessNamespace {
             calls.call(
@@ -220,23 +220,23 @@ extension TaskService {
                 }
             }
         }
-        container.isFirstGone = true
-        container.first.isCollected = true
+        container.isInitGone = true
+        container.initProcess.isCollected = true
         endExecs(of: container)
         // At once: systemd removes a scope, and with it the count of kills, when its last process has ended.
         container.memoryWatch?.lookAgain()
-        whenOutputArrived(container.first) { [self] in
-            container.firstExited { [self] in
+        whenOutputArrived(container.initProcess) { [self] in
+            container.initExited { [self] in
                 container.memoryWatch?.lookAgain()
-                let kill = exit.status == 128 + UInt32(SIGKILL) ? container.memoryWatch?.endOfFirst : nil
+                let kill = exit.status == 128 + UInt32(SIGKILL) ? container.memoryWatch?.endOfInit : nil
                 container.memoryWatch?.end()
                 container.memoryWatch = nil
-                tellExit(of: container.first, in: container, exit, kill)
+                publishExit(of: container.initProcess, in: container, exit, kill)
             }
         }
     }
 
-    /// Ends what holds back the exit of a container's first process: processes that were executed in it and outlive it,
+    /// Ends what holds back the exit of a container's init: processes that were executed in it and outlive it,
     /// and runtimes that are still at work to execute one.
     private func endExecs(of container: Container) {
         loop.after(.seconds(2)) {
@@ -249,20 +249,20 @@ extension TaskService {
         loop.after(.seconds(10)) { container.stopWaitingForExecs() }
     }
 
-    private func tellExit(
+    private func publishExit(
         of process: TaskProcess, in container: Container, _ exit: Exit, _ kill: MemoryKill? = nil
     ) {
         process.setExited(exit)
         var event = EventTaskExit()
         event.containerID = container.id
-        event.id = process.isFirst ? container.id : process.execID
+        event.id = process.isInit ? container.id : process.execID
         event.pid = UInt32(process.pid)
         event.exitStatus = exit.status
         event.exitedAt = Google_Protobuf_Timestamp(exit.time)
         if let kill {
             event.killedByLimitOf = kill.owner.description
             event.limit = kill.limit ?? 0
-            ShimLog.warning("container \(container.id): its first process was killed: \(kill)")
+            ShimLog.warning("container \(container.id): its init was killed: \(kill)")
         }
         events.publish("/tasks/exit", event)
         process.streams?.endOutputSoon()

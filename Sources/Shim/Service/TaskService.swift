@@ -83,7 +83,7 @@ final class TaskService {
         _ body: @escaping (Question, Reply<Answer>) throws(Status) -> Void
     ) -> Server.Handler {
         { call in
-            self.tidySoon()
+            self.scheduleMemoryTrim()
             let client = call.metadata.isEmpty ? nil : TraceContext(call.metadata)
             // Questions tell nothing of what the shim does.
             let isTold = self.tracer.isOn && !Self.untold.contains(call.method)
@@ -111,7 +111,7 @@ final class TaskService {
     }
 
     /// Gives memory back once there is nothing to do: a shim idles nearly all of its life.
-    func tidySoon() {
+    func scheduleMemoryTrim() {
         tidying?.cancel()
         tidying = loop.after(.milliseconds(500)) { _ = clinux_malloc_trim(0) }
     }
@@ -121,7 +121,7 @@ final class TaskService {
     private func connect(_ request: TaskContainerRequest, _ reply: Reply<TaskConnectResponse>) {
         var answer = TaskConnectResponse()
         answer.shimPid = UInt32(getpid())
-        answer.taskPid = UInt32(containers[request.id]?.first.pid ?? 0)
+        answer.taskPid = UInt32(containers[request.id]?.initProcess.pid ?? 0)
         reply(answer)
     }
 

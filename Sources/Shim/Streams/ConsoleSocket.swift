@@ -15,12 +15,8 @@ final class ConsoleSocket {
         let path = "\(directory)/tty-\(getpid())-\(number)"
         self.path = path
         listener = try during("listen on \(path)") { () throws(Errno) in
-            let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-            let listener = OwnedDescriptor(adopting: try checked { socket(AF_UNIX, Int32(kind), 0) })
             clinux_unlink(path)
-            try checked { clinux_bind_unix(listener.rawValue, path, path.utf8.count) }
-            try checked { listen(listener.rawValue, 1) }
-            return listener
+            return try listenSocket(at: path, backlog: 1, nonBlocking: true)
         }
     }
 

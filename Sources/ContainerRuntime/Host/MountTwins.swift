@@ -1,37 +1,7 @@
-// The mounts of a namespace, as the kernel lists them.
+// Mounts that appear a second time, on the peers of a shared mount. mount_namespaces(7).
 
 internal import Kernel
 internal import SystemPackage
-
-/// A line of /proc/PID/mountinfo, as far as it is used. proc(5).
-struct MountInfoEntry {
-    var id: UInt64
-    var parent: UInt64
-    /// The mounted directory inside the filesystem.
-    var root: String
-    var path: String
-    var type: String
-    /// The peer group of a shared mount.
-    var group: String?
-
-    init?(_ line: Substring) {
-        let fields = line.split(at: " ")
-        guard fields.count > 6, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { return nil }
-        guard let id = UInt64(fields[0]), let parent = UInt64(fields[1]) else { return nil }
-        (self.id, self.parent) = (id, parent)
-        root = mountInfoPath(String(fields[3]))
-        path = mountInfoPath(String(fields[4]))
-        group = fields[6..<dash].first { $0.hasPrefix("shared:") }.map(String.init)
-        type = String(fields[dash + 1])
-    }
-}
-
-/// The mounts that this process sees.
-func listMounts(
-    _ path: String = "/proc/self/mountinfo", at directory: Int32 = OwnedDescriptor.currentDirectory
-) throws(Errno) -> [MountInfoEntry] {
-    try readText(path, at: directory).split(at: "\n").compactMap { MountInfoEntry($0) }
-}
 
 extension Runtime {
     /// Whether a mount over a directory, and its unmount, affect that directory alone.
