@@ -52,7 +52,7 @@ package func capabilitySets() throws(Errno) -> CapabilitySets {
     var effective: UInt64 = 0
     var permitted: UInt64 = 0
     var inheritable: UInt64 = 0
-    try checked { clinux_capget(&effective, &permitted, &inheritable) }
+    try checked { unsafe clinux_capget(&effective, &permitted, &inheritable) }
     return CapabilitySets(
         effective: CapabilitySet(rawValue: effective), permitted: CapabilitySet(rawValue: permitted),
         inheritable: CapabilitySet(rawValue: inheritable))

@@ -5,7 +5,9 @@ internal import Glibc
 package import SystemPackage
 
 /// Replaces the supplementary groups. setgroups(2).
-package func setGroups(_ groups: [UInt32]) throws(Errno) { try checked { clinux_setgroups(groups.count, groups) } }
+package func setGroups(_ groups: [UInt32]) throws(Errno) {
+    try checked { unsafe clinux_setgroups(groups.count, groups) }
+}
 
 /// Sets real, effective and saved group id. setresgid(2).
 package func setGroup(_ gid: UInt32) throws(Errno) { try checked { clinux_setresgid(gid) } }
@@ -20,7 +22,7 @@ package func homeDirectory(of uid: UInt32, passwd bytes: [UInt8]) -> String? {
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
         let fields = line.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         if fields.count >= 7, fields[2].elementsEqual(wanted), !fields[5].isEmpty {
-            return RawText.text(fields[5].map { CChar(bitPattern: $0) } + [0])
+            return unsafe RawText.text(fields[5].map { CChar(bitPattern: $0) } + [0])
         }
     }
     return nil

@@ -17,7 +17,7 @@ package func cloneMount(
     let flags =
         clone | closeOnExec | (recursive ? recursiveFlag : 0) | (path.isEmpty ? emptyPath : 0)
         | (followLinks ? 0 : linkItself)
-    return OwnedDescriptor(adopting: try checked { clinux_open_tree(directory, path, flags) })
+    return OwnedDescriptor(adopting: try checked { unsafe clinux_open_tree(directory, path, flags) })
 }
 
 /// A new mount namespace whose "/" is a copy of the tree of mounts at a path; the caller stays in its own. open_tree(2) with
@@ -26,7 +26,7 @@ package func makeMountNamespace(of path: String) throws(Errno) -> OwnedDescripto
     let asNamespace: UInt32 = 0x2  // OPEN_TREE_NAMESPACE
     let flags = asNamespace | UInt32(CLINUX_OPEN_TREE_CLOEXEC) | recursiveFlag
     return OwnedDescriptor(
-        adopting: try checked { clinux_open_tree(OwnedDescriptor.currentDirectory, path, flags) })
+        adopting: try checked { unsafe clinux_open_tree(OwnedDescriptor.currentDirectory, path, flags) })
 }
 
 /// Attaches a detached mount to an open file or directory. move_mount(2).
@@ -35,7 +35,7 @@ package func attachMount(_ mount: borrowing OwnedDescriptor, on target: borrowin
     let toEmpty: UInt32 = 0x40  // MOVE_MOUNT_T_EMPTY_PATH
     let from = mount.rawValue
     let to = target.rawValue
-    try checked { clinux_move_mount(from, "", to, "", fromEmpty | toEmpty) }
+    try checked { unsafe clinux_move_mount(from, "", to, "", fromEmpty | toEmpty) }
 }
 
 /// Changes the attributes of the mount of a descriptor, and its propagation if given. mount_setattr(2).
@@ -61,7 +61,7 @@ package func changeMount(
         attributes.attr_clr |= MountAttributes.atimeField.rawValue
     }
     let flags = (path.isEmpty ? emptyPath : 0) | (recursive ? recursiveFlag : 0)
-    try checked { clinux_mount_setattr(directory, path, flags, &attributes) }
+    try checked { unsafe clinux_mount_setattr(directory, path, flags, &attributes) }
 }
 
 /// A filesystem during its configuration: fsopen(2), fsconfig(2), fsmount(2).
@@ -74,16 +74,16 @@ package struct FilesystemContext: ~Copyable {
     private static let create: UInt32 = 6  // FSCONFIG_CMD_CREATE
 
     package init(type: String) throws(Errno) {
-        descriptor = OwnedDescriptor(adopting: try checked { clinux_fsopen(type, Self.closeOnExec) })
+        descriptor = OwnedDescriptor(adopting: try checked { unsafe clinux_fsopen(type, Self.closeOnExec) })
     }
 
     /// Sets a parameter; a parameter without a value is a flag.
     package borrowing func set(_ key: String, _ value: String?) throws(Errno) {
         let number = descriptor.rawValue
         if let value {
-            try checked { clinux_fsconfig(number, Self.setString, key, value, 0) }
+            try checked { unsafe clinux_fsconfig(number, Self.setString, key, value, 0) }
         } else {
-            try checked { clinux_fsconfig(number, Self.setFlag, key, nil, 0) }
+            try checked { unsafe clinux_fsconfig(number, Self.setFlag, key, nil, 0) }
         }
     }
 
@@ -100,10 +100,10 @@ package struct FilesystemContext: ~Copyable {
     /// The filesystem's message about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.
     package borrowing func complaint() -> String? {
         let number = descriptor.rawValue
-        let text = withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer -> String? in
-            let length = read(number, buffer.baseAddress, buffer.count)
+        let text = unsafe withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer -> String? in
+            let length = unsafe read(number, buffer.baseAddress, buffer.count)
             guard length > 2 else { return nil }
-            return RawText.text(Array(buffer[2..<length]))
+            return unsafe RawText.text(Array(buffer[2..<length]))
         }
         guard var text else { return nil }
         while text.last == "\n" { text.removeLast() }
@@ -116,18 +116,18 @@ package struct FilesystemContext: ~Copyable {
 package func mount(_ source: String?, on target: String, type: String? = nil, flags: UInt, data: String? = nil)
     throws(Errno)
 {
-    try checked { clinux_mount(source, target, type, flags, data) }
+    try checked { unsafe clinux_mount(source, target, type, flags, data) }
 }
 
 /// Detaches the mount at a path together with all mounts below it. umount2(2) with `MNT_DETACH`.
 package func detachMount(_ path: String) throws(Errno) {
     let detach: Int32 = 2  // MNT_DETACH
-    try checked { clinux_umount2(path, detach) }
+    try checked { unsafe clinux_umount2(path, detach) }
 }
 
 /// The id of the mount that holds a path. proc(5), /proc/PID/fdinfo.
 package func mountNumber(at path: String) throws(Errno) -> Int {
-    let place = try OwnedDescriptor.open(path, .path)
+    let place = try unsafe OwnedDescriptor.open(path, .path)
     let number = place.rawValue
     let line = try readText("/proc/self/fdinfo/\(number)").split(at: "\n").first { $0.hasPrefix("mnt_id:") }
     guard let mount = line?.split(at: "\t").last.flatMap({ Int($0) }) else { throw .invalidArgument }
@@ -136,12 +136,12 @@ package func mountNumber(at path: String) throws(Errno) -> Int {
 
 /// The id of the mount that holds a descriptor, and whether the descriptor is the mount's root. statx(2).
 package func mountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
-    try mountPlace(of: descriptor, by: clinux_statx_mount)
+    try unsafe mountPlace(of: descriptor, by: clinux_statx_mount)
 }
 
 /// The same with a mount id that is never used again until the host restarts, if the kernel offers one.
 package func uniqueMountPlace(of descriptor: Int32) throws(Errno) -> (mount: UInt64, isRoot: Bool) {
-    try mountPlace(of: descriptor, by: clinux_statx_mount_unique)
+    try unsafe mountPlace(of: descriptor, by: clinux_statx_mount_unique)
 }
 
 /// Distinguishes a mount from another that has its place, or its id, later.
@@ -181,7 +181,7 @@ private func mountPlace(
     let mountRoot: UInt64 = 0x2000  // STATX_ATTR_MOUNT_ROOT
     var attributes: UInt64 = 0
     var mount: UInt64 = 0
-    try checked { look(descriptor, &attributes, &mount) }
+    try checked { unsafe look(descriptor, &attributes, &mount) }
     return (mount, attributes & mountRoot != 0)
 }
 
@@ -192,13 +192,13 @@ package func detachMount(_ root: borrowing OwnedDescriptor) throws(Errno) {
 
 /// Makes the working directory the root of the mount namespace; the old root is mounted below it afterwards.
 /// pivot_root(2).
-package func pivotRootToWorkingDirectory() throws(Errno) { try checked { clinux_pivot_root(".", ".") } }
+package func pivotRootToWorkingDirectory() throws(Errno) { try checked { unsafe clinux_pivot_root(".", ".") } }
 
 /// The filesystem magic and the mount flags (`ST_*`) of a descriptor. fstatfs(2).
 package func filesystem(of descriptor: Int32) throws(Errno) -> (magic: Int64, flags: Int64) {
     var magic: Int64 = 0
     var flags: Int64 = 0
-    try checked { clinux_fstatfs(descriptor, &magic, &flags) }
+    try checked { unsafe clinux_fstatfs(descriptor, &magic, &flags) }
     return (magic, flags)
 }
 
@@ -206,7 +206,7 @@ package func filesystem(of descriptor: Int32) throws(Errno) -> (magic: Int64, fl
 package func filesystem(at path: String) throws(Errno) -> (magic: Int64, flags: Int64) {
     var magic: Int64 = 0
     var flags: Int64 = 0
-    try checked { clinux_statfs(path, &magic, &flags) }
+    try checked { unsafe clinux_statfs(path, &magic, &flags) }
     return (magic, flags)
 }
 
@@ -225,4 +225,23 @@ package func isSameFile(
     let (first, second) = (try fileStatus(one.rawValue), try fileStatus(other.rawValue))
     guard first.device == second.device, first.inode == second.inode else { return false }
     return try mountPlace(of: one.rawValue).mount == mountPlace(of: other.rawValue).mount
+}
+
+/// Changes the propagation of the mount that a directory lies on. mount_setattr(2) accepts only the root of a mount, so the
+/// directories above are tried one after another.
+package func changeMount(around directory: borrowing OwnedDescriptor, propagation: Propagation) throws(Errno) {
+    var here = try directory.duplicated()
+    while true {
+        let number = here.rawValue
+        do throws(Errno) {
+            return try changeMount(number, "", AttributeChange(), propagation: propagation)
+        } catch {
+            guard error == .invalidArgument else { throw error }
+        }
+        let above = try unsafe OwnedDescriptor.open("..", .path | .directory, at: number)
+        // "/" of a process that is not in the root of a mount has nothing above it.
+        let (status, next) = (try fileStatus(number), try fileStatus(above.rawValue))
+        guard status.inode != next.inode || status.device != next.device else { throw .invalidArgument }
+        here = above
+    }
 }

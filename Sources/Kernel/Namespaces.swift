@@ -56,7 +56,9 @@ package func unshareNamespaces(_ kinds: NamespaceSet) throws(Errno) { try checke
 /// because engines that start a runtime in a user namespace mount one.
 package func isInInitialUserNamespace() -> Bool {
     let initialInode: UInt64 = 0xefff_fffd
-    do throws(Errno) { return try fileStatus(at: "/proc/self/ns/user").inode == initialInode } catch { return true }
+    do throws(Errno) { return try unsafe fileStatus(at: "/proc/self/ns/user").inode == initialInode } catch {
+        return true
+    }
 }
 
 /// The kind of the namespace of an nsfs descriptor. ioctl_ns(2), `NS_GET_NSTYPE`.

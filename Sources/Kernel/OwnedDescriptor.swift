@@ -64,7 +64,7 @@ extension OwnedDescriptor {
         _ path: UnsafePointer<CChar>, _ flags: OpenFlags = .readOnly, mode: UInt32 = 0,
         at directory: Int32 = currentDirectory
     ) throws(Errno) -> OwnedDescriptor {
-        let number = try checked { clinux_openat(directory, path, flags.union(.closeOnExec).rawValue, mode) }
+        let number = try checked { unsafe clinux_openat(directory, path, flags.union(.closeOnExec).rawValue, mode) }
         return OwnedDescriptor(adopting: number)
     }
 
@@ -76,7 +76,7 @@ extension OwnedDescriptor {
 /// numbers.
 package func openClosedStreams() {
     // open(2) returns the lowest free number, which is this one.
-    for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 { _ = Glibc.open("/dev/null", O_RDWR) }
+    for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 { _ = unsafe Glibc.open("/dev/null", O_RDWR) }
 }
 
 /// Marks all descriptors from a number on as close-on-exec. close_range(2).
@@ -101,12 +101,12 @@ package func closeDescriptors(from first: Int32, except kept: [Int32]) throws(Er
 package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
     var failure: Errno?
-    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 8) { buffer in
         do throws(Errno) {
             while true {
-                let got = try checked { Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+                let got = try checked { unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
                 if got == 0 { return }
-                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
                 if bytes.count > limit { throw Errno(rawValue: EFBIG) }
             }
         } catch {
@@ -119,7 +119,7 @@ package func readAll(_ descriptor: Int32, limit: Int = 64 << 20) throws(Errno) -
 
 /// The whole content of the file at a path.
 package func readFile(_ path: String, at directory: Int32 = OwnedDescriptor.currentDirectory) throws(Errno) -> [UInt8] {
-    let file = try OwnedDescriptor.open(path, .readOnly, at: directory)
+    let file = try unsafe OwnedDescriptor.open(path, .readOnly, at: directory)
     return try readAll(file.rawValue)
 }
 
@@ -132,11 +132,13 @@ package func readText(_ path: String, at directory: Int32 = OwnedDescriptor.curr
 package func writeAll(_ bytes: some Collection<UInt8>, to descriptor: Int32) throws(Errno) {
     var failure: Errno?
     let contiguous: Void? = bytes.withContiguousStorageIfAvailable { buffer in
-        do throws(Errno) { try writeBuffer(UnsafeRawBufferPointer(buffer), to: descriptor) } catch { failure = error }
+        do throws(Errno) { try unsafe writeBuffer(UnsafeRawBufferPointer(buffer), to: descriptor) } catch {
+            failure = error
+        }
     }
     if contiguous == nil {
-        Array(bytes).withUnsafeBytes { buffer in
-            do throws(Errno) { try writeBuffer(buffer, to: descriptor) } catch { failure = error }
+        unsafe Array(bytes).withUnsafeBytes { buffer in
+            do throws(Errno) { try unsafe writeBuffer(buffer, to: descriptor) } catch { failure = error }
         }
     }
     if let failure { throw failure }
@@ -145,8 +147,8 @@ package func writeAll(_ bytes: some Collection<UInt8>, to descriptor: Int32) thr
 private func writeBuffer(_ buffer: UnsafeRawBufferPointer, to descriptor: Int32) throws(Errno) {
     var offset = 0
     while offset < buffer.count {
-        let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
-        offset += try checked { Glibc.write(descriptor, rest.baseAddress, rest.count) }
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[offset...])
+        offset += try checked { unsafe Glibc.write(descriptor, rest.baseAddress, rest.count) }
     }
 }
 
@@ -159,14 +161,14 @@ package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32, milliseconds: 
     while offset < bytes.count {
         do throws(Errno) {
             offset += try checked {
-                bytes.withUnsafeBytes {
-                    Glibc.write(descriptor, $0.baseAddress.map { $0 + offset }, bytes.count - offset)
+                unsafe bytes.withUnsafeBytes {
+                    unsafe Glibc.write(descriptor, $0.baseAddress.map { unsafe $0 + offset }, bytes.count - offset)
                 }
             }
         } catch {
             guard error == .resourceTemporarilyUnavailable else { throw error }
             var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-            guard try checked({ poll(&entry, 1, milliseconds) }) != 0 else { throw error }
+            guard try checked({ unsafe poll(&entry, 1, milliseconds) }) != 0 else { throw error }
         }
     }
 }
@@ -175,7 +177,7 @@ package func writeWaiting(_ bytes: [UInt8], to descriptor: Int32, milliseconds: 
 package func writeFile(
     _ path: String, _ text: String, at directory: Int32 = OwnedDescriptor.currentDirectory
 ) throws(Errno) {
-    let file = try OwnedDescriptor.open(path, .writeOnly, at: directory)
+    let file = try unsafe OwnedDescriptor.open(path, .writeOnly, at: directory)
     // Characters that stand for raw bytes begin with this byte.
     guard text.utf8.contains(0xf4) else { return try writeAll(text.utf8, to: file.rawValue) }
     try writeAll(RawText.bytes(text).dropLast().map { UInt8(bitPattern: $0) }, to: file.rawValue)

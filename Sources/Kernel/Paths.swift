@@ -26,15 +26,15 @@ extension String {
     fileprivate var isCleanPath: Bool {
         var text = self
         return text.withUTF8 { bytes in
-            guard bytes.first == UInt8(ascii: "/"), bytes.count > 1 else {
-                return bytes.count == 1 && bytes[0] == UInt8(ascii: "/")
+            guard unsafe bytes.first == UInt8(ascii: "/"), bytes.count > 1 else {
+                return unsafe bytes.count == 1 && bytes[0] == UInt8(ascii: "/")
             }
             var length = 0
             var dots = 0
             for index in 1..<bytes.count {
-                if bytes[index] != UInt8(ascii: "/") {
+                if unsafe bytes[index] != UInt8(ascii: "/") {
                     length += 1
-                    if bytes[index] == UInt8(ascii: ".") { dots += 1 }
+                    if unsafe bytes[index] == UInt8(ascii: ".") { dots += 1 }
                     continue
                 }
                 if length == dots, length <= 2 { return false }

@@ -31,19 +31,19 @@ package func cloneProcess(
 ) throws(Errno) -> ChildProcess? {
     let parentOfCaller: UInt64 = 0x8000  // CLONE_PARENT
     var number: Int32 = -1
-    let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
+    let pid = try unsafe withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
         // With CLONE_PARENT the exit signal must be zero: the sibling's is the caller's own.
-        var arguments = clinux_clone(
+        var arguments = unsafe clinux_clone(
             flags: namespaces.rawValue | returnPidfd | (cgroup == nil ? 0 : intoCgroup)
                 | (asSibling ? parentOfCaller : 0),
             pidfd: pointer, exit_signal: asSibling ? 0 : SIGCHLD, cgroup_fd: cgroup ?? 0)
         do throws(Errno) {
-            return try checked { clinux_clone3(&arguments) }
+            return try checked { unsafe clinux_clone3(&arguments) }
         } catch {
             // Seccomp profiles of engines cannot inspect clone3's arguments, so they answer ENOSYS.
             guard error == .noFunction, cgroup == nil, !namespaces.contains(.time) else { throw error }
-            let flags = arguments.flags | UInt64(arguments.exit_signal)
-            return try checked { clinux_clone(flags, pointer) }
+            let flags = unsafe arguments.flags | UInt64(arguments.exit_signal)
+            return try checked { unsafe clinux_clone(flags, pointer) }
         }
     }
     guard pid != 0 else { return nil }
@@ -67,17 +67,18 @@ package func cloneProcessInMemory(
     var names: [UInt8] = []
     for name in freezers ?? [] { names += Array(name.utf8) + [0] }
     names.append(0)
-    let pid = try withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
-        var arguments = clinux_clone(
+    let pid = try unsafe withUnsafeMutablePointer(to: &number) { pointer throws(Errno) -> Int32 in
+        var arguments = unsafe clinux_clone(
             flags: returnPidfd | (cgroup == nil ? 0 : intoCgroup), pidfd: pointer, exit_signal: SIGCHLD,
             cgroup_fd: cgroup ?? 0)
-        return try withUnsafeMutablePointer(to: &life) { context throws(Errno) -> Int32 in
+        return try unsafe withUnsafeMutablePointer(to: &life) { context throws(Errno) -> Int32 in
             try checked {
-                names.withUnsafeBytes { buffer in
-                    let files = freezers == nil ? nil : buffer.assumingMemoryBound(to: CChar.self).baseAddress
-                    return clinux_clone3_in_memory(
-                        &arguments, { $0?.assumingMemoryBound(to: (() -> Never).self).pointee() }, context, files,
-                        sibling)
+                unsafe names.withUnsafeBytes { buffer in
+                    let files = unsafe freezers == nil ? nil : buffer.assumingMemoryBound(to: CChar.self).baseAddress
+                    return unsafe clinux_clone3_in_memory(
+                        &arguments, { unsafe $0?.assumingMemoryBound(to: (() -> Never).self).pointee() },
+                        unsafe context, unsafe files,
+                        unsafe sibling)
                 }
             }
         }
@@ -112,14 +113,14 @@ extension TerminationStatus {
 /// Waits for a child to end, and reaps it.
 package func waitForEnd(of pid: Int32) throws(Errno) -> TerminationStatus {
     var status: Int32 = 0
-    try checked { clinux_wait_exited(pid, &status, 0) }
+    try checked { unsafe clinux_wait_exited(pid, &status, 0) }
     return TerminationStatus(waitStatus: status)
 }
 
 /// Reaps any child that has ended, without waiting.
 package func reapEnded() -> (pid: Int32, end: TerminationStatus)? {
     var status: Int32 = 0
-    let pid = clinux_wait_exited(-1, &status, WNOHANG)
+    let pid = unsafe clinux_wait_exited(-1, &status, WNOHANG)
     return pid > 0 ? (pid, TerminationStatus(waitStatus: status)) : nil
 }
 
@@ -146,7 +147,7 @@ package func signalProcess(_ pidfd: borrowing OwnedDescriptor, _ signal: Int32) 
 /// - Returns: whether that happened within the time, in milliseconds; a negative time means no limit.
 package func waitUntilReadable(_ descriptor: Int32, milliseconds: Int32) throws(Errno) -> Bool {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    return try checked { poll(&entry, 1, milliseconds) } > 0
+    return try checked { unsafe poll(&entry, 1, milliseconds) } > 0
 }
 
 /// The fields of /proc/PID/stat that are used.
@@ -255,7 +256,7 @@ package func isBeingKilled(_ pid: Int32) throws(Errno) -> Bool {
 /// The number of threads of the calling process.
 package func threadCount() -> Int {
     // Every thread is a directory under task; the link count includes "." and "..".
-    do throws(Errno) { return Int(try fileStatus(at: "/proc/self/task").links) - 2 } catch { return 1 }
+    do throws(Errno) { return unsafe Int(try fileStatus(at: "/proc/self/task").links) - 2 } catch { return 1 }
 }
 
 /// prctl(2), by number and argument.
@@ -282,11 +283,11 @@ package enum ProcessControl: Int32, Sendable {
 package func setAffinity(_ cpus: [Int], of thread: Int32 = 0) throws(Errno) {
     var mask = [UInt8](repeating: 0, count: max(128, (cpus.max() ?? 0) / 8 + 1))
     for cpu in cpus { mask[cpu / 8] |= 1 << UInt8(cpu % 8) }
-    try checked { clinux_sched_setaffinity(thread, mask.count, mask) }
+    try checked { unsafe clinux_sched_setaffinity(thread, mask.count, mask) }
 }
 
 /// Allows the calling process all CPUs of its cgroup, whatever mask it inherited.
 package func allowAllProcessors() {
     let mask = [UInt8](repeating: 0xff, count: 1024)
-    _ = clinux_sched_setaffinity(0, mask.count, mask)
+    _ = unsafe clinux_sched_setaffinity(0, mask.count, mask)
 }

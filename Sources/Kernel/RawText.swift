@@ -9,9 +9,9 @@ package enum RawText {
     /// Bytes, ended by a zero, as text that `bytes(_:)` and the system calls of CLinux convert back to the same
     /// bytes.
     package static func text(_ bytes: UnsafePointer<CChar>) -> String {
-        if let text = String(validatingCString: bytes), clinux_holds_escape(bytes) == 0 { return text }
-        let length = clinux_length(bytes)
-        return escaped(UnsafeBufferPointer(start: bytes, count: length).map { UInt8(bitPattern: $0) })
+        if let text = unsafe String(validatingCString: bytes), unsafe clinux_holds_escape(bytes) == 0 { return text }
+        let length = unsafe clinux_length(bytes)
+        return unsafe escaped(UnsafeBufferPointer(start: bytes, count: length).map { UInt8(bitPattern: $0) })
     }
 
     /// The same for bytes without a final zero: the content of a file.
@@ -42,7 +42,7 @@ package enum RawText {
     /// The bytes that a text stands for, ended by a zero.
     package static func bytes(_ text: String) -> [CChar] {
         var bytes = [CChar](repeating: 0, count: text.utf8.count + 1)
-        let length = clinux_unescape(text, &bytes, bytes.count)
+        let length = unsafe clinux_unescape(text, &bytes, bytes.count)
         return Array(bytes[...length])
     }
 }

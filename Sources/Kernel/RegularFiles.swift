@@ -13,7 +13,7 @@ private let carefully = OpenFlags.readOnly | .nonBlocking | .noControllingTermin
 /// The path through /proc, which must be the host's, rules out that the file is replaced between check and opening.
 package func openRegular(behind place: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     guard try fileStatus(place.rawValue).isRegular else { throw .invalidArgument }
-    return try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)", carefully)
+    return try unsafe OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)", carefully)
 }
 
 /// Opens the file at a path for reading, if it is regular; for a process that has no procfs to trust.
@@ -24,10 +24,10 @@ package func openRegular(
     _ path: UnsafePointer<CChar>, at directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> OwnedDescriptor {
     let links: OpenFlags = followLinks ? .readOnly : .noFollow
-    let place = try openBelow(directory, path, .path | links, resolving: .noMagicLinks)
+    let place = try unsafe openBelow(directory, path, .path | links, resolving: .noMagicLinks)
     let seen = try fileStatus(place.rawValue)
     guard seen.isRegular else { throw .invalidArgument }
-    let file = try openBelow(directory, path, carefully | links, resolving: .noMagicLinks)
+    let file = try unsafe openBelow(directory, path, carefully | links, resolving: .noMagicLinks)
     let opened = try fileStatus(file.rawValue)
     guard opened.isRegular, opened.device == seen.device, opened.inode == seen.inode else { throw .invalidArgument }
     return file

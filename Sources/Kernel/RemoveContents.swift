@@ -31,13 +31,13 @@ package func removeContents(of directory: Int32, sparing spared: String = "") th
 private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: inout Int) throws(Errno) {
     let name = entry.name
     do throws(Errno) {
-        try checked { clinux_unlinkat(directory, name, 0) }
+        try checked { unsafe clinux_unlinkat(directory, name, 0) }
         return
     } catch {
         if error == .noSuchFileOrDirectory { return }
         guard error == .isDirectory || error == .notPermitted && entry.isDirectory else { throw error }
     }
-    let child = try openBelow(
+    let child = try unsafe openBelow(
         directory, name, .readOnly | .directory | .noFollow, resolving: [.noCrossingMounts, .noSymlinks])
     let number = child.rawValue
     for inner in try directoryEntries(number) {
@@ -47,13 +47,13 @@ private func remove(_ entry: DirectoryEntry, from directory: Int32, _ moved: ino
             continue
         }
         do throws(Errno) {
-            try checked { clinux_unlinkat(number, below, 0) }
+            try checked { unsafe clinux_unlinkat(number, below, 0) }
         } catch {
             guard error == .notPermitted, makeMutable(number, below) else { throw error }
-            try checked { clinux_unlinkat(number, below, 0) }
+            try checked { unsafe clinux_unlinkat(number, below, 0) }
         }
     }
-    try checked { clinux_unlinkat(directory, name, AT_REMOVEDIR) }
+    try checked { unsafe clinux_unlinkat(directory, name, AT_REMOVEDIR) }
 }
 
 private func moveUp(_ name: String, from source: Int32, to target: Int32, _ moved: inout Int) throws(Errno) {
@@ -61,7 +61,7 @@ private func moveUp(_ name: String, from source: Int32, to target: Int32, _ move
     while true {
         moved += 1
         do throws(Errno) {
-            try checked { clinux_renameat2(source, name, target, ".moved-\(moved)", noReplace) }
+            try checked { unsafe clinux_renameat2(source, name, target, ".moved-\(moved)", noReplace) }
             return
         } catch {
             if error == .fileExists { continue }
@@ -75,10 +75,10 @@ private func moveUp(_ name: String, from source: Int32, to target: Int32, _ move
 private func makeMutable(_ directory: Int32, _ name: String) -> Bool {
     do throws(Errno) {
         var changed = try clearFlags(directory)
-        let place = try OwnedDescriptor.open(name, .path | .noFollow, at: directory)
+        let place = try unsafe OwnedDescriptor.open(name, .path | .noFollow, at: directory)
         let status = try fileStatus(place.rawValue)
         guard status.isRegular || status.isDirectory else { return changed }
-        let file = try OwnedDescriptor.open(name, .readOnly | .noFollow | .nonBlocking, at: directory)
+        let file = try unsafe OwnedDescriptor.open(name, .readOnly | .noFollow | .nonBlocking, at: directory)
         if try clearFlags(file.rawValue) { changed = true }
         return changed
     } catch {
@@ -89,7 +89,7 @@ private func makeMutable(_ directory: Int32, _ name: String) -> Bool {
 private func clearFlags(_ file: Int32) throws(Errno) -> Bool {
     var flags: Int32 = 0
     let (immutable, appendOnly): (Int32, Int32) = (0x10, 0x20)  // FS_IMMUTABLE_FL, FS_APPEND_FL
-    guard clinux_file_flags(file, &flags) == 0, flags & (immutable | appendOnly) != 0 else { return false }
+    guard unsafe clinux_file_flags(file, &flags) == 0, flags & (immutable | appendOnly) != 0 else { return false }
     try checked { clinux_set_file_flags(file, flags & ~(immutable | appendOnly)) }
     return true
 }

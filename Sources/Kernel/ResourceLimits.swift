@@ -29,7 +29,7 @@ package enum ResourceLimit: Int32, CaseIterable, Sendable {
 package func currentLimit(_ limit: ResourceLimit) throws(Errno) -> (soft: UInt64, hard: UInt64) {
     var soft: UInt64 = 0
     var hard: UInt64 = 0
-    try checked { clinux_getrlimit(0, limit.rawValue, &soft, &hard) }
+    try checked { unsafe clinux_getrlimit(0, limit.rawValue, &soft, &hard) }
     return (soft, hard)
 }
 

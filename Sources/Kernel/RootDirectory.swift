@@ -30,7 +30,7 @@ package func openBelow(
         do throws(Errno) {
             let how = UInt64(flags.union(.closeOnExec).rawValue)
             return OwnedDescriptor(
-                adopting: try checked { clinux_openat2(directory, path, how, mode, rules.rawValue) })
+                adopting: try checked { unsafe clinux_openat2(directory, path, how, mode, rules.rawValue) })
         } catch {
             attempts += 1
             guard error == .wouldBlock, attempts < 64 else { throw error }
@@ -60,7 +60,7 @@ package struct RootDirectory: ~Copyable {
     package borrowing func open(
         _ path: String, _ flags: OpenFlags = .path, resolving rules: Resolution = []
     ) throws(Errno) -> OwnedDescriptor {
-        try openBelow(
+        try unsafe openBelow(
             descriptor.rawValue, path.isEmpty ? "." : path, flags,
             resolving: rules.union([.inRoot, .noMagicLinks]))
     }
@@ -126,22 +126,22 @@ package struct RootDirectory: ~Copyable {
         -> OwnedDescriptor
     {
         do throws(Errno) {
-            return try OwnedDescriptor.open(name, .path | .noFollow, at: here)
+            return try unsafe OwnedDescriptor.open(name, .path | .noFollow, at: here)
         } catch {
             guard error == .noSuchFileOrDirectory else { throw error }
         }
         do throws(Errno) {
             switch kind {
-            case .directory: try checked { clinux_mkdirat(here, name, mode) }
+            case .directory: try checked { unsafe clinux_mkdirat(here, name, mode) }
             case .file:
-                _ = try OwnedDescriptor.open(
+                _ = try unsafe OwnedDescriptor.open(
                     name, .writeOnly | .create | .exclusive | .noFollow, mode: mode, at: here)
             }
         } catch {
             // Another process created it meanwhile; the caller checks the kind.
             guard error == .fileExists else { throw error }
         }
-        return try OwnedDescriptor.open(name, .path | .noFollow, at: here)
+        return try unsafe OwnedDescriptor.open(name, .path | .noFollow, at: here)
     }
 
     private borrowing func linkTarget(_ found: borrowing OwnedDescriptor) throws(Errno) -> String? {
@@ -153,17 +153,17 @@ package struct RootDirectory: ~Copyable {
 
 /// The text of a symbolic link; an empty path reads the link that is the descriptor itself.
 package func readLink(_ directory: Int32, _ path: String) throws(Errno) -> String {
-    let target = try linkTarget(directory, path)
-    return RawText.text(target)
+    let target = try unsafe linkTarget(directory, path)
+    return unsafe RawText.text(target)
 }
 
 /// The bytes of a link's target, ended by a zero. readlink(2).
 package func linkTarget(_ directory: Int32, _ path: UnsafePointer<CChar>) throws(Errno) -> [CChar] {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let length = try checked {
-        bytes.withUnsafeMutableBytes { buffer -> Int in
-            guard let start = buffer.assumingMemoryBound(to: CChar.self).baseAddress else { return 0 }
-            return clinux_readlinkat(directory, path, start, buffer.count)
+        unsafe bytes.withUnsafeMutableBytes { buffer -> Int in
+            guard let start = unsafe buffer.assumingMemoryBound(to: CChar.self).baseAddress else { return 0 }
+            return unsafe clinux_readlinkat(directory, path, start, buffer.count)
         }
     }
     return bytes[..<length].map { CChar(bitPattern: $0) } + [0]
@@ -194,7 +194,7 @@ package struct FileStatus: Sendable, Equatable {
     /// user may have named a file of root's there. proc_sys_fs(5), `protected_hardlinks`.
     package func isOpenToSecondNames(at path: String) -> Bool {
         guard isRegular, links > 1 else { return false }
-        guard let directory = try? fileStatus(at: path.directoryPart) else { return true }
+        guard let directory = unsafe try? fileStatus(at: path.directoryPart) else { return true }
         return directory.mode & 0o002 != 0
     }
 
@@ -231,7 +231,7 @@ package struct FileStatus: Sendable, Equatable {
 /// fstat(2), also of an `O_PATH` descriptor.
 package func fileStatus(_ descriptor: Int32) throws(Errno) -> FileStatus {
     var facts = stat()
-    try checked { fstat(descriptor, &facts) }
+    try checked { unsafe fstat(descriptor, &facts) }
     return FileStatus(facts)
 }
 
@@ -240,7 +240,7 @@ package func fileStatus(
     at path: UnsafePointer<CChar>, in directory: Int32 = OwnedDescriptor.currentDirectory, followLinks: Bool = true
 ) throws(Errno) -> FileStatus {
     var facts = stat()
-    try checked { clinux_fstatat(directory, path, &facts, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
+    try checked { unsafe clinux_fstatat(directory, path, &facts, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) }
     return FileStatus(facts)
 }
 

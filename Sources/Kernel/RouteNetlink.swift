@@ -102,11 +102,13 @@ package struct RouteSocket: ~Copyable {
     private borrowing func exchange(_ request: RouteMessage) throws(Errno) -> [[UInt8]] {
         let number = socket.rawValue
         let sent = request.finished
-        try checked { sent.withUnsafeBytes { Glibc.send(number, $0.baseAddress, $0.count, 0) } }
+        try checked { unsafe sent.withUnsafeBytes { unsafe Glibc.send(number, $0.baseAddress, $0.count, 0) } }
         var replies: [[UInt8]] = []
         while true {
             var buffer = [UInt8](repeating: 0, count: 64 << 10)
-            let length = try checked { buffer.withUnsafeMutableBytes { recv(number, $0.baseAddress, $0.count, 0) } }
+            let length = try checked {
+                unsafe buffer.withUnsafeMutableBytes { unsafe recv(number, $0.baseAddress, $0.count, 0) }
+            }
             var rest = buffer[..<length]
             while rest.count >= headerSize {
                 let message = Array(rest.prefix(Int(word(Array(rest.prefix(4)), 0))))

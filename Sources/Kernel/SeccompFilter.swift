@@ -32,9 +32,10 @@ package struct SeccompFlags: OptionSet, Hashable, Sendable {
 /// - Returns: the descriptor of the listener if `newListener` is among the flags.
 package func installFilter(_ filter: SeccompFilter) throws(Errno) -> Int32 {
     try checked {
-        filter.program.withUnsafeBytes { bytes in
-            let instructions = bytes.assumingMemoryBound(to: clinux_sock_filter.self)
-            return clinux_seccomp_filter(filter.flags.rawValue, instructions.baseAddress, UInt16(instructions.count))
+        unsafe filter.program.withUnsafeBytes { bytes in
+            let instructions = unsafe bytes.assumingMemoryBound(to: clinux_sock_filter.self)
+            return unsafe clinux_seccomp_filter(
+                filter.flags.rawValue, instructions.baseAddress, UInt16(instructions.count))
         }
     }
 }

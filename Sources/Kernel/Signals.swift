@@ -90,7 +90,7 @@ package struct SignalMask: Equatable, Sendable {
 @discardableResult
 package func blockSignals(_ mask: SignalMask) throws(Errno) -> SignalMask {
     var old: UInt64 = 0
-    try checked { clinux_sigprocmask(SIG_SETMASK, mask.rawValue, &old) }
+    try checked { unsafe clinux_sigprocmask(SIG_SETMASK, mask.rawValue, &old) }
     return SignalMask(rawValue: old)
 }
 
@@ -101,8 +101,8 @@ package func openSignals(_ mask: SignalMask) throws(Errno) -> OwnedDescriptor {
 
 /// The next signal of a descriptor of ``openSignals(_:)``; nil if none is pending.
 package func nextSignal(_ descriptor: Int32) -> Signal? {
-    withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
-        guard read(descriptor, buffer.baseAddress, 128) == 128 else { return nil }
-        return Signal(rawValue: Int32(buffer.load(as: UInt32.self)))
+    unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) { buffer in
+        guard unsafe read(descriptor, buffer.baseAddress, 128) == 128 else { return nil }
+        return unsafe Signal(rawValue: Int32(buffer.load(as: UInt32.self)))
     }
 }

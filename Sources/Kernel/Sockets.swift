@@ -12,9 +12,11 @@ package struct SocketPair: ~Copyable {
     /// Sequenced packets: every message arrives whole or not at all.
     package init() throws(Errno) {
         var numbers: (Int32, Int32) = (-1, -1)
-        try withUnsafeMutableBytes(of: &numbers) { buffer throws(Errno) in
-            let pair = buffer.assumingMemoryBound(to: Int32.self).baseAddress
-            try checked { clinux_socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, pair) }
+        try unsafe withUnsafeMutableBytes(of: &numbers) { buffer throws(Errno) in
+            let pair = unsafe buffer.assumingMemoryBound(to: Int32.self).baseAddress
+            try checked {
+                unsafe clinux_socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | CLINUX_SOCK_CLOEXEC, pair)
+            }
         }
         first = OwnedDescriptor(adopting: numbers.0)
         second = OwnedDescriptor(adopting: numbers.1)
@@ -72,14 +74,14 @@ package func unixSocket(_ type: SocketType, nonBlocking: Bool = false) throws(Er
 /// Connects a Unix socket to a path.
 package func connectSocket(_ socket: consuming OwnedDescriptor, to path: String) throws(Errno) -> OwnedDescriptor {
     let number = socket.rawValue
-    try checked { clinux_connect_unix(number, path, path.utf8.count) }
+    try checked { unsafe clinux_connect_unix(number, path, path.utf8.count) }
     return socket
 }
 
 /// Gives a Unix socket a path, which must not exist.
 package func bindSocket(_ socket: borrowing OwnedDescriptor, to path: String) throws(Errno) {
     let number = socket.rawValue
-    try checked { clinux_bind_unix(number, path, path.utf8.count) }
+    try checked { unsafe clinux_bind_unix(number, path, path.utf8.count) }
 }
 
 /// Makes a stream socket that listens at a path, which must not exist.
@@ -91,7 +93,7 @@ package func listenSocket(
 ) throws(Errno) -> OwnedDescriptor {
     let socket = try unixSocket(.stream, nonBlocking: nonBlocking)
     try bindSocket(socket, to: path)
-    if let mode { try checked { clinux_chmod(path, mode) } }
+    if let mode { try checked { unsafe clinux_chmod(path, mode) } }
     let number = socket.rawValue
     try checked { listen(number, backlog) }
     return socket
@@ -105,11 +107,11 @@ package func acceptConnection(_ listener: Int32) throws(Errno) -> OwnedDescripto
 /// Sends a message, and a descriptor if given.
 package func sendMessage(_ socket: Int32, _ bytes: [UInt8], descriptor: Int32? = nil) throws(Errno) {
     let sent = try checked {
-        bytes.withUnsafeBytes { buffer in
+        unsafe bytes.withUnsafeBytes { buffer in
             guard var descriptor else {
-                return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, nil, 0, 0)
+                return unsafe clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, nil, 0, 0)
             }
-            return clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, &descriptor, 1, 0)
+            return unsafe clinux_send_descriptors(socket, buffer.baseAddress, buffer.count, &descriptor, 1, 0)
         }
     }
     // A seccomp filter can make the call succeed without its being executed.
@@ -141,8 +143,8 @@ package func receiveMessage(_ socket: Int32, limit: Int = 4096) throws(Errno) ->
     func receive() throws(Errno) -> Int {
         try checked {
             count = 1
-            return bytes.withUnsafeMutableBytes { buffer in
-                clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
+            return unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
             }
         }
     }

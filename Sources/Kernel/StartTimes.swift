@@ -39,10 +39,10 @@ extension ProcessStat {
 private func bootClockOffset() -> Int64 {
     let initialInode: UInt64 = 0xefff_fffa  // PROC_TIME_INIT_INO of the kernel's include/linux/proc_ns.h
     do throws(Errno) {
-        let own = try fileStatus(at: "/proc/self/ns/time").inode
+        let own = try unsafe fileStatus(at: "/proc/self/ns/time").inode
         guard own != initialInode else { return 0 }
         // The offsets are those of the namespace of its children, in which the caller itself may not be.
-        guard try fileStatus(at: "/proc/self/ns/time_for_children").inode == own else { return 0 }
+        guard try unsafe fileStatus(at: "/proc/self/ns/time_for_children").inode == own else { return 0 }
         return bootClockOffset(inOffsets: try readText("/proc/self/timens_offsets")) ?? 0
     } catch {
         // A kernel without time namespaces.

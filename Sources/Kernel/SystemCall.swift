@@ -35,8 +35,8 @@ extension Errno {
 
     /// The kernel's message for the error, in the form that runtimes use: `no such file or directory`.
     package var message: String {
-        guard let text = strerror(rawValue) else { return "error \(rawValue)" }
-        var bytes = Array(String(cString: text).utf8)
+        guard let text = unsafe strerror(rawValue) else { return "error \(rawValue)" }
+        var bytes = unsafe Array(String(cString: text).utf8)
         let startsWithAcronym = bytes.count > 1 && (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(bytes[1])
         if let first = bytes.first, (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(first), !startsWithAcronym {
             bytes[0] = first | 0x20

@@ -17,7 +17,7 @@ package struct WindowSize: Equatable, Sendable {
 /// The size of the terminal of a descriptor. `TIOCGWINSZ`.
 package func windowSize(of terminal: Int32) throws(Errno) -> WindowSize {
     var size = WindowSize(rows: 0, columns: 0)
-    try checked { clinux_window_size(terminal, &size.rows, &size.columns) }
+    try checked { unsafe clinux_window_size(terminal, &size.rows, &size.columns) }
     return size
 }
 
@@ -32,7 +32,7 @@ package func setWindowSize(_ size: WindowSize, of terminal: Int32) throws(Errno)
 package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno) -> OwnedDescriptor {
     let number = master.rawValue
     var locked: Int32 = 0
-    try checked { clinux_ioctl(number, UInt(CLINUX_TIOCSPTLCK), &locked) }
+    try checked { unsafe clinux_ioctl(number, UInt(CLINUX_TIOCSPTLCK), &locked) }
     let flags = UInt((OpenFlags.readWrite | .noControllingTerminal | .closeOnExec).rawValue)
     return OwnedDescriptor(adopting: try checked { clinux_ioctl_value(number, UInt(CLINUX_TIOCGPTPEER), flags) })
 }
@@ -41,7 +41,7 @@ package func openTerminalPeer(of master: borrowing OwnedDescriptor) throws(Errno
 package func terminalNumber(of master: borrowing OwnedDescriptor) throws(Errno) -> UInt32 {
     let number = master.rawValue
     var index: UInt32 = 0
-    try checked { clinux_ioctl(number, UInt(CLINUX_TIOCGPTN), &index) }
+    try checked { unsafe clinux_ioctl(number, UInt(CLINUX_TIOCGPTN), &index) }
     return index
 }
 
@@ -61,16 +61,16 @@ package struct RawTerminal: ~Copyable {
         self.terminal = terminal
         saved = termios()
         var settings = termios()
-        try checked { tcgetattr(terminal, &settings) }
+        try checked { unsafe tcgetattr(terminal, &settings) }
         saved = settings
-        cfmakeraw(&settings)
+        unsafe cfmakeraw(&settings)
         settings.c_oflag = saved.c_oflag
-        try checked { tcsetattr(terminal, TCSANOW, &settings) }
+        try checked { unsafe tcsetattr(terminal, TCSANOW, &settings) }
     }
 
     deinit {
         var settings = saved
-        _ = tcsetattr(terminal, TCSADRAIN, &settings)
+        _ = unsafe tcsetattr(terminal, TCSADRAIN, &settings)
     }
 }
 
@@ -78,9 +78,9 @@ package struct RawTerminal: ~Copyable {
 /// termios(3), `ONLCR`.
 package func clearNewlineTranslation(_ terminal: Int32) throws(Errno) {
     var settings = termios()
-    try checked { tcgetattr(terminal, &settings) }
+    try checked { unsafe tcgetattr(terminal, &settings) }
     settings.c_oflag &= ~tcflag_t(ONLCR)
-    try checked { tcsetattr(terminal, TCSANOW, &settings) }
+    try checked { unsafe tcsetattr(terminal, TCSANOW, &settings) }
 }
 
 /// Whether a descriptor is a terminal.

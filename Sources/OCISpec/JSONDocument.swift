@@ -19,25 +19,25 @@ package struct JSONDocument: ~Copyable {
     /// bytes.
     package init(_ bytes: [UInt8], isOwn: Bool = false) throws(InvalidSpec) {
         let escaped = isOwn ? nil : RawBytes.escaped(document: bytes)
-        root = try (escaped ?? bytes).withUnsafeBufferPointer { buffer throws(InvalidSpec) in
-            let text = JSONText(bytes: buffer)
+        root = try unsafe (escaped ?? bytes).withUnsafeBufferPointer { buffer throws(InvalidSpec) in
+            let text = unsafe JSONText(bytes: buffer)
             let (properties, strange) = try text.check()
-            let root = JSONNode(try Self.parse(text))
+            let root = unsafe JSONNode(try Self.parse(text))
             if let strange {
-                json_object_put(root.pointer)
+                unsafe json_object_put(root.pointer)
                 throw text.failure("unexpected \(text.character(at: strange))", at: strange)
             }
             // json-c keeps the last of two values. Other readers merge them or keep the first: what one of them checked
             // is not what another does.
             guard root.propertyCount == properties else {
-                json_object_put(root.pointer)
+                unsafe json_object_put(root.pointer)
                 throw try JSONPlace.repetition(in: text)
             }
             return root
         }
     }
 
-    deinit { json_object_put(root.pointer) }
+    deinit { unsafe json_object_put(root.pointer) }
 
     var isNull: Bool { root.kind == .null }
 
@@ -62,30 +62,30 @@ package struct JSONDocument: ~Copyable {
     }
 
     private static func parse(_ text: JSONText) throws(InvalidSpec) -> OpaquePointer? {
-        guard let tokener = json_tokener_new_ex(depthLimit) else {
+        guard let tokener = unsafe json_tokener_new_ex(depthLimit) else {
             throw InvalidSpec(keyPath: "", problem: "out of memory")
         }
-        defer { json_tokener_free(tokener) }
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS)
-        var root = text.bytes.withMemoryRebound(to: CChar.self) { characters in
-            json_tokener_parse_ex(tokener, characters.baseAddress, Int32(characters.count))
+        defer { unsafe json_tokener_free(tokener) }
+        unsafe json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS)
+        var root = unsafe text.bytes.withMemoryRebound(to: CChar.self) { characters in
+            unsafe json_tokener_parse_ex(tokener, characters.baseAddress, Int32(characters.count))
         }
-        var end = json_tokener_get_parse_end(tokener)
-        if json_tokener_get_error(tokener) == json_tokener_continue {
+        var end = unsafe json_tokener_get_parse_end(tokener)
+        if unsafe json_tokener_get_error(tokener) == json_tokener_continue {
             // json-c completes a number only when another character follows.
-            root = json_tokener_parse_ex(tokener, " ", 1)
-            end = text.bytes.count
-            guard json_tokener_get_error(tokener) == json_tokener_success else {
+            unsafe root = unsafe json_tokener_parse_ex(tokener, " ", 1)
+            end = unsafe text.bytes.count
+            guard unsafe json_tokener_get_error(tokener) == json_tokener_success else {
                 throw text.failure("the document ends too early", at: end)
             }
         }
-        let code = json_tokener_get_error(tokener)
+        let code = unsafe json_tokener_get_error(tokener)
         guard code == json_tokener_success else { throw text.failure(sentence(for: code, at: end, in: text), at: end) }
-        if let next = text.bytes[end...].firstIndex(where: { !JSONText.isSpace($0) }) {
-            json_object_put(root)
+        if let next = unsafe text.bytes[end...].firstIndex(where: { !JSONText.isSpace($0) }) {
+            unsafe json_object_put(root)
             throw text.failure("unexpected text after the document", at: next)
         }
-        return root
+        return unsafe root
     }
 
     private static func sentence(for code: json_tokener_error, at offset: Int, in text: JSONText) -> String {
@@ -102,17 +102,18 @@ package struct JSONDocument: ~Copyable {
     }
 }
 
-/// One value of a document. It is valid only as long as the document, so only cursors hold one.
-struct JSONNode {
+/// One value of a document. It is valid only as long as the document, so only cursors hold one,
+/// which borrow the document: outside of this file the pointer is not used.
+@safe struct JSONNode {
     enum Kind { case null, boolean, integer, real, string, array, object }
 
     /// `json_object *`; json-c's null is a null pointer.
     let pointer: OpaquePointer?
 
-    init(_ pointer: OpaquePointer?) { self.pointer = pointer }
+    init(_ pointer: OpaquePointer?) { unsafe self.pointer = unsafe pointer }
 
     var kind: Kind {
-        switch json_object_get_type(pointer) {
+        switch unsafe json_object_get_type(pointer) {
         case json_type_boolean: .boolean
         case json_type_int: .integer
         case json_type_double: .real
@@ -132,35 +133,37 @@ struct JSONNode {
     /// lookup.
     func member(_ key: StaticString) -> JSONNode? {
         var found: OpaquePointer?
-        var entry = json_object_get_object(pointer)?.pointee.head
-        while let current = entry {
-            entry = current.pointee.next
-            guard let name = current.pointee.k?.assumingMemoryBound(to: UInt8.self),
-                JSONKey.matches(name, key.utf8Start)
+        var entry = unsafe json_object_get_object(pointer)?.pointee.head
+        while let current = unsafe entry {
+            unsafe entry = unsafe current.pointee.next
+            guard let name = unsafe current.pointee.k?.assumingMemoryBound(to: UInt8.self),
+                unsafe JSONKey.matches(name, key.utf8Start)
             else { continue }
-            guard let value = current.pointee.v.map({ OpaquePointer($0) }) else { continue }
-            if let found, JSONNode(found).kind == .object, JSONNode(value).kind == .object {
-                JSONNode(found).take(JSONNode(value))
+            guard let value = unsafe current.pointee.v.map({ OpaquePointer($0) }) else { continue }
+            if let found = unsafe found, unsafe JSONNode(found).kind == .object, unsafe JSONNode(value).kind == .object
+            {
+                unsafe JSONNode(found).take(JSONNode(value))
             } else {
-                found = value
+                unsafe found = unsafe value
             }
         }
-        return found.map { JSONNode($0) }
+        return unsafe found.map { unsafe JSONNode($0) }
     }
 
     /// Takes the properties of another object; the recursion ends, because the depth of a document is limited.
     private func take(_ other: JSONNode) {
-        var entry = json_object_get_object(other.pointer)?.pointee.head
-        while let current = entry?.pointee {
-            entry = current.next
-            guard let key = current.k?.assumingMemoryBound(to: CChar.self) else { continue }
-            let value = JSONNode(current.v.map { OpaquePointer($0) })
+        var entry = unsafe json_object_get_object(other.pointer)?.pointee.head
+        while let current = unsafe entry?.pointee {
+            unsafe entry = unsafe current.next
+            guard let key = unsafe current.k?.assumingMemoryBound(to: CChar.self) else { continue }
+            let value = unsafe JSONNode(current.v.map { OpaquePointer($0) })
             var own: OpaquePointer?
-            if json_object_object_get_ex(pointer, key, &own) != 0, value.kind == .object, JSONNode(own).kind == .object
+            if unsafe json_object_object_get_ex(pointer, key, &own) != 0, value.kind == .object,
+                unsafe JSONNode(own).kind == .object
             {
-                JSONNode(own).take(value)
+                unsafe JSONNode(own).take(value)
             } else {
-                json_object_object_add(pointer, key, json_object_get(value.pointer))
+                unsafe json_object_object_add(pointer, key, json_object_get(value.pointer))
             }
         }
     }
@@ -170,10 +173,10 @@ struct JSONNode {
         switch kind {
         case .object:
             var result = 0
-            var entry = json_object_get_object(pointer)?.pointee.head
-            while let current = entry?.pointee {
-                result += 1 + (current.v.map { JSONNode(OpaquePointer($0)).propertyCount } ?? 0)
-                entry = current.next
+            var entry = unsafe json_object_get_object(pointer)?.pointee.head
+            while let current = unsafe entry?.pointee {
+                unsafe result += 1 + (current.v.map { unsafe JSONNode(OpaquePointer($0)).propertyCount } ?? 0)
+                unsafe entry = unsafe current.next
             }
             return result
         case .array: return (0..<count).reduce(0) { $0 + element($1).propertyCount }
@@ -182,54 +185,55 @@ struct JSONNode {
     }
 
     /// The number of elements of an array.
-    var count: Int { json_object_array_length(pointer) }
+    var count: Int { unsafe json_object_array_length(pointer) }
 
     /// An element of an array.
-    func element(_ index: Int) -> JSONNode { JSONNode(json_object_array_get_idx(pointer, index)) }
+    func element(_ index: Int) -> JSONNode { unsafe JSONNode(json_object_array_get_idx(pointer, index)) }
 
     /// The text of a string.
     var text: String {
-        guard let start = json_object_get_string(pointer) else { return "" }
-        let length = Int(json_object_get_string_len(pointer))
-        return start.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
-            String(decoding: UnsafeBufferPointer(start: bytes, count: length), as: UTF8.self)
+        guard let start = unsafe json_object_get_string(pointer) else { return "" }
+        let length = unsafe Int(json_object_get_string_len(pointer))
+        return unsafe start.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
+            unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: length), as: UTF8.self)
         }
     }
 
-    var boolean: Bool { json_object_get_boolean(pointer) != 0 }
+    var boolean: Bool { unsafe json_object_get_boolean(pointer) != 0 }
 
-    var real: Double { json_object_get_double(pointer) }
+    var real: Double { unsafe json_object_get_double(pointer) }
 
     /// A number as it is written in the document, as far as json-c keeps the text.
-    var literal: String { json_object_get_string(pointer).map { String(cString: $0) } ?? "null" }
+    var literal: String { unsafe json_object_get_string(pointer).map { unsafe String(cString: $0) } ?? "null" }
 
     /// An integer of any type; nil if it does not fit.
     func integer<Value: FixedWidthInteger>(as _: Value.Type) -> Value? {
-        let signed = json_object_get_int64(pointer)
-        return signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))
+        let signed = unsafe json_object_get_int64(pointer)
+        return unsafe signed < 0 ? Value(exactly: signed) : Value(exactly: json_object_get_uint64(pointer))
     }
 
     /// Calls `body` for every property of an object, including null ones, in the order of the document.
     func forEachProperty(_ body: (String, JSONNode) -> Void) {
-        var entry = json_object_get_object(pointer)?.pointee.head
-        while let current = entry?.pointee {
-            if let key = current.k {
-                body(
+        var entry = unsafe json_object_get_object(pointer)?.pointee.head
+        while let current = unsafe entry?.pointee {
+            if let key = unsafe current.k {
+                unsafe body(
                     String(cString: key.assumingMemoryBound(to: CChar.self)),
                     JSONNode(current.v.map { OpaquePointer($0) }))
             }
-            entry = current.next
+            unsafe entry = unsafe current.next
         }
     }
 
     /// Calls `body` for every property of an object, in the order of the document.
     func forEachMember(_ body: (String, JSONNode) throws(InvalidSpec) -> Void) throws(InvalidSpec) {
-        var entry = json_object_get_object(pointer)?.pointee.head
-        while let current = entry?.pointee {
-            if let value = current.v, let key = current.k {
-                try body(String(cString: key.assumingMemoryBound(to: CChar.self)), JSONNode(OpaquePointer(value)))
+        var entry = unsafe json_object_get_object(pointer)?.pointee.head
+        while let current = unsafe entry?.pointee {
+            if let value = unsafe current.v, let key = unsafe current.k {
+                try unsafe body(
+                    String(cString: key.assumingMemoryBound(to: CChar.self)), JSONNode(OpaquePointer(value)))
             }
-            entry = current.next
+            unsafe entry = unsafe current.next
         }
     }
 }

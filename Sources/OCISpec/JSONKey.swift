@@ -5,27 +5,29 @@ enum JSONKey {
     /// Whether a name equals a key of ASCII letters apart from case. Unicode's simple folding applies: the long s
     /// (U+017F) counts as an s, and the Kelvin sign (U+212A) as a k. Go, encoding/json, `foldName`.
     static func matches(_ name: UnsafePointer<UInt8>, _ key: UnsafePointer<UInt8>) -> Bool {
-        var (name, key) = (name, key)
+        var (name, key) = unsafe (name, key)
         while true {
-            let letter = key.pointee
-            if name.pointee == letter {
+            let letter = unsafe key.pointee
+            if unsafe name.pointee == letter {
                 if letter == 0 { return true }
-                name += 1
+                unsafe name += 1
             } else {
-                let width = otherCase(name, lowercase(letter))
+                let width = unsafe otherCase(name, lowercase(letter))
                 if width == 0 { return false }
-                name += width
+                unsafe name += width
             }
-            key += 1
+            unsafe key += 1
         }
     }
 
     /// The number of bytes of the character at `name` if it is another form of the letter; otherwise 0.
     private static func otherCase(_ name: UnsafePointer<UInt8>, _ letter: UInt8) -> Int {
         guard letter >= UInt8(ascii: "a"), letter <= UInt8(ascii: "z") else { return 0 }
-        if lowercase(name[0]) == letter { return 1 }
-        if letter == UInt8(ascii: "s"), name[0] == 0xc5, name[1] == 0xbf { return 2 }
-        if letter == UInt8(ascii: "k"), name[0] == 0xe2, name[1] == 0x84, name[2] == 0xaa { return 3 }
+        if unsafe lowercase(name[0]) == letter { return 1 }
+        if letter == UInt8(ascii: "s"), unsafe name[0] == 0xc5, unsafe name[1] == 0xbf { return 2 }
+        if letter == UInt8(ascii: "k"), unsafe name[0] == 0xe2, unsafe name[1] == 0x84, unsafe name[2] == 0xaa {
+            return 3
+        }
         return 0
     }
 

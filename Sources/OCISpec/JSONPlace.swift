@@ -49,7 +49,7 @@ struct JSONPlace {
             levels[last].index += 1
         case .string where expectsName && last >= 0:
             expectsName = false
-            let document = try JSONDocument(Array(text.bytes[tokens.start..<tokens.end]), isOwn: true)
+            let document = try unsafe JSONDocument(Array(text.bytes[tokens.start..<tokens.end]), isOwn: true)
             let name = try document.decode(String.self)
             levels[last].key = name
             return !levels[last].names.insert(name).inserted

@@ -1,17 +1,17 @@
 // The text of a JSON document: checks that json-c lacks, and the line and column of errors.
 
-/// The text of a document before parsing.
-struct JSONText {
+/// The text of a document before parsing; valid only inside of the closure that lends its bytes.
+@safe struct JSONText {
     let bytes: UnsafeBufferPointer<UInt8>
 
     /// Refuses text that json-c would misread.
     /// - Returns: the number of properties of all objects, and the offset of the first byte that is not JSON.
     func check() throws(InvalidSpec) -> (properties: Int, strange: Int?) {
-        if bytes.allSatisfy(Self.isSpace) { throw InvalidSpec(keyPath: "", problem: "the document is empty") }
-        if bytes.count >= Int(Int32.max) { throw InvalidSpec(keyPath: "", problem: "the document is too large") }
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { throw failure("a byte order mark is not allowed", at: 0) }
+        if unsafe bytes.allSatisfy(Self.isSpace) { throw InvalidSpec(keyPath: "", problem: "the document is empty") }
+        if unsafe bytes.count >= Int(Int32.max) { throw InvalidSpec(keyPath: "", problem: "the document is too large") }
+        if unsafe bytes.starts(with: [0xef, 0xbb, 0xbf]) { throw failure("a byte order mark is not allowed", at: 0) }
         do {
-            _ = try UTF8Span(validating: bytes.span)
+            _ = try unsafe UTF8Span(validating: bytes.span)
         } catch {
             throw failure("expected UTF-8", at: error.byteOffsets.lowerBound)
         }
@@ -29,8 +29,10 @@ struct JSONText {
 
     /// Refuses an integer of more than 64 bits: json-c would replace it by the nearest one that fits.
     private func checkInteger(_ token: Range<Int>) throws(InvalidSpec) {
-        let text = String(decoding: bytes[token], as: UTF8.self)
-        guard bytes[token].dropFirst().allSatisfy(Self.isDigit), Int64(text) == nil, UInt64(text) == nil else { return }
+        let text = unsafe String(decoding: bytes[token], as: UTF8.self)
+        guard unsafe bytes[token].dropFirst().allSatisfy(Self.isDigit), Int64(text) == nil, UInt64(text) == nil else {
+            return
+        }
         let position = failure("expected an integer of at most 64 bits", at: token.lowerBound)
         throw try JSONPlace.failure(position.problem, at: token.lowerBound, in: self)
     }
@@ -51,24 +53,25 @@ struct JSONText {
 
     /// The UTF-16 unit of an escape such as `\u00e9`; nil if there is no escape.
     private func utf16Unit(at offset: Int) -> UInt32? {
-        guard bytes.count - offset >= 6, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u")
+        guard unsafe bytes.count - offset >= 6, unsafe bytes[offset] == UInt8(ascii: "\\"),
+            unsafe bytes[offset + 1] == UInt8(ascii: "u")
         else { return nil }
-        return UInt32(String(decoding: bytes[(offset + 2)..<(offset + 6)], as: UTF8.self), radix: 16)
+        return unsafe UInt32(String(decoding: bytes[(offset + 2)..<(offset + 6)], as: UTF8.self), radix: 16)
     }
 
     /// An error at an offset, reported as line and column.
     func failure(_ problem: String, at offset: Int) -> InvalidSpec {
-        let before = bytes[..<min(offset, bytes.count)]
+        let before = unsafe bytes[..<min(offset, bytes.count)]
         let newline = UInt8(ascii: "\n")
-        let line = before.reduce(into: 1) { count, byte in count += byte == newline ? 1 : 0 }
-        let column = before.count - (before.lastIndex(of: newline).map { $0 + 1 } ?? 0) + 1
+        let line = unsafe before.reduce(into: 1) { count, byte in count += byte == newline ? 1 : 0 }
+        let column = unsafe before.count - (before.lastIndex(of: newline).map { $0 + 1 } ?? 0) + 1
         return InvalidSpec(keyPath: "", problem: "line \(line), column \(column): \(problem)")
     }
 
     /// The character at an offset, for messages.
     func character(at offset: Int) -> String {
-        guard offset < bytes.count else { return "end" }
-        let byte = bytes[offset]
+        guard unsafe offset < bytes.count else { return "end" }
+        let byte = unsafe bytes[offset]
         return (0x21..<0x7f).contains(byte) ? String(UnicodeScalar(byte)) : "character"
     }
 

@@ -1,7 +1,7 @@
 // Reads the tokens of a JSON document. json-c accepts more than RFC 8259 allows, and reads some of it as something else.
 
-/// The tokens of a document, front to back.
-struct JSONTokens {
+/// The tokens of a document, front to back; valid as long as its text.
+@safe struct JSONTokens {
     /// One token. Punctuation is its character, a word is `true`, `false` or `null`.
     enum Kind: Equatable { case punctuation(UInt8), string, number, word }
 
@@ -18,19 +18,19 @@ struct JSONTokens {
 
     init(_ text: JSONText) {
         self.text = text
-        bytes = text.bytes
+        unsafe bytes = unsafe text.bytes
     }
 
     /// The kind of the next token; nil at the end of the document.
     mutating func next() throws(InvalidSpec) -> Kind? {
         // A variable of its own stays in a register.
         var offset = end
-        while offset < bytes.count, JSONText.isSpace(bytes[offset]) { offset += 1 }
+        while unsafe offset < bytes.count, unsafe JSONText.isSpace(bytes[offset]) { offset += 1 }
         end = offset
-        guard end < bytes.count else { return nil }
+        guard unsafe end < bytes.count else { return nil }
         start = end
         let kind: Kind
-        let byte = bytes[end]
+        let byte = unsafe bytes[end]
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: ","),
             UInt8(ascii: ":"):
@@ -48,22 +48,22 @@ struct JSONTokens {
             kind = .word
         }
         guard let strange else { return kind }
-        end = bytes.count
+        end = unsafe bytes.count
         return strange < end ? nil : kind
     }
 
-    // Of the escapes json-c refuses those that are none.
+    // json-c itself refuses unknown escapes.
     private mutating func skipString() throws(InvalidSpec) {
         var offset = end + 1
         defer { end = offset }
-        while offset < bytes.count {
-            let byte = bytes[offset]
+        while unsafe offset < bytes.count {
+            let byte = unsafe bytes[offset]
             if byte == UInt8(ascii: "\"") {
                 offset += 1
                 return
             }
             if byte == UInt8(ascii: "\\") {
-                offset = min(try text.endOfEscape(at: offset), bytes.count)
+                offset = unsafe min(try text.endOfEscape(at: offset), bytes.count)
             } else if byte < 0x20 {
                 if byte == 0 { throw text.failure("a NUL byte is not allowed", at: offset) }
                 strange = offset
@@ -76,35 +76,37 @@ struct JSONTokens {
 
     // number = [ "-" ] ( "0" / digit1-9 *digit ) [ "." 1*digit ] [ ("e" / "E") [ "-" / "+" ] 1*digit ]
     private mutating func skipNumber() {
-        if bytes[end] == UInt8(ascii: "-") { end += 1 }
+        if unsafe bytes[end] == UInt8(ascii: "-") { end += 1 }
         let first = end
         skipDigits()
-        if end - first > 1, bytes[first] == UInt8(ascii: "0") { strange = strange ?? first + 1 }
-        if end < bytes.count, bytes[end] == UInt8(ascii: ".") {
+        if end - first > 1, unsafe bytes[first] == UInt8(ascii: "0") { strange = strange ?? first + 1 }
+        if unsafe end < bytes.count, unsafe bytes[end] == UInt8(ascii: ".") {
             end += 1
             skipDigits()
         }
-        guard end < bytes.count, bytes[end] | 0x20 == UInt8(ascii: "e") else { return }
+        guard unsafe end < bytes.count, unsafe bytes[end] | 0x20 == UInt8(ascii: "e") else { return }
         end += 1
-        if end < bytes.count, bytes[end] == UInt8(ascii: "+") || bytes[end] == UInt8(ascii: "-") { end += 1 }
+        if unsafe end < bytes.count, unsafe bytes[end] == UInt8(ascii: "+") || bytes[end] == UInt8(ascii: "-") {
+            end += 1
+        }
         skipDigits()
     }
 
     private mutating func skipDigits() {
         let first = end
-        while end < bytes.count, JSONText.isDigit(bytes[end]) { end += 1 }
+        while unsafe end < bytes.count, unsafe JSONText.isDigit(bytes[end]) { end += 1 }
         if end == first { strange = strange ?? end }
     }
 
     private mutating func skipWord() {
-        while end < bytes.count, JSONText.isLetter(bytes[end]) { end += 1 }
+        while unsafe end < bytes.count, unsafe JSONText.isLetter(bytes[end]) { end += 1 }
         if !isWord("true"), !isWord("false"), !isWord("null") { strange = start }
     }
 
     private func isWord(_ name: StaticString) -> Bool {
-        let name = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        let name = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         guard end - start == name.count else { return false }
-        for index in 0..<name.count where bytes[start + index] != name[index] { return false }
+        for index in 0..<name.count where unsafe bytes[start + index] != name[index] { return false }
         return true
     }
 }

@@ -161,7 +161,7 @@ package struct JSONWriter {
     }
 
     fileprivate mutating func append(literal: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+        unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
     fileprivate mutating func append(ascii text: String) {

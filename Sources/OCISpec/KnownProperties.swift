@@ -179,8 +179,8 @@ struct UnknownProperties {
                 while begin < names.count {
                     var end = begin
                     var isSame = true
-                    while end < names.count, names[end] != UInt8(ascii: " ") {
-                        if isSame { isSame = end - begin < name.count && names[end] == name[end - begin] }
+                    while end < names.count, unsafe names[end] != UInt8(ascii: " ") {
+                        if isSame { isSame = unsafe end - begin < name.count && names[end] == name[end - begin] }
                         end += 1
                     }
                     if isSame, end - begin == name.count { return true }
@@ -203,8 +203,10 @@ struct UnknownProperties {
     private static func isSame(_ name: String, _ known: Substring.UTF8View) -> Bool {
         var key = Array(known)
         key.append(0)
-        return name.withCString { text in
-            text.withMemoryRebound(to: UInt8.self, capacity: name.utf8.count + 1) { JSONKey.matches($0, key) }
+        return unsafe name.withCString { text in
+            unsafe text.withMemoryRebound(to: UInt8.self, capacity: name.utf8.count + 1) {
+                unsafe JSONKey.matches($0, key)
+            }
         }
     }
 

@@ -47,11 +47,11 @@ enum RawBytes {
     }
 
     private static func index(of byte: UInt8, in bytes: ArraySlice<UInt8>) -> Int? {
-        bytes.withUnsafeBytes { buffer in
-            guard let start = buffer.baseAddress, let found = memchr(start, Int32(byte), buffer.count) else {
+        unsafe bytes.withUnsafeBytes { buffer in
+            guard let start = buffer.baseAddress, let found = unsafe memchr(start, Int32(byte), buffer.count) else {
                 return nil
             }
-            return bytes.startIndex + (UnsafeRawPointer(found) - start)
+            return unsafe bytes.startIndex + (UnsafeRawPointer(found) - start)
         }
     }
 
