@@ -59,7 +59,7 @@ package enum SeccompAgent: Equatable, Sendable {
         case dies
     }
 
-    /// How a worker process is told.
+    /// The word for a worker process.
     package var word: String {
         switch self {
         case .answers(let code): String(code)

@@ -131,3 +131,13 @@ private func remove(_ path: String, device: dev_t) throws(CaseError) {
     for name in listDirectory(path) { try remove(path + "/" + name, device: device) }
     try check(rmdir(path), "remove \(path)")
 }
+
+/// The path of a command, found as a shell does.
+package func findCommand(_ name: String) -> String? {
+    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first
+    {
+        access($0, X_OK) == 0
+    }
+}

@@ -140,13 +140,3 @@ private func hasCapability(_ name: String) -> Bool {
     _ = clinux_capget(&sets.0, &sets.1, &sets.2)
     return sets.0 & 1 << bit != 0
 }
-
-/// The path of a command, found as a shell does.
-package func findCommand(_ name: String) -> String? {
-    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
-    let path = getenv("PATH").map { String(cString: $0) } ?? ""
-    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first
-    {
-        access($0, X_OK) == 0
-    }
-}

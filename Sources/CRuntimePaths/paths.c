@@ -1,4 +1,4 @@
-// The Swift runtime searches for its backtracer before main, and ends the process if /proc is not mounted. These
+// Swift 6.2 to 6.3. The runtime searches for its backtracer before main, and ends the process if /proc is not mounted. These
 // functions replace the search: they say that the runtime has no files. CSealedStart/runtime_parts.c does the same
 // for swiftrun by other symbols, which remove the whole crash handler from the program.
 #include "CRuntimePaths.h"

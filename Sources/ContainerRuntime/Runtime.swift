@@ -47,7 +47,3 @@ extension Runtime {
     /// Whether to continue without a cgroup that cannot be made or changed, if the config needs none.
     func toleratesRefusals() -> Bool { toleratesCgroupRefusals ?? !isRootOfHost() }
 }
-
-/// Whether the runtime has root's rights over the host. User id 0 alone does not mean that: root of a user namespace,
-/// as which rootless engines start their runtimes, has it too. user_namespaces(7).
-package func isRootOfHost() -> Bool { geteuid() == 0 && isInInitialUserNamespace() }

@@ -69,7 +69,7 @@ package struct Conversation: ~Copyable {
         return (response, message.descriptor.take()?.relinquish())
     }
 
-    /// Asks, and hears the answer.
+    /// Sends a request and waits for the answer.
     /// - Parameters:
     ///   - limit: for how many milliseconds CRIU may be silent.
     ///   - goesOn: is asked whenever it has been silent for so long; whether to wait on.

@@ -11,7 +11,7 @@ package struct Request: Equatable, Sendable {
 
     package var kind: Kind
     package var options: RequestOptions?
-    /// Of an answer to a notification: whether CRIU may go on.
+    /// Whether CRIU may continue; set in the answer to a notification.
     package var notifySucceeded: Bool?
     /// Whether further requests follow on the same socket.
     package var keepsOpen = false

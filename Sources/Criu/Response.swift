@@ -2,7 +2,7 @@
 
 /// A message of CRIU's: an answer, or a notification that wants one.
 package struct Response: Equatable, Sendable {
-    /// The number of a request's kind; one that is not known here can still be told of.
+    /// The number of a request's kind; an unknown one can still be named in an error.
     package var kind: Int32
     package var succeeded: Bool
     /// The init, of a restore that went well.

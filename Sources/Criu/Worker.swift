@@ -23,7 +23,7 @@ package struct Worker: Equatable, Sendable {
 
     /// Executes CRIU in place of the calling process.
     ///
-    /// Of the environment it has PATH alone: others choose plugins, faults, config files and helper programs.
+    /// Its environment is PATH alone: other variables choose plugins, faults, config files and helper programs.
     /// - Parameters:
     ///   - streams: its stdin, stdout and stderr; the null device where there are none.
     ///   - inherited: what else it finds open, from ``firstInherited`` on.

@@ -214,7 +214,7 @@ package func filesystem(at path: String) throws(Errno) -> (magic: Int64, flags: 
 package func isRootOfNamespace(_ place: borrowing OwnedDescriptor) throws(Errno) -> Bool {
     let found = try mountPlace(of: place.rawValue)
     guard found.isRoot else { return false }
-    let root = try OwnedDescriptor.open("/", .path | .directory)
+    let root = try unsafe OwnedDescriptor.open("/", .path | .directory)
     return try mountPlace(of: root.rawValue) == found
 }
 

@@ -64,7 +64,7 @@ extension CheckpointPlan {
         }
     }
 
-    // Of the filesystems that the config has made for the container.
+    // The devices of the filesystems that the config has made for the container.
     private static func devices(of plan: ContainerPlan, _ facts: CheckpointFacts) -> Set<String> {
         var result: Set<String> = []
         for (step, place) in zip(plan.mounts, facts.places) {

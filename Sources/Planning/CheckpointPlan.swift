@@ -33,7 +33,7 @@ package enum StreamFact: Equatable, Sendable {
     case pipe(String)
     /// A file or a terminal of the host's, by the key that CRIU has for it: `file[1f:2a]`, `tty[8801:1c]`.
     case outside(String)
-    /// Whatever the container has itself.
+    /// An object inside of the container.
     case inside(String)
 
     /// How it is remembered among the images.
@@ -88,7 +88,7 @@ package struct CheckpointPlan: Equatable, Sendable {
     package var locksNetwork: Bool
     /// Whether that lock outlives the dump, to no use: nobody waits for connections behind it.
     package var leavesLock: Bool
-    /// What the images lack, a sentence each; the container itself loses nothing.
+    /// Parts of the container that are not in the images, a sentence each; the container itself loses nothing.
     package var warnings: [String] = []
 }
 
@@ -136,7 +136,7 @@ extension CheckpointPlan {
         self.options = options
     }
 
-    // A busy container takes its time; CRIU gives up after ten seconds unless it is told otherwise.
+    // A busy container takes its time; without a longer limit CRIU stops waiting after ten seconds.
     private static let secondsToFreeze: UInt32 = 60
 
     private static func check(_ plan: ContainerPlan) throws(InvalidSpec) {

@@ -21,14 +21,14 @@ package struct ProcessStatus: Equatable, Sendable {
     package init() {}
 }
 
-/// What else a process has that a config can limit.
+/// Further properties of a process that a config can limit.
 package struct ProcessSettings: Equatable, Sendable {
-    /// Of each limit of the config, in its order, the hard one.
+    /// The hard limit for each limit of the config, in its order.
     package var hardLimits: [UInt64] = []
     package var oomScoreAdjustment: Int?
     /// The number of sched(7).
     package var schedulingPolicy: UInt32?
-    /// Of AppArmor or SELinux.
+    /// The label of AppArmor or SELinux.
     package var label: String?
     package init() {}
 }
@@ -151,7 +151,7 @@ extension MountStep {
 }
 
 extension ImageRecord {
-    /// What of its settings a plan does not grant, in one sentence: ioprio_set(2) wants a capability for the class 1,
+    /// A sentence about a setting that the plan does not grant; nil if there is none. ioprio_set(2) wants a capability for the class 1,
     /// which is served before all other processes of the host.
     package func difference(from process: ProcessPlan) -> String? {
         let realTime: Int32 = 1

@@ -19,7 +19,7 @@ package struct MountOrigin: Equatable, Sendable {
 
 /// The mounts of a container that is restored and stands still.
 package struct MountEvidence: Equatable, Sendable {
-    /// What is at a path of the container.
+    /// The object at a path of the container.
     package enum Place: Equatable, Sendable {
         case missing
         case plain
@@ -38,7 +38,7 @@ package struct MountEvidence: Equatable, Sendable {
     package var places: [UInt64?] = []
     /// For each mount of the plan the device of its source, if that is a block device.
     package var blockDevices: [String?] = []
-    /// What is at each masked, and at each read-only path.
+    /// The object at each masked, and at each read-only path.
     package var masked: [Place] = []
     package var readOnly: [Place] = []
     package init() {}
@@ -172,7 +172,7 @@ private struct MountComparison {
         let protected = (evidence.masked + evidence.readOnly).compactMap(\.mount)
         let numbers = Set(evidence.places.compactMap { $0 } + protected)
         if mount.path == "/" || numbers.contains(mount.number) { return true }
-        // What lies below a mount that covers it.
+        // A mount that another one at the same path covers.
         if evidence.mounts.contains(where: { numbers.contains($0.number) && $0.path == mount.path }) { return true }
         if plan.mounts.contains(where: { $0.destination == mount.path }) { return true }
         if plan.devices.nodes.contains(where: { $0.path == mount.path }) { return true }

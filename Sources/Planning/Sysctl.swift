@@ -46,7 +46,7 @@ extension Sysctl {
             !name.split(at: ".", omittingEmptySubsequences: false).contains(where: { part in
                 part.utf8.allSatisfy { $0 == UInt8(ascii: "/") }
             })
-        else { throw InvalidSpec(keyPath: path, problem: "is not the name of a kernel parameter") }
+        else { throw InvalidSpec(keyPath: path, problem: "is not a valid name of a sysctl") }
         let needed: NamespaceKind
         if ipc.contains(name) || name.hasPrefix("fs.mqueue.") {
             needed = .ipc

@@ -1,4 +1,4 @@
-// What a process may do, compared with a process that can trace it and so make it do anything.
+// The rights of a process, compared with a process that can trace it and so make it do anything.
 
 internal import Glibc
 
@@ -7,7 +7,7 @@ struct Strength {
     private let userNamespace: UInt64?
     private let users: Set<UInt32>
     private let permitted: UInt64
-    /// What a program with capabilities in its file could give.
+    /// The capabilities that a program file could give.
     private let bounding: UInt64
 
     /// - Returns: nil for a process that has ended.
@@ -26,7 +26,7 @@ struct Strength {
         userNamespace = namespace("user", of: pid)
     }
 
-    /// What this process may do and the other may not; empty if it is no stronger.
+    /// The rights of this process that the other lacks; empty if it is no stronger.
     func excess(over other: Strength) -> [String] {
         guard userNamespace == other.userNamespace else {
             // Capabilities hold in a user namespace and those below it. The observer's own is above all others.

@@ -18,12 +18,6 @@ struct Command: Sendable {
     let run: @Sendable (Invocation) throws(CommandError) -> Int32
 }
 
-/// How a command fails.
-enum CommandError: Error {
-    case usage(UsageError)
-    case failure(Failure)
-}
-
 /// A command as it was called.
 struct Invocation {
     var runtime: Runtime

@@ -105,7 +105,7 @@ extension Command {
             .flag("tty", "t", "give the process a terminal"),
             .value("user", "u", "UID[:GID]", "the user of the process"),
             .value("additional-gids", "g", "GID", "a supplementary group; may be repeated"),
-            .value("process", "p", "FILE", "a file with a process object; the other options then have no say"),
+            .value("process", "p", "FILE", "a file with a process object; the other options are then ignored"),
             .flag("detach", "d", "return as soon as the program runs"),
             .value("pid-file", nil, "FILE", "where to write the pid"),
             .value("process-label", nil, "LABEL", "the SELinux label"),

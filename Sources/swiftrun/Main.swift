@@ -15,11 +15,12 @@ struct Swiftrun {
 
     static let globalOptions: [Option] = [
         .value(
-            "root", nil, "DIR", "where containers are remembered (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
+            "root", nil, "DIR",
+            "the directory of the containers' records (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
         .value(
             "log", nil, "FILE", "write messages to a file in place of stderr, or to journald:NAME or syslog:NAME"),
         .value("log-format", nil, "text|json", "the form of messages (default text)"),
-        .value("log-level", nil, "error|warning|info|debug", "how important a message has to be to be written"),
+        .value("log-level", nil, "error|warning|info|debug", "the least important messages that are written"),
         .flag("debug", nil, "write each step of a start, with its property of config.json"),
         .flag("systemd-cgroup", nil, "have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
         .value("cgroup-manager", nil, "cgroupfs|systemd|disabled", "who makes cgroups (default cgroupfs)"),

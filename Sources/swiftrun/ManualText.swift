@@ -25,7 +25,7 @@ struct ManualText {
     ]
 
     static let files = [
-        ("/run/swiftrun", "where root's containers are remembered, unless --root says otherwise"),
+        ("/run/swiftrun", "the records of root's containers, unless --root names another directory"),
         ("$XDG_RUNTIME_DIR/swiftrun", "the same for other users"),
         ("config.json", "in a bundle: what the container is to be, as the OCI runtime specification describes it"),
     ]

@@ -9,7 +9,7 @@ extension Command {
         name: "update", summary: "change the limits of a running container", usage: "<container-id | bundle>",
         options: [
             .value(
-                "resources", "r", "FILE", "a linux.resources object, - for stdin; the other options then have no say"),
+                "resources", "r", "FILE", "a linux.resources object, - for stdin; the other options are then ignored"),
             .value("blkio-weight", nil, "N", "the weight of block I/O, from 10 to 1000"),
             .value("cpu-period", nil, "USEC", "the period of the CPU quota"),
             .value("cpu-quota", nil, "USEC", "the CPU time in a period; -1 for no limit"),

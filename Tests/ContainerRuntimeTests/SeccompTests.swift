@@ -256,7 +256,7 @@ struct SeccompCacheTests {
         return try SeccompCache(root: folder.path).filter(for: profile, SeccompPlan(profile))
     }
 
-    private func directory(_ folder: Folder) -> String { folder.path + "/" + SeccompCache.directoryName }
+    private func directory(_ folder: Folder) -> String { folder.path + "/" + StateStore.filtersName }
     private func files(_ folder: Folder) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: directory(folder)).sorted()
     }

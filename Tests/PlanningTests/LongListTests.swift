@@ -250,7 +250,8 @@ private struct LongList: Sendable, CustomTestStringConvertible {
         let config = Array(#"{"ociVersion":"1.2.0",\#(properties)}"#.utf8)
         var found = 0
         let time = try time { _ = try Spec(config: config) { _ in found += 1 } }
-        #expect(found == count)
+        // The first twenty, and one sentence about the rest.
+        #expect(found == min(count, 21))
         return time
     }
 

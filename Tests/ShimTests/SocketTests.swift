@@ -74,6 +74,6 @@ func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
 
 private func removeTree(_ path: String) {
     if unlink(path) == 0 { return }
-    for name in directoryEntries(path) { removeTree(path + "/" + name) }
+    for name in names(inDirectory: path) { removeTree(path + "/" + name) }
     rmdir(path)
 }

@@ -220,7 +220,7 @@ extension ShimCallTests {
     @Test(arguments: [
         ("kernel.core_pattern", "is not in a separate kernel namespace"),
         ("net.ipv4.ip_forward", "the pod is in the host's network namespace"),
-        ("net./.core_pattern", "is not the name of a kernel parameter"),
+        ("net./.core_pattern", "is not a valid name of a sysctl"),
     ])
     func `a parameter that is not the pod's own is refused`(_ name: String, _ problem: String) async throws {
         try await PodBench.with { bench in

@@ -153,7 +153,7 @@ int clinux_set_signal_default(int signal);
 // From now on SIGTERM, SIGINT, SIGQUIT and SIGHUP are noted, and interrupt a call that waits
 int clinux_heed_requests_to_end(void);
 enum { CLINUX_REQUEST_BY_SIGNAL = 1, CLINUX_REQUEST_OF_DELETION = 2 };
-// What has been noted; 0 for nothing
+// The request that has been noted; 0 for none
 int clinux_request_to_end(void);
 // The signal that was the request; 0 for none
 int clinux_signal_of_request(void);

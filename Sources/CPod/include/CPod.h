@@ -21,7 +21,7 @@ struct cpod_request {
     int has_holder; // whether processes are to have one process id namespace, and so a first process
 };
 
-// What was being done when it failed; for people. The order is that of cpod_step_names in the caller.
+// The step that failed; for people. The order is that of cpod_step_names in the caller.
 enum cpod_step {
     CPOD_CLONE,
     CPOD_JOIN_NETWORK,

@@ -114,3 +114,7 @@ struct DeviceIndex {
         set.map { !self[$0].isDisjoint(with: access) } ?? false
     }
 }
+
+extension DeviceRule {
+    var devices: DeviceSet { DeviceSet(kind: kind, major: major, minor: minor) }
+}

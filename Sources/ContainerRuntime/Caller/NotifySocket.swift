@@ -10,7 +10,7 @@ internal import SystemPackage
 ///
 /// The runtime itself must send the message: the service manager knows no other process of the unit.
 final class NotifySocket {
-    private static let directoryName = "notify"
+    private static let directoryName = ContainerDirectory.notifyName
     private static let socketName = MountStep.notifySocketName
 
     private let descriptor: OwnedDescriptor
@@ -78,19 +78,6 @@ final class NotifySocket {
             return socket
         }
         return NotifySocket(made, manager: manager)
-    }
-
-    /// Empties the directory of a container that ends: a privileged container can have made it writable.
-    static func remove(from directory: borrowing ContainerDirectory) throws(Errno) {
-        let place: OwnedDescriptor
-        do throws(Errno) {
-            place = try OwnedDescriptor.open(
-                directoryName, .readOnly | .directory | .noFollow, at: directory.descriptor.rawValue)
-        } catch {
-            if error == .noSuchFileOrDirectory { return }
-            throw error
-        }
-        try removeContents(of: place.rawValue)
     }
 
     /// Waits until the container is ready or has ended.

@@ -42,7 +42,7 @@ struct ExecFailureDiagnosis {
         }
     }
 
-    /// What keeps a file that may be executed from it, by its first bytes, or by what they name; nil if nothing does.
+    /// Why a file with execute permission cannot be executed, by its first bytes or the interpreter in them; nil if it can.
     func obstacle(_ path: String, in root: borrowing RootDirectory) -> String? {
         do throws(Errno) {
             if let part = try missingPart(path, root, depth: 0) { return part }
@@ -52,7 +52,7 @@ struct ExecFailureDiagnosis {
         }
     }
 
-    // The kernel may have been told who executes what it does not know itself. binfmt_misc, besides its two own files.
+    // binfmt_misc may have an interpreter for a format that the kernel does not know: a file besides its two own.
     private var hasFurtherFormats: Bool {
         do throws(Errno) {
             let formats = try OwnedDescriptor.open("/proc/sys/fs/binfmt_misc", .readOnly | .directory)

@@ -12,7 +12,7 @@ package struct DryRun: Sendable {
     fileprivate let cgroup: CgroupPlan
     /// A line a step, in the order in which they would be taken.
     package let steps: [String]
-    /// What the rootfs, the sources and the program show that would fail, a line each.
+    /// The failures that the rootfs, the sources and the program let expect, a line each.
     package let problems: [String]
 }
 

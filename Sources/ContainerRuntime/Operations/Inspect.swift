@@ -58,7 +58,7 @@ private struct InitView: Sendable, JSONEncodable {
 }
 
 extension Runtime {
-    /// Looks at a container in any state; a part that cannot be had is told of.
+    /// Looks at a container in any state; a part that cannot be read is named.
     /// - Throws: there is no such container, or its record cannot be read.
     package func inspect(id: String) throws(Failure) -> Inspection {
         let directory = try store.open(id: id)

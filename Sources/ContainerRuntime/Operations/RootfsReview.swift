@@ -1,5 +1,5 @@
-// What `--dry-run` sees in the rootfs, the sources and the program that would keep a container from starting. What cannot be
-// read, or what only the start decides, is left out.
+// Finds for `--dry-run` the faults of the rootfs, the sources and the program that would keep a container from starting. Files
+// that cannot be read, and failures that only the start can show, are left out.
 
 internal import Kernel
 internal import OCISpec
@@ -26,7 +26,7 @@ struct RootfsReview {
         }
     }
 
-    // Who runs the container may see more than who asks.
+    // The user who runs the container may be able to see more than the user who asks.
     private func isUnknown(_ error: Errno) -> Bool { error == .permissionDenied || error == .notPermitted }
 
     private func status(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> FileStatus {
@@ -40,7 +40,7 @@ struct RootfsReview {
         guard plan.namespaces.has(.mount) || plan.mountsOnHost else { return [] }
         var problems: [String] = []
         for (index, mount) in plan.mounts.enumerated() {
-            // What an earlier mount has below it is not the rootfs's.
+            // Below an earlier mount the files are not the rootfs's.
             let isCovered = plan.mounts[..<index].contains {
                 $0.destination.isSame(as: mount.destination) || mount.destination.path(below: $0.destination) != nil
             }

@@ -47,10 +47,7 @@ extension Runtime {
             pidfd = try complete(&parent, &reserved, options, &hasPidFile, startsAtOnce: startsAtOnce)
         } catch {
             let failure = reserved.directory.explain(error.during("unable to start container process"))
-            parent.channel.hangUp()
-            parent.thaw()
-            endChild(parent.channel.child)
-            if hasPidFile, let path = options.pidFile { removePidFile(path, parent.channel.child.pid) }
+            endChild(of: &parent, removing: hasPidFile ? options.pidFile : nil)
             _ = consume undo
             runPoststop(plan, reserved.record)
             throw failure
@@ -61,6 +58,13 @@ extension Runtime {
         return CreatedContainer(
             directory: reserved.directory, record: record, pidfd: OwnedDescriptor(adopting: pidfd),
             terminal: parent.takeTerminal(), notify: notify)
+    }
+
+    private func endChild(of parent: inout InitParent, removing pidFile: String?) {
+        parent.channel.hangUp()
+        parent.thaw()
+        endChild(parent.channel.child)
+        if let pidFile { removePidFile(pidFile, parent.channel.child.pid) }
     }
 
     private func firstRecord(_ plans: Plans, hasSeccomp: Bool) throws(Failure) -> ContainerRecord {

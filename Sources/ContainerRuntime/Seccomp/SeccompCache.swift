@@ -28,15 +28,24 @@ enum StoredFilter {
     }
 }
 
-// Detects a file that a power cut or a full disk has damaged: FNV-1a over the program's instructions of 8 bytes.
+// Detects a file that a power cut or a full disk has damaged; the unit is an instruction of 8 bytes.
 func checksum(_ program: ArraySlice<UInt8>) -> [UInt8] {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ UInt64(program.count)
+    var hash = FNV1a(seed: UInt64(program.count))
     program.withUnsafeBytes { bytes in
         for offset in stride(from: 0, to: bytes.count - 7, by: 8) {
-            hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* 0x100_0000_01b3
+            hash.add(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
         }
     }
-    return withUnsafeBytes(of: hash) { Array($0) }
+    return withUnsafeBytes(of: hash.value) { Array($0) }
+}
+
+// The 64-bit hash of Fowler, Noll and Vo, FNV-1a: short and fast, but no protection against an attacker.
+private struct FNV1a {
+    private(set) var value: UInt64
+
+    init(seed: UInt64 = 0) { value = 0xcbf2_9ce4_8422_2325 ^ seed }
+
+    mutating func add(_ unit: UInt64) { value = (value ^ unit) &* 0x100_0000_01b3 }
 }
 
 /// A directory of filters, each file holding the profile it was made from and the program.
@@ -45,10 +54,9 @@ func checksum(_ program: ArraySlice<UInt8>) -> [UInt8] {
 struct SeccompCache {
     let directory: String
 
-    static let directoryName = ".seccomp-filters"
     private static let mostFilters = 64
 
-    init(root: String) { directory = root + "/" + Self.directoryName }
+    init(root: String) { directory = root + "/" + StateStore.filtersName }
 
     /// The filter for a profile, compiled if it is not there yet.
     func filter(for profile: LinuxSeccomp, _ plan: SeccompPlan) throws(Failure) -> SeccompFilter {
@@ -72,10 +80,9 @@ struct SeccompCache {
     }
 
     private func fileName(_ key: [UInt8]) -> String {
-        // FNV-1a.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return String(hash, radix: 16)
+        var hash = FNV1a()
+        for byte in key { hash.add(UInt64(byte)) }
+        return String(hash.value, radix: 16)
     }
 
     // A cache that another user could have written to is not used.

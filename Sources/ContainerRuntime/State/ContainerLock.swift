@@ -186,7 +186,7 @@ extension ContainerDirectory {
     }
 }
 
-/// What `delete --force` has done to the command that holds a container.
+/// How far `delete --force` has gone against the command that holds a container.
 private enum Pressure {
     case none
     /// The processes that it had started are killed.

@@ -32,6 +32,9 @@ package struct StateStore: Sendable {
     // As a directory's name.
     private static let longestID = 255
 
+    /// The directory of compiled seccomp filters, beside those of the containers.
+    static let filtersName = ".seccomp-filters"
+
     private static func isID(_ id: String) -> Bool {
         let allowed = id.utf8.allSatisfy { byte in
             switch byte {
@@ -42,7 +45,7 @@ package struct StateStore: Sendable {
             default: false
             }
         }
-        return allowed && id != "." && id != ".." && id != SeccompCache.directoryName && id.utf8.count <= longestID
+        return allowed && id != "." && id != ".." && id != filtersName && id.utf8.count <= longestID
     }
 
     // The status of a container is read there, and settings of its processes are written there.
@@ -134,7 +137,7 @@ package struct StateStore: Sendable {
             try directoryEntries(directory.rawValue)
         }
         // Another program's file: not a directory, or not a valid id.
-        return entries.filter { $0.name != SeccompCache.directoryName && ($0.isDirectory || Self.isID($0.name)) }
+        return entries.filter { $0.name != Self.filtersName && ($0.isDirectory || Self.isID($0.name)) }
             .map(\.name).sorted()
     }
 
@@ -180,6 +183,9 @@ package struct ContainerDirectory: ~Copyable {
     }
 
     package static let recordName = "state.json"
+
+    /// The directory of a service's socket, which is mounted into the container.
+    static let notifyName = "notify"
     package static let configName = "config.json"
     package static let gateName = "start.sock"
     /// There while `delete --force` waits for the end of a command that it has taken the container away from.
@@ -330,11 +336,24 @@ package struct ContainerDirectory: ~Copyable {
 
     package borrowing func removeFile(_ name: String) { unlinkat(descriptor.rawValue, name, 0) }
 
+    /// Empties the directory of a service's socket: a privileged container can have made it writable.
+    private borrowing func emptyNotifyDirectory() throws(Errno) {
+        let place: OwnedDescriptor
+        do throws(Errno) {
+            place = try OwnedDescriptor.open(
+                Self.notifyName, .readOnly | .directory | .noFollow, at: descriptor.rawValue)
+        } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw error
+        }
+        try removeContents(of: place.rawValue)
+    }
+
     /// Forgets the container. The record goes last: a command that is killed here can be run again.
     package borrowing func remove() throws(Failure) {
         let number = descriptor.rawValue
         try during("remove \(path)") { () throws(Errno) in
-            try NotifySocket.remove(from: self)
+            try emptyNotifyDirectory()
             for entry in try directoryEntries(number) where entry.name != Self.recordName {
                 do throws(Errno) {
                     try checked { unlinkat(number, entry.bytes, entry.isDirectory ? AT_REMOVEDIR : 0) }

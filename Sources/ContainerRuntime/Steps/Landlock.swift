@@ -10,7 +10,7 @@ extension ProcessSteps {
     /// Restricts the process, and all that it will start, to what the rules allow.
     ///
     /// Takes no_new_privs, or the CAP_SYS_ADMIN that it has until it becomes its user. Paths are the container's.
-    /// - Parameter isInit: whether the runtime is told what the rules are for, so that it holds for each `exec`.
+    /// - Parameter isInit: whether the objects of the rules are reported to the runtime, so that each `exec` uses the same.
     func restrictFiles(isInit: Bool) throws(StepReport) {
         guard let landlock = plan.landlock, landlock.handled != 0 else { return }
         // struct landlock_ruleset_attr, of which the kernel takes as much as there is.

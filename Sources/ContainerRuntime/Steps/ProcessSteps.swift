@@ -70,7 +70,7 @@ struct ProcessSteps {
         }
     }
 
-    /// Takes on the identity; afterwards only ``execute(gate:)`` is left.
+    /// Takes on the identity; afterwards only `execute` is left.
     func becomeUser() throws(StepReport) {
         try takeIdentity()
         try enterDirectory()

@@ -63,22 +63,3 @@ extension RootSteps {
         }
     }
 }
-
-/// Changes the propagation of the mount that a directory lies on. Only by its root a mount can be changed, so that is
-/// looked for upwards, and found by asking.
-func changeMount(around directory: borrowing OwnedDescriptor, propagation: Propagation) throws(Errno) {
-    var here = try directory.duplicated()
-    while true {
-        let number = here.rawValue
-        do throws(Errno) {
-            return try changeMount(number, "", AttributeChange(), propagation: propagation)
-        } catch {
-            guard error == .invalidArgument else { throw error }
-        }
-        let above = try OwnedDescriptor.open("..", .path | .directory, at: number)
-        // "/" of a process that is not in the root of a mount has nothing above it.
-        let (status, next) = (try fileStatus(number), try fileStatus(above.rawValue))
-        guard status.inode != next.inode || status.device != next.device else { throw .invalidArgument }
-        here = above
-    }
-}

@@ -1,4 +1,4 @@
-// Who waits until a queue is empty.
+// Bodies that run when a queue has become empty.
 
 internal import NIOCore
 

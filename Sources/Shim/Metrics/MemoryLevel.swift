@@ -82,7 +82,7 @@ final class MemoryLevel {
         // On v1 each cgroup counts for itself alone. Without links to it beyond its own two, it has none below.
         var facts = stat()
         if !isUnified, stat(directory, &facts) == 0, facts.st_nlink > 2 {
-            for name in directoryEntries(directory) { count += kills(directory + "/" + name) ?? 0 }
+            for name in names(inDirectory: directory) { count += kills(directory + "/" + name) ?? 0 }
         }
         return count
     }

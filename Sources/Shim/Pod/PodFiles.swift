@@ -74,7 +74,7 @@ struct PodFiles {
         let detach: Int32 = 2  // MNT_DETACH
         while clinux_umount2(sharedMemory, detach | RootFilesystem.noFollow) == 0 {}
         rmdir(sharedMemory)
-        for name in directoryEntries(directory) { unlink("\(directory)/\(name)") }
+        for name in names(inDirectory: directory) { unlink("\(directory)/\(name)") }
         rmdir(directory)
     }
 }

@@ -156,7 +156,7 @@ extension PodParameter {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count > 1, !parts.contains(where: { part in part.utf8.allSatisfy { $0 == UInt8(ascii: "/") } })
         else {
-            throw refused("is not the name of a kernel parameter")
+            throw refused("is not a valid name of a sysctl")
         }
         path = "/proc/sys/" + name.swappingSeparators
         self.value = value

@@ -115,7 +115,7 @@ struct MappedLayers: ~Copyable {
 
     /// Unmounts what a shim that was killed has left in such a directory.
     static func unmount(_ directory: String) {
-        for name in directoryEntries(directory) { unmountLayer(directory + "/" + name) }
+        for name in names(inDirectory: directory) { unmountLayer(directory + "/" + name) }
         clinux_rmdir(directory)
     }
 }

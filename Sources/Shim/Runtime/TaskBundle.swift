@@ -85,7 +85,7 @@ struct TaskBundle {
     /// The bundles of a pod's containers that have not been deleted, by the containers' ids.
     func listMembers() -> [(id: String, bundle: TaskBundle)] {
         let directory = path + "/" + Self.members
-        return directoryEntries(directory).sorted().compactMap { id in
+        return names(inDirectory: directory).sorted().compactMap { id in
             guard let path = try? readLink(OwnedDescriptor.currentDirectory, directory + "/" + id) else { return nil }
             return (id, TaskBundle(path: path))
         }

@@ -40,7 +40,7 @@ extension Google_Protobuf_Timestamp {
 /// The answer to one call, with its message's type.
 struct Reply<Answer: Message> {
     let call: Call
-    /// The call in its trace, where a collector is told of it.
+    /// The call in its trace, if a collector records it.
     var span: Span?
     /// The trace that is continued on behalf of the call.
     var trace: TraceContext?

@@ -23,7 +23,7 @@ extension TaskService {
             }
             let delete = process.isInit ? deleteContainer : deleteExec(process)
             guard let streams = process.streams, process.exit != nil else { return delete(container, finish) }
-            // What an exec'd process has left running may write to its logger for ever.
+            // A process that an exec process has left running may write to its logger for ever.
             streams.whenDrained(loggerLimit: .seconds(process.isInit ? 30 : 2)) { delete(container, finish) }
         }
     }

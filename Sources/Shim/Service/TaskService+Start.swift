@@ -27,7 +27,7 @@ extension TaskService {
             }
             if let refusal = process.refusal(of: .start) { return finish(refusal) }
             process.trace = reply.trace
-            // What is waited for meanwhile may never come. A container that has been created is started to the end.
+            // A restored container and an exec process may wait for something that never comes. A container that has been created is started to the end.
             if !process.isInit || container.checkpoint != nil {
                 if !reply.isAwaited { return finish(Status(.canceled, "the client no longer waits")) }
                 reply.whenGivenUp { process.breakCall() }

@@ -43,7 +43,7 @@ struct ClientFile: ~Copyable {
     /// Opens a file to write at its end, and makes it where there is none.
     static func openToAppend(_ path: String) throws(ShimFailure) -> OwnedDescriptor {
         do throws(Errno) {
-            // Whoever makes the name first, it is no link that is followed, and no file of somebody else's.
+            // Another process may make the name first: a link is not followed, and a file of another user is refused.
             let flags: OpenFlags = .writeOnly | .append | .nonBlocking | .noControllingTerminal
             return try OwnedDescriptor.open(path, flags | .create | .exclusive, mode: 0o644)
         } catch {

@@ -21,7 +21,7 @@ final class DrainWatch {
     private var isOver = false
     private var givenUp: () -> Void = {}
 
-    /// What changes while output is taken.
+    /// The numbers that change as long as output is being read.
     private struct Level: Equatable {
         var consumed: [Relay.FlowID: UInt64]
         var unread: Int

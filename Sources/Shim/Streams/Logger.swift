@@ -125,7 +125,7 @@ final class Logger {
         }
     }
 
-    /// What proc(5) counts of its work.
+    /// The counters of its reads and writes. proc(5), /proc/PID/io.
     var work: String { (try? readText("/proc/\(process)/io")) ?? "" }
 
     /// Runs a body when the logger has exited.

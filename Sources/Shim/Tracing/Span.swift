@@ -1,4 +1,4 @@
-// One piece of work in a trace, and how it is told to a collector.
+// One piece of work in a trace, and its form for a collector.
 
 internal import Glibc
 internal import OCISpec
@@ -10,7 +10,7 @@ final class Span {
     let kind: Kind
     /// The place of what is done for this span.
     let context: TraceContext
-    /// What the span is about, such as the container's id.
+    /// The subject of the span, such as the container's id.
     var attributes: [(key: StaticString, value: String)] = []
     private(set) var error: String?
     private(set) var end: Timestamp?

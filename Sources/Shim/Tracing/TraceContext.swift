@@ -10,7 +10,7 @@ package struct TraceContext: Equatable, Sendable {
     package let parentID: String
     /// Two hexadecimal digits.
     package let flags: String
-    /// What vendors add; passed on unchanged.
+    /// The additions of vendors; passed on unchanged.
     package let state: String?
 
     private static let longestState = 512
