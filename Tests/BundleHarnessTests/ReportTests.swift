@@ -114,7 +114,10 @@ struct ReportTests {
                 </html>
 
                 """)
-        // A container chooses what it prints.
+    }
+
+    // A container chooses what it prints.
+    @Test func `the page shows the output of a container as text`() {
         let hostile = CaseResult(
             caseName: "a/b", runtime: "runc", verdict: .failed, messages: ["<script>alert(1)</script>\u{1b}[2J"],
             transcript: ["| </pre><img src=x>"])
