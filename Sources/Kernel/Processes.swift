@@ -253,6 +253,15 @@ package func isBeingKilled(_ pid: Int32) throws(Errno) -> Bool {
     return fields.isExiting || (fields[31] ?? 0) & killed != 0
 }
 
+/// Whether a process has begun to exit: it executes no program any more. False if that cannot be seen.
+package func isExiting(_ pid: Int32) -> Bool {
+    do throws(Errno) {
+        return StatFields(try readFile("/proc/\(pid)/stat"), upTo: 9)?.isExiting ?? false
+    } catch {
+        return false
+    }
+}
+
 /// The number of threads of the calling process.
 package func threadCount() -> Int {
     // Every thread is a directory under task; the link count includes "." and "..".

@@ -10,12 +10,16 @@ extension Cgroup {
     ///
     /// A missing directory is not an error. Ancestors stay, because other containers may use them. All directories
     /// are tried before an error is thrown.
+    /// - Parameter withoutSystemd: receives the failure if systemd does not stop the unit; nil makes that an error. A scope
+    ///   ends by itself when it has no processes. systemd.scope(5).
     /// - Throws: the first directory that could not be removed, because it has processes or the rights are missing.
-    package func remove() throws(CgroupFailure) {
+    package func remove(withoutSystemd: ((CgroupFailure) -> Void)? = nil) throws(CgroupFailure) {
         var first: CgroupFailure?
         let others = othersDirectories()
         if location.driver == .systemd, !isAnothers(others) {
-            do throws(CgroupFailure) { try endUnit() } catch { first = error }
+            do throws(CgroupFailure) { try endUnit() } catch {
+                if let withoutSystemd { withoutSystemd(error) } else { first = error }
+            }
         }
         for directory in location.directories where directory.path != "/" {
             do throws(CgroupFailure) { try remove(directory, sparing: others) } catch { first = first ?? error }

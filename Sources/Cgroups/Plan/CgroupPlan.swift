@@ -63,7 +63,9 @@ package struct CgroupPlan: Equatable, Sendable {
         notes = limits.notes
         devices = try DevicePolicy(resources?.devices ?? [], mayBeRefused: host.toleratesRefusals)
         toleratesRefusals = host.toleratesRefusals
-        isOptional = host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.isEmpty
+        isOptional =
+            host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.allSatisfy(\.isOfNewCgroup)
+        if isOptional { writes = [] }
         self.delegation = host.hierarchy == .unified ? delegation : nil
         if isOptional { skip(host.refusals) }
         if driver == .disabled { try refuseLimits() }

@@ -25,6 +25,11 @@ package struct CgroupWrite: Equatable, Sendable {
         case instead([Alternative])
     }
 
+    /// Whether the kernel gives the value to every new cgroup, so that a cgroup that may not be made is not missed.
+    var isOfNewCgroup: Bool {
+        (file == "pids.max" && value == "max") || (file == "cpu.idle" && value == "0")
+    }
+
     /// The controller; on v1 it also names the hierarchy.
     package var controller: String
     /// The file's name.

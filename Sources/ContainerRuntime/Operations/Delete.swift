@@ -47,7 +47,7 @@ extension Runtime {
         case .running, .paused:
             if !force { try awaitKilled(record, status) }
         }
-        try destroy(record, directory)
+        try destroy(record, directory, force: force)
     }
 
     /// The end of a process that was killed takes some milliseconds: it is waited for, so that delete can follow kill.
@@ -70,7 +70,10 @@ extension Runtime {
     }
 
     /// Ends a container's processes and removes its cgroup and its state; then its poststop hooks run.
-    func destroy(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) throws(Failure) {
+    /// - Parameter force: a systemd that cannot be reached is no error.
+    func destroy(
+        _ record: ContainerRecord, _ directory: borrowing ContainerDirectory, force: Bool = false
+    ) throws(Failure) {
         let group = group(of: record)
         // A creation that was cut short before the config was written has no hooks to run.
         let hasHooks = record.hasPoststopHooks && directory.has(ContainerDirectory.configName)
@@ -79,7 +82,9 @@ extension Runtime {
         // Processes without a pid namespace of their own, or left by a killed command. If no init was recorded, the
         // cgroup may be another container's.
         if record.pid != 0, hasProcesses(group) { try cgroup { () throws(CgroupFailure) in try group.killAll() } }
-        try cgroup { () throws(CgroupFailure) in try group.remove() }
+        try cgroup { () throws(CgroupFailure) in
+            try group.remove(withoutSystemd: force ? { note(.warning, $0.description) } : nil)
+        }
         removeResourceGroups(record.resourceGroups, inodes: record.resourceGroupInodes)
         detachRoot(record)
         try directory.remove()
@@ -156,11 +161,19 @@ extension Runtime {
             note(.debug, error.description)
         }
         let seconds: Int32 = 10
-        for _ in 0..<(seconds * 10) {
+        for attempt in 0..<(seconds * 10) {
             let ended = try during("wait for container \(record.id)") { () throws(Errno) in
                 try waitUntilReadable(pidfd.rawValue, milliseconds: 100)
             }
             if ended { return }
+            // The init waits until all of its pid namespace are reaped, and the parent of an exec process, which is outside,
+            // may be stopped. pid_namespaces(7). Nothing of the container runs any more.
+            if attempt >= 10, isExiting(record.pid), !hasProcesses(group) {
+                return note(
+                    .warning,
+                    "the init of container \(record.id) has been killed, and waits for a process whose parent outside does not"
+                        + " reap it; the container is removed")
+            }
             // CRIU whose restore was killed may be the tracer of processes that the init waits for.
             if !record.isReady {
                 do throws(CgroupFailure) { try group.killAll() } catch { note(.debug, error.description) }
