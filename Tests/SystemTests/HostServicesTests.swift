@@ -123,8 +123,14 @@ struct ReadinessTests {
         try await withSandbox(runtime) { sandbox in
             try sandbox.configure { $0.process?.args = ["true"] }
             let outcome = try await shell(
-                "NOTIFY_SOCKET=/nonesuch timeout 60 \(runtime.path) --root \(sandbox.state) run --detach \(sandbox.id) </dev/null >/dev/null",
-                in: sandbox.bundle)
+                """
+                python3 -c 'import socket, time
+                s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("../manager"); time.sleep(100)' & manager=$!
+                until test -S ../manager; do sleep 0.01; done
+                NOTIFY_SOCKET='\(sandbox.directory)/manager' timeout 60 \(runtime.path) --root \(sandbox.state) run --detach \
+                \(sandbox.id) </dev/null >/dev/null
+                status=$?; kill $manager; wait $manager 2>/dev/null; exit $status
+                """, in: sandbox.bundle)
             #expect(outcome.errors == "")
             #expect(outcome.status == 0)
             #expect(try await sandbox.call("delete", sandbox.id).status == 0)

@@ -111,7 +111,8 @@ struct InheritanceTests {
         #expect(run.status == 0 && run.errors == "", "run: \(run)")
         seen["run"] = facts(run.output)
 
-        try prepare(sandbox, ["sh", "-c", "witness \(Self.topics) > /tmp/started; exec sleep 100"], hooks: true)
+        let program = "witness \(Self.topics) > /tmp/started; echo > /tmp/written; exec sleep 100"
+        try prepare(sandbox, ["sh", "-c", program], hooks: true)
         let launch =
             "'\(Self.witness)' launch \(attribute ?? "") -- '\(sandbox.runtime.path)' --root '\(sandbox.state)'"
         for command in ["create --bundle '\(sandbox.bundle)'", "start"] {
@@ -126,6 +127,10 @@ struct InheritanceTests {
             "capabilities", "limits")
         #expect(exec.status == 0 && exec.errors == "", "exec: \(exec)")
         seen["exec"] = facts(exec.output)
+        // The commands that follow end the program.
+        try await eventually("the program has written its facts") {
+            FileManager.default.fileExists(atPath: sandbox.rootfs + "/tmp/written")
+        }
         for command in [["state"], ["pause"], ["resume"], ["ps"], ["kill"], ["delete", "--force"]] {
             let words = [sandbox.runtime.path, "--root", sandbox.state] + command + [sandbox.id]
             let outcome = try await execute(
