@@ -222,8 +222,9 @@ package func isRootOfNamespace(_ place: borrowing OwnedDescriptor) throws(Errno)
 package func isSameFile(
     _ one: borrowing OwnedDescriptor, _ other: borrowing OwnedDescriptor
 ) throws(Errno) -> Bool {
-    let (first, second) = (try fileStatus(one.rawValue), try fileStatus(other.rawValue))
-    guard first.device == second.device, first.inode == second.inode else { return false }
+    guard FileIdentity(try fileStatus(one.rawValue)) == FileIdentity(try fileStatus(other.rawValue)) else {
+        return false
+    }
     return try mountPlace(of: one.rawValue).mount == mountPlace(of: other.rawValue).mount
 }
 

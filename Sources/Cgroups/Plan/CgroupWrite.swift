@@ -25,11 +25,6 @@ package struct CgroupWrite: Equatable, Sendable {
         case instead([Alternative])
     }
 
-    /// Whether the kernel gives the value to every new cgroup, so that a cgroup that may not be made is not missed.
-    var isOfNewCgroup: Bool {
-        (file == "pids.max" && value == "max") || (file == "cpu.idle" && value == "0")
-    }
-
     /// The controller; on v1 it also names the hierarchy.
     package var controller: String
     /// The file's name.
@@ -60,6 +55,11 @@ package struct CgroupWrite: Equatable, Sendable {
         self.tolerated = tolerated
         self.isDeferrable = isDeferrable
         self.isReadBack = isReadBack
+    }
+
+    /// Whether the kernel gives the value to every new cgroup, so that a cgroup that may not be made is not missed.
+    var isOfNewCgroup: Bool {
+        (file == "pids.max" && value == "max") || (file == "cpu.idle" && value == "0")
     }
 
     /// The line in a dry run: `memory.max = 1048576`.

@@ -67,8 +67,7 @@ extension LimitWrites {
         if memory.disableOOMKiller == true {
             add(CgroupWrite("memory", "memory.oom_control", "1", key: "\(key).disableOOMKiller"))
         }
-        // Engines write the -1 of "as the parent" as an unsigned number; runc sets nothing then.
-        if let swappiness = memory.swappiness, swappiness != UInt64(bitPattern: -1) {
+        if let swappiness = memory.ownSwappiness {
             guard swappiness <= 100 else {
                 throw CgroupFailure(
                     .invalid, "\(key).swappiness: expected a number from 0 to 100, found \(swappiness)")

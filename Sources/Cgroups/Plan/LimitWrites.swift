@@ -105,3 +105,9 @@ package struct LimitWrites: Equatable, Sendable {
         }
     }
 }
+
+extension LinuxMemory {
+    /// The swappiness, if it is to differ from the parent's: engines write the -1 of "as the parent" as an unsigned number, and
+    /// runc sets nothing then.
+    var ownSwappiness: UInt64? { swappiness == UInt64(bitPattern: -1) ? nil : swappiness }
+}

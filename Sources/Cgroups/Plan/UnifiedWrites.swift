@@ -20,7 +20,7 @@ extension LimitWrites {
     private mutating func addUnified(_ memory: LinuxMemory, _ current: CurrentLimits?) throws(CgroupFailure) {
         let key = "linux.resources.memory"
         noteIgnoredMemory(memory)
-        if let swappiness = memory.swappiness, swappiness != UInt64(bitPattern: -1) {
+        if memory.ownSwappiness != nil {
             notes.append("\(key).swappiness: cgroup v2 has no such setting, ignored")
         }
         if memory.disableOOMKiller == true {
