@@ -167,8 +167,9 @@ extension Runtime {
             }
             if ended { return }
             // The init waits until all of its pid namespace are reaped, and the parent of an exec process, which is outside,
-            // may be stopped. pid_namespaces(7). Nothing of the container runs any more.
-            if attempt >= 10, isExiting(record.pid), !hasProcesses(group) {
+            // may be stopped. pid_namespaces(7). Nothing of the container runs any more. The first half of the time is for
+            // a process 1 that reaps its orphans once in some seconds.
+            if attempt >= seconds * 5, isExiting(record.pid), !hasProcesses(group) {
                 return note(
                     .warning,
                     "the init of container \(record.id) has been killed, and waits for a process whose parent outside does not"
