@@ -8,9 +8,7 @@ internal import OCISpec
 extension Command {
     static let all: [Command] = [
         checkpoint, completion, create, delete, events, exec, features, info, inspect, kill, list, manual, mounts,
-        pause, ps,
-        restore,
-        restore, resume, run, spec, start, state, update,
+        pause, ps, restore, resume, run, spec, start, state, update,
     ]
 
     static let containerArgument = "<container-id | bundle>"

@@ -47,6 +47,7 @@ struct ManualText {
         case "start", "kill", "delete": life(command)
         case "update", "mounts": changes(command)
         case "events", "pause", "resume": resources(command)
+        case "checkpoint", "restore": checkpoints(command)
         default: others(command)
         }
     }
@@ -139,26 +140,46 @@ struct ManualText {
                 examples: [
                     ("", ["swiftrun update --memory 512m --pids-limit 100 web"]),
                     (
-                        "The same from JSON, with all the properties that are understood:",
-                        [
-                            "swiftrun update --resources - web <<END",
-                            "{",
-                            "  \"memory\": { \"limit\": 536870912, \"reservation\": 268435456, \"swap\": 536870912 },",
-                            "  \"cpu\": { \"shares\": 1024, \"quota\": 50000, \"period\": 100000, \"burst\": 0,",
-                            "           \"realtimeRuntime\": 0, \"realtimePeriod\": 1000000, \"idle\": 0,",
-                            "           \"cpus\": \"0-1\", \"mems\": \"0\" },",
-                            "  \"pids\": { \"limit\": 100 },",
-                            "  \"blockIO\": { \"weight\": 500 },",
-                            "  \"hugepageLimits\": [{ \"pageSize\": \"2MB\", \"limit\": 0 }],",
-                            "  \"unified\": { \"memory.high\": \"402653184\" }",
-                            "}",
-                            "END",
-                        ]
+                        "The same from JSON:",
+                        resourcesCommand(["{ \"memory\": { \"limit\": 536870912 }, \"pids\": { \"limit\": 100 } }"])
+                    ),
+                    (
+                        "The shape of the whole object, of which every part may be left out:",
+                        resourcesCommand(resourcesObject)
                     ),
                 ])
         default: mounts
         }
     }
+
+    private static func resourcesCommand(_ object: [String]) -> [String] {
+        ["swiftrun update --resources - web <<END"] + object + ["END"]
+    }
+
+    // Device rules are left out, for update does not change them, and the limits that no kernel has any more.
+    private static let resourcesObject = [
+        "{",
+        "  \"memory\": { \"limit\": 536870912, \"reservation\": 268435456, \"swap\": 536870912,",
+        "              \"swappiness\": 60, \"disableOOMKiller\": false, \"useHierarchy\": true,",
+        "              \"checkBeforeUpdate\": true },",
+        "  \"cpu\": { \"shares\": 1024, \"quota\": 50000, \"period\": 100000, \"burst\": 0,",
+        "           \"realtimeRuntime\": 0, \"realtimePeriod\": 1000000, \"idle\": 0,",
+        "           \"cpus\": \"0-1\", \"mems\": \"0\" },",
+        "  \"pids\": { \"limit\": 100 },",
+        "  \"blockIO\": {",
+        "    \"weight\": 500, \"leafWeight\": 500,",
+        "    \"weightDevice\": [{ \"major\": 8, \"minor\": 0, \"weight\": 300, \"leafWeight\": 300 }],",
+        "    \"throttleReadBpsDevice\": [{ \"major\": 8, \"minor\": 0, \"rate\": 1048576 }],",
+        "    \"throttleWriteBpsDevice\": [{ \"major\": 8, \"minor\": 0, \"rate\": 1048576 }],",
+        "    \"throttleReadIOPSDevice\": [{ \"major\": 8, \"minor\": 0, \"rate\": 100 }],",
+        "    \"throttleWriteIOPSDevice\": [{ \"major\": 8, \"minor\": 0, \"rate\": 100 }]",
+        "  },",
+        "  \"hugepageLimits\": [{ \"pageSize\": \"2MB\", \"limit\": 0 }],",
+        "  \"network\": { \"classID\": 1048577, \"priorities\": [{ \"name\": \"eth0\", \"priority\": 5 }] },",
+        "  \"rdma\": { \"mlx5_0\": { \"hcaHandles\": 3, \"hcaObjects\": 10000 } },",
+        "  \"unified\": { \"memory.high\": \"402653184\" }",
+        "}",
+    ]
 
     private static var mounts: ManualText {
         ManualText(
@@ -196,6 +217,40 @@ struct ManualText {
             ManualText(
                 description: ["Thaws the processes of a paused container."],
                 examples: [("", ["swiftrun resume web"])])
+        }
+    }
+
+    private static func checkpoints(_ command: String) -> ManualText {
+        switch command {
+        case "checkpoint":
+            ManualText(
+                description: [
+                    """
+                    Has criu(8) write the processes of a running container to files, and ends the container, unless it \
+                    is to go on.
+                    """
+                ],
+                examples: [
+                    ("", ["swiftrun checkpoint --image-path /var/lib/images/web web"]),
+                    (
+                        "Most of the memory before the program stops, and the rest afterwards:",
+                        [
+                            "swiftrun checkpoint --pre-dump --image-path /var/lib/images/before web",
+                            "swiftrun checkpoint --parent-path ../before --image-path /var/lib/images/web web",
+                        ]
+                    ),
+                ])
+        default:
+            ManualText(
+                description: [
+                    """
+                    Makes a container of a bundle and has criu(8) restore the processes of a checkpoint in it. What \
+                    differs from config.json is an error: whoever can write an image decides what it runs.
+                    """
+                ],
+                examples: [
+                    ("", ["swiftrun restore --detach --bundle /srv/web --image-path /var/lib/images/web web"])
+                ])
         }
     }
 
