@@ -85,7 +85,7 @@ package struct StateStore: Sendable {
             code = clinux_mkdir(path, 0o711) == 0 ? Errno(rawValue: 0) : Errno(rawValue: errno)
         }
         if code == .fileExists { throw Self.isTaken(id) }
-        if code.rawValue != 0 { throw Failure("make directory \(path)", code) }
+        if code.rawValue != 0 { throw .ofRecords("make directory \(path)", code) }
     }
 
     // Another command may have deleted the directory by now, and a third may have made a new one. The owner is the
@@ -108,7 +108,7 @@ package struct StateStore: Sendable {
         for part in root.split(at: "/") {
             path += "/" + part
             if clinux_mkdir(path, path == root ? 0o700 : 0o755) != 0, errno != EEXIST {
-                throw Failure("make directory \(path)", Errno(rawValue: errno))
+                throw .ofRecords("make directory \(path)", Errno(rawValue: errno))
             }
         }
         // The clean-up of an unprivileged user's runtime directory spares files with the sticky bit. XDG Base
@@ -131,7 +131,7 @@ package struct StateStore: Sendable {
             try OwnedDescriptor.open(root, .readOnly | .directory)
         }) { (code: Errno) in
             code == .noSuchFileOrDirectory
-                ? Failure(.notFound, "open \(root): \(code.message)") : Failure("open \(root)", code)
+                ? Failure(.notFound, "open \(root): \(code.message)") : .ofRecords("open \(root)", code)
         }
         let entries = try during("read directory \(root)") { () throws(Errno) in
             try directoryEntries(directory.rawValue)
@@ -161,7 +161,7 @@ package struct ContainerDirectory: ~Copyable {
             descriptor = try OwnedDescriptor.open(path, .readOnly | .directory | .noFollow)
         } catch {
             if error == .noSuchFileOrDirectory { throw Failure(.notFound, "container does not exist: \(id)") }
-            throw Self.stranger(path, id) ?? Failure("open \(path)", error)
+            throw Self.stranger(path, id) ?? .ofRecords("open \(path)", error)
         }
         self.bundle = bundle
         self.path = path
@@ -375,5 +375,18 @@ package struct ContainerDirectory: ~Copyable {
         // Another command has removed it, and the path may be another container's.
         guard status.links > 0, try isAtPath(status) else { return }
         if clinux_rmdir(path) != 0, errno != ENOENT { throw Failure("remove \(path)", Errno(rawValue: errno)) }
+    }
+}
+
+extension Failure {
+    /// A refused operation on the directory with the records. A user whose session names none gets root's.
+    fileprivate static func ofRecords(_ operation: String, _ code: Errno) -> Failure {
+        let failure = Failure(operation, code)
+        guard code == .permissionDenied, failure.path?.hasPrefix("/run/swiftrun") == true,
+            getenv("XDG_RUNTIME_DIR") == nil,
+            !isRootOfHost()
+        else { return failure }
+        return failure.appending(
+            "XDG_RUNTIME_DIR is not set, below which a user's containers are remembered; --root names a directory")
     }
 }
