@@ -38,9 +38,9 @@ let nio: [Target.Dependency] = [
 ]
 
 // SWIFTRUN_PLAIN=1 builds swiftrun without the tricks that make its start fast, to find out whether one of them is to blame
-// for a fault: the stand-ins for parts of Swift's runtime and of glibc, and the order of functions.
+// for a fault: the stand-ins for parts of Swift's runtime and of glibc, the order of functions, no tables for unwinding.
 let isPlain = Context.environment["SWIFTRUN_PLAIN"] == "1"
-let functionOrder: [LinkerSetting] =
+let layout: [LinkerSetting] =
     isPlain
     ? []
     : [
@@ -49,6 +49,7 @@ let functionOrder: [LinkerSetting] =
             [
                 "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/tools/call-order.txt",
                 "-Xlinker", "--no-warn-symbol-ordering",
+                "-Xlinker", "\(Context.packageDirectory)/scripts/tools/no-unwind-tables.ld",
             ], .when(configuration: .release))
     ]
 
@@ -97,7 +98,7 @@ let package = Package(
             name: "swiftrun",
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],
             swiftSettings: strict,
-            linkerSettings: selfContained + functionOrder + [
+            linkerSettings: selfContained + layout + [
                 .unsafeFlags(["-Xlinker", "--entry=sealed_start", "-use-ld=lld"], .when(configuration: .release))
             ]
         ),
