@@ -16,47 +16,6 @@ package enum ReportFormat: String, Sendable, CaseIterable {
     }
 }
 
-/// The totals at the end of a report.
-package struct Totals: Equatable, Sendable {
-    package var passed = 0
-    package var failed = 0
-    package var known = 0
-    package var skipped = 0
-
-    package init(_ results: some Sequence<CaseResult>) {
-        for result in results {
-            switch result.verdict {
-            case .passed: passed += 1
-            case .failed: failed += 1
-            case .known: known += 1
-            case .skipped: skipped += 1
-            }
-        }
-    }
-
-    package var text: String { "\(passed) passed, \(failed) failed, \(known) known to differ, \(skipped) skipped" }
-}
-
-/// The results by case and runtime.
-struct SideBySide {
-    /// The cases in the order of the results.
-    private(set) var names: [String] = []
-    private(set) var results: [String: [String: CaseResult]] = [:]
-
-    init(_ all: [CaseResult]) {
-        for result in all {
-            if results[result.caseName] == nil { names.append(result.caseName) }
-            results[result.caseName, default: [:]][result.runtime] = result
-        }
-    }
-
-    /// Whether the runtimes that ran a case did not all do the same.
-    func differ(_ name: String, _ runtimes: [String]) -> Bool {
-        let verdicts = runtimes.compactMap { results[name]?[$0]?.verdict }
-        return Set(verdicts.filter { $0 != .skipped }).count > 1
-    }
-}
-
 /// One row per case, one column per runtime; a case on which the runtimes differ is marked.
 private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String {
     let words: [CaseResult.Verdict: String] = [.passed: "ok", .failed: "FAILED", .known: "known", .skipped: "skipped"]
@@ -171,23 +130,6 @@ private func junitCase(_ result: CaseResult) -> [String] {
         let reason = result.verdict == .known ? "known: \(escaped(result.reason ?? ""))" : messages
         return [head + ">", #"      <skipped message="\#(reason)"/>"#, "    </testcase>"]
     }
-}
-
-/// The text of an element or an attribute of XML and HTML.
-func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        case "\n", "\t": result.unicodeScalars.append(scalar)
-        case let control where control.value < 0x20: result += "?"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
 }
 
 /// Seconds with three decimals.

@@ -121,6 +121,12 @@ package struct RequestOptions: Equatable, Sendable {
     }
 
     package static func == (left: Self, right: Self) -> Bool {
-        Request(.empty, options: left).bytes == Request(.empty, options: right).bytes
+        left.bytes == right.bytes
+    }
+
+    private var bytes: [UInt8] {
+        var writer = WireWriter()
+        write(to: &writer)
+        return writer.bytes
     }
 }

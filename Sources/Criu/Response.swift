@@ -1,11 +1,11 @@
 // The messages from CRIU: `criu_resp` of its images/rpc.proto.
 
-/// A message of CRIU's: an answer, or a notification that wants one.
+/// A message from CRIU: an answer, or a notification, which has to be answered.
 package struct Response: Equatable, Sendable {
     /// The number of a request's kind; an unknown one can still be named in an error.
     package var kind: Int32
     package var succeeded: Bool
-    /// The init, of a restore that went well.
+    /// The pid of init after a restore that succeeded.
     package var restoredPid: Int32?
     package var notification: Notification?
     /// `cr_errno`; often 0.
@@ -56,7 +56,7 @@ package struct Response: Equatable, Sendable {
     }
 }
 
-/// A moment of a dump or a restore at which CRIU stops and asks. criu(8), "--action-script", has their names.
+/// A point of a dump or a restore at which CRIU waits for an answer. criu(8), "--action-script", has the names.
 package struct Notification: Equatable, Sendable {
     package enum Moment: String, Sendable {
         case preDump = "pre-dump"
@@ -74,9 +74,9 @@ package struct Notification: Equatable, Sendable {
         case queryExternalFiles = "query-ext-files"
     }
 
-    /// nil for one that is not known here, and is let pass.
+    /// nil for one that is not known here; the answer is yes.
     package var moment: Moment?
-    /// The init, with some of them.
+    /// The pid of init, in some notifications.
     package var pid: Int32?
 
     fileprivate init(_ reader: inout WireReader) throws(WireError) {

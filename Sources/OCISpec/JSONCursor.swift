@@ -13,7 +13,7 @@ package protocol JSONDecodable {
 /// A decoder only borrows a cursor, so no cursor outlives its document. A cursor costs one pointer: an error gets its
 /// key path while it is passed outwards, each level putting its own key in front.
 package struct JSONCursor: ~Copyable {
-    private let node: JSONNode
+    let node: JSONNode
 
     init(_ node: JSONNode) { self.node = node }
 
@@ -62,9 +62,6 @@ package struct JSONCursor: ~Copyable {
         guard let text: String = try optional(key), !text.isEmpty else { return nil }
         return text
     }
-
-    /// The whole value, whatever it is.
-    func anything() throws(InvalidSpec) -> JSONValue { try JSONValue(node) }
 
     private func mismatch(expected: String) -> InvalidSpec {
         InvalidSpec(keyPath: "", problem: "expected \(expected), found \(node.kind.phrase)")

@@ -10,7 +10,7 @@ package struct JSONDocument: ~Copyable {
     /// Deeper than any document of the specification, and shallow enough to be freed by recursion.
     static let depthLimit: Int32 = 64
 
-    private let root: JSONNode
+    let root: JSONNode
 
     /// Parses UTF-8 text.
     ///
@@ -46,19 +46,6 @@ package struct JSONDocument: ~Copyable {
     /// Throws `InvalidSpec` with the key path of a value that does not fit.
     package func decode<Value: JSONDecodable>(_: Value.Type = Value.self) throws(InvalidSpec) -> Value {
         try Value(JSONCursor(root))
-    }
-
-    /// Reports the properties that a table does not contain: the first twenty, and the number of the others.
-    func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
-        let most = 20
-        var count = 0
-        withoutActuallyEscaping(tell) { tell in
-            UnknownProperties(known: known) { sentence in
-                count += 1
-                if count <= most { tell(sentence()) }
-            }.visit(root, path: "") { "" }
-        }
-        if count > most { tell("\(count - most) further properties are not of the specification, and ignored") }
     }
 
     private static func parse(_ text: JSONText) throws(InvalidSpec) -> OpaquePointer? {

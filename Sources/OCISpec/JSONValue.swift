@@ -64,7 +64,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByArrayLiteral, Expr
 }
 
 extension JSONValue: JSONDecodable, JSONEncodable {
-    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try cursor.anything() }
+    package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) { self = try JSONValue(cursor.node) }
 
     init(_ node: JSONNode) throws(InvalidSpec) {
         switch node.kind {

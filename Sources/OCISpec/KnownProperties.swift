@@ -108,6 +108,21 @@ extension LinuxResources {
     }
 }
 
+extension JSONDocument {
+    /// Reports the properties that a table does not contain: the first twenty, and the number of the others.
+    func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
+        let most = 20
+        var count = 0
+        withoutActuallyEscaping(tell) { tell in
+            UnknownProperties(known: known) { sentence in
+                count += 1
+                if count <= most { tell(sentence()) }
+            }.visit(root, path: "") { "" }
+        }
+        if count > most { tell("\(count - most) further properties are not of the specification, and ignored") }
+    }
+}
+
 /// Walks through a document and compares it with the table.
 struct UnknownProperties {
     let known: [(path: String, names: String)]

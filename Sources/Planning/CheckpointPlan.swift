@@ -86,7 +86,7 @@ package struct CheckpointPlan: Equatable, Sendable {
     package var streams: [String]
     /// Whether the network namespace is locked with iptables while CRIU dumps.
     package var locksNetwork: Bool
-    /// Whether that lock outlives the dump, to no use: nobody waits for connections behind it.
+    /// Whether that lock outlives the dump without a purpose: no connection is to be restored.
     package var leavesLock: Bool
     /// Parts of the container that are not in the images, a sentence each; the container itself loses nothing.
     package var warnings: [String] = []

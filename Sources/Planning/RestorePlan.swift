@@ -28,7 +28,7 @@ package struct RestorePlan: Equatable, Sendable {
     /// - Parameters:
     ///   - resolved: for each mount of the plan its destination with the links in the rootfs followed.
     ///   - record: what lies beside the images; nil for those of another runtime.
-    /// - Throws: what this version of CRIU cannot do, or nobody.
+    /// - Throws: a property that this version of CRIU, or any version, cannot restore.
     package init(
         _ plan: ContainerPlan, _ asked: RestoreOptions, version: CriuVersion, stage: Stage, resolved: [String],
         record: ImageRecord?

@@ -1,4 +1,4 @@
-// The part of protobuf's encoding that the envelopes need.
+// The part of protobuf's encoding that the two envelopes of ttrpc need, straight from and to NIO's buffers.
 
 internal import NIOCore
 

@@ -52,11 +52,11 @@ final class ConcurrentCommand {
         try checked { clinux_pipe2(&ends, CLINUX_O_CLOEXEC | CLINUX_O_NONBLOCK) }
         output = OwnedDescriptor(adopting: ends[0])
         let other = OwnedDescriptor(adopting: ends[1])
-        guard let child = try cloneProcess(namespaces: []) else { Self.become(words, other.rawValue) }
+        guard let child = try cloneProcess(namespaces: []) else { Self.execute(words, other.rawValue) }
         pid = child.pid
     }
 
-    private static func become(_ words: [String], _ output: Int32) -> Never {
+    private static func execute(_ words: [String], _ output: Int32) -> Never {
         do throws(Errno) {
             let null = try OwnedDescriptor.open("/dev/null", .readWrite)
             for (from, to) in [(null.rawValue, Int32(0)), (output, 1), (output, 2)] {

@@ -41,7 +41,7 @@ extension Option {
 
 extension Command {
     /// The completions for the shells.
-    var shownOptions: [Option] { options.filter { !$0.isHidden } + [Swiftrun.help] }
+    var shownOptions: [Option] { options.filter { !$0.isHidden } + [GlobalOptions.help] }
     /// Whether the command's first argument is a container.
     var takesContainer: Bool { usage.hasPrefix(Command.containerArgument) }
     /// Words that its first argument is one of.
@@ -53,11 +53,6 @@ extension Command {
     var takesContainerSecond: Bool {
         !takesContainer && usage.split { $0 == " " }.dropFirst().first == "<container-id"
     }
-}
-
-extension Swiftrun {
-    static let help = Option.flag("help", "h", "show help")
-    static var shownGlobalOptions: [Option] { globalOptions.filter { !$0.isHidden } }
 }
 
 /// bash(1), Programmable Completion.
@@ -79,7 +74,7 @@ private enum BashCompletion {
         \(values)
             esac
             case "$command ${current:0:1}" in
-                ' -') _swiftrun_words \(words(Swiftrun.shownGlobalOptions)); return ;;
+                ' -') _swiftrun_words \(words(GlobalOptions.shown)); return ;;
         \(options)
             esac
             case "$command $position" in
@@ -98,7 +93,7 @@ private enum BashCompletion {
     }
 
     private static var tables: [(command: String, options: [Option])] {
-        [("", Swiftrun.shownGlobalOptions)] + Command.all.map { ($0.name, $0.shownOptions) }
+        [("", GlobalOptions.shown)] + Command.all.map { ($0.name, $0.shownOptions) }
     }
 
     // Options whose argument is the next word.
@@ -169,7 +164,7 @@ private enum ZshCompletion {
         }
         _swiftrun() {
             local curcontext=$curcontext state line
-            _arguments -C \(arguments(Swiftrun.shownGlobalOptions)) '1:command:->command' '*::argument:->argument'
+            _arguments -C \(arguments(GlobalOptions.shown)) '1:command:->command' '*::argument:->argument'
             case $state in
             command)
                 local -a commands
@@ -237,7 +232,7 @@ private enum FishCompletion {
             "set -l swiftrun_commands \(names)",
         ]
         let first = "-n \"not __fish_seen_subcommand_from $swiftrun_commands\""
-        lines += Swiftrun.shownGlobalOptions.map { "complete -c swiftrun \(first) \(option($0))" }
+        lines += GlobalOptions.shown.map { "complete -c swiftrun \(first) \(option($0))" }
         for command in Command.all {
             lines.append(
                 "complete -c swiftrun \(first) -a \(command.name) -d \(command.summary.quotedForShell)")

@@ -1,5 +1,6 @@
 // Help and version, made from the tables.
 
+internal import CLinux
 internal import ContainerRuntime
 internal import OCISpec
 
@@ -7,7 +8,7 @@ enum Help {
     /// The first line and `commit:` are parsed by engines.
     static var version: String {
         """
-        swiftrun version \(Swiftrun.version)
+        swiftrun version \(CLINUX_PROJECT_VERSION)
         commit: \(BuildCommit.text)
         spec: \(Spec.supportedVersion)
         libseccomp: \(libseccompVersion())
@@ -26,7 +27,7 @@ enum Help {
         \(rows(Command.all.map { ($0.name, $0.summary) }))
 
         Global options:
-        \(rows(Swiftrun.globalOptions))
+        \(rows(GlobalOptions.all))
         """
     }
 

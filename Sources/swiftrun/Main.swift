@@ -11,25 +11,6 @@ internal import Kernel
 /// `swiftrun [global options] COMMAND [options] [arguments]`
 @main
 struct Swiftrun {
-    static let version = CLINUX_PROJECT_VERSION
-
-    static let globalOptions: [Option] = [
-        .value(
-            "root", nil, "DIR",
-            "the directory of the containers' records (default /run/swiftrun, or $XDG_RUNTIME_DIR/swiftrun)"),
-        .value(
-            "log", nil, "FILE", "write messages to a file in place of stderr, or to journald:NAME or syslog:NAME"),
-        .value("log-format", nil, "text|json", "the form of messages (default text)"),
-        .value("log-level", nil, "error|warning|info|debug", "the least important messages that are written"),
-        .flag("debug", nil, "write each step of a start, with its property of config.json"),
-        .flag("systemd-cgroup", nil, "have systemd make cgroups; cgroupsPath is then slice:prefix:name"),
-        .value("cgroup-manager", nil, "cgroupfs|systemd|disabled", "who makes cgroups (default cgroupfs)"),
-        .value("rootless", nil, "true|false|auto", "whether refused cgroup changes are ignored (default auto)"),
-        .hidden("criu", argument: "PATH"),
-        help,
-        .flag("version", "v", "show the version"),
-    ]
-
     static func main() {
         // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
         guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
@@ -50,7 +31,7 @@ struct Swiftrun {
     static func run(_ words: [String]) -> Int32 {
         var log = Log()
         do throws(UsageError) {
-            let options = try ParsedOptions(words, globalOptions)
+            let options = try ParsedOptions(words, GlobalOptions.all)
             do throws(Failure) { log = try makeLog(options) } catch { return fail(Log(), error.message, 1) }
             guard let name = options.arguments.first, !options.has("help"), name != "help" else {
                 if options.has("version") { return printed(Help.version, log) }
@@ -157,7 +138,7 @@ struct Swiftrun {
         do throws(UsageError) {
             // Arguments that a command passes to another program may look like options.
             return try ParsedOptions(
-                words, command.options + [help],
+                words, command.options + [GlobalOptions.help],
                 stopsAtArgument: command.arguments.upperBound == .max)
         } catch {
             throw .usage(error)

@@ -1,5 +1,6 @@
 // Manual pages in man(7)'s language, made from the tables of options.
 
+internal import CLinux
 internal import ContainerRuntime
 
 extension Command {
@@ -34,7 +35,7 @@ struct ManualPage {
             page.tag("\\fBswiftrun\\-\(escaped(command.name))\\fR(8)", command.summary)
         }
         page.section("GLOBAL OPTIONS")
-        page.options(Swiftrun.shownGlobalOptions)
+        page.options(GlobalOptions.shown)
         page.section("EXIT STATUS")
         page.paragraphs(ManualText.exitStatus)
         page.section("FILES")
@@ -72,7 +73,7 @@ struct ManualPage {
     private init(_ name: String, _ summary: String) {
         lines = [
             ".\\\" Made by `swiftrun manual`; not to be edited.",
-            ".TH \(Self.escaped(name.uppercased())) 8 \"\" \"swiftrun \(Swiftrun.version)\" \"System Administration\"",
+            ".TH \(Self.escaped(name.uppercased())) 8 \"\" \"swiftrun \(CLINUX_PROJECT_VERSION)\" \"System Administration\"",
             ".SH NAME", "\(Self.escaped(name)) \\- \(Self.escaped(summary))",
         ]
     }

@@ -81,7 +81,7 @@ private struct Line {
         (output, destination) = try makePipe()
     }
 
-    func carry(with relay: Relay) -> Relay.FlowID {
+    func carry(with relay: Relay) -> FlowID {
         for end in [source, destination] { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
         return relay.carry(from: OwnedDescriptor(adopting: source), to: OwnedDescriptor(adopting: destination))
     }
@@ -95,13 +95,13 @@ private func makePipe() throws -> (read: Int32, write: Int32) {
 
 /// The flows that have ended.
 private final class Endings: Sendable {
-    private let flows = Mutex<Set<Relay.FlowID>>([])
+    private let flows = Mutex<Set<FlowID>>([])
 
-    func add(_ report: Relay.Report) {
+    func add(_ report: RelayReport) {
         if case .ended(let flow) = report { _ = flows.withLock { $0.insert(flow) } }
     }
 
-    func wait(for flow: Relay.FlowID) {
+    func wait(for flow: FlowID) {
         while !flows.withLock({ $0.contains(flow) }) { usleep(1000) }
     }
 }

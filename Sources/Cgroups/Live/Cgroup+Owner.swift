@@ -6,25 +6,6 @@ internal import Glibc
 internal import Kernel
 package import SystemPackage
 
-/// The data by which a container distinguishes its cgroups from those of other containers.
-package struct CgroupOwner: Sendable {
-    /// The mark on the directory that lists the container's processes.
-    package var mark: String
-    /// The whole paths of the cgroups of another container that a mark names; empty if there is no such container.
-    package var directories: @Sendable (_ mark: String) -> Set<String>
-    /// The cgroups of all other known containers, for cgroups on which no mark can be written.
-    package var known: @Sendable () -> Set<String>
-
-    package init(
-        mark: String, directories: @escaping @Sendable (String) -> Set<String>,
-        known: @escaping @Sendable () -> Set<String>
-    ) {
-        self.mark = mark
-        self.directories = directories
-        self.known = known
-    }
-}
-
 /// Only a process with full rights over the host can write this attribute, so no container can pass for another.
 private let markName = "trusted.swiftrun"
 

@@ -50,8 +50,8 @@ final class NotifySocket {
     }
 
     /// Begins to listen.
-    /// - Parameter note: receives a warning if the service manager cannot be reached: nobody could be told of the readiness,
-    ///   and nobody is to wait for it.
+    /// - Parameter note: receives a warning if the service manager cannot be reached; then `start` does not wait for the
+    ///   container's readiness.
     /// - Returns: nil without a service manager, or if the container was made without the directory.
     static func listen(
         in directory: borrowing ContainerDirectory, note: (String) -> Void

@@ -294,7 +294,7 @@ struct Restoration: ~Copyable {
             found = plan.namespaces.entered
         }
         guard let facts = try during("read /proc/\(pid)/stat", { () throws(Errno) in try processStat(pid) }) else {
-            // Without its start time the record would tell of a container that has stopped.
+            // A record without a start time means a stopped container.
             throw Failure(.other, "read /proc/\(pid)/stat: the restored process is gone")
         }
         record.pid = pid

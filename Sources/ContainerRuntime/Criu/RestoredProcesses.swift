@@ -8,7 +8,7 @@ internal import Kernel
 internal import Planning
 internal import SystemPackage
 
-/// The processes of a container that stand still, restored and not yet let go.
+/// The processes of a container that CRIU has restored and still holds stopped.
 struct RestoredProcesses {
     let plan: ContainerPlan
     let pid: Int32

@@ -108,7 +108,7 @@ final class MountSources {
     }
 }
 
-/// Runs something in the mount namespace of a process, and comes back with root and working directory as they were.
+/// Runs a body in the mount namespace of a process, and restores namespace, root and working directory.
 private func inMountNamespace(
     of process: borrowing ChildProcess, _ body: () throws(ActionFailure) -> OwnedDescriptor
 ) throws(ActionFailure) -> OwnedDescriptor {

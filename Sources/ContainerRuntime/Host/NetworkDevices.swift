@@ -25,8 +25,8 @@ private func move(
         try here.index(of: device.name)
     }
     let isTemplate = device.nameInside.utf8.contains(UInt8(ascii: "%"))
-    // The kernel would find out only when the interface is there, from where it does not come back.
-    guard isTemplate || !isThere(device.nameInside, there) else {
+    // The kernel compares names only after it has moved the interface, and does not move it back.
+    guard isTemplate || !exists(device.nameInside, there) else {
         throw Failure(
             "\(device.key): move network device \(device.name) into the container as \(device.nameInside)", .fileExists)
     }
@@ -48,7 +48,7 @@ private func move(
     try during("\(device.key): bring up \(device.nameInside)") { () throws(Errno) in try there.bringUp(inside) }
 }
 
-private func isThere(_ name: String, _ socket: borrowing RouteSocket) -> Bool {
+private func exists(_ name: String, _ socket: borrowing RouteSocket) -> Bool {
     do throws(Errno) {
         _ = try socket.index(of: name)
         return true
@@ -71,7 +71,7 @@ private func isDifferent(
     }
 }
 
-// A socket belongs to the network namespace it was made in: made there, it is used from here.
+// A socket belongs to the network namespace in which it was made, wherever it is used.
 private func routeSocket(
     in target: borrowing OwnedDescriptor, from own: borrowing OwnedDescriptor
 ) throws(Failure) -> RouteSocket {

@@ -229,7 +229,7 @@ struct MountSteps {
             let isLink = isPseudo && (code == .tooManySymbolicLinkLevels || code == .notDirectory)
             return ActionFailure(action: isLink ? .notDirectory : .makeTarget, code: code)
         }
-        // There the mount would lie over the root that is entered, and nobody would see it.
+        // There the mount would lie over the root that is entered, where no process sees it.
         if followsLink, try part(.makeTarget, { () throws(Errno) in try isSameFile(target, root.descriptor) }) {
             throw ActionFailure(action: .rootItself, code: .invalidArgument)
         }

@@ -192,7 +192,7 @@ struct ProcessSteps {
         do throws(Errno) {
             home = homeDirectory(of: plan.uid, passwd: try readUsers()) ?? "/"
         } catch {
-            // An image without users has no homes.
+            // An image without /etc/passwd has no home directories.
         }
         image.append("HOME=" + home)
     }
@@ -307,7 +307,7 @@ func makeSessionKeyring(ofContainer id: String) throws(Errno) {
     }
 }
 
-/// Joins the session keyring of a container, made if need be, and tells its serial number. keyctl(2).
+/// Joins the session keyring of a container, which is made if it does not exist, and returns its serial number. keyctl(2).
 func joinSessionKeyring(ofContainer id: String) throws(Errno) -> Int {
     let joinSession: Int32 = 1  // KEYCTL_JOIN_SESSION_KEYRING
     let name = "_ses." + id

@@ -101,7 +101,7 @@ struct RootSteps {
     // The host's procfs and sysfs must go: with them in reach the masks of the container's own could be walked around.
     private func moveOverRoot(_ root: borrowing RootDirectory) throws(Errno) {
         let number = root.descriptor.rawValue
-        // Not as the config has it: links on the way are not in what the kernel tells of mounts.
+        // Not the path in the config: mountinfo has paths with all symbolic links followed.
         let rootfs = try readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(number)")
         let mounts = try listMounts()
         let others = mounts.filter { !$0.path.isSame(as: rootfs) && $0.path.path(below: rootfs) == nil }

@@ -27,7 +27,7 @@ struct Poller: ~Copyable {
     }
 
     /// The flows that can go on, none after a time in milliseconds, which -1 makes endless; nothing stands for the alarm.
-    func wait(atMost time: Int32) -> [Relay.FlowID?] {
+    func wait(atMost time: Int32) -> [FlowID?] {
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.capacity) { names in
             let count = clinux_epoll_wait(descriptor.rawValue, names.baseAddress, Int32(Self.capacity), time)
             return (0..<max(0, Int(count))).map { names[$0] == 0 ? nil : names[$0] }

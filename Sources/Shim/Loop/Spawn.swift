@@ -65,7 +65,7 @@ private struct ShiftedDescriptors: ~Copyable {
     deinit { for copy in copies { close(copy) } }
 }
 
-/// The null-terminated array that exec wants.
+/// A null-terminated array of strings, as execve(2) takes it.
 struct CStringArray: ~Copyable {
     let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
     private let count: Int

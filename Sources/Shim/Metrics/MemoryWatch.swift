@@ -1,4 +1,4 @@
-// Hearing of it when the kernel kills for want of memory in a container.
+// Watches for OOM kills in a container.
 
 internal import CLinux
 internal import Glibc
@@ -6,7 +6,7 @@ internal import Kernel
 internal import NIOCore
 internal import SystemPackage
 
-/// One time that a process was killed for want of memory.
+/// One OOM kill.
 struct MemoryKill {
     var owner: MemoryLimitOwner
     /// The limit in bytes, where there is one.

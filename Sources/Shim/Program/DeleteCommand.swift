@@ -15,7 +15,7 @@ struct DeleteCommand {
 
     private let deadline = NIODeadline.now() + .milliseconds(Self.patience)
 
-    /// containerd kills us after five seconds, and nobody would hear why.
+    /// containerd kills this command after five seconds; an error has to be written before.
     private static let patience: Int64 = 4000
 
     /// In milliseconds.

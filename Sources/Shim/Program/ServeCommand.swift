@@ -77,7 +77,7 @@ struct ServeCommand {
         let server = Server(on: loop.eventLoop)
         service.register(on: server)
         SandboxService(service).register(on: server)
-        service.endWhenForgotten(server)
+        service.endWithoutClients(server)
         let questions = try during("watch for signals") { () throws(Errno) in try signalDescriptor([SIGUSR1]) }
         _ = loop.read(adopting: questions, received: { _ in service.logState(server) })
         server.listen(adopting: socket).whenFailure { error in

@@ -20,14 +20,6 @@ final class RuntimeCalls {
         self.loop = loop
     }
 
-    /// Descriptors 0, 1 and 2 of a call, borrowed until it has started; nothing is /dev/null, and for standard error
-    /// the log.
-    struct Streams {
-        var input: Int32?
-        var output: Int32?
-        var error: Int32?
-    }
-
     /// Starts a call; the completion receives its error, or nil.
     ///
     /// A runtime that does not end in time is killed. Another operation that cannot wait may end it sooner
@@ -35,7 +27,7 @@ final class RuntimeCalls {
     /// - Parameter trace: the trace that the runtime continues; by default the owner's.
     func call(
         _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, bundle: TaskBundle,
-        for owner: TaskProcess? = nil, streams: Streams = Streams(), trace: TraceContext? = nil,
+        for owner: TaskProcess? = nil, streams: RuntimeStreams = RuntimeStreams(), trace: TraceContext? = nil,
         completion: @escaping (RuntimeFailure?) -> Void
     ) {
         calls += 1
@@ -96,7 +88,7 @@ final class RuntimeCalls {
 
     private static func start(
         _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
-        streams: Streams, trace: TraceContext?
+        streams: RuntimeStreams, trace: TraceContext?
     ) throws(ShimFailure) -> pid_t {
         guard let executable = findExecutable(runtime.binary) else {
             throw ShimFailure("exec: \"\(runtime.binary)\": executable file not found in $PATH")

@@ -18,8 +18,8 @@ final class Container {
     /// The container's checkpoint, if it is to be restored.
     var checkpoint: String?
 
-    /// Whether nobody wants it any more, although it is still being created.
-    var isUnwanted = false
+    /// Whether its Create was cancelled, although the runtime is still at work on it.
+    var isCancelled = false
 
     /// Whether the init has ended, published or not.
     var isInitGone = false
@@ -27,7 +27,7 @@ final class Container {
     /// Processes whose exit must be published before the init's.
     private var livingExecs = 0
     private var afterExecs: (() -> Void)?
-    /// Between the runtime's `start` and the event that tells of it, the exit is held back.
+    /// Between the runtime's `start` and the TaskStart event the exit is held back.
     private var isStarting = false
     private var heldBackExit: (() -> Void)?
 

@@ -46,7 +46,7 @@ extension TaskService {
 private struct CheckpointWork {
     let path: String
     private let log: String
-    /// Whether nobody else has asked for the directory, so that it ends with the checkpoint.
+    /// Whether the client has not named the directory: then it is removed after the checkpoint.
     private let isOwn: Bool
 
     init(bundle: TaskBundle, named path: String) {

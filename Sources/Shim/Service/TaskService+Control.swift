@@ -40,11 +40,10 @@ extension TaskService {
         }
     }
 
-    /// Has a creation fail that nobody wants any more. A runtime at work on it is given a moment, unless it is to end at
-    /// once.
-    func callOff(_ container: Container, atOnce: Bool = false) {
+    /// Makes a cancelled Create fail. A runtime at work on it is given a moment, unless it is to end at once.
+    func cancelCreation(_ container: Container, atOnce: Bool = false) {
         guard beingCreated[container.id] === container else { return }
-        container.isUnwanted = true
+        container.isCancelled = true
         if atOnce || container.initProcess.preparation != nil {
             container.initProcess.breakCall()
         } else {
@@ -71,7 +70,7 @@ extension TaskService {
     /// Kills all containers, and runs the body when they have ended, or after a limit.
     func killAll(within limit: TimeAmount, _ body: @escaping () -> Void) {
         var left = containers.values.filter { !$0.isInitGone && $0.initProcess.pid > 0 }.count
-        for container in beingCreated.values { callOff(container) }
+        for container in beingCreated.values { cancelCreation(container) }
         if left == 0 { return body() }
         var isDone = false
         let finish = {
@@ -157,7 +156,7 @@ extension TaskService {
         calls.call(
             container.runtime, step.operation, container: container.id, bundle: container.bundle,
             for: container.initProcess,
-            streams: RuntimeCalls.Streams(input: step.input.rawValue)
+            streams: RuntimeStreams(input: step.input.rawValue)
         ) { [self] failure in
             if let failure { return completion(failure) }
             carryOut(steps.dropFirst(), container, completion)

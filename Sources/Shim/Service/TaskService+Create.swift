@@ -24,7 +24,7 @@ extension TaskService {
         }
         container.initProcess.trace = reply.trace
         beingCreated[request.id] = container
-        reply.whenGivenUp { [self] in callOff(container, atOnce: true) }
+        reply.whenGivenUp { [self] in cancelCreation(container, atOnce: true) }
         let finish = { [self] (failure: Status?) in
             beingCreated[request.id] = nil
             defer { endIfUnused() }
@@ -117,7 +117,7 @@ extension TaskService {
         ) { [self] failure in
             defer { reaper.stopExpecting() }
             var status = failure?.status
-            if status == nil, container.isUnwanted {
+            if status == nil, container.isCancelled {
                 status = Status(.canceled, "the creation of container \(container.id) was called off")
             }
             if status == nil {

@@ -8,7 +8,7 @@ internal import TTRPC
 
 extension TaskService {
     func delete(_ request: TaskProcessRequest, _ reply: Reply<TaskDeleteResponse>) throws(Status) {
-        if request.execID.isEmpty, let container = beingCreated[request.id] { callOff(container) }
+        if request.execID.isEmpty, let container = beingCreated[request.id] { cancelCreation(container) }
         let container = try container(request.id)
         let process = try container.process(request.execID)
         process.urgently(loop) { [self] done in

@@ -1,4 +1,4 @@
-// Telling of processes that were killed for want of memory.
+// Events about OOM kills.
 
 internal import Glibc
 internal import Kernel

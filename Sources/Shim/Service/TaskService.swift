@@ -129,16 +129,16 @@ final class TaskService {
         reply(Google_Protobuf_Empty())
         isEndWanted = true
         for container in beingCreated.values where request.now || container.id == request.id {
-            callOff(container, atOnce: request.now)
+            cancelCreation(container, atOnce: request.now)
         }
         endIfUnused()
     }
 
-    /// How long the shim stays although it keeps nothing and nobody is connected.
+    /// How long the shim stays without a container and without a connection.
     private static let idleTime: TimeAmount = .seconds(15)
 
-    /// Ends a shim that serves nobody: a `start` that was killed, or its caller, leaves one that no client knows of.
-    func endWhenForgotten(_ server: Server) {
+    /// Ends a shim without a client: if `start` or its caller was killed, no client knows the address.
+    func endWithoutClients(_ server: Server) {
         var ending: Scheduled<Void>?
         let watch = { [self] in
             ending?.cancel()

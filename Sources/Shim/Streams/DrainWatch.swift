@@ -7,11 +7,11 @@ internal import NIOCore
 /// A slow reader loses nothing as long as it reads; one that stands still has two seconds.
 final class DrainWatch {
     private let context: StreamContext
-    private let flows: [Relay.FlowID]
+    private let flows: [FlowID]
     private let logger: Logger?
     private let mostLooks: Int
 
-    private var consumed: [Relay.FlowID: UInt64] = [:]
+    private var consumed: [FlowID: UInt64] = [:]
     private var last: Level?
     private var looks = 0
     /// How many looks in a row have found nothing new.
@@ -23,7 +23,7 @@ final class DrainWatch {
 
     /// The numbers that change as long as output is being read.
     private struct Level: Equatable {
-        var consumed: [Relay.FlowID: UInt64]
+        var consumed: [FlowID: UInt64]
         var unread: Int
         var work: String
     }
@@ -33,7 +33,7 @@ final class DrainWatch {
     private static let mostStillLooks = 10
     private static let mostLooksAtIdleLogger = 50
 
-    init(_ context: StreamContext, _ flows: [Relay.FlowID], _ logger: Logger?, loggerLimit: TimeAmount) {
+    init(_ context: StreamContext, _ flows: [FlowID], _ logger: Logger?, loggerLimit: TimeAmount) {
         self.context = context
         self.flows = flows
         self.logger = logger
@@ -41,7 +41,7 @@ final class DrainWatch {
         mostLooks = Int(limit.nanoseconds / Self.pause.nanoseconds)
     }
 
-    /// Begins to look; the body runs when nobody takes any more.
+    /// Begins to look; the body runs when no reader takes any more.
     func begin(givenUp: @escaping () -> Void) {
         self.givenUp = givenUp
         look()

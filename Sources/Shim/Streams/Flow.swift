@@ -5,11 +5,11 @@ internal import Glibc
 internal import Kernel
 internal import SystemPackage
 
-/// A source, a destination, and what is on its way between them.
+/// A source, a destination, and the bytes that were read and are not written yet.
 final class Flow {
     enum Next { case awaitSource, awaitDestination, finish }
 
-    let id: Relay.FlowID
+    let id: FlowID
     let source: Int32
     let destination: Int32
     var isSourceKnown = false
@@ -25,10 +25,10 @@ final class Flow {
     /// How often in a row splice(2) stood still although both sides were ready.
     private var stalls = 0
     /// Bytes that were read and could not be written yet; only without splice(2).
-    private var rest: [UInt8] = []
+    private var unwritten: [UInt8] = []
 
     /// Takes over two descriptors, which must be non-blocking as far as they can block.
-    init(_ id: Relay.FlowID, from source: Int32, to destination: Int32) {
+    init(_ id: FlowID, from source: Int32, to destination: Int32) {
         self.id = id
         self.source = source
         self.destination = destination
@@ -52,7 +52,7 @@ final class Flow {
             let next = shouldSplice ? splice() : copy(with: buffer)
             if let next { return next }
         }
-        return rest.isEmpty ? .awaitSource : .awaitDestination
+        return unwritten.isEmpty ? .awaitSource : .awaitDestination
     }
 
     /// Whether there are enough bytes for splice.
@@ -60,7 +60,7 @@ final class Flow {
     /// Spliced bytes keep their own slot of the destination's pipe, which has sixteen. So few bytes are copied, which
     /// fills slots up: otherwise sixteen short lines would fill a FIFO without a reader.
     private var shouldSplice: Bool {
-        guard canSplice, rest.isEmpty else { return false }
+        guard canSplice, unwritten.isEmpty else { return false }
         var available: Int32 = 0
         clinux_ioctl(source, UInt(FIONREAD), &available)
         return available >= Flow.chunk
@@ -106,13 +106,13 @@ final class Flow {
     }
 
     private func copy(with buffer: UnsafeMutableRawBufferPointer) -> Next? {
-        if !rest.isEmpty { return writeRest() }
+        if !unwritten.isEmpty { return writeUnwritten() }
         do throws(Errno) {
             let count = try checked { read(source, buffer.baseAddress, buffer.count) }
             if count == 0 { return .finish }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             let written = try write(bytes)
-            rest = Array(bytes[written...])
+            unwritten = Array(bytes[written...])
             return nil
         } catch .wouldBlock {
             isSourceEmpty = true
@@ -122,13 +122,13 @@ final class Flow {
         }
     }
 
-    private func writeRest() -> Next? {
+    private func writeUnwritten() -> Next? {
         do throws(Errno) {
-            let written = try rest.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
+            let written = try unwritten.withUnsafeBufferPointer { bytes throws(Errno) -> Int in
                 try write(UnsafeRawBufferPointer(bytes))
             }
-            rest.removeFirst(written)
-            return rest.isEmpty ? nil : .awaitDestination
+            unwritten.removeFirst(written)
+            return unwritten.isEmpty ? nil : .awaitDestination
         } catch {
             return .finish
         }
@@ -152,7 +152,7 @@ final class Flow {
         if isSourceEmpty { return carried }
         // A terminal tells only of what its line discipline has taken from a buffer of this size. pty(7).
         let terminalBuffer = Shim.isFIFO(source) ? 0 : 64 << 10
-        return carried + UInt64(rest.count + unreadBytes(source) + terminalBuffer)
+        return carried + UInt64(unwritten.count + unreadBytes(source) + terminalBuffer)
     }
 
     /// The number of bytes that the destination's reader has not read; only for a FIFO.

@@ -29,10 +29,10 @@ final class ProcessStreams {
     var logger: Logger?
 
     private var master: OwnedDescriptor?
-    private var flows: Set<Relay.FlowID> = []
-    private var outputFlows: Set<Relay.FlowID> = []
+    private var flows: Set<FlowID> = []
+    private var outputFlows: Set<FlowID> = []
     /// Those that have ended, too: what they carried may still be unread.
-    private var allOutputFlows: [Relay.FlowID] = []
+    private var allOutputFlows: [FlowID] = []
     private var afterDraining: [() -> Void] = []
     private var isClosed = false
 
@@ -42,8 +42,8 @@ final class ProcessStreams {
     var openCount: Int { flows.count }
 
     /// The descriptors for the runtime.
-    var runtimeStreams: RuntimeCalls.Streams {
-        var streams = RuntimeCalls.Streams()
+    var runtimeStreams: RuntimeStreams {
+        var streams = RuntimeStreams()
         if let number = containerInput?.rawValue { streams.input = number }
         if let number = containerOutput?.rawValue { streams.output = number }
         if let number = containerError?.rawValue { streams.error = number }
@@ -71,7 +71,7 @@ final class ProcessStreams {
 
     private func attach(_ pair: inout StreamPair, isOutput: Bool) throws(ShimFailure) {
         guard let source = pair.source.take(), let destination = pair.destination.take() else { return }
-        var started: Relay.FlowID = 0
+        var started: FlowID = 0
         started = try context.carry(from: source, to: destination) { [weak self] in self?.ended(started) }
         flows.insert(started)
         if isOutput {
@@ -80,7 +80,7 @@ final class ProcessStreams {
         }
     }
 
-    private func ended(_ flow: Relay.FlowID) {
+    private func ended(_ flow: FlowID) {
         flows.remove(flow)
         outputFlows.remove(flow)
         if outputFlows.isEmpty { tellDrained() }
@@ -94,7 +94,7 @@ final class ProcessStreams {
 
     // MARK: while it runs
 
-    /// Lets the end of input come, after what is still on its way.
+    /// Ends the input after the bytes that are still in the pipe.
     func closeInput() { inputWriter = nil }
 
     /// Sets the size of the terminal, if there is one.

@@ -11,40 +11,18 @@ internal import SystemPackage
 /// The event loop cannot do it: it offers no readiness without reading, so it would have to copy every byte through
 /// its own buffers, and a busy container would delay everybody's calls.
 final class Relay: Sendable {
-    /// Names a pair.
-    typealias FlowID = UInt64
-
-    enum Order: Sendable {
-        case add(FlowID, source: Int32, destination: Int32)
-        case remove(FlowID)
-        case awaitArrival(FlowID)
-        case giveUpAwaiting(FlowID)
-        case endWithoutSource(FlowID)
-        case measure(FlowID)
-    }
-
-    /// A change of a pair.
-    enum Report: Sendable {
-        /// All that there was when it was asked for has been read at the far end, or never will be.
-        case arrived(FlowID)
-        /// The source has ended, or nobody waits for its end, and both descriptors are closed.
-        case ended(FlowID)
-        /// How many bytes have been read at the far end; none of a pair that has come to its end.
-        case measured(FlowID, UInt64)
-    }
-
     private struct Mailbox {
-        var orders: [Order] = []
+        var orders: [RelayOrder] = []
         var nextID: FlowID = 1
         var isRunning = false
     }
 
     private let mailbox = Mutex(Mailbox())
     private let alarm: Int32
-    private let report: @Sendable (Report) -> Void
+    private let report: @Sendable (RelayReport) -> Void
 
     /// `report` is called on the relay's thread.
-    init(report: @escaping @Sendable (Report) -> Void) throws(Errno) {
+    init(report: @escaping @Sendable (RelayReport) -> Void) throws(Errno) {
         alarm = try checked { clinux_eventfd(0, OpenFlags([.nonBlocking, .closeOnExec]).rawValue) }
         self.report = report
     }
@@ -83,7 +61,7 @@ final class Relay: Sendable {
     /// Requests one report of how much has been read at the far end.
     func measure(_ flow: FlowID) { send(.measure(flow)) }
 
-    private func send(_ order: Order) {
+    private func send(_ order: RelayOrder) {
         mailbox.withLock { $0.orders.append(order) }
         wake()
     }
@@ -115,7 +93,7 @@ final class Relay: Sendable {
         while true { work.step { self.takeOrders() } }
     }
 
-    private func takeOrders() -> [Order] {
+    private func takeOrders() -> [RelayOrder] {
         var count: UInt64 = 0
         read(alarm, &count, 8)
         return mailbox.withLock { mailbox in

@@ -8,21 +8,21 @@ internal import SystemPackage
 /// The flows of a relay; lives on the relay's thread.
 final class RelayWork {
     private let poller: Poller
-    private let report: (Relay.Report) -> Void
-    private var flows: [Relay.FlowID: Flow] = [:]
+    private let report: (RelayReport) -> Void
+    private var flows: [FlowID: Flow] = [:]
     /// The unread content of ended flows.
-    private var remainders: [Relay.FlowID: Remainder] = [:]
+    private var remainders: [FlowID: Remainder] = [:]
     /// Flows whose arrival is awaited, with the number of bytes that have to be read at the far end.
-    private var goals: [Relay.FlowID: UInt64] = [:]
+    private var goals: [FlowID: UInt64] = [:]
     /// Flows whose source's end is not awaited, with the number of bytes after which they end.
-    private var limits: [Relay.FlowID: UInt64] = [:]
+    private var limits: [FlowID: UInt64] = [:]
     /// Flows that can go on at any time, once the others have had their turn.
-    private var alwaysReady: Set<Relay.FlowID> = []
+    private var alwaysReady: Set<FlowID> = []
     private var pause: Int32 = 1
     // Left as it comes, so that only what is used of it takes memory.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Flow.chunk, alignment: 16)
 
-    init(alarm: Int32, report: @escaping (Relay.Report) -> Void) throws(Errno) {
+    init(alarm: Int32, report: @escaping (RelayReport) -> Void) throws(Errno) {
         poller = try Poller(alarm: alarm)
         self.report = report
     }
@@ -30,7 +30,7 @@ final class RelayWork {
     deinit { buffer.deallocate() }
 
     /// Waits for something to do, and does it; `orders` is asked for orders when the alarm has gone off.
-    func step(_ orders: () -> [Relay.Order]) {
+    func step(_ orders: () -> [RelayOrder]) {
         // Nobody tells when a FIFO is read empty, so that has to be looked for, less and less often.
         let time = alwaysReady.isEmpty ? (goals.isEmpty ? -1 : pause) : 0
         let ready = poller.wait(atMost: time)
@@ -56,7 +56,7 @@ final class RelayWork {
 
     private static let longestPause: Int32 = 16
 
-    private func obey(_ order: Relay.Order) {
+    private func obey(_ order: RelayOrder) {
         switch order {
         case .add(let id, let source, let destination):
             let flow = Flow(id, from: source, to: destination)
@@ -115,13 +115,13 @@ final class RelayWork {
         for (id, goal) in goals where hasArrived(id, goal) { arrived(id) }
     }
 
-    private func arrived(_ id: Relay.FlowID) {
+    private func arrived(_ id: FlowID) {
         goals[id] = nil
         remainders[id] = nil
         report(.arrived(id))
     }
 
-    private func hasArrived(_ id: Relay.FlowID, _ goal: UInt64) -> Bool {
+    private func hasArrived(_ id: FlowID, _ goal: UInt64) -> Bool {
         if let flow = flows[id] { return flow.carried >= goal + UInt64(flow.unread) }
         return remainders[id].map { $0.unread == 0 } ?? true
     }

@@ -14,9 +14,9 @@ final class StreamContext {
     /// The directory of the console sockets.
     let directory: String
     private var relay: Relay?
-    private var endings: [Relay.FlowID: () -> Void] = [:]
-    private var arrivals: [Relay.FlowID: () -> Void] = [:]
-    private var measurements: [Relay.FlowID: (UInt64) -> Void] = [:]
+    private var endings: [FlowID: () -> Void] = [:]
+    private var arrivals: [FlowID: () -> Void] = [:]
+    private var measurements: [FlowID: (UInt64) -> Void] = [:]
     private var consoles = 0
 
     init(loop: Loop, reaper: Reaper, namespace: String, directory: String) {
@@ -34,31 +34,31 @@ final class StreamContext {
     /// Carries a stream; the body runs when it has ended.
     func carry(
         from source: consuming OwnedDescriptor, to destination: consuming OwnedDescriptor, ended: @escaping () -> Void
-    ) throws(ShimFailure) -> Relay.FlowID {
+    ) throws(ShimFailure) -> FlowID {
         let flow = try startedRelay().carry(from: source, to: destination)
         endings[flow] = ended
         return flow
     }
 
-    func stop(_ flow: Relay.FlowID) { relay?.stop(flow) }
+    func stop(_ flow: FlowID) { relay?.stop(flow) }
 
     /// Runs a body when what a stream's source holds now has been read at the far end.
-    func whenArrived(_ flow: Relay.FlowID, _ body: @escaping () -> Void) {
+    func whenArrived(_ flow: FlowID, _ body: @escaping () -> Void) {
         guard let relay else { return body() }
         arrivals[flow] = body
         relay.awaitArrival(flow)
     }
 
     /// Ends a stream when what its source holds now has been carried.
-    func endWithoutSource(_ flow: Relay.FlowID) { relay?.endWithoutSource(flow) }
+    func endWithoutSource(_ flow: FlowID) { relay?.endWithoutSource(flow) }
 
-    func giveUpAwaiting(_ flow: Relay.FlowID) {
+    func giveUpAwaiting(_ flow: FlowID) {
         arrivals[flow] = nil
         relay?.giveUpAwaiting(flow)
     }
 
     /// Runs a body with the number of bytes that have been read at a stream's far end.
-    func measure(_ flow: Relay.FlowID, _ body: @escaping (UInt64) -> Void) {
+    func measure(_ flow: FlowID, _ body: @escaping (UInt64) -> Void) {
         guard let relay else { return body(0) }
         measurements[flow] = body
         relay.measure(flow)

@@ -25,7 +25,7 @@ struct StreamPaths {
     /// Opens a client's end of output as soon as the client reads there.
     ///
     /// The client must be there first: what is written to a FIFO without a reader is lost when the writer closes it.
-    /// From then on a reader of our own keeps writing possible when the client goes away and comes back.
+    /// From then on a reader of our own keeps the FIFO writable while the client closes and opens it again.
     func openOutput(_ path: String, completion: @escaping (Result<DescriptorBox, ShimFailure>) -> Void) {
         open(path, waited: .zero, pause: .milliseconds(1), completion: completion)
     }
@@ -72,7 +72,7 @@ struct InputEnds: ~Copyable {
     var writer: OwnedDescriptor?
 }
 
-/// A descriptor on its way through closures, which cannot carry what has one owner.
+/// A descriptor for closures, which cannot capture a noncopyable value.
 final class DescriptorBox {
     private var content: OwnedDescriptor?
 

@@ -32,7 +32,7 @@ final class Tracer {
     var isOn: Bool { endpoint != nil }
     var pendingCount: Int { queue.count }
 
-    /// Begins a span; nothing when nobody asks for it, or the client does not keep its trace.
+    /// Begins a span; nil without a collector, or if the client does not sample its trace.
     func begin(_ name: String, _ kind: Span.Kind, parent: TraceContext?) -> Span? {
         guard isOn, parent?.isSampled ?? true else { return nil }
         return Span(name, kind, parent: parent) { [weak self] span in self?.take(span) }
@@ -79,7 +79,7 @@ final class Tracer {
     private func settle(_ count: Int, _ answer: Delivery.Answer) {
         if answer == .unavailable {
             refusals += 1
-            // Nobody waits for the end of what nobody takes.
+            // At the shim's end spans that the collector refuses are not kept.
             if refusals < Self.mostRefusals, flushWaiters.isEmpty { return sendLater(.seconds(5)) }
         }
         if answer != .taken { droppedCount += count }
