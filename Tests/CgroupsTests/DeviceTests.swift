@@ -8,7 +8,7 @@ import Testing
 private let denyAll = LinuxDeviceCgroup(allow: false, access: "rwm")
 private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
 
-@Suite struct `device rules` {
+struct DeviceRuleTests {
     private let defaults = [
         "allow device c *:* m", "allow device b *:* m", "allow device c 1:3 rwm", "allow device c 1:5 rwm",
         "allow device c 1:7 rwm", "allow device c 1:8 rwm", "allow device c 1:9 rwm", "allow device c 5:0 rwm",
@@ -134,7 +134,7 @@ private let allowAll = LinuxDeviceCgroup(allow: true, type: "a", access: "rwm")
     }
 }
 
-@Suite struct `device rules on v1` {
+struct LegacyDeviceRuleTests {
     private func lines(_ policy: DevicePolicy, from list: String?) throws -> [String] {
         let current = list.flatMap(LegacyDevices.init(list:))
         return try LegacyDevices(policy).transitions(from: current).map { "\($0.allow ? "allow" : "deny") \($0.text)" }
@@ -215,7 +215,7 @@ private func answer(
     return nil
 }
 
-@Suite struct `device programs` {
+struct DeviceProgramTests {
     @Test func `are these instructions`() {
         let policy = DevicePolicy(
             allowsByDefault: false,

@@ -6,7 +6,7 @@ import Kernel
 import OCISpec
 import Testing
 
-@Suite(.needsLegacyRoot, .serialized) struct `cgroup v1, live` {
+@Suite(.needsLegacyRoot, .serialized) struct LegacySystemTests {
     private static let root = "/swiftrun-test-\(getpid())"
 
     private func plan(_ name: String, _ resources: LinuxResources? = nil) throws -> CgroupPlan {

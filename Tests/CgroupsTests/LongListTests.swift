@@ -121,7 +121,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
     ]
 }
 
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `limits in lists of a hundred thousand` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct LongListTests {
     /// A quadratic algorithm takes a hundred times as long for ten times as many entries.
     @Test(arguments: LongList.devices + LongList.limits) private func `are planned`(list: LongList) throws {
         var ratio = 0.0

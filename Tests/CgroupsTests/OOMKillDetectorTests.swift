@@ -6,7 +6,7 @@ import Kernel
 import SystemPackage
 import Testing
 
-@Suite struct `an OOM kill` {
+struct OOMKillDetectorTests {
     /// A slice with a scope in it, which systemd may remove.
     private final class Tree {
         let root: String

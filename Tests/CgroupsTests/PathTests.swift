@@ -6,7 +6,7 @@ import Testing
 
 @testable import Cgroups
 
-@Suite struct `cgroup paths` {
+struct CgroupPathTests {
     @Test(arguments: [("/a/b", "/a"), ("/a", "/"), ("/", "/")])
     func `have a parent`(path: String, parent: String) { #expect(CgroupPath.parent(of: path) == parent) }
 
@@ -107,7 +107,7 @@ import Testing
     }
 }
 
-@Suite struct `systemd unit names` {
+struct SystemdUnitNameTests {
     private func unit(_ path: String?, isRootless: Bool = false) throws(CgroupFailure) -> SystemdUnit {
         try SystemdUnit(cgroupsPath: path, containerID: "web", isRootless: isRootless)
     }

@@ -6,7 +6,7 @@ import Kernel
 import OCISpec
 import Testing
 
-@Suite(.needsDelegation, .serialized) struct `rootless, live` {
+@Suite(.needsDelegation, .serialized) struct RootlessSystemTests {
     private let limits = LinuxResources(
         devices: [LinuxDeviceCgroup(allow: false, access: "rwm")], pids: LinuxPids(limit: 7))
 
@@ -51,7 +51,7 @@ import Testing
     }
 }
 
-@Suite(.needsUserSystemd, .serialized) struct `systemd of a user, live` {
+@Suite(.needsUserSystemd, .serialized) struct UserSystemdTests {
     @Test func `a scope lies below the user's manager`() throws {
         let host = try CgroupHost.probe(driver: .systemd, toleratesRefusals: true, asksUserManager: true)
         #expect(host.userManagerPath == "/user.slice/user-\(geteuid()).slice/user@\(geteuid()).service")

@@ -6,7 +6,7 @@ import Kernel
 import OCISpec
 import Testing
 
-@Suite(.needsSystemd, .serialized) struct `systemd, live` {
+@Suite(.needsSystemd, .serialized) struct SystemdSystemTests {
     private func plan(_ name: String, _ resources: LinuxResources? = nil) throws -> CgroupPlan {
         try CgroupPlan(
             cgroupsPath: "system.slice:swifttest\(getpid()):\(name)", containerID: name, resources: resources,

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Cgroups
 
-@Suite struct `D-Bus messages` {
+struct DBusMessageTests {
     @Test func `are these bytes`() {
         let message = DBusMessage(
             kind: .call, serial: 2, path: "/a", interface: "b.c", member: "D", destination: "e.f",
@@ -61,7 +61,7 @@ import Testing
     }
 }
 
-@Suite struct `GVariant text` {
+struct GVariantTextTests {
     @Test(
         arguments: [
             ("true", .boolean(true)), ("'a b'", .string("a b")), ("\"it's\"", .string("it's")),
@@ -80,7 +80,7 @@ import Testing
     }
 }
 
-@Suite struct `systemd properties` {
+struct SystemdPropertyTests {
     private func limits(
         _ resources: LinuxResources, _ hierarchy: CgroupHierarchy = .unified, _ current: CurrentLimits? = nil
     ) throws -> [String] {

@@ -7,7 +7,7 @@ import OCISpec
 import SystemPackage
 import Testing
 
-@Suite(.needsUnifiedRoot, .serialized) struct `cgroup v2, live` {
+@Suite(.needsUnifiedRoot, .serialized) struct UnifiedSystemTests {
     private static let root = "/swiftrun-test-\(getpid())"
 
     private func plan(

@@ -23,7 +23,7 @@ struct Row: Sendable, CustomTestStringConvertible {
     static func blockIO(_ expected: [String], _ io: LinuxBlockIO) -> Row { Row(expected, LinuxResources(blockIO: io)) }
 }
 
-@Suite struct `resources on v1` {
+struct LegacyWritesTests {
     private func summary(_ resources: LinuxResources, _ current: CurrentLimits? = nil) throws -> [String] {
         try LimitWrites(resources, hierarchy: .legacy, current: current).writes.map(\.summary)
     }
@@ -166,7 +166,7 @@ struct Row: Sendable, CustomTestStringConvertible {
     }
 }
 
-@Suite struct `resources on v2` {
+struct UnifiedWritesTests {
     private func summary(_ resources: LinuxResources, _ current: CurrentLimits? = nil) throws -> [String] {
         try LimitWrites(resources, hierarchy: .unified, current: current).writes.map(\.summary)
     }

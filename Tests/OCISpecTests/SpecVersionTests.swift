@@ -4,7 +4,7 @@ import Testing
 
 @testable import OCISpec
 
-@Suite struct `the version of a config` {
+struct SpecVersionTests {
     @Test(
         arguments: [
             ("1.0.0", -1), ("1.0.2", -1), ("1.2.1", -1), ("1.2.1+dev", -1), ("1.3.0-rc.1", -1), ("1.3.0", 0),

@@ -4,7 +4,7 @@ import Testing
 
 @testable import OCISpec
 
-@Suite struct `a property in other letters of case` {
+struct SpellingTests {
     private func process(_ members: String) throws(InvalidSpec) -> Process {
         try JSONDocument(Array(#"{"cwd": "/", "args": ["a"], \#(members)}"#.utf8)).decode()
     }

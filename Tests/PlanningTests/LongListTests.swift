@@ -204,7 +204,7 @@ private struct LongList: Sendable, CustomTestStringConvertible {
 
 /// A quadratic algorithm takes a hundred times as long for ten times as many entries, a linear one ten times, or twice that
 /// if caches overflow.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct `a list of a hundred thousand` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct LongListTests {
     @Test(arguments: LongList.all) private func `is planned`(list: LongList) throws {
         var ratio = 0.0
         for _ in 0..<3 {
