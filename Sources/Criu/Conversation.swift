@@ -35,13 +35,17 @@ package struct Conversation: ~Copyable {
         }
     }
 
-    /// Waits for a message, or for the end of CRIU: helpers of one that was killed keep its end of the socket open.
-    private borrowing func awaitMessage(_ limit: Int32, _ goesOn: () -> Bool) throws(ConversationError) {
+    /// Waits until the socket can be read or written, or for the end of CRIU: helpers of one that was killed keep its end of
+    /// the socket open.
+    /// - Parameter readiness: `POLLIN` or `POLLOUT`.
+    private borrowing func wait(
+        for readiness: Int32, _ limit: Int32, _ goesOn: () -> Bool
+    ) throws(ConversationError) {
         guard let worker else { return }
         // One that speaks for ever keeps the wait from being interrupted.
         if RequestToEnd.current != nil { throw .system(.interrupted) }
         var entries = [
-            pollfd(fd: socket.rawValue, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: socket.rawValue, events: Int16(readiness), revents: 0),
             pollfd(fd: worker, events: Int16(POLLIN), revents: 0),
         ]
         while entries[0].revents == 0 {
@@ -55,7 +59,7 @@ package struct Conversation: ~Copyable {
     private borrowing func receive(
         _ limit: Int32, _ goesOn: () -> Bool
     ) throws(ConversationError) -> (Response, Int32?) {
-        try awaitMessage(limit, goesOn)
+        try wait(for: POLLIN, limit, goesOn)
         var message: ReceivedMessage
         do throws(Errno) { message = try receiveMessage(socket.rawValue, limit: Self.largest) } catch {
             throw error == .connectionReset ? .ended : .system(error)
@@ -84,8 +88,10 @@ package struct Conversation: ~Copyable {
             let (response, number) = try receive(limit, goesOn)
             var descriptor = number.map { OwnedDescriptor(adopting: $0) }
             guard response.isAnswer(to: .notify), let notification = response.notification else { return response }
-            let goesOn = notified(notification, &descriptor)
-            try send(.answer(goesOn))
+            let maySucceed = notified(notification, &descriptor)
+            // A signal that arrives before the write does not end it, if CRIU reads none of its answers.
+            try wait(for: POLLOUT, limit, goesOn)
+            try send(.answer(maySucceed))
         }
     }
 
