@@ -67,6 +67,8 @@ struct ContainerRecordTests {
         full.mountOfRoot = 1 << 40
         full.movedRoot = FileIdentity(device: 7, inode: .max)
         full.oomScoreAdj = -1000
+        full.criu = 4711
+        full.criuStartTime = 1 << 40
         full.annotations["k"] = #"{"json": "\\"}"#
         var odd = full
         odd.bundle = "/ä\u{202e}\u{10ff80}"

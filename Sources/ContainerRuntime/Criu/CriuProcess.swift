@@ -129,14 +129,18 @@ struct CriuProcess: ~Copyable {
         }
     }
 
-    /// Asks what is answered at once.
-    private borrowing func ask(_ request: Request, limit: Int32) throws(Failure) -> Response {
+    /// Asks what is answered at once, or on a slow machine after some work.
+    /// - Parameter seconds: for how long CRIU may do nothing; it may not work for ten times as long.
+    private borrowing func ask(_ request: Request, seconds: UInt64) throws(Failure) -> Response {
+        var progress = CriuProgress(of: child.pid, patience: seconds)
+        let end = monotonicNanoseconds() + 10 * seconds * 1_000_000_000
         do throws(ConversationError) {
-            return try conversation.ask(request, limit: limit)
+            return try conversation.ask(
+                request, limit: 1000, goesOn: { progress.continues() && monotonicNanoseconds() < end })
         } catch {
             // Nothing has begun, so that nothing has to be taken back.
             if error == .late { do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {} }
-            throw failure(error, silent: "has not answered for \(limit / 1000) seconds")
+            throw failure(error, silent: "has not answered for \(seconds) seconds")
         }
     }
 
@@ -153,7 +157,7 @@ struct CriuProcess: ~Copyable {
     borrowing func version() throws(Failure) -> CriuVersion {
         var request = Request(.version)
         request.keepsOpen = true
-        let response = try ask(request, limit: 20_000)
+        let response = try ask(request, seconds: 20)
         guard response.succeeded, let version = response.version else {
             throw Failure(.other, "criu (\(worker.program)) does not tell its version")
         }
@@ -165,7 +169,7 @@ struct CriuProcess: ~Copyable {
         var request = Request(.featureCheck)
         request.keepsOpen = true
         request.features = wanted
-        let response = try ask(request, limit: 60_000)
+        let response = try ask(request, seconds: 60)
         guard response.succeeded, let features = response.features else {
             throw Failure(.other, "criu (\(worker.program)) does not tell what the kernel can do")
         }

@@ -11,21 +11,30 @@ struct CriuProgress {
     /// In seconds: a container that stands still for longer is harmed more than by a checkpoint that fails.
     static let patience: UInt64 = 60
 
+    /// The process that is watched with all below it; nil for those below this one.
+    private let process: Int32?
+    private let patience: UInt64
     private var seen = ""
     private var since = monotonicNanoseconds()
+
+    init(of process: Int32? = nil, patience: UInt64 = Self.patience) {
+        self.process = process
+        self.patience = patience
+    }
 
     /// - Returns: whether there has been progress within the time that is allowed.
     mutating func continues() -> Bool {
         if RequestToEnd.current != nil { return false }
-        let found = Self.work()
+        let found = work()
         let now = monotonicNanoseconds()
         if found != seen { (seen, since) = (found, now) }
-        return now - since < Self.patience * 1_000_000_000
+        return now - since < patience * 1_000_000_000
     }
 
-    // What all processes below this one have done: time on a processor, and bytes read and written.
-    private static func work() -> String {
-        descendants(of: getpid()).dropFirst().map { pid in
+    // What the processes have done: time on a processor, and bytes read and written.
+    private func work() -> String {
+        let watched = process.map { descendants(of: $0) } ?? Array(descendants(of: getpid()).dropFirst())
+        return watched.map { pid in
             let stat = (try? readText("/proc/\(pid)/stat")) ?? ""
             let name = stat.utf8.lastIndex(of: UInt8(ascii: ")")) ?? stat.startIndex
             // From the state on: the 12th to the 15th are the times.
@@ -45,7 +54,7 @@ struct CriuProgress {
 func endCriu(_ child: borrowing ChildProcess, isUrgent: Bool = false, port: Int32? = nil) {
     let (minute, moment) = (60, 10)
     if isUrgent || !awaitEnd(of: child, seconds: minute) {
-        releaseCriu(child, port: port)
+        releaseCriu(child.pid, child.pidfd, port: port)
         if !awaitEnd(of: child, seconds: moment, despiteRequests: true) {
             do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
             _ = awaitEnd(of: child, seconds: moment, despiteRequests: true)
@@ -71,8 +80,7 @@ private func awaitEnd(of child: borrowing ChildProcess, seconds: Int, despiteReq
 }
 
 /// Makes an end of what CRIU waits for, so that it fails, and cleans up.
-private func releaseCriu(_ child: borrowing ChildProcess, port: Int32?) {
-    let pid = child.pid
+func releaseCriu(_ pid: Int32, _ pidfd: borrowing OwnedDescriptor, port: Int32? = nil) {
     let program = try? FileIdentity(fileStatus(at: "/proc/\(pid)/exe"))
     for other in children(ofProcess: pid) {
         // CRIU's own processes have to clean up as well.
@@ -82,18 +90,18 @@ private func releaseCriu(_ child: borrowing ChildProcess, port: Int32?) {
         else { continue }
         killWithDescendants(handle)
     }
-    if let port { endConnections(of: child, port: port) }
-    do throws(Errno) { try signalProcess(child.pidfd, SIGCONT) } catch {}
+    if let port { endConnections(of: pid, pidfd, port: port) }
+    do throws(Errno) { try signalProcess(pidfd, SIGCONT) } catch {}
 }
 
 // Those with a page server. Other connections are the container's.
-private func endConnections(of child: borrowing ChildProcess, port: Int32) {
-    guard let directory = try? OwnedDescriptor.open("/proc/\(child.pid)/fd", .directory),
+private func endConnections(of pid: Int32, _ pidfd: borrowing OwnedDescriptor, port: Int32) {
+    guard let directory = try? OwnedDescriptor.open("/proc/\(pid)/fd", .directory),
         let entries = try? directoryEntries(directory.rawValue)
     else { return }
     for entry in entries {
         guard let number = Int32(entry.name) else { continue }
-        let copy = clinux_pidfd_getfd(child.pidfd.rawValue, number)
+        let copy = clinux_pidfd_getfd(pidfd.rawValue, number)
         guard copy >= 0 else { continue }
         if clinux_has_port(copy, port) != 0 { shutdown(copy, Int32(SHUT_RDWR)) }
         close(copy)

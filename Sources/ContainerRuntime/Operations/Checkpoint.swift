@@ -16,7 +16,8 @@ extension Runtime {
         try checkRightsForCriu("checkpoint")
         let directory = try store.open(id: id)
         try directory.lock()
-        let record = try directory.record()
+        var record = try directory.record()
+        try endAbandonedCriu(&record, directory)
         let status = try directory.status(of: record)
         guard status == .running || status == .paused else {
             throw Failure(.wrongState, "Container cannot be checkpointed in \(status.rawValue) state")
@@ -29,13 +30,20 @@ extension Runtime {
         try checkParent(options, images)
         if let number = options.statusDescriptor { try checkStatusDescriptor(number) }
         do throws(Failure) {
-            try dump(plan, spec, record, options, images, worker, wasPaused: status == .paused)
+            try dump(plan, spec, record, directory, options, images, worker, wasPaused: status == .paused)
         } catch {
+            forgetCriu(record, directory)
             throw directory.explain(error)
         }
+        forgetCriu(record, directory)
         guard !options.leavesRunning, !options.isPreDump else { return }
         // Processes that CRIU has ended stay ended; `delete` removes the rest.
         do throws(Failure) { try destroy(record, directory) } catch { note(.warning, error.message) }
+    }
+
+    private func forgetCriu(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) {
+        // It has ended, and is not taken for another process later.
+        do throws(Failure) { try directory.write(record) } catch { note(.debug, error.message) }
     }
 
     /// The plan of the container, made again from its config.
@@ -68,14 +76,17 @@ extension Runtime {
     }
 
     private func dump(
-        _ plan: ContainerPlan, _ spec: Spec, _ record: ContainerRecord, _ options: CheckpointOptions,
-        _ images: borrowing ImageDirectory, _ worker: Worker, wasPaused: Bool
+        _ plan: ContainerPlan, _ spec: Spec, _ record: ContainerRecord, _ directory: borrowing ContainerDirectory,
+        _ options: CheckpointOptions, _ images: borrowing ImageDirectory, _ worker: Worker, wasPaused: Bool
     ) throws(Failure) {
         var work: ImageDirectory?
         if let path = options.image.workPath { work = try ImageDirectory.make(path, flag: "--work-path") }
         let criu = try startCriu(worker, plan)
         let (version, checkpoint): (CriuVersion, CheckpointPlan)
-        do throws(Failure) { (version, checkpoint) = try prepare(plan, record, options, criu) } catch {
+        do throws(Failure) {
+            try directory.write(record.naming(criu: criu.pid))
+            (version, checkpoint) = try prepare(plan, record, options, criu)
+        } catch {
             criu.end(isUrgent: true)
             throw error
         }
@@ -112,7 +123,10 @@ extension Runtime {
             if let work = work.take() { throw work.failure("dump", log: "dump.log", response, silence) }
             throw images.failure("dump", log: "dump.log", response, silence)
         }
-        guard let lock, checkpoint.leavesLock else { return }
+        if let lock, checkpoint.leavesLock { unlock(lock) }
+    }
+
+    private func unlock(_ lock: borrowing NetworkLock) {
         do throws(Failure) { try lock.remove() } catch {
             note(.warning, "CRIU's rules, which drop all traffic, stay in the network namespace: \(error.message)")
         }

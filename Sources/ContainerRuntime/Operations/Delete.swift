@@ -31,7 +31,7 @@ extension Runtime {
         // bundle.
         if store.bundle != nil { _ = try directory.record() }
         if force { try directory.lockByForce { note(.warning, $0) } } else { try directory.lock() }
-        let record: ContainerRecord
+        var record: ContainerRecord
         do throws(Failure) {
             record = try directory.record()
         } catch {
@@ -41,6 +41,8 @@ extension Runtime {
             try directory.remove()
             throw error
         }
+        // Its processes do not end while it traces them.
+        try endAbandonedCriu(&record, directory, isUrgent: force)
         let status = try directory.status(of: record)
         switch status {
         case .stopped, .created, .creating: break

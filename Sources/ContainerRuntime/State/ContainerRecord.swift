@@ -50,6 +50,10 @@ package struct ContainerRecord: Equatable, Sendable {
     package var annotations: TextMap<String>
     /// Properties that exec processes share.
     package var oomScoreAdj: Int?
+    /// CRIU that writes the container down; one that is here without its command was left by a command that was killed.
+    package var criu: Int32 = 0
+    /// When it started; as `startTime`.
+    package var criuStartTime: UInt64 = 0
 
     package init(
         id: String, ociVersion: String, bundle: String, rootfs: String, created: String, owner: UInt32,
@@ -117,6 +121,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         hasPoststopHooks = try cursor.optional("hasPoststopHooks") ?? false
         annotations = try cursor.optional("annotations") ?? [:]
         oomScoreAdj = try cursor.optional("oomScoreAdj")
+        criu = try cursor.optional("criu") ?? 0
+        criuStartTime = try cursor.optional("criuStartTime") ?? 0
     }
 
     package func write(to writer: inout JSONWriter) {
@@ -147,6 +153,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.flag("hasPoststopHooks", hasPoststopHooks)
             writer.map("annotations", annotations)
             writer.field("oomScoreAdj", oomScoreAdj)
+            if criu != 0 { writer.field("criu", criu) }
+            if criuStartTime != 0 { writer.field("criuStartTime", criuStartTime) }
         }
     }
 }

@@ -77,6 +77,11 @@ private struct ContainerRecordReader {
             record.oomScoreAdj = value
             if value == nil { hasFailed = true }
         }
+        if let criu = optionalNumber(of: #","criu":"#) {
+            record.criu = Int32(exactly: criu) ?? 0
+            if record.criu == 0 { hasFailed = true }
+        }
+        record.criuStartTime = optionalNumber(of: #","criuStartTime":"#) ?? 0
         require("}")
     }
 
