@@ -40,12 +40,27 @@ struct CheckpointProbe {
     private func strangers() throws(Failure) -> [ProcessFact] {
         let known = Set(descendants(of: record.pid))
         let pids = try cgroup { () throws(CgroupFailure) in try Cgroup(record.cgroup).processes() }
-        return pids.filter { !known.contains($0) }.compactMap { pid in
+        return pids.filter { !known.contains($0) && !descendsFromInit($0) }.compactMap { pid in
             guard let stat = try? processStat(pid), !stat.hasEnded, let name = try? readText("/proc/\(pid)/comm") else {
                 return nil
             }
             return ProcessFact(pid: pid, name: String(name.prefix { $0 != "\n" }))
         }
+    }
+
+    // The list of a process's children is only right while none is made or ends. proc(5).
+    private func descendsFromInit(_ process: Int32) -> Bool {
+        for _ in 0..<100 {
+            var current = process
+            while let stat = try? processStat(current) {
+                if stat.parent == record.pid { return true }
+                if stat.parent <= 1 { return false }
+                current = stat.parent
+            }
+            if current == process { return true }
+            // An ancestor has ended, and its children have another parent now.
+        }
+        return false
     }
 
     private func stream(_ number: Int32, _ inside: Set<UInt64>) throws(Failure) -> StreamFact {
