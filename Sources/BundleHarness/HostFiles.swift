@@ -134,10 +134,12 @@ private func remove(_ path: String, device: dev_t) throws(CaseError) {
 
 /// The path of a command, found as a shell does.
 package func findCommand(_ name: String) -> String? {
-    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
     let path = getenv("PATH").map { String(cString: $0) } ?? ""
-    return (path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin").split(separator: ":").map { $0 + "/" + name }.first
-    {
-        access($0, X_OK) == 0
-    }
+    return findCommand(name, paths: path + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin")
+}
+
+/// The path of a command in one of the directories of a list with colons.
+func findCommand(_ name: String, paths: String) -> String? {
+    if name.contains("/") { return access(name, X_OK) == 0 ? name : nil }
+    return paths.split(separator: ":").map { $0 + "/" + name }.first { access($0, X_OK) == 0 }
 }

@@ -100,8 +100,13 @@ private var hasApparmor: Bool { readText("/sys/module/apparmor/parameters/enable
 private var hasLandlock: Bool { clinux_landlock_create_ruleset(nil, 0, 1) > 0 }
 
 /// Why CRIU cannot do its work here; asked of itself, once, for the kernel may be too new for it.
+///
+/// It is looked for where a tested runtime looks, whose PATH is not the harness's own.
 private let criuComplaint: String? = {
-    guard let path = findCommand("criu") else { return "the command criu is not installed" }
+    let paths = HarnessInvocation.cleanEnvironment["PATH"] ?? ""
+    guard let path = findCommand("criu", paths: paths) else {
+        return "the command criu is not installed in \(paths)"
+    }
     return system(shellQuoted(path) + " check >/dev/null 2>&1") == 0
         ? nil : "criu cannot run on this kernel (criu check)"
 }()

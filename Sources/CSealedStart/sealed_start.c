@@ -1,6 +1,6 @@
 // The entry point of swiftrun, before the C library and Swift's runtime: a command that starts a process executes the
-// program again from a detached, read-only clone of its mount (CVE-2019-5736). Here this costs four system calls;
-// after main it would cost everything that runs before main a second time.
+// program again from a detached, read-only mount (CVE-2019-5736). Here this costs eleven system calls; after main it
+// would cost everything that runs before main a second time.
 //
 // This code reports no errors: sealExecutable in Swift repeats what failed here, and explains the failure.
 // The libc is not initialised yet, so there is no thread-local storage and no stack protector; only the code of this
@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -122,9 +123,10 @@ HERE int executed_by_descriptor(char **environment)
     return 0;
 }
 
+static const char own[] = "/proc/self/exe";
+
 HERE int lies_on_read_only_mount(void)
 {
-    const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
     struct statfs facts;
     return call(SYS_statfs, (long)own, (long)&facts, 0, 0, 0) == 0 && (facts.f_flags & READ_ONLY_MOUNT) != 0;
 }
@@ -134,16 +136,78 @@ __attribute__((no_stack_protector)) int sealed_start_found_sealed(void)
     return is_by_descriptor && lies_on_read_only_mount();
 }
 
+// The layers of an overlay: the program's directory, and below it /dev, because an overlay that is not written to has two
+// layers at least. Zero is returned if the text could mean something else: a colon parts the layers, a backslash escapes,
+// and fsconfig(2) takes 255 bytes. mount(8), overlay.
+HERE char *write_layers(char *text, long length)
+{
+    const char below[] = {':', '/', 'd', 'e', 'v', 0};
+    char *slash = 0;
+    for (long i = 0; i < length; i++) {
+        if (text[i] == ':' || text[i] == '\\' || text[i] == ',')
+            return 0;
+        if (text[i] == '/')
+            slash = text + i;
+    }
+    if (text[0] != '/' || slash == text)
+        return 0;
+    // The name moves behind the layers.
+    text[length] = 0;
+    for (char *end = text + length; end > slash; end--) {
+        end[sizeof below] = *end;
+        __asm__ volatile("" ::: "memory"); // otherwise the compiler calls memmove
+    }
+    for (unsigned long i = 0; i < sizeof below; i++)
+        slash[i] = below[i];
+    return slash + 1 + sizeof below;
+}
+
+// The path may lead to another file than the one that is executed: it was replaced, or the mount namespace is another.
+HERE int is_own_file(long file)
+{
+    struct stat here, there;
+    const long flags = AT_EMPTY_PATH;
+    return call(SYS_newfstatat, AT_FDCWD, (long)own, (long)&here, 0, 0) == 0
+        && call(SYS_newfstatat, file, (long)"", (long)&there, flags, 0) == 0 && here.st_size == there.st_size
+        && here.st_mode == there.st_mode && here.st_ctim.tv_sec == there.st_ctim.tv_sec
+        && here.st_ctim.tv_nsec == there.st_ctim.tv_nsec && here.st_mtim.tv_sec == there.st_mtim.tv_sec
+        && here.st_mtim.tv_nsec == there.st_mtim.tv_nsec;
+}
+
+// Executes the program's file in an overlay, and returns if that fails. The overlay's file has an inode of its own, so that
+// a lease, a lock or a watch that a container puts on it does not reach the commands of the host: with a lease on the
+// inode itself each of them waits for /proc/sys/fs/lease-break-time. F_SETLEASE in fcntl(2).
+HERE void execute_overlaid(char **words, char **environment)
+{
+    char text[256];
+    long length = call(SYS_readlinkat, AT_FDCWD, (long)own, (long)text, 240, 0);
+    char *name = length > 0 && length < 240 ? write_layers(text, length) : 0;
+    long context = name ? call(SYS_fsopen, (long)"overlay", FSOPEN_CLOEXEC, 0, 0, 0) : -1;
+    if (context < 0)
+        return;
+    long mount = -1, file = -1;
+    if (call(SYS_fsconfig, context, FSCONFIG_SET_STRING, (long)"lowerdir", (long)text, 0) == 0
+        && call(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, 0, 0, 0) == 0)
+        mount = call(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY, 0, 0);
+    if (mount >= 0)
+        file = call(SYS_openat, mount, (long)name, O_PATH | O_CLOEXEC | O_NOFOLLOW, 0, 0);
+    if (file >= 0 && is_own_file(file))
+        call(SYS_execveat, file, (long)"", (long)words, (long)environment, AT_EMPTY_PATH);
+    call(SYS_close, file, 0, 0, 0, 0);
+    call(SYS_close, mount, 0, 0, 0, 0);
+    call(SYS_close, context, 0, 0, 0, 0);
+}
+
 __attribute__((used, no_stack_protector, visibility("hidden"))) void sealed_start_on(long *stack)
 {
     char **words = (char **)(stack + 1);
     char **environment = words + *stack + 1;
-    const char own[] = {'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0};
     sealed_start_stack = stack;
     is_by_descriptor = executed_by_descriptor(environment);
     open_closed_streams();
     if (*stack < 2 || !starts_a_process(words + 1) || sealed_start_found_sealed())
         return;
+    execute_overlaid(words, environment);
     long clone = call(SYS_open_tree, AT_FDCWD, (long)own, OPEN_TREE_CLONE | O_CLOEXEC, 0, 0);
     if (clone < 0)
         return;

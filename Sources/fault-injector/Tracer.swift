@@ -55,7 +55,7 @@ struct Tracer {
     private let injection: Injection?
     private let lists: Bool
     private let seconds: UInt32
-    private let program: (device: UInt64, inode: UInt64)
+    private let program: [Int]
     private var processes: [Int32: Process] = [:]
     private var made = 0
     private var first: Int32 = 0
@@ -327,9 +327,10 @@ struct Tracer {
         }
     }
 
-    private static func identity(_ path: String) throws(Errno) -> (device: UInt64, inode: UInt64) {
+    /// The size and the time of the last change, which a file and its view in an overlay have in common.
+    private static func identity(_ path: String) throws(Errno) -> [Int] {
         var status = stat()
         try checked { stat(path, &status) }
-        return (UInt64(status.st_dev), UInt64(status.st_ino))
+        return [Int(status.st_size), status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
     }
 }

@@ -78,8 +78,7 @@ private struct HookProcess {
         }
         let ended: Bool
         do throws(Errno) {
-            ended = try waitUntilReadable(
-                child.pidfd.rawValue, milliseconds: hook.timeout.map { milliseconds($0) } ?? -1)
+            ended = try endsInTime(child)
         } catch {
             kill(child)
             throw Failure("wait", error)
@@ -96,6 +95,20 @@ private struct HookProcess {
         case .signalled(let signal):
             let word = strsignal(signal).map { String(cString: $0).lowercased() } ?? "unknown signal"
             throw Failure(.other, "\(Signal(rawValue: signal).name) (\(word)), \(printed)")
+        }
+    }
+
+    private func endsInTime(_ child: borrowing ChildProcess) throws(Errno) -> Bool {
+        var left = hook.timeout.map { milliseconds($0) } ?? -1
+        while true {
+            let part: Int32 = left < 0 ? 1000 : min(left, 1000)
+            if try waitUntilReadable(child.pidfd.rawValue, milliseconds: part) { return true }
+            if left >= 0 {
+                left -= part
+                if left == 0 { return false }
+            }
+            // Inside the container /proc is still the host's, where the pid is another process's.
+            if environment == nil { continueIfStopped(child.pid) }
         }
     }
 

@@ -13,11 +13,21 @@ func hasEveryNeededCall() -> Bool {
 }
 
 extension Failure {
-    /// The same failure, with the oldest supported kernel if this one is older: it does not know a call, or a flag.
+    /// The same failure, with the oldest supported kernel if this one is older, which does not know a call, or a flag; or with
+    /// the seccomp profile of the runtime's caller, if there is one and a call was refused.
     package func namingOldestKernel() -> Failure {
         let ofOldKernels: [Kind] = [ENOSYS, EINVAL, E2BIG].map { .system(Errno(rawValue: $0)) }
-        guard ofOldKernels.contains(kind), !hasEveryNeededCall() else { return self }
-        return appending(
-            "Linux 5.12 or newer is needed; a seccomp profile around the runtime must allow mount_setattr too")
+        if ofOldKernels.contains(kind), !hasEveryNeededCall() {
+            return appending(
+                "Linux 5.12 or newer is needed; a seccomp profile around the runtime must allow mount_setattr too")
+        }
+        // A kernel that has the newest call lacks none of the others.
+        guard kind == .system(.noFunction) || kind == .system(.notPermitted), isFiltered() else { return self }
+        return appending("a seccomp profile around the runtime may refuse a call that it needs")
+    }
+
+    private func isFiltered() -> Bool {
+        let getSeccomp: Int32 = 21  // PR_GET_SECCOMP; 2 is the mode of filters. prctl(2)
+        return clinux_prctl(getSeccomp, 0, 0, 0, 0) == 2
     }
 }

@@ -49,10 +49,36 @@ func killWithDescendants(_ first: ProcessHandle) {
             family.append(child)
         }
     } while family.count > seen
-    for member in family { member.signal(SIGKILL) }
+    // The first comes last: while it is there, its own parent may let the others go on if this command is killed.
+    for member in family.reversed() { member.signal(SIGKILL) }
     for member in family {
         do throws(Errno) { _ = try waitUntilReadable(member.pidfd.rawValue, milliseconds: 200) } catch {}
     }
+}
+
+/// Lets a process go on that has been stopped, and its descendants.
+///
+/// ``killWithDescendants(_:)`` stops them first: if its command is killed in between, nobody else would let them go on. A
+/// process that its caller waits for has no other reason to be stopped.
+func continueIfStopped(_ pid: Int32) {
+    guard isStopped(pid) else { return }
+    do throws(Errno) {
+        guard let first = try ProcessHandle(pid) else { return }
+        var family = [first]
+        var seen = 0
+        repeat {
+            seen = family.count
+            family += children(of: family)
+        } while family.count > seen
+        for member in family { member.signal(SIGCONT) }
+    } catch {
+        // It is tried again in a second.
+    }
+}
+
+/// Whether a stop signal has stopped a process. A tracer's stop is another state, and does not last. proc_pid_stat(5).
+func isStopped(_ pid: Int32) -> Bool {
+    do throws(Errno) { return try processStat(pid)?.state == UInt8(ascii: "T") } catch { return false }
 }
 
 /// The children of some processes that are not among these.

@@ -62,9 +62,9 @@ extension Runtime {
             parent.removePidFile()
             // The same explanation as for the container's init.
             if filter != nil, parent.failedStep == .execute, let refusal = try seccompPlan(directory)?.refusal {
-                throw error.during(refusal)
+                throw error.during(refusal).during("unable to start container process")
             }
-            throw error
+            throw error.during("unable to start container process")
         }
         return try parent.finished()
     }

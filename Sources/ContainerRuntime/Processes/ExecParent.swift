@@ -115,6 +115,7 @@ struct ExecParent: ~Copyable {
 
     // A pause during the exec freezes this process too: it sends nothing until it is thawed.
     private borrowing func checkNotFrozen() throws(Failure) {
+        continueIfStopped(channel.child.pid)
         if memoryWait.isEndless(in: group) {
             throw Failure(
                 .system(.noMemory),

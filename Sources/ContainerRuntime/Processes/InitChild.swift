@@ -137,7 +137,7 @@ struct InitChild {
             // Hooks of engines expect the new root as their working directory.
             try call(.rootfs) { () throws(Errno) in try checked { fchdir(number) } }
             try runHooks(
-                "createContainer", plan.hooks.createContainer, status: "creating", environment: launch.environment)
+                "createContainer", plan.hooks.createContainer, status: "creating", environment: launch.image.entries)
         }
         try steps.enter(root)
         try call(.workingDirectory) { () throws(Errno) in

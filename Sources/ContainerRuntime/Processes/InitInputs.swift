@@ -38,8 +38,6 @@ struct InitInputs {
     let isFilteredWhileWaiting: Bool
     /// Whether the runtime is not dumpable, and its clones neither.
     let isHidden: Bool
-    /// The runtime's environment, for hooks; the clone has lost it (``withHiddenArguments(_:)``).
-    let environment: [String]
     /// The trace that the hooks of the clone continue.
     let trace: TraceContext
 

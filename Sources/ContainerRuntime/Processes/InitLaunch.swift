@@ -102,7 +102,6 @@ extension Runtime {
             preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
-            environment: plan.hooks.createContainer.isEmpty ? [] : currentEnvironment(),
             trace: plan.hooks.createContainer.isEmpty && plan.hooks.startContainer.isEmpty ? TraceContext() : .inherited
         )
     }

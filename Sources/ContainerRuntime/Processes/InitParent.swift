@@ -94,6 +94,7 @@ struct InitParent: ~Copyable {
     }
 
     private borrowing func checkNotFrozen() throws(Failure) {
+        continueIfStopped(channel.child.pid)
         let group = Cgroup(location)
         if isFrozen(group) {
             throw Failure(.wrongState, "the container's cgroup was frozen while the container was created")

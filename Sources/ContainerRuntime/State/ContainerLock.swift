@@ -44,6 +44,7 @@ extension ContainerDirectory {
     /// why, and cleans up. If it does not, it is killed, and this command says so in its place.
     borrowing func lockByForce(note: (String) -> Void) throws(Failure) {
         let (step, patience, limit) = (5, 500, 10_000)
+        let end = monotonicNanoseconds() + UInt64(limit) * 1_000_000
         var waited = 0
         var pressure = Pressure.none
         defer { if pressure != .none { removeFile(Self.deletionName) } }
@@ -55,7 +56,7 @@ extension ContainerDirectory {
                 // Cleaning up may wait for the same peer again.
                 holders().forEach { $0.requestEndForDeletion() }
             }
-            guard waited < limit else {
+            guard monotonicNanoseconds() < end else {
                 throw Failure(
                     .wrongState,
                     "container \(id) is busy: the command that changes it cannot be found, or not be killed")
@@ -113,16 +114,35 @@ extension ContainerDirectory {
             holders.forEach { $0.requestEndForDeletion() }
             return .asked
         case .asked: return .askedAgain
-        case .askedAgain, .killed:
+        case .askedAgain:
             for holder in holders {
-                if before == .askedAgain {
-                    note(
-                        "process \(holder.pid), which was changing container \(id), did not end when it was asked to, and"
-                            + " was killed: it may have reported no error")
-                }
+                note(
+                    "process \(holder.pid), which was changing container \(id), did not end when it was asked to, and"
+                        + " was killed: it may have reported no error")
                 killWithDescendants(holder)
             }
             return .killed
+        case .killed:
+            holders.forEach(killWithDescendants)
+            endContainer()
+            return .killed
+        }
+    }
+
+    /// Kills the container's processes. A holder that does not end of SIGKILL waits in the kernel for one of these: for the
+    /// server of a FUSE mount, for example. Those that wait for a server are let go when its connection ends. fuse(4).
+    private borrowing func endContainer() {
+        do throws(Failure) {
+            let record = try record()
+            guard let initProcess = try record.openInit() else { return }
+            try during("kill container \(id)") { () throws(Errno) in try signalProcess(initProcess, SIGKILL) }
+            let group = Cgroup(record.cgroup)
+            try cgroup { () throws(CgroupFailure) in
+                if try group.isFrozen() { try group.thaw() }
+                try group.killAll()
+            }
+        } catch {
+            // The wait for the lock has its end.
         }
     }
 
@@ -195,11 +215,6 @@ private enum Pressure {
     /// It has had half a second.
     case askedAgain
     case killed
-}
-
-/// Whether a stop signal has stopped a process. A tracer's stop is another state, and does not last. proc_pid_stat(5).
-private func isStopped(_ pid: Int32) -> Bool {
-    do throws(Errno) { return try processStat(pid)?.state == UInt8(ascii: "T") } catch { return false }
 }
 
 /// The processes that hold a flock(2) on a file of this number, of whichever filesystem. proc_locks(5).

@@ -103,7 +103,8 @@ struct MountSteps {
         if let mode, !hasMode { parameters.append(MountStep.Parameter("mode", String(mode, radix: 8))) }
         let target = try open(mount, .directory, in: root, isPseudo: isPseudo)
         if type == "sysfs", plan.namespaces.has(.user) {
-            return try attach(try makeSysfs(mount, source, parameters), on: target, mount)
+            guard let own = try ownSysfs(mount, source, parameters) else { return try bindSysfs(on: target, mount) }
+            return try attach(own, on: target, mount)
         }
         let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
         let made = try newInstance(
@@ -134,19 +135,44 @@ struct MountSteps {
         return try LongParameters(type: type, source: source, parameters: parameters).mount(attributes, over: target)
     }
 
-    // A user namespace may only mount a sysfs that shows a network namespace of its own; the host's shows the rest.
-    private func makeSysfs(
+    // A user namespace may only mount a sysfs that shows a network namespace of its own. Nil if the kernel refuses.
+    private func ownSysfs(
         _ mount: MountStep, _ source: String, _ parameters: [MountStep.Parameter]
-    ) throws(ActionFailure) -> OwnedDescriptor {
+    ) throws(ActionFailure) -> OwnedDescriptor? {
         do throws(ActionFailure) {
             return try newFilesystem(type: "sysfs", source: source, parameters, attributes: mount.attributes.set)
         } catch {
             // In a container that is there already, /sys is what the container has made of it.
             guard error.code == .notPermitted, opened == nil else { throw error }
+            return nil
         }
+    }
+
+    // The host's sysfs in place of the container's. The mounts below it are the host's too: they get the same attributes,
+    // and its cgroups, of which some may belong to a user that the container has, are covered.
+    private func bindSysfs(
+        on target: borrowing OwnedDescriptor, _ mount: MountStep
+    ) throws(ActionFailure) {
         let tree = try part(.openSource) { () throws(Errno) in try cloneMount("/sys", recursive: true) }
+        let protection = mount.attributes.set.intersection([.readOnly, .noSuid, .noDev, .noExec, .noSymlinkFollow])
+        try part(.attributes) { () throws(Errno) in
+            try changeMount(tree, AttributeChange(set: protection), recursive: true)
+        }
         try change(tree, mount)
-        return tree
+        try attach(tree, on: target, mount)
+        guard let cgroups = directory("fs/cgroup", in: tree) else { return }
+        let cover = try newFilesystem(
+            type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")],
+            attributes: [.readOnly, .noSuid, .noDev, .noExec])
+        try attach(cover, on: cgroups, mount)
+    }
+
+    private func directory(_ path: String, in tree: borrowing OwnedDescriptor) -> OwnedDescriptor? {
+        do throws(Errno) {
+            return try OwnedDescriptor.open(path, .directory.union(.path), at: tree.rawValue)
+        } catch {
+            return nil
+        }
     }
 
     private func attach(
