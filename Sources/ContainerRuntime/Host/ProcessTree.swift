@@ -39,16 +39,7 @@ final class ProcessHandle {
 /// They are stopped first, so that none makes another that is not seen. What a daemon has left behind descends from it no
 /// longer.
 func killWithDescendants(_ first: ProcessHandle) {
-    first.signal(SIGSTOP)
-    var family = [first]
-    var seen = 0
-    repeat {
-        seen = family.count
-        for child in children(of: family) {
-            child.signal(SIGSTOP)
-            family.append(child)
-        }
-    } while family.count > seen
+    let family = family(of: first, stopping: true)
     // The first comes last: while it is there, its own parent may let the others go on if this command is killed.
     for member in family.reversed() { member.signal(SIGKILL) }
     for member in family {
@@ -64,16 +55,23 @@ func continueIfStopped(_ pid: Int32) {
     guard isStopped(pid) else { return }
     do throws(Errno) {
         guard let first = try ProcessHandle(pid) else { return }
-        var family = [first]
-        var seen = 0
-        repeat {
-            seen = family.count
-            family += children(of: family)
-        } while family.count > seen
-        for member in family { member.signal(SIGCONT) }
+        for member in family(of: first, stopping: false) { member.signal(SIGCONT) }
     } catch {
         // It is tried again in a second.
     }
+}
+
+/// A process and all that descend from it.
+/// - Parameter stopping: whether each is stopped as soon as it is found, so that it makes no other.
+private func family(of first: ProcessHandle, stopping: Bool) -> [ProcessHandle] {
+    var family: [ProcessHandle] = []
+    var found = [first]
+    while !found.isEmpty {
+        if stopping { for member in found { member.signal(SIGSTOP) } }
+        family += found
+        found = children(of: family)
+    }
+    return family
 }
 
 /// Whether a stop signal has stopped a process. A tracer's stop is another state, and does not last. proc_pid_stat(5).
