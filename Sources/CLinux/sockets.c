@@ -71,6 +71,8 @@ ssize_t clinux_receive_descriptors(int socket, void *bytes, size_t length, int *
     *count = 0;
     ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     if (received < 0) return received;
+    // No number was left for a descriptor of the message.
+    if (message.msg_flags & MSG_CTRUNC) return -2;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
         int here = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));

@@ -325,6 +325,29 @@ int clinux_getrlimit(pid_t pid, int resource, uint64_t *soft, uint64_t *hard) {
     *hard = limit.rlim_max;
     return result;
 }
+// The soft limit of open files that the caller has set; it is raised only when the runtime runs short of descriptors.
+static rlim_t soft_limit_of_caller;
+static int has_raised_limit;
+
+// Whether more files can be opened now. A clone that shares the memory has limits of its own, so each asks anew.
+int clinux_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return 0;
+    rlim_t soft = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    if (!has_raised_limit) soft_limit_of_caller = soft;
+    has_raised_limit = 1;
+    return 1;
+}
+void clinux_restore_descriptor_limit(void) {
+    struct rlimit limit;
+    if (!has_raised_limit || getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (soft_limit_of_caller < limit.rlim_max) limit.rlim_cur = soft_limit_of_caller;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    has_raised_limit = 0;
+}
+void clinux_keep_descriptor_limit(void) { has_raised_limit = 0; }
 long clinux_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     return syscall(SYS_keyctl, operation, a, b, c, d);
 }

@@ -38,6 +38,7 @@ void clinux_show_words(const void *kept) {
 void clinux_execute_again(void) {
     if (!start) return;
     if (hidden) clinux_show_words(hidden);
+    clinux_restore_descriptor_limit();
     char **words = (char **)(start + 1), **environment = words + *start + 1;
     static char *longer[1024] = {"SWIFTRUN_WAS_FROZEN=1"};
     for (size_t count = 0; count < sizeof longer / sizeof *longer - 1; count++) {

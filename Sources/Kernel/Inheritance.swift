@@ -13,7 +13,10 @@ package func settleInheritance() {
     // If a process ignores SIGCHLD, the kernel reaps its children and their exit status is lost. wait(2).
     _ = clinux_set_signal_default(SIGCHLD)
     // A write to a closed pipe or beyond a size limit must return an error, not end the process without a message.
-    let silent = SignalMask.none.adding(.brokenPipe).adding(.fileSize)
+    var silent = SignalMask.none.adding(.brokenPipe).adding(.fileSize)
+    // A timer of the caller, or its limit of CPU seconds, would end the runtime between two steps without a message.
+    // setitimer(2), getrlimit(2).
+    for timer in [SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU] { silent = silent.adding(Signal(rawValue: timer)) }
     do throws(Errno) { try checked { clinux_sigprocmask(SIG_BLOCK, silent.rawValue, nil) } } catch {}
     // The timer slack is inherited by every process that is started from here. prctl(2), PR_SET_TIMERSLACK.
     let usualSlack: UInt = 50_000

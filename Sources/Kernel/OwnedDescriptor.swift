@@ -26,7 +26,13 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
     package borrowing func duplicated(from first: Int32 = 0) throws(Errno) -> OwnedDescriptor {
         let duplicateCloseOnExec: Int32 = 1030  // F_DUPFD_CLOEXEC
         let number = rawValue
-        return OwnedDescriptor(adopting: try checked { clinux_fcntl(number, duplicateCloseOnExec, Int(first)) })
+        return OwnedDescriptor(
+            adopting: try checked {
+                let copy = clinux_fcntl(number, duplicateCloseOnExec, Int(first))
+                // The first number lies above the soft limit.
+                guard copy < 0, errno == EINVAL, clinux_raise_descriptor_limit() != 0 else { return copy }
+                return clinux_fcntl(number, duplicateCloseOnExec, Int(first))
+            })
     }
 }
 

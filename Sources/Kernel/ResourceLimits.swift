@@ -33,6 +33,13 @@ package func currentLimit(_ limit: ResourceLimit) throws(Errno) -> (soft: UInt64
     return (soft, hard)
 }
 
+/// Gives a program that is about to be executed the caller's soft limit of open files, if this process has raised it
+/// for its own work: a program that calls select(2) relies on a small one. getrlimit(2).
+package func restoreDescriptorLimit() { clinux_restore_descriptor_limit() }
+
+/// Makes the present limit of open files the one that a program gets.
+package func keepDescriptorLimit() { clinux_keep_descriptor_limit() }
+
 /// Limits a process. prlimit(2).
 package func setLimit(_ limit: ResourceLimit, of pid: Int32, soft: UInt64, hard: UInt64) throws(Errno) {
     try checked { clinux_prlimit(pid, limit.rawValue, soft, hard) }

@@ -141,12 +141,14 @@ package func receiveMessage(_ socket: Int32, limit: Int = 4096) throws(Errno) ->
     var number: Int32 = -1
     var count: Int32 = 1
     func receive() throws(Errno) -> Int {
-        try checked {
+        let length: Int = try checked {
             count = 1
             return unsafe bytes.withUnsafeMutableBytes { buffer in
                 unsafe clinux_receive_descriptors(socket, buffer.baseAddress, buffer.count, &number, &count, 0)
             }
         }
+        guard length >= 0 else { throw .tooManyOpenFiles }
+        return length
     }
     let length: Int
     do throws(Errno) { length = try receive() } catch Errno.connectionReset {

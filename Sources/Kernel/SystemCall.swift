@@ -7,7 +7,8 @@ package import SystemPackage
 /// The value that a system call returned. The errno is read at once, before other code can change it.
 ///
 /// An interrupted call is repeated, unless a request to end has interrupted it. Not for `close`, and not for calls whose
-/// interruption has a meaning.
+/// interruption has a meaning. One that lacks a descriptor is repeated if the caller's limit can be raised:
+/// ``restoreDescriptorLimit()``.
 /// - Throws: the kernel's error.
 @discardableResult
 package func checked(_ call: () -> Int32) throws(Errno) -> Int32 { try repeated(call) }
@@ -25,6 +26,7 @@ private func repeated<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errn
         let value = call()
         if value != -1 { return value }
         let code = Errno(rawValue: errno)
+        if code == .tooManyOpenFiles, clinux_raise_descriptor_limit() != 0 { continue }
         interruptions -= 1
         if code != .interrupted || interruptions == 0 || clinux_request_to_end() != 0 { throw code }
     }

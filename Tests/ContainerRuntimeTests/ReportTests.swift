@@ -155,7 +155,10 @@ struct SentenceTests {
             "error running startContainer hook #0"
         ),
         (StepReport(step: .lookup, code: .noSuchFileOrDirectory), "exec: \"sh\": executable file not found in $PATH"),
-        (StepReport(step: .lookup, code: .permissionDenied), "exec: \"sh\": permission denied"),
+        (
+            StepReport(step: .lookup, code: .permissionDenied),
+            "exec: \"sh\": executable file not found in $PATH: what has this name may not be executed"
+        ),
     ])
     func `a failed step is reported with its key, and the kernel's message comes last`(
         report: StepReport, sentence: String

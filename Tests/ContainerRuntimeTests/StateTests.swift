@@ -66,6 +66,7 @@ struct ContainerRecordTests {
         full.resourceGroupInodes = [1, .max]
         full.mountOfRoot = 1 << 40
         full.movedRoot = FileIdentity(device: 7, inode: .max)
+        full.bundleDirectory = FileIdentity(device: 1, inode: 1 << 50)
         full.oomScoreAdj = -1000
         full.criu = 4711
         full.criuStartTime = 1 << 40

@@ -183,6 +183,9 @@ int clinux_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int clinux_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 int clinux_prlimit(pid_t pid, int resource, uint64_t soft, uint64_t hard);
 int clinux_getrlimit(pid_t pid, int resource, uint64_t *soft, uint64_t *hard);
+int clinux_raise_descriptor_limit(void);
+void clinux_restore_descriptor_limit(void);
+void clinux_keep_descriptor_limit(void);
 long clinux_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int clinux_seccomp(unsigned int operation, unsigned int flags, void *arguments);
 struct clinux_sock_filter {

@@ -14,6 +14,9 @@ struct OpenCgroup: ~Copyable {
 
     /// Takes over the descriptor of the next directory.
     mutating func append(_ descriptor: consuming OwnedDescriptor) { descriptors.append(descriptor.relinquish()) }
+
+    /// Passes on the descriptor of the first directory that is left.
+    mutating func takeFirst() -> OwnedDescriptor { OwnedDescriptor(adopting: descriptors.removeFirst()) }
 }
 
 extension Cgroup {
@@ -64,7 +67,7 @@ extension Cgroup {
         try cgroup.write(plan.writes, open, raisingParents: made)
         if let devices = plan.devices { try cgroup.apply(devices, open, isNew: made.leaves) }
         if let delegation = plan.delegation { try cgroup.delegate(to: delegation, open) }
-        return try cgroup.entry(open, refusals)
+        return try cgroup.entry(closing: open, refusals)
     }
 
     /// The directory with its inode.
@@ -82,11 +85,15 @@ extension Cgroup {
         writeMark(owner.mark, open.descriptors[index])
     }
 
-    /// How the process enters directories that are open.
-    private func entry(_ open: borrowing OpenCgroup, _ refusals: [String]) throws(CgroupFailure) -> CgroupPlacement {
-        var numbers = open.descriptors[...]
+    /// How the process enters directories that are open. Each is closed before the next: there may be a dozen, and the
+    /// caller may have a small limit of open files.
+    private func entry(
+        closing open: consuming OpenCgroup, _ refusals: [String]
+    ) throws(CgroupFailure) -> CgroupPlacement {
+        var open = open
         return try entry(refusals) { (directory) throws(Errno) in
-            let number = numbers.removeFirst()
+            let own = open.takeFirst()
+            let number = own.rawValue
             return directory.isUnified
                 ? try OwnedDescriptor.open(".", .path | .directory, at: number)
                 : try OwnedDescriptor.open("tasks", .writeOnly, at: number)

@@ -20,6 +20,11 @@ package struct BundlePath: Equatable, Sendable {
     /// The container's default id: the name of the bundle's directory.
     package var name: String { path.split(at: "/").last.map(String.init) ?? "" }
 
+    /// Which directory is there now; nil if none is.
+    var directory: FileIdentity? {
+        do throws(Errno) { return FileIdentity(try fileStatus(at: path)) } catch { return nil }
+    }
+
     /// Whether a record names this bundle. A directory may have several paths, by mounts. A name that is not valid
     /// UTF-8 was changed on reading, and never matches.
     func isSame(as recorded: String) -> Bool {

@@ -154,6 +154,7 @@ private struct HookProcess {
         do throws(Errno) { try releaseSignals() } catch {}
         // A hook must not survive a runtime that is killed. prctl(2)
         do throws(Errno) { try processControl(.setParentDeathSignal, UInt(SIGKILL)) } catch {}
+        restoreDescriptorLimit()
         _ = clinux_execve(hook.path, image.arguments, image.environment)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).message)".utf8)
         write(2, complaint, complaint.count)

@@ -18,6 +18,8 @@ package func sealExecutable() throws(Failure) {
         let clone = try sealedClone(own)
         let asDescriptor: Int32 = 0x1000  // AT_EMPTY_PATH
         let number = clone.rawValue
+        // The program that is executed does not know that it was raised.
+        restoreDescriptorLimit()
         try checked {
             clinux_execveat(number, "", CommandLine.unsafeArgv, clinux_environ(), asDescriptor)
         }

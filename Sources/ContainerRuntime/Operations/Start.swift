@@ -46,6 +46,7 @@ extension Runtime {
             if hasBegun, record.hasSeccomp { try checkExecuted(record, directory) }
             timings?.mark("startContainer hooks, seccomp filter and program")
         } catch {
+            endIfRequested(record, directory)
             awaitEnd(of: record, directory)
             directory.removeFile(ContainerDirectory.gateName)
             // Its init was killed before `start`.
@@ -84,6 +85,16 @@ extension Runtime {
         do throws(Failure) {
             return try directory.config().linux?.seccomp?.listenerPath.map { SeccompAgentWatch(path: $0) }
         } catch { return nil }
+    }
+
+    /// Ends an init that has begun, if a signal ends the command while the init's hooks run: a container whose start has
+    /// failed does not run its program.
+    private func endIfRequested(_ record: ContainerRecord, _ directory: borrowing ContainerDirectory) {
+        guard case .bySignal = RequestToEnd.current, !directory.has(ContainerDirectory.gateName) else { return }
+        do throws(Failure) {
+            guard let pidfd = try record.openInit() else { return }
+            try during("end the container's init") { () throws(Errno) in try signalProcess(pidfd, SIGKILL) }
+        } catch { note(.warning, error.message) }
     }
 
     /// An init that failed after `start` is about to end: the next command must find it stopped.

@@ -231,7 +231,13 @@ struct FailureMessages {
         // execve(2) says that it is not permitted, which is the word that makes an engine end with 126.
         if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.message)" }
         if process.candidates.count != 1 || !program.utf8.contains(UInt8(ascii: "/")) {
-            let word = code == .noSuchFileOrDirectory ? "executable file not found in $PATH" : code.message
+            // As for runc, whose engines end with 127 then: a search of $PATH passes by what may not be executed.
+            let word =
+                switch code {
+                case .noSuchFileOrDirectory: "executable file not found in $PATH"
+                case .permissionDenied: "executable file not found in $PATH: what has this name may not be executed"
+                default: code.message
+                }
             return "exec: \"\(program)\": \(word)"
         }
         return code == .noSuchFileOrDirectory

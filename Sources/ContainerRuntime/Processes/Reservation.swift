@@ -62,6 +62,10 @@ extension Runtime {
             created: timestamp(), owner: geteuid(), cgroup: location, namespaces: plan.namespaces.entered.rawValue,
             annotations: plan.annotations)
         record.createdNamespaces = plan.namespaces.created.rawValue
+        // A path names the container that has the name of its last directory.
+        if plan.bundle.hasSuffix("/" + plan.id) {
+            do throws(Errno) { record.bundleDirectory = FileIdentity(try fileStatus(at: plan.bundle)) } catch {}
+        }
         record.hasSeccomp = hasSeccomp
         record.oomScoreAdj = plan.process.oomScoreAdjustment
         record.execNeedsConfig =

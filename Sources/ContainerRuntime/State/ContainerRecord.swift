@@ -41,6 +41,8 @@ package struct ContainerRecord: Equatable, Sendable {
     /// Which directory is the container's root, if its mount was moved over the host's root (`--no-pivot`). The container
     /// can unmount it, and a process that then enters the mount namespace finds the host's root.
     package var movedRoot: FileIdentity?
+    /// Which directory the bundle is, if its path may name the container: another may have its name later.
+    package var bundleDirectory: FileIdentity?
     package var hasSeccomp = false
     /// Whether an exec process needs properties that only the config has.
     package var execNeedsConfig = false
@@ -115,6 +117,9 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
         if let inode: UInt64 = try cursor.optional("movedRootInode") {
             movedRoot = FileIdentity(device: try cursor.required("movedRootDevice"), inode: inode)
         }
+        if let inode: UInt64 = try cursor.optional("bundleInode") {
+            bundleDirectory = FileIdentity(device: try cursor.required("bundleDevice"), inode: inode)
+        }
         hasSeccomp = try cursor.optional("hasSeccomp") ?? false
         execNeedsConfig = try cursor.optional("execNeedsConfig") ?? false
         hasPoststartHooks = try cursor.optional("hasPoststartHooks") ?? false
@@ -147,6 +152,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
             writer.field("mountOfRoot", mountOfRoot)
             writer.field("movedRootInode", movedRoot?.inode)
             writer.field("movedRootDevice", movedRoot?.device)
+            writer.field("bundleInode", bundleDirectory?.inode)
+            writer.field("bundleDevice", bundleDirectory?.device)
             writer.flag("hasSeccomp", hasSeccomp)
             writer.flag("execNeedsConfig", execNeedsConfig)
             writer.flag("hasPoststartHooks", hasPoststartHooks)

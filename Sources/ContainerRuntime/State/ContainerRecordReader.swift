@@ -66,6 +66,9 @@ private struct ContainerRecordReader {
         if let inode = optionalNumber(of: #","movedRootInode":"#) {
             record.movedRoot = FileIdentity(device: number(of: #","movedRootDevice":"#), inode: inode)
         }
+        if let inode = optionalNumber(of: #","bundleInode":"#) {
+            record.bundleDirectory = FileIdentity(device: number(of: #","bundleDevice":"#), inode: inode)
+        }
         record.hasSeccomp = take(#","hasSeccomp":true"#)
         record.execNeedsConfig = take(#","execNeedsConfig":true"#)
         record.hasPoststartHooks = take(#","hasPoststartHooks":true"#)

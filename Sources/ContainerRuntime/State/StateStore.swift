@@ -267,8 +267,15 @@ package struct ContainerDirectory: ~Copyable {
         let record: ContainerRecord
         do throws(InvalidSpec) { record = try ContainerRecord(record: bytes) } catch { throw isDamaged("\(error)") }
         guard record.id == id else { throw isDamaged("id: is another container's") }
-        if let bundle, !bundle.isSame(as: record.bundle) {
+        guard let bundle else { return record }
+        guard bundle.isSame(as: record.bundle) else {
             throw Failure(.invalid, "container \(id) belongs to bundle \(record.bundle), not \(bundle.path)")
+        }
+        if let made = record.bundleDirectory, let found = bundle.directory, found != made {
+            throw Failure(
+                .invalid,
+                "container \(id) belongs to the bundle that was \(record.bundle) when it was made, not to the one that is"
+                    + " there now")
         }
         return record
     }

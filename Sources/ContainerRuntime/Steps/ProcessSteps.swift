@@ -131,7 +131,12 @@ struct ProcessSteps {
     }
 
     private func applyLimits() throws(StepReport) {
-        guard ownsLimits else { return }
+        guard ownsLimits else {
+            // The runtime has set it, if the config has one.
+            if plan.limits.contains(where: { $0.resource == .RLIMIT_NOFILE }) { keepDescriptorLimit() }
+            return restoreDescriptorLimit()
+        }
+        restoreDescriptorLimit()
         for (index, limit) in plan.limits.enumerated() {
             try call(.limit, index) { () throws(Errno) in
                 try setLimit(limit.resource, of: 0, soft: limit.soft, hard: limit.hard)
@@ -267,6 +272,8 @@ struct ProcessSteps {
             try call(.seccomp) { () throws(Errno) in _ = try installFilter(filter) }
         }
         try beforeProgram()
+        // Hooks may have needed more.
+        restoreDescriptorLimit()
         let result = clinux_execve(program, image.arguments, image.environment)
         // A filter can answer for a call that it does not let happen, and with success too.
         throw StepReport(step: .execute, code: Errno(rawValue: result == 0 ? 0 : errno), text: program)
