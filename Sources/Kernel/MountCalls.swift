@@ -91,10 +91,10 @@ package struct FilesystemContext: ~Copyable {
     package borrowing func mount(_ attributes: MountAttributes) throws(Errno) -> OwnedDescriptor {
         let number = descriptor.rawValue
         try checked { clinux_fsconfig(number, Self.create, nil, nil, 0) }
-        return OwnedDescriptor(
-            adopting: try checked {
-                clinux_fsmount(number, Self.closeOnExec, UInt32(truncatingIfNeeded: attributes.rawValue))
-            })
+        // Not repeated: a context makes one mount, which is lost if no descriptor is left for it.
+        let mount = clinux_fsmount(number, Self.closeOnExec, UInt32(truncatingIfNeeded: attributes.rawValue))
+        guard mount >= 0 else { throw Errno(rawValue: errno) }
+        return OwnedDescriptor(adopting: mount)
     }
 
     /// The filesystem's message about a parameter that it refused, such as `tmpfs: Unknown parameter 'sise'`.

@@ -37,6 +37,10 @@ package func currentLimit(_ limit: ResourceLimit) throws(Errno) -> (soft: UInt64
 /// for its own work: a program that calls select(2) relies on a small one. getrlimit(2).
 package func restoreDescriptorLimit() { clinux_restore_descriptor_limit() }
 
+/// Raises this process's soft limit of open files to the hard one; false if it is there already. Calls that lack a
+/// descriptor do it themselves where they can be repeated.
+package func raiseDescriptorLimit() -> Bool { clinux_raise_descriptor_limit() != 0 }
+
 /// Makes the present limit of open files the one that a program gets.
 package func keepDescriptorLimit() { clinux_keep_descriptor_limit() }
 

@@ -135,6 +135,8 @@ enum StartGate {
                 try waitUntilReadable(connection, milliseconds: 1000)
             }
             guard isReadable else {
+                // It may have come between two waits, and have interrupted something else.
+                if RequestToEnd.current != nil { throw Failure("wait for the container's init", .interrupted) }
                 // A container that is paused now begins when it is resumed: start has done its part.
                 if try isPaused() { return nil }
                 continue

@@ -22,6 +22,17 @@ func attachLike(_ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDes
 func newFilesystem(
     type: String, source: String, _ parameters: [MountStep.Parameter], attributes: MountAttributes
 ) throws(ActionFailure) -> OwnedDescriptor {
+    do throws(ActionFailure) {
+        return try makeFilesystem(type, source, parameters, attributes)
+    } catch {
+        guard error.code == .tooManyOpenFiles, raiseDescriptorLimit() else { throw error }
+        return try makeFilesystem(type, source, parameters, attributes)
+    }
+}
+
+private func makeFilesystem(
+    _ type: String, _ source: String, _ parameters: [MountStep.Parameter], _ attributes: MountAttributes
+) throws(ActionFailure) -> OwnedDescriptor {
     let context = try part(.filesystemType) { () throws(Errno) in try FilesystemContext(type: type) }
     try set("source", source, context, .parameter)
     for parameter in parameters {
