@@ -73,6 +73,39 @@ extension ShimCallTests {
         try await host.end()
     }
 
+    @Test func `mounts go with their bundle, and what lies at its old place stays`() async throws {
+        try await withShim("c1", "true") { host, shim in
+            try makeImage(host, base: "bind")
+            var request = create("c1", host)
+            request.rootfs = [bind(host.directory + "/image", ["rbind"])]
+            let _: TaskCreateResponse = try await shim.ask("Create", request)
+            let _: TaskStartResponse = try await shim.ask("Start", process("c1"))
+            let _: TaskWaitResponse = try await shim.ask("Wait", process("c1"))
+            let (old, new) = (host.directory + "/c1", host.directory + "/moved")
+            #expect(rename(old, new) == 0)
+            #expect(mkdir(old, 0o755) == 0 && mkdir(old + "/rootfs", 0o755) == 0)
+            #expect(mount("none", old + "/rootfs", "tmpfs", 0, nil) == 0)
+            let _: TaskDeleteResponse = try await shim.ask("Delete", process("c1"))
+            let left = mounts(host)
+            #expect(left.count == 1 && left.first?.contains(" \(old)/rootfs ") == true)
+            #expect(umount(old + "/rootfs") == 0)
+            #expect(rmdir(old + "/rootfs") == 0 && rmdir(old) == 0 && rename(new, old) == 0)
+        }
+    }
+
+    @Test func `a root file system that is a link gets no mount`() async throws {
+        try await withShim("c1", "true") { host, shim in
+            try makeImage(host, base: "bind")
+            let rootfs = host.directory + "/c1/rootfs"
+            #expect(symlink(host.directory + "/outside", rootfs) == 0)
+            var request = create("c1", host)
+            request.rootfs = [bind(host.directory + "/image", ["rbind"])]
+            #expect(try await shim.refusal("Create", request)?.message.contains("open \(rootfs): ") == true)
+            #expect(mounts(host) == [])
+            #expect(unlink(rootfs) == 0)
+        }
+    }
+
     /// The options of a bind mount, and the resulting flags; nil if it is refused.
     struct BindCase: Sendable, CustomTestStringConvertible {
         var options: [String]

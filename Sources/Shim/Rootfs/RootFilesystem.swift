@@ -10,6 +10,27 @@ internal import SystemPackage
 struct RootFilesystem {
     let directory: String
     let mounts: [TaskMount]
+    /// The bundle, whatever its name is when the mounts go: another directory may have its path then.
+    private let bundle: DescriptorBox?
+
+    init(directory: String, mounts: [TaskMount]) {
+        self.directory = directory
+        self.mounts = mounts
+        let slash = directory.utf8.lastIndex(of: UInt8(ascii: "/")) ?? directory.startIndex
+        let above = String(directory[..<slash]) + "/"
+        do throws(Errno) {
+            bundle = DescriptorBox(try OwnedDescriptor.open(above, [.path, .directory]))
+        } catch {
+            // The mounts will say why.
+            bundle = nil
+        }
+    }
+
+    /// The directory, where it is now.
+    private var place: String {
+        guard let number = bundle?.rawValue, let name = directory.split(at: "/").last else { return directory }
+        return "/proc/self/fd/\(number)/\(name)"
+    }
 
     /// Mounts all, in order; what fails leaves nothing mounted.
     func mount() throws(ShimFailure) {
@@ -65,6 +86,7 @@ struct RootFilesystem {
 
     private func closeWorkshop() {
         let detach: Int32 = 2  // MNT_DETACH
+        let workshop = place + ".mount"
         while clinux_umount2(workshop, detach | Self.noFollow) == 0 {}
         if clinux_rmdir(workshop) != 0 { clinux_unlink(workshop) }
     }
@@ -192,7 +214,7 @@ struct RootFilesystem {
         if mounts.allSatisfy({ $0.target.isEmpty }) {
             // Usually that many mounts lie on the directory itself, and nothing below.
             for _ in 0...max(1, mounts.count) {
-                if clinux_umount2(directory, Self.noFollow) == 0 { continue }
+                if clinux_umount2(place, Self.noFollow) == 0 { continue }
                 if errno == EINVAL || errno == ENOENT { return }
                 break
             }
@@ -203,7 +225,7 @@ struct RootFilesystem {
     /// The same when it is not known what was mounted, or whether all of it was.
     func unmountAll() {
         closeWorkshop()
-        MappedLayers.unmount(directory + ".lower")
-        MountsBelow(directory)?.unmount()
+        MappedLayers.unmount(place + ".lower")
+        MountsBelow(place)?.unmount()
     }
 }
