@@ -11,12 +11,12 @@ package final class Timings: @unchecked Sendable {
     package enum Format: String, Sendable { case text, json }
 
     private struct Step: JSONEncodable {
-        let name: StaticString
+        let name: String
         let nanoseconds: UInt64
 
         func write(to writer: inout JSONWriter) {
             writer.object { writer in
-                writer.field("step", "\(name)")
+                writer.field("step", name)
                 writer.field("microseconds", Int64(nanoseconds / 1000))
             }
         }
@@ -44,8 +44,14 @@ package final class Timings: @unchecked Sendable {
     /// The end of a step, which began at the end of the one before.
     func mark(_ name: StaticString) {
         let time = monotonicNanoseconds()
-        steps.append(Step(name: name, nanoseconds: time - last))
-        last = time
+        steps.append(Step(name: "\(name)", nanoseconds: time > last ? time - last : 0))
+        last = max(time, last)
+    }
+
+    /// A step of the init, which has measured it; less is left for the step that is marked next.
+    func add(_ name: String, _ nanoseconds: UInt64) {
+        steps.append(Step(name: name, nanoseconds: nanoseconds))
+        last &+= nanoseconds
     }
 
     /// Writes the record, once.
@@ -76,7 +82,9 @@ package final class Timings: @unchecked Sendable {
         var lines = "\(command) \(id): \((last - begin) / 1000) µs\(end)".printable + "\n"
         for step in steps {
             let number = "\(step.nanoseconds / 1000)"
-            lines += String(repeating: " ", count: max(0, 10 - number.utf8.count)) + number + "  \(step.name)\n"
+            lines +=
+                String(repeating: " ", count: max(0, 10 - number.utf8.count)) + number + "  \(step.name)".printable
+                + "\n"
         }
         return Array(lines.utf8)
     }

@@ -8,6 +8,11 @@ internal import SystemPackage
 /// The child's end of the conversation.
 struct ChildChannel {
     let socket: Int32
+    /// There, if the steps are timed.
+    var clock: StepClock?
+
+    /// The end of a step for `--timings`.
+    func mark(_ step: TimedStep, _ index: Int = 0) { clock?.mark(step, index, socket) }
 
     func send(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
         try call(.conversation) { () throws(Errno) in
@@ -18,6 +23,8 @@ struct ChildChannel {
     /// Waits for the parent's answer; without one the child exits.
     func awaitProceed() {
         var answer: UInt8 = 0
+        let begin = clock.map { _ in monotonicNanoseconds() }
+        defer { if let begin { clock?.leaveOut(since: begin) } }
         do throws(Errno) {
             if try checked({ read(socket, &answer, 1) }) == 1, answer == proceed { return }
         } catch {
@@ -35,6 +42,8 @@ struct ChildChannel {
     /// Asks for a descriptor.
     func askForDescriptor(_ message: ChildMessage, index: Int) throws(StepReport) -> OwnedDescriptor {
         try send(message, bytes: messageBytes(Int32(index)))
+        let begin = clock.map { _ in monotonicNanoseconds() }
+        defer { if let begin { clock?.leaveOut(since: begin) } }
         var answer = try call(.conversation) { () throws(Errno) in try receiveMessage(socket) }
         guard answer.bytes == [proceed], let descriptor = answer.descriptor.take() else { _exit(1) }
         return descriptor

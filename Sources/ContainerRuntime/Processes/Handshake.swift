@@ -41,6 +41,8 @@ enum ChildMessage: UInt8 {
     case rulePlace
     /// From an exec process: the numbers of Landlock rules that it has left out. There is no answer.
     case rulesLeftOut
+    /// How long a step has taken, if the command has `--timings`. There is no answer.
+    case timed
 }
 
 /// The parent's answer; at any other byte, and at the end of the conversation, the child exits.

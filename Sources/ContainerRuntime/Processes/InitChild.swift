@@ -18,7 +18,7 @@ struct InitChild {
     private let process: ProcessSteps
 
     init(_ launch: InitInputs) {
-        channel = ChildChannel(socket: launch.childEnd)
+        channel = ChildChannel(socket: launch.childEnd, clock: launch.clock)
         plan = launch.plan
         process = ProcessSteps(
             plan: launch.plan.process, image: launch.image, filter: launch.filter, channel: channel,
@@ -31,9 +31,12 @@ struct InitChild {
             try begin()
             try enterNamespaces()
             let own = try openNamespaces()
+            channel.mark(.namespaces)
             let host = try enterMountNamespace()
             let root = try openRoot(host)
+            channel.mark(.rootfs)
             try isolateSession()
+            channel.mark(.session)
             try prepare(root, host)
             let program = try becomeProcess(in: root)
             try waitForStart(program, own)
@@ -43,6 +46,7 @@ struct InitChild {
     }
 
     private func begin() throws(StepReport) {
+        launch.clock?.begin()
         close(launch.parentEnd)
         try call(.session) { () throws(Errno) in try releaseSignals() }
         // Directories made in the rootfs get the modes of the config, whatever umask the caller has.
@@ -131,6 +135,7 @@ struct InitChild {
         let mounts = MountSteps(plan: plan, channel: channel, host: host)
         try mounts.run(in: root)
         try DeviceSteps(plan: plan.devices, hostDirectories: mounts.hostDirectories, host: host).run(in: root)
+        channel.mark(.devices)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
         if !plan.hooks.createContainer.isEmpty {
             let number = root.descriptor.rawValue
@@ -138,11 +143,13 @@ struct InitChild {
             try call(.rootfs) { () throws(Errno) in try checked { fchdir(number) } }
             try runHooks(
                 "createContainer", plan.hooks.createContainer, status: "creating", environment: launch.image.entries)
+            channel.mark(.hooks)
         }
         try steps.enter(root)
         try call(.workingDirectory) { () throws(Errno) in
             _ = try root.openOrMake(plan.process.workingDirectory, .directory)
         }
+        channel.mark(.pivot)
         if plan.process.hasTerminal {
             try steps.keepConsoleFromHost(root)
             try TerminalSteps(process: plan.process, channel: channel).run(in: root, isInit: true)
@@ -150,6 +157,7 @@ struct InitChild {
             try reopenNullStreams(root)
         }
         try steps.seal(root)
+        channel.mark(.streams)
     }
 
     // A null device of the host would keep the host's /dev busy, and appears as "(deleted)" inside.
@@ -190,15 +198,19 @@ struct InitChild {
         }
         try writeLabels(plan.process)
         try ProcWrites(plan: plan).writeSysctls()
+        channel.mark(.names)
         if plan.namespaces.has(.mount) {
             let steps = RootSteps(plan: plan)
             try steps.protectPaths(root)
             try steps.maskPaths(root)
             try steps.setPropagation()
+            channel.mark(.paths)
         }
         try process.prepare()
         process.completeEnvironment()
         try process.restrictFiles(isInit: true)
+        // The last: a filter may refuse the messages.
+        channel.mark(.process)
         try process.installFilterWithListener()
         try process.becomeUser()
         return try process.findProgram()

@@ -40,6 +40,8 @@ struct InitInputs {
     let isHidden: Bool
     /// The trace that the hooks of the clone continue.
     let trace: TraceContext
+    /// There, if the init's steps are timed.
+    let clock: StepClock?
 
     /// Whether the parent has hooks to run when the namespaces are there.
     var hasRuntimeHooks: Bool { !plan.hooks.prestart.isEmpty || !plan.hooks.createRuntime.isEmpty }

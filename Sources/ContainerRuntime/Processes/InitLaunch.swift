@@ -102,8 +102,9 @@ extension Runtime {
             preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
-            trace: plan.hooks.createContainer.isEmpty && plan.hooks.startContainer.isEmpty ? TraceContext() : .inherited
-        )
+            trace: plan.hooks.createContainer.isEmpty && plan.hooks.startContainer.isEmpty
+                ? TraceContext() : .inherited,
+            clock: timings.map { _ in StepClock() })
     }
 
     // One call that fails where the kernel or a seccomp profile does not have it. An init that is not hidden hands its

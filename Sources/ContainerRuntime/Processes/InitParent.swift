@@ -84,7 +84,9 @@ struct InitParent: ~Copyable {
     private mutating func receive() throws(Failure) -> ReceivedMessage {
         while true {
             switch try channel.receive() {
-            case .message(let message): return message
+            case .message(let message):
+                guard let timings, let step = message.timedStep(in: plan) else { return message }
+                timings.add(step.name, step.nanoseconds)
             case .reset: throw try failureOfSilentChild()
             case .nothingYet:
                 try checkNotFrozen()
@@ -131,7 +133,7 @@ struct InitParent: ~Copyable {
             guard let place = FileIdentity(bytes: message.bytes) else { throw try failureOfSilentChild() }
             rulePlaces.append(place)
         case .ready: break
-        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil:
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try failureOfSilentChild() }
             throw failure(of: report)
         }
@@ -242,7 +244,7 @@ extension ChildMessage? {
         case .networkDue: "init: until it needs its network devices"
         case .rulePlace: "init: until it has a Landlock rule"
         case .ready: "init: the rest, until it is ready"
-        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil: "init: until it fails"
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil: "init: until it fails"
         }
     }
 
@@ -257,7 +259,7 @@ extension ChildMessage? {
         case .networkDue: "move network devices"
         case .rulePlace: "remember what a Landlock rule is for"
         case .ready: "write the record and the pid file"
-        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, nil: "end the init"
+        case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil: "end the init"
         }
     }
 }

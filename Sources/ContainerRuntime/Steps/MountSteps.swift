@@ -20,6 +20,7 @@ struct MountSteps {
 
     func run(in root: borrowing RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
+            defer { channel.mark(.mount, index) }
             if mount.copiesLink, let text = linkText(mount) {
                 try step(.mount, index) { () throws(ActionFailure) in try makeLink(text, mount, in: root) }
                 continue
