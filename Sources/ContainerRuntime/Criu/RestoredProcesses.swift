@@ -148,8 +148,17 @@ struct RestoredProcesses {
     /// Stops every process as soon as no other tracer holds it.
     func stop() { for process in processes() { clinux_kill(process, SIGSTOP) } }
 
-    // CRIU's own processes are no descendants of the init.
-    private func processes() -> [Int32] { descendants(of: pid) }
+    // CRIU's own processes are no descendants of the init. One that has ended, and waits for its parent, has no namespaces
+    // and no rights any more.
+    private func processes() -> [Int32] { descendants(of: pid).filter { $0 == pid || !hasEnded($0) } }
+
+    private func hasEnded(_ process: Int32) -> Bool {
+        guard let stat = try? processStat(process), stat.hasEnded, let threads = try? threads(of: process) else {
+            return false
+        }
+        // A first thread can end before the others.
+        return threads.count <= 1
+    }
 
     static func differs(_ sentence: String) -> Failure {
         Failure(
