@@ -18,6 +18,16 @@ package struct Complaint: Equatable, Sendable {
         text = String(first)
     }
 
+    /// The message of CRIU's answer: the first complaint of its log.
+    package init?(message: String) {
+        if let complaint = Self(log: Array(message.utf8)) {
+            self = complaint
+        } else {
+            guard !message.isEmpty, message.place(of: "Error (") == nil else { return nil }
+            text = message
+        }
+    }
+
     private static func complaint(_ line: Substring) -> Substring? {
         guard let mark = line.place(of: "Error (") else { return nil }
         guard let end = line[mark.upperBound...].place(of: "): ") else { return nil }

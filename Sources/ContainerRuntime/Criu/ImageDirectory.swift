@@ -82,25 +82,57 @@ struct ImageDirectory: ~Copyable {
         }
         try checkFiles(descriptor.rawValue, path)
         // In an incremental checkpoint this link names the previous one.
+        if has("parent") { try checkParents(at: "parent") }
+    }
+
+    /// Checks the checkpoints below these images, which CRIU opens by name: it reads them, and for `--auto-dedup` changes
+    /// them.
+    borrowing func checkParents(at first: String) throws(Failure) {
+        try Self.checkAbove(path, descriptor.rawValue, flag)
         var numbers: [Int32] = []
         defer { for number in numbers { close(number) } }
-        var (here, name) = (descriptor.rawValue, path)
+        var (here, name, link) = (descriptor.rawValue, path, first)
         let longestChain = 1000
         while numbers.count < longestChain {
             let next: OwnedDescriptor
             do throws(Errno) {
-                next = try OwnedDescriptor.open("parent", .readOnly | .directory, at: here)
+                next = try OwnedDescriptor.open(link, .readOnly | .directory, at: here)
             } catch {
-                if error == .noSuchFileOrDirectory { return }
-                throw Failure("\(flag): open \(name)/parent", error)
+                if error == .noSuchFileOrDirectory, !numbers.isEmpty { return }
+                throw Failure("\(flag): open \(name)/\(link)", error)
             }
-            name += "/parent"
+            (name, link) = ("\(name)/\(link)", "parent")
             here = next.relinquish()
             numbers.append(here)
             try Self.check(name, here, flag)
+            try Self.checkAbove(name, here, flag)
             try checkFiles(here, name)
         }
         throw Failure(.invalid, "\(flag): \(path): its parents have no end")
+    }
+
+    /// Checks the directories above one that is opened by name later: who can rename it can put another in its place.
+    private static func checkAbove(_ what: String, _ number: Int32, _ flag: String) throws(Failure) {
+        var (here, last) = (number, FileIdentity?.none)
+        var numbers: [Int32] = []
+        defer { for number in numbers { close(number) } }
+        while true {
+            let status = try during("\(flag): look above \(what)") { () throws(Errno) in
+                here = try OwnedDescriptor.open("..", .path | .directory, at: here).relinquish()
+                numbers.append(here)
+                return try fileStatus(here)
+            }
+            if FileIdentity(status) == last { return }
+            last = FileIdentity(status)
+            let isOthers = status.mode & 0o002 != 0 || status.mode & 0o020 != 0 && status.gid != 0
+            guard status.uid == geteuid(), !isOthers || status.mode & S_ISVTX != 0 else {
+                let path = (try? readLink(OwnedDescriptor.currentDirectory, "/proc/self/fd/\(here)")) ?? ".."
+                throw Failure(
+                    .invalid,
+                    "\(flag): \(what) is below \(path), where others than root could put another checkpoint in its place"
+                )
+            }
+        }
     }
 
     private borrowing func checkFiles(_ number: Int32, _ name: String) throws(Failure) {
@@ -150,6 +182,18 @@ struct ImageDirectory: ~Copyable {
         }
     }
 
+    /// Why nothing can be written to a log; nil where something can.
+    private borrowing func refusal(ofLog name: String) -> Errno? {
+        do throws(Errno) {
+            let file = try OwnedDescriptor.open(
+                name, .writeOnly | .create | .append | .noFollow | .nonBlocking, mode: 0o600, at: descriptor.rawValue)
+            try writeAll("\n".utf8, to: file.rawValue)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     borrowing func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
         let number = descriptor.rawValue
         try during("write \(path)/\(name)") { () throws(Errno) in
@@ -166,8 +210,12 @@ struct ImageDirectory: ~Copyable {
         _ verb: String, log name: String, _ response: Response?, _ silence: Failure? = nil
     ) -> Failure {
         let log = (try? read(name, limit: 256 << 20)) ?? nil
-        let complaint = log.flatMap { Complaint(log: $0) } ?? response?.errorMessage.map { Complaint(text: $0) }
+        let complaint = log.flatMap { Complaint(log: $0) } ?? response?.errorMessage.flatMap { Complaint(message: $0) }
         var text = complaint?.text ?? silence?.message ?? "it does not say why"
+        // A log that cannot be written has no complaint, or only the one of the answer.
+        if let code = refusal(ofLog: name) {
+            return Failure("criu failed to \(verb): write \(path)/\(name)", code)
+        }
         if complaint == nil, let code = response?.errorNumber, code != 0 { text = Errno(rawValue: code).message }
         if let hint = complaint?.hint { text += " (\(hint))" }
         return Failure(.other, "criu failed to \(verb): \(text); log: \(path)/\(name)")

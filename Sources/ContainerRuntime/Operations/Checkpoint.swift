@@ -66,6 +66,7 @@ extension Runtime {
         try during("--parent-path: open \(parent), which is relative to --image-path \(images.path)") {
             () throws(Errno) in _ = try OwnedDescriptor.open(parent, .path | .directory, at: number)
         }
+        try images.checkParents(at: parent)
     }
 
     private func checkStatusDescriptor(_ number: Int32) throws(Failure) {
