@@ -8,7 +8,7 @@ internal import Glibc
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
     case cgroupfsDriver, systemdDriver
-    case landlock, noLandlock, criu
+    case landlock, noLandlock, criu, selinuxEnforcing
     case kernel([Int])
     case processors(Int)
     case controller(String)
@@ -23,6 +23,7 @@ package enum Requirement: Equatable, Sendable {
         "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
         "cgroupfs-driver": .cgroupfsDriver, "systemd-driver": .systemdDriver,
         "landlock": .landlock, "no-landlock": .noLandlock, "criu": .criu,
+        "selinux-enforcing": .selinuxEnforcing,
     ]
 
     /// Parses `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`,
@@ -65,6 +66,8 @@ package enum Requirement: Equatable, Sendable {
         case .apparmor: hasApparmor ? nil : "the kernel has no AppArmor"
         case .noApparmor: hasApparmor ? "needs a kernel without AppArmor" : nil
         case .selinux: exists("/sys/fs/selinux/enforce") ? nil : "the kernel has no SELinux policy"
+        case .selinuxEnforcing:
+            readText("/sys/fs/selinux/enforce")?.first == "1" ? nil : "the kernel does not enforce an SELinux policy"
         case .noSelinux: exists("/sys/fs/selinux/enforce") ? "needs a kernel without SELinux" : nil
         case .systemd: isDirectory("/run/systemd/system") ? nil : "systemd does not run here"
         case .resourceControl:

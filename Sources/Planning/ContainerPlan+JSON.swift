@@ -12,6 +12,7 @@ extension ContainerPlan: JSONEncodable {
             writer.field("namespaces", namespaces)
             writer.field("root", root)
             writer.field("mounts", mounts)
+            writer.field("mountLabel", mountLabel?.parameter.text)
             writer.field("devices", devices.nodes)
             writer.field("links", devices.links)
             writer.list("networkDevices", networkDevices)
@@ -74,6 +75,7 @@ extension MountStep: JSONEncodable {
             writer.flag("tmpcopyup", copiesUp)
             writer.flag("readonlyLast", becomesReadOnlyLast)
             writer.field("idmap", idMapping)
+            writer.field("rootLabel", rootLabel)
         }
     }
 

@@ -12,6 +12,8 @@ package struct ContainerPlan: Equatable, Sendable {
     package internal(set) var namespaces: NamespacePlan
     package internal(set) var root: RootPlan
     package internal(set) var mounts: [MountStep]
+    /// The SELinux context of filesystems that the runtime adds: masks, and the tmpfs of cgroup v1.
+    package internal(set) var mountLabel: MountLabel?
     package internal(set) var devices: DevicePlan
     package internal(set) var networkDevices: [NetworkDeviceStep]
     package internal(set) var resctrl: ResctrlPlan?
@@ -67,8 +69,12 @@ extension ContainerPlan {
         try Rules.check(namespaces, spec: spec, linux: linux, host: host)
         root = try RootPlan(spec, linux: linux, bundle: bundle, withoutPivot: options.withoutPivot)
         mounts = try MountStep.plan(spec, root: root, bundle: bundle, namespaces: namespaces, host: host)
-        devices = try DevicePlan(
-            linux, mounts: mounts, inUserNamespace: namespaces.has(.user) || host.isInUserNamespace)
+        let inUserNamespace = namespaces.has(.user) || host.isInUserNamespace
+        mountLabel = try MountLabel(linux, annotations: spec.annotations, host)
+        if let mountLabel {
+            for index in mounts.indices { mounts[index].apply(mountLabel, inUserNamespace: inUserNamespace) }
+        }
+        devices = try DevicePlan(linux, mounts: mounts, inUserNamespace: inUserNamespace)
         networkDevices = try NetworkDeviceStep.plan(linux.netDevices, namespaces)
         resctrl = try ResctrlPlan(linux.intelRdt, id: id)
         hostname = spec.hostname.flatMap { $0.isEmpty ? nil : $0 }

@@ -18,6 +18,8 @@ package struct HostFacts: Equatable, Sendable {
     /// The maps of the runtime's own user namespace; nil in the initial one, which has all ids.
     package var ownMaps: IdentityMaps?
 
+    /// Whether the host enforces SELinux labels; false too if the config does not ask for one of mounts.
+    package var hasSELinux = false
     /// The version of Landlock in the kernel, 0 for none; nil if the config does not ask for Landlock.
     package var landlockVersion: Int?
     /// The capabilities that the runtime can pass on; nil if that is not known, or all are in a new user namespace.

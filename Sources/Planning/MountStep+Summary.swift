@@ -10,6 +10,7 @@ extension MountStep {
         var words = attributes.optionNames + recursiveAttributes.optionNames.map { "r" + $0 }
         if becomesReadOnlyLast { words.append("later ro") }
         if copiesUp { words.append("tmpcopyup") }
+        if let rootLabel { words.append("label \(rootLabel)") }
         if let idMapping { words.append(idMapping.summary) }
         let what: String
         switch object {

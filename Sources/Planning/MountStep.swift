@@ -56,6 +56,8 @@ package struct MountStep: Equatable, Sendable {
     package var becomesReadOnlyLast = false
     /// Options on a bind mount that are not mount attributes: no new filesystem exists that could use them.
     package var ignoredOptions: [String] = []
+    /// The SELinux label that the root of the new filesystem gets: `mqueue`.
+    package var rootLabel: String?
     /// The id mapping of the mount: explicit, or that of the container's user namespace.
     package var idMapping: IDMapping?
 

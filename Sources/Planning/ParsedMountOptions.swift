@@ -21,10 +21,19 @@ struct ParsedMountOptions {
 
     /// Whether a file or directory of the host is bound, according to `type` or one of the options.
     private(set) var isBind = false
+    /// A context whose quotes no option has closed yet.
+    private var openContext: String?
 
     init(_ options: [String], type: String?) {
         isBind = type == "bind" || options.contains { $0 == "bind" || $0 == "rbind" }
         for text in options {
+            // buildah splits the options of an overlay at every comma, also at those between the categories of a label;
+            // mount(2), for which they are joined again, does not notice.
+            if let begin = openContext {
+                openContext = nil
+                addParameter(begin + "," + text)
+                continue
+            }
             // mount(2) accepts several options in one string. A bind mount has no filesystem to accept them, and
             // ignores none.
             guard !isBind, text.utf8.contains(UInt8(ascii: ",")) else {
@@ -38,6 +47,7 @@ struct ParsedMountOptions {
                 }
             }
         }
+        if let text = openContext { parameters.append(MountStep.Parameter(text)) }
     }
 
     /// Whether a parameter may be ignored on a bind mount: it protects nothing, and only a new filesystem, mount(8) or
@@ -122,7 +132,11 @@ struct ParsedMountOptions {
             let name = String(text[..<equals])
             var value = text[text.index(after: equals)...]
             // mount(8): the quotes protect the commas of a context and are not part of it.
-            if name.hasSuffix("context"), value.count > 1, value.first == "\"", value.last == "\"" {
+            if value.first == "\"", name.hasSuffix("context") {
+                guard value.count > 1, value.last == "\"" else {
+                    openContext = text
+                    return
+                }
                 value = value.dropFirst().dropLast()
             }
             parameters.append(MountStep.Parameter(name, String(value)))

@@ -122,13 +122,27 @@ func observeKeyring() -> JSON {
     return .object([
         ("type", .string(String(fields[0]))), ("uid", .string(String(fields[1]))), ("gid", .string(String(fields[2]))),
         ("permissions", .string(String(fields[3]))), ("name", .string(fields[4...].joined(separator: ";"))),
+        ("label", securityLabel(ofKey: session)),
     ])
+}
+
+private func securityLabel(ofKey key: UInt) -> JSON {
+    var buffer = [CChar](repeating: 0, count: 1024)
+    let length = buffer.withUnsafeMutableBufferPointer { pointer in
+        clinux_keyctl(17, key, UInt(bitPattern: pointer.baseAddress), UInt(pointer.count), 0)  // KEYCTL_GET_SECURITY
+    }
+    guard length > 1 else { return .null }
+    return .string(String(decoding: buffer.prefix(while: { $0 != 0 }).map { UInt8(bitPattern: $0) }, as: UTF8.self))
 }
 
 func observeLabels() -> JSON {
     let files = ["current", "exec", "apparmor/current", "apparmor/exec"]
     return .object(
-        files.map { name in (name, readText("/proc/self/attr/" + name).map { .string($0.trimmed) } ?? .null) })
+        files.map { name in
+            // SELinux ends them with a zero byte, AppArmor with a line feed.
+            let text = readText("/proc/self/attr/" + name)?.trimmed
+            return (name, text.map { .string($0.last == "\0" ? String($0.dropLast()) : $0) } ?? .null)
+        })
 }
 
 func observeMaps() -> [(String, JSON)] {

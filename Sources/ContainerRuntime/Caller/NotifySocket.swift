@@ -47,6 +47,11 @@ final class NotifySocket {
             defer { umask(mask) }
             try checked { mkdirat(number, directoryName, 0o755) }
         }
+        guard let label = plan.mountLabel?.parameter.value else { return }
+        // The socket gets the directory's. If that fails, the policy decides whether the container reaches it.
+        do throws(Errno) {
+            try setSecurityLabel(label, on: try OwnedDescriptor.open(directoryName, .directory | .noFollow, at: number))
+        } catch {}
     }
 
     /// Begins to listen.

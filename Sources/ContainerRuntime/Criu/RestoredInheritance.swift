@@ -15,6 +15,7 @@ func takeOnInheritance(_ plan: ContainerPlan, _ known: ImageRecord?, makesKeyrin
         try during("set no_new_privs") { () throws(Errno) in try processControl(.setNoNewPrivileges, 1) }
     }
     if makesKeyring {
+        try during("process.selinuxLabel: label a keyring") { () throws(Errno) in try setKeyringLabel(plan.process) }
         try during("make a session keyring") { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
     }
     // The CPUs and the I/O priority of the caller are not the container's.

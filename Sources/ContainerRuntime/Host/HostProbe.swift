@@ -24,9 +24,15 @@ extension HostFacts {
         return facts
     }
 
+    /// Whether the mounts of a config can have the label that it names.
+    mutating func addMountLabel(for spec: Spec) {
+        hasSELinux = spec.linux?.mountLabel != nil && SecurityModules.hasSELinux
+    }
+
     /// Adds the facts that only some configs need: each costs a system call.
     mutating func add(for spec: Spec) {
         if spec.annotations[LandlockPlan.annotation] != nil { landlockVersion = Kernel.landlockVersion() }
+        addMountLabel(for: spec)
         // In a user namespace of its own the init has all capabilities.
         guard uid == 0, !(spec.linux?.namespaces.contains { $0.type == "user" } ?? false) else { return }
         do throws(Errno) { permittedCapabilities = try capabilitySets().permitted } catch {

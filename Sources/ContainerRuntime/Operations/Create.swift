@@ -223,8 +223,14 @@ enum SecurityModules {
             return false
         }
     }
+    /// Engines hide SELinux from a container, or show its files read-only, as selinux(8) has a library find it disabled.
     static var hasSELinux: Bool {
         let selinux: Int64 = 0xf97c_ff8c
-        do throws(Errno) { return try filesystem(at: "/sys/fs/selinux").magic == selinux } catch { return false }
+        do throws(Errno) {
+            let found = try filesystem(at: "/sys/fs/selinux")
+            return found.magic == selinux && found.flags & Int64(ST_RDONLY) == 0
+        } catch {
+            return false
+        }
     }
 }

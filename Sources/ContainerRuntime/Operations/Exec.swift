@@ -128,7 +128,11 @@ extension Runtime {
         var plan: ProcessPlan
         do throws(InvalidSpec) {
             if let path = options.processFile {
+                let own = process
                 process = try readProcess(path)
+                // A process of the engine's that names no label is not less confined than the container.
+                process.selinuxLabel = process.selinuxLabel ?? own.selinuxLabel
+                process.apparmorProfile = process.apparmorProfile ?? own.apparmorProfile
             } else {
                 apply(options, to: &process)
             }

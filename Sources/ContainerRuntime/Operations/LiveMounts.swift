@@ -82,6 +82,7 @@ extension Runtime {
     ) throws(Failure) -> ContainerPlan {
         let spec = try directory.config()
         var facts = HostFacts.probe(cgroup: record.cgroup)
+        facts.addMountLabel(for: spec)
         let namespaces = spec.linux?.namespaces ?? []
         if namespaces.contains(where: { $0.type == NamespaceKind.user.rawValue && !($0.path ?? "").isEmpty }) {
             // The path may lead nowhere by now.

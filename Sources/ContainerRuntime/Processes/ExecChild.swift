@@ -136,6 +136,7 @@ private struct ExecChild {
 
     // The keyring of the container's init. If that made none, the caller's keyring is still cut off.
     private func joinKeyring() throws(StepReport) {
+        try call(.label, 1) { () throws(Errno) in try setKeyringLabel(process.plan) }
         try call(.keyring) { () throws(Errno) in
             do throws(Errno) { _ = try joinSessionKeyring(ofContainer: launch.id) } catch {
                 guard refusesKeyrings(error) else { throw error }

@@ -175,6 +175,7 @@ struct FailureMessages {
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
         case .attributes: return "\(what): set mount attributes\(detail): \(word)"
         case .propagation: return "\(what): set propagation: \(word)"
+        case .label: return "\(what): linux.mountLabel: label the filesystem \"\(mount.rootLabel ?? "")\": \(word)"
         case .detach: return "mounts[0..<\(report.index)]: take back what was mounted: \(word)"
         case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
         default: return "\(what): \(word)\(hint(report.code))"

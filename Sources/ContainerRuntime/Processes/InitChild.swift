@@ -119,6 +119,7 @@ struct InitChild {
         }
         try call(.session) { () throws(Errno) in try checked { setsid() } }
         if launch.makesKeyring {
+            try call(.label, 1) { () throws(Errno) in try setKeyringLabel(plan.process) }
             try call(.keyring) { () throws(Errno) in try makeSessionKeyring(ofContainer: plan.id) }
         }
         if !plan.networkDevices.isEmpty { try channel.ask(.networkDue) }

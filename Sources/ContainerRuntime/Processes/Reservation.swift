@@ -70,6 +70,7 @@ extension Runtime {
         record.oomScoreAdj = plan.process.oomScoreAdjustment
         record.execNeedsConfig =
             plan.process.scheduling.personality != nil || plan.process.scheduling.memoryPolicy != nil
+            || plan.process.apparmorProfile != nil || plan.process.selinuxLabel != nil
         record.hasPoststartHooks = !plan.hooks.poststart.isEmpty
         record.hasPoststopHooks = !plan.hooks.poststop.isEmpty
         return record

@@ -20,7 +20,7 @@ enum Action: UInt8 {
     case whole = 0
     case openSource, makeTarget, coverProc, notDirectory, filesystemType, parameter, superblock, copyUp, attributes
     case attach, propagation, idMapping, differentNode, makeNode, owner, nullDevice, isDirectory, notExecutable
-    case notMounted, linkOnTheWay, sameMount, detach, otherDevice, notAdded, comesBack, rootItself
+    case notMounted, linkOnTheWay, sameMount, detach, otherDevice, notAdded, comesBack, rootItself, label
 }
 
 /// The child's failure, in numbers: the parent makes the text, in memory that is not charged to the container.

@@ -10,11 +10,12 @@ internal import SystemPackage
 struct LegacyCgroupMount {
     let mount: MountStep
     let hierarchies: [HostFacts.Hierarchy]
+    let label: MountLabel?
 
     func make(on target: consuming OwnedDescriptor) throws(ActionFailure) {
         let attributes = mount.attributes.set
         let stage = try newFilesystem(
-            type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")],
+            type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")] + label.parameters,
             attributes: attributes.subtracting(.readOnly))
         try part(.attach) { [target] () throws(Errno) in try attachLike(stage, on: target) }
         for hierarchy in hierarchies { try bind(hierarchy, in: stage) }

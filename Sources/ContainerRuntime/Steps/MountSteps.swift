@@ -85,7 +85,7 @@ struct MountSteps {
             let target = try open(mount, .directory, in: root, mayMake: false)
             try change(target, mount)
         case .legacyCgroup(let hierarchies):
-            try LegacyCgroupMount(mount: mount, hierarchies: hierarchies).make(
+            try LegacyCgroupMount(mount: mount, hierarchies: hierarchies, label: plan.mountLabel).make(
                 on: try open(mount, .directory, in: root))
         case .unifiedCgroup(let directory):
             try makeUnifiedCgroup(mount, directory, in: root)
@@ -110,6 +110,7 @@ struct MountSteps {
         let late = mount.copiesUp ? mount.attributes.set.intersection(.readOnly) : []
         let made = try newInstance(
             type: type, source: source, parameters, mount.attributes.set.subtracting(late), over: target)
+        if let label = mount.rootLabel { try part(.label) { () throws(Errno) in try setLabel(label, ofRoot: made) } }
         if mount.copiesUp {
             // A directory that was made only to be mounted on has nothing to copy: the mode is the filesystem's own.
             if mode != nil {
@@ -120,6 +121,16 @@ struct MountSteps {
             }
         }
         try attach(made, on: target, mount)
+    }
+
+    private func setLabel(_ label: String, ofRoot made: borrowing OwnedDescriptor) throws(Errno) {
+        do throws(Errno) {
+            try setSecurityLabel(label, on: made)
+        } catch {
+            // What came into being together with a user namespace belongs to who has made both: then the policy's own label
+            // stays, under which the container gets no more.
+            guard error == .notPermitted, plan.namespaces.has(.user) else { throw error }
+        }
     }
 
     private func newInstance(
@@ -163,7 +174,7 @@ struct MountSteps {
         try attach(tree, on: target, mount)
         guard let cgroups = directory("fs/cgroup", in: tree) else { return }
         let cover = try newFilesystem(
-            type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")],
+            type: "tmpfs", source: "tmpfs", [MountStep.Parameter("mode", "755")] + plan.mountLabel.parameters,
             attributes: [.readOnly, .noSuid, .noDev, .noExec])
         try attach(cover, on: cgroups, mount)
     }

@@ -18,6 +18,23 @@ func attachLike(_ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDes
     }
 }
 
+extension MountLabel? {
+    /// For a filesystem that the runtime adds by itself.
+    var parameters: [MountStep.Parameter] { map { [$0.parameter] } ?? [] }
+}
+
+/// Gives a directory an SELinux label, unless the policy labels all files of its filesystem alike.
+func setSecurityLabel(_ label: String, on directory: borrowing OwnedDescriptor) throws(Errno) {
+    // The descriptor of a new mount only names a place; attributes take one that has been opened.
+    let opened = try OwnedDescriptor.open(".", .readOnly | .directory, at: directory.rawValue)
+    let number = opened.rawValue
+    do throws(Errno) {
+        try checked { clinux_fsetxattr(number, "security.selinux", label, label.utf8.count, 0) }
+    } catch {
+        guard error == .notSupported else { throw error }
+    }
+}
+
 /// A detached mount of a new instance of a filesystem.
 func newFilesystem(
     type: String, source: String, _ parameters: [MountStep.Parameter], attributes: MountAttributes

@@ -50,6 +50,17 @@ struct ProcWrites {
     }
 }
 
+/// Has the next keyring carry the SELinux label of the program, which may use no keyring of the runtime's.
+func setKeyringLabel(_ process: ProcessPlan) throws(Errno) {
+    guard let label = process.selinuxLabel else { return }
+    let proc = try PrivateProc()
+    do throws(Errno) {
+        try proc.write("\(clinux_getpid())/attr/keycreate", label)
+    } catch {
+        guard error == .noSuchFileOrDirectory else { throw error }
+    }
+}
+
 /// Has the program run under an AppArmor profile or an SELinux label from its first instruction on.
 func writeLabels(_ process: ProcessPlan) throws(StepReport) {
     guard process.apparmorProfile != nil || process.selinuxLabel != nil else { return }

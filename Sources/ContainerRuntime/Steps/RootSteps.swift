@@ -207,7 +207,7 @@ struct RootSteps {
             [
                 MountStep.Parameter("nr_blocks", "1"), MountStep.Parameter("nr_inodes", "1"),
                 MountStep.Parameter("mode", "755"),
-            ], attributes: .readOnly)
+            ] + plan.mountLabel.parameters, attributes: .readOnly)
         try part(.attach) { () throws(Errno) in try attachMount(made, on: place) }
         empty = consume made
     }
