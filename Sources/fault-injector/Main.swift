@@ -1,13 +1,13 @@
 // Injects a fault into a program at a chosen system call: kills a process there, or makes the call fail.
 //
-//   fault-injector [--at PROCESS:CALL (--kill caller|first|all | --fail ERRNO)] [--list] [--seconds N]
+//   fault-injector [--at PROCESS:CALL (--kill caller|first|all | --fail ERRNO)] [--list] [--seconds N] [--programs all]
 //      --report FILE PROGRAM ARGUMENT...
 //   fault-injector --at PROCESS:CALL --ask "MILLISECONDS COMMAND ARGUMENT..." --report FILE PROGRAM ARGUMENT...
 //   fault-injector --observe KEY=VALUE... - --report FILE PROGRAM ARGUMENT...
 //
 // Processes are numbered from 0 in the order of their creation, the calls of each from 1. A process that executes
-// another program is no longer traced; if it executes the same program again, it is. The exit status is the program's
-// own. The report is one line: `injected NAME`, `exempt NAME` (a call that cannot fail), `missed` (the process made
+// another program is no longer traced; if it executes the same program again, it is. With `--programs all` it is
+// traced on, without the processes that the other program makes. The exit status is the program's own. The report is one line: `injected NAME`, `exempt NAME` (a call that cannot fail), `missed` (the process made
 // fewer calls) or `hung NAME`; with --list a line `PROCESS CALL NAME` for each call comes before it.
 //
 // With --ask another command runs while the process is stopped at the call, until that command ends or the time is
@@ -25,6 +25,7 @@ struct Main {
     private struct Request {
         var injection: Injection?
         var lists = false
+        var followsOthers = false
         var seconds: UInt32 = 20
         var report = ""
         var program: [String] = []
@@ -37,9 +38,8 @@ struct Main {
             var observer: Observer?
             if let wanted = request.observer { observer = try Observer(wanted) }
             var tracer = try Tracer(
-                injection: request.injection, lists: request.lists, seconds: request.seconds,
-                program: request.program[0],
-                observer: observer)
+                injection: request.injection, lists: request.lists, followsOthers: request.followsOthers,
+                seconds: request.seconds, program: request.program[0], observer: observer)
             let outcome = try tracer.run(request.program)
             try write((observer?.report ?? []).map { $0 + "\n" }.joined() + report(outcome), to: request.report)
             exit(outcome.end?.shellStatus ?? 1)
@@ -83,6 +83,7 @@ struct Main {
                     throw Usage(problem: "--ask \(value): expected MILLISECONDS COMMAND")
                 }
                 fault = .ask(Array(parts.dropFirst()), milliseconds)
+            case "--programs": request.followsOthers = value == "all"
             case "--seconds": request.seconds = UInt32(value) ?? request.seconds
             case "--report": request.report = value
             default: throw Usage(problem: "unknown option \(word)")

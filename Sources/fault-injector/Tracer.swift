@@ -54,6 +54,9 @@ struct Tracer {
 
     private let injection: Injection?
     private let lists: Bool
+    /// Whether a process is traced on when it executes another program; the processes that such a one makes are not: it
+    /// may have to trace them itself.
+    private let followsOthers: Bool
     private let seconds: UInt32
     private let program: [Int]
     private var processes: [Int32: Process] = [:]
@@ -66,10 +69,11 @@ struct Tracer {
     private var concurrent: ConcurrentCommand?
 
     init(
-        injection: Injection?, lists: Bool, seconds: UInt32, program: String, observer: Observer?
+        injection: Injection?, lists: Bool, followsOthers: Bool, seconds: UInt32, program: String, observer: Observer?
     ) throws(Errno) {
         self.injection = injection
         self.lists = lists
+        self.followsOthers = followsOthers
         self.seconds = seconds
         self.program = try Self.identity(program)
         self.observer = observer
@@ -176,7 +180,11 @@ struct Tracer {
         switch (signal, event) {
         case (SIGTRAP | 0x80, _): try stopAtCall(pid)
         case (_, 4):  // PTRACE_EVENT_EXEC
-            guard isProgram(pid) else { return letGo(pid) }
+            if !isProgram(pid) {
+                guard followsOthers else { return letGo(pid) }
+                // PTRACE_SETOPTIONS with PTRACE_O_TRACESYSGOOD and -EXEC.
+                clinux_ptrace(0x4200, pid, 0, UnsafeMutableRawPointer(bitPattern: 0x11))
+            }
             if processes[pid]?.isCounted == false {
                 processes[pid] = Process(index: 0, isCounted: true, isInCall: true)
             }

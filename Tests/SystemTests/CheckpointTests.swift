@@ -1,4 +1,4 @@
-// Checkpoint and restore: by engines, and with a fault at their system calls; where CRIU can run.
+// Checkpoint and restore by engines; where CRIU can run.
 
 import Foundation
 import Glibc
@@ -10,84 +10,6 @@ enum CRIU {
         guard geteuid() == 0 else { return "root is needed" }
         return system("criu check >/dev/null 2>&1") == 0 ? nil : "criu cannot run on this kernel (criu check)"
     }()
-}
-
-@Suite(.serialized, .enabled(if: CRIU.missing == nil, "\(CRIU.missing ?? "")"))
-struct CheckpointFaultTests {
-    @Test(arguments: ["checkpoint", "restore"], [Fault.kill("caller"), .kill("first"), .fail(EPERM), .fail(ENOMEM)])
-    func `a fault at any call leaves a container that runs, or what delete removes`(
-        _ command: String, _ fault: Fault
-    ) async throws {
-        try await withSandbox(.swiftrun) { sandbox in
-            try sandbox.configure("sleep", "1000")
-            let trial = try CheckpointTrial(sandbox, command)
-            defer { trial.removeImages() }
-            try await trial.prepare()
-            let plain = try await trial.bench.run(trial.words)
-            #expect(plain.status == 0, "\(plain.errors)")
-            #expect(try await trial.bench.cleanUp() == [])
-            var table = FaultTable(command, fault.description)
-            let step = FaultBench.isThorough ? 1 : 1 + plain.calls.count / 12
-            for (number, (place, _)) in plain.calls.enumerated() where number % step == 0 {
-                try await trial.prepare()
-                let outcome = try await trial.bench.run(trial.words, at: place, fault)
-                table.count(outcome)
-                try await trial.judge(outcome, at: place, fault, &table)
-            }
-            table.conclude()
-        }
-    }
-}
-
-/// A container that is checkpointed or restored under the fault injector.
-private struct CheckpointTrial {
-    let bench: FaultBench
-    let command: String
-    /// Beside the sandbox, in which nothing may be left.
-    private let images = "/tmp/images-" + UUID().uuidString.lowercased()
-
-    var words: [String] {
-        [command] + (command == "restore" ? ["--detach"] : []) + ["--image-path", images, bench.sandbox.id]
-    }
-
-    init(_ sandbox: Sandbox, _ command: String) throws {
-        bench = try FaultBench(sandbox)
-        self.command = command
-    }
-
-    func removeImages() { try? FileManager.default.removeItem(atPath: images) }
-
-    /// Makes what the command needs: a running container, or images.
-    func prepare() async throws {
-        let sandbox = bench.sandbox
-        if command == "restore", access(images, F_OK) == 0 { return }
-        removeImages()
-        // With the streams that a restore will have: CRIU opens files of the host again.
-        let started = try await bench.run(["run", "--detach", sandbox.id])
-        #expect(started.status == 0, "\(started.errors)")
-        guard command == "restore" else { return }
-        let written = try await bench.run(["checkpoint", "--image-path", images, sandbox.id])
-        #expect(written.status == 0, "\(written.errors)")
-    }
-
-    func judge(
-        _ outcome: FaultOutcome, at place: CallPlace, _ fault: Fault, _ table: inout FaultTable
-    ) async throws {
-        let sandbox = bench.sandbox
-        if outcome.verdict == "hung" { table.complain(place, fault, outcome, "hung") }
-        if case .fail = fault, outcome.verdict == "injected", outcome.status != 0 {
-            let operation = FaultedOperation(
-                name: command, start: command == "restore" ? .nothing : .running, arguments: words)
-            bench.checkAnswer(operation, place, fault, outcome, &table)
-        }
-        // CRIU whose runtime is gone takes back what it has begun; until then the container stands still.
-        try await eventually("\(command) \(place) \(outcome.call) \(fault): the container runs, or has ended") {
-            guard try await sandbox.status() == "running" else { return true }
-            return try await sandbox.call("exec", sandbox.id, "/bin/true").status == 0
-        }
-        let left = try await bench.cleanUp()
-        if !left.isEmpty { table.complain(place, fault, outcome, "left \(left)") }
-    }
 }
 
 @Suite(

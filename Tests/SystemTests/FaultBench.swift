@@ -63,9 +63,10 @@ struct FaultBench: Sendable {
 
     /// Runs a command with a fault, or traced only, with files as its streams.
     func run(
-        _ arguments: [String], at place: CallPlace? = nil, _ fault: Fault? = nil, global: [String] = []
+        _ arguments: [String], at place: CallPlace? = nil, _ fault: Fault? = nil, global: [String] = [],
+        injector: [String] = []
     ) async throws -> FaultOutcome {
-        var options = ["--report", sandbox.directory + "/report"]
+        var options = ["--report", sandbox.directory + "/report"] + injector
         if let place, let fault {
             options += ["--at", place.description] + fault.arguments
         } else {
@@ -153,6 +154,8 @@ struct FaultBench: Sendable {
 extension FaultBench {
     /// Whether all faults are tried, as in manual runs, not only those that fit into every build.
     static let isThorough = ProcessInfo.processInfo.environment["SWIFTRUN_FAULTS"] == "all"
+    /// With a number in place of "all": every so many calls are tried, where that would take a day.
+    static let step = ProcessInfo.processInfo.environment["SWIFTRUN_FAULTS"].flatMap { Int($0) }
 
     /// All calls of a command without a fault.
     func calls(of operation: FaultedOperation) async throws -> [(place: CallPlace, name: String)] {
