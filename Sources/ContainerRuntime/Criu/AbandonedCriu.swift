@@ -44,30 +44,13 @@ extension Runtime {
         let left = record.abandonedCriu()
         if let left {
             note(.warning, "CRIU (process \(left.pid)), which a killed command has left, is ended")
-            end(left, isUrgent: isUrgent)
+            left.signal(SIGCONT)
+            endCriu(left.pid, left.pidfd, patience: isUrgent ? 0 : 10, moment: isUrgent ? 1 : 10)
         }
         // One that was killed has left its rules.
         if let lock { do throws(Failure) { try lock.remove() } catch { note(.debug, error.message) } }
         (record.criu, record.criuStartTime) = (0, 0)
         try directory.write(record)
         return left != nil
-    }
-
-    private func end(_ criu: ProcessHandle, isUrgent: Bool) {
-        let patience: UInt64 = 10
-        var progress = CriuProgress(of: criu.pid, patience: patience)
-        criu.signal(SIGCONT)
-        while !isUrgent, !hasEnded(criu, milliseconds: 100), progress.continues() {}
-        if hasEnded(criu, milliseconds: 0) { return }
-        releaseCriu(criu.pid, criu.pidfd)
-        if hasEnded(criu, milliseconds: isUrgent ? 1000 : 10_000) { return }
-        killWithDescendants(criu)
-        _ = hasEnded(criu, milliseconds: 10_000)
-    }
-
-    private func hasEnded(_ process: ProcessHandle, milliseconds: Int32) -> Bool {
-        do throws(Errno) { return try waitUntilReadable(process.pidfd.rawValue, milliseconds: milliseconds) } catch {
-            return false
-        }
     }
 }

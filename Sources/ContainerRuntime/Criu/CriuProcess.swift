@@ -103,7 +103,7 @@ struct CriuProcess: ~Copyable {
             directories = try awaitReadiness(here.rawValue, child.pid, adopt)
         } catch {
             shutdown(here.rawValue, Int32(SHUT_RDWR))
-            endCriu(child)
+            endCriu(child.pid, child.pidfd)
             throw error
         }
         let pidfd = child.pidfd.rawValue
@@ -206,7 +206,8 @@ struct CriuProcess: ~Copyable {
     ///   - port: of the page server that it speaks with.
     consuming func end(isUrgent: Bool = false, port: Int32? = nil) {
         for number in directories { close(number) }
-        endCriu(finish(), isUrgent: isUrgent, port: port)
+        let child = finish()
+        endCriu(child.pid, child.pidfd, patience: isUrgent ? 0 : CriuProgress.patience, port: port)
     }
 
     private consuming func finish() -> ChildProcess {

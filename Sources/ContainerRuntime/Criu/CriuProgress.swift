@@ -45,42 +45,50 @@ struct CriuProgress {
     }
 }
 
-/// Waits for the end of a process that was CRIU, whose socket is closed: that tells it to take back what it has begun.
+/// Waits for the end of CRIU, whose socket is closed: that tells it to take back what it has begun.
 ///
 /// To kill it could leave processes frozen, with its code in them: that comes last.
 /// - Parameters:
-///   - isUrgent: whether CRIU has failed to answer, or nobody waits for its answer any more.
+///   - patience: for how many seconds it may do nothing; 0 where it has failed to answer, or nobody waits for its answer.
+///   - moment: for how many seconds it may then take back what it has begun.
 ///   - port: of the page server.
-func endCriu(_ child: borrowing ChildProcess, isUrgent: Bool = false, port: Int32? = nil) {
-    let (minute, moment) = (60, 10)
-    if isUrgent || !awaitEnd(of: child, seconds: minute) {
-        releaseCriu(child.pid, child.pidfd, port: port)
-        if !awaitEnd(of: child, seconds: moment, despiteRequests: true) {
-            do throws(Errno) { try signalProcess(child.pidfd, SIGKILL) } catch {}
-            _ = awaitEnd(of: child, seconds: moment, despiteRequests: true)
-        }
-    }
+func endCriu(
+    _ pid: Int32, _ pidfd: borrowing OwnedDescriptor, patience: UInt64 = CriuProgress.patience, moment: UInt64 = 10,
+    port: Int32? = nil
+) {
     // A process that the kernel does not end yet is the subreaper's.
-    _ = reap(child.pid)
+    defer { reap(pid) }
+    var progress = CriuProgress(of: pid, patience: patience)
+    while patience > 0 {
+        if hasEnded(pidfd, seconds: 1) { return }
+        if !progress.continues() { break }
+    }
+    releaseCriu(pid, pidfd, port: port)
+    if hasEnded(pidfd, seconds: moment) { return }
+    do throws(Errno) {
+        if let criu = try ProcessHandle(pid) { killWithDescendants(criu) }
+    } catch {
+        do throws(Errno) { try signalProcess(pidfd, SIGKILL) } catch {}
+    }
+    _ = hasEnded(pidfd, seconds: 10)
 }
 
-/// - Parameter despiteRequests: whether to wait although this command has been asked to end.
-private func awaitEnd(of child: borrowing ChildProcess, seconds: Int, despiteRequests: Bool = false) -> Bool {
-    let end = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+private func hasEnded(_ pidfd: borrowing OwnedDescriptor, seconds: UInt64) -> Bool {
+    let end = monotonicNanoseconds() + seconds * 1_000_000_000
     while true {
         let now = monotonicNanoseconds()
         do throws(Errno) {
             let milliseconds = now < end ? Int32(1 + (end - now) / 1_000_000) : 0
-            if try waitUntilReadable(child.pidfd.rawValue, milliseconds: min(milliseconds, 1000)) { return true }
+            if try waitUntilReadable(pidfd.rawValue, milliseconds: milliseconds) { return true }
         } catch {
             guard error == .interrupted else { return false }
         }
-        if now >= end || RequestToEnd.current != nil && !despiteRequests { return false }
+        if now >= end { return false }
     }
 }
 
 /// Makes an end of what CRIU waits for, so that it fails, and cleans up.
-func releaseCriu(_ pid: Int32, _ pidfd: borrowing OwnedDescriptor, port: Int32? = nil) {
+private func releaseCriu(_ pid: Int32, _ pidfd: borrowing OwnedDescriptor, port: Int32?) {
     let program = try? FileIdentity(fileStatus(at: "/proc/\(pid)/exe"))
     for other in children(ofProcess: pid) {
         // CRIU's own processes have to clean up as well.
