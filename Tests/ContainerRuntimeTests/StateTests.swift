@@ -52,6 +52,16 @@ struct ContainerRecordTests {
         #expect(!record.creates(.pid))
     }
 
+    @Test func `a record of an earlier version is one of a container that is ready`() throws {
+        let text = """
+            {"id":"a","ociVersion":"1.3.0","bundle":"/b","rootfs":"/b/rootfs","pid":7,"startTime":8,"created":"now",\
+            "owner":0,"cgroup":{"driver":"cgroupfs","hierarchy":"hybrid","directories":[{"controllers":["pids"],\
+            "mount":"/sys/fs/cgroup/pids","path":"/a"}]},"namespaces":0}
+            """
+        let record = try ContainerRecord(record: Array(text.utf8))
+        #expect(record.isReady && record.pid == 7 && record.cgroup.directories.count == 1)
+    }
+
     /// Records in which each key is present, absent, or unusual.
     static let samples: [ContainerRecord] = {
         var plain = ContainerRecord.sample()

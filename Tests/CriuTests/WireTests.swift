@@ -195,6 +195,14 @@ private func bytes(_ hex: String) -> [UInt8] {
     @Test(arguments: ["", "(00.1) all is well", "(00.1) Error (criu/x.c:1", "Error (criu/x.c:1): \n"])
     func aLogWithoutOne(log: String) { #expect(Complaint(log: Array(log.utf8)) == nil) }
 
+    @Test(arguments: [
+        ("Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self\n", ""),
+        ("(00.1) Error (criu/mount.c:1094): mnt: bad\n", "mnt: bad"), ("no memory", "no memory"), ("", ""),
+    ])
+    func theAnswerSaysItInTheSameWords(message: String, text: String) {
+        #expect(Complaint(message: message)?.text ?? "" == text)
+    }
+
     @Test func harmlessOnesAreNone() {
         #expect(Complaint(log: Array("(0) Error (criu/cgroup.c:1): cgroupd: recv req error: x".utf8)) == nil)
     }

@@ -33,7 +33,11 @@ extension Runtime {
             try dump(plan, spec, record, directory, options, images, worker, wasPaused: status == .paused)
         } catch {
             forgetCriu(record, directory)
-            throw directory.explain(error)
+            let explained = directory.explain(error)
+            // CRIU's words for a process that is gone do not say so.
+            guard explained.message == error.message, let status = try? directory.status(of: record), status == .stopped
+            else { throw explained }
+            throw Failure(.wrongState, "the container has ended meanwhile: \(error.message)")
         }
         forgetCriu(record, directory)
         guard !options.leavesRunning, !options.isPreDump else { return }

@@ -94,7 +94,8 @@ extension ContainerRecord: JSONDecodable, JSONEncodable {
     static let readyOffset = #"{"ready":"#.utf8.count
 
     package init(_ cursor: borrowing JSONCursor) throws(InvalidSpec) {
-        let ready: Int32 = try cursor.required("ready")
+        // An earlier version wrote no such key.
+        let ready: Int32 = try cursor.optional("ready") ?? 1
         isReady = ready == 1
         id = try cursor.required("id")
         ociVersion = try cursor.required("ociVersion")
