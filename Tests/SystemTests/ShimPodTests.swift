@@ -257,9 +257,10 @@ extension ShimCallTests {
 // MARK: what ends a pod
 
 extension ShimCallTests {
-    /// Containers run when the shim is killed: containerd then runs `delete` for the pod's bundle alone.
-    @Test(arguments: [true, false])
-    func `a shim that was killed leaves nothing of its pod`(isShared: Bool) async throws {
+    /// Containers run when the shim is killed: containerd then runs `delete` for the pod's bundle alone, and removes the
+    /// containers' bundles at the same time.
+    @Test(arguments: [true, false], [true, false])
+    func `a shim that was killed leaves nothing of its pod`(isShared: Bool, hasBundles: Bool) async throws {
         try await PodBench.with { bench in
             let started = try await bench.start(isShared ? PodCase.all[4].config : PodCase.all[0].config)
             let namespaces = isShared ? PodCase.all[4].namespaces(process: started.pid) : PodBench.usual
@@ -269,6 +270,15 @@ extension ShimCallTests {
             try await eventually("the shim ends") { !ContainerdHost.isAlive(bench.process) }
             if isShared {
                 try await eventually("the holder ends") { !ContainerdHost.isAlive(pid_t(started.pid)) }
+            }
+            if !hasBundles {
+                for id in ["c1", "c2"] {
+                    let bundle = bench.host.directory + "/" + id
+                    #expect(rename(bundle, bench.host.directory + "/." + id) == 0)
+                    for name in ["config.json", "sandbox", "swift-shim.options"] {
+                        #expect(unlink(bench.host.directory + "/." + id + "/" + name) == 0)
+                    }
+                }
             }
             let answer = try await bench.host.delete("pod", in: bench.bundle)
             #expect(answer.exitStatus == 137)

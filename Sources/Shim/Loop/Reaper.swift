@@ -34,6 +34,8 @@ final class Reaper {
     private var handlers: [pid_t: (Exit) -> Void] = [:]
     private var unclaimedExits: [pid_t: Exit] = [:]
     private var expectations = 0
+    /// Those that have been asked to end.
+    private var asked: Set<pid_t> = []
 
     init(_ loop: Loop) { self.loop = loop }
 
@@ -59,6 +61,27 @@ final class Reaper {
         }
     }
 
+    /// Asks a child to end, which is killed after twelve seconds, as containerd's shim does, or when the shim itself ends.
+    func ask(_ process: pid_t) {
+        asked.insert(process)
+        kill(process, SIGTERM)
+        loop.after(.seconds(12)) { [self] in
+            if asked.contains(process) { kill(process, SIGKILL) }
+        }
+    }
+
+    /// Runs a body when those that were asked to end have ended, or have been killed after so long.
+    func endAsked(within time: TimeAmount, _ body: @escaping () -> Void) { endAsked(until: .now() + time, body) }
+
+    private func endAsked(until deadline: NIODeadline, _ body: @escaping () -> Void) {
+        if asked.isEmpty { return body() }
+        if NIODeadline.now() >= deadline {
+            for process in asked { kill(process, SIGKILL) }
+            return body()
+        }
+        loop.after(.milliseconds(10)) { self.endAsked(until: deadline, body) }
+    }
+
     /// Announces that a process is being started whose id is not known yet; until `stopExpecting`, exits of unknown
     /// processes are remembered.
     func expectChild() { expectations += 1 }
@@ -81,6 +104,7 @@ final class Reaper {
             let process = clinux_wait_exited(-1, &status, WNOHANG)
             if process <= 0 { return }
             let exit = Exit(status: Self.code(status), time: .now)
+            asked.remove(process)
             if let handler = handlers.removeValue(forKey: process) {
                 handler(exit)
             } else if expectations > 0 {

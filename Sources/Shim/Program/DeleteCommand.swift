@@ -34,13 +34,14 @@ struct DeleteCommand {
         for (number, member) in members.enumerated() {
             // One that takes too long leaves time for those after it, and for the pod itself.
             let share = timeLeft / Int64(members.count - number + 1)
-            if let failure = clean(member.bundle, of: member.id, within: share) {
+            if let failure = clean(member.bundle, of: member.id, member.options, within: share) {
                 failures.append(failure)
             } else {
                 bundle.forgetMember(member.id)
             }
         }
-        if let failure = clean(bundle, of: invocation.id, within: timeLeft) { failures.append(failure) }
+        let own = bundle.recordedOptions() ?? optionsWithoutRecord
+        if let failure = clean(bundle, of: invocation.id, own, within: timeLeft) { failures.append(failure) }
         PodFiles(bundle: bundle.path).remove()
         if !failures.isEmpty { throw ShimFailure(failures.joined(separator: "; ")) }
         answer.exitStatus = 128 + UInt32(SIGKILL)
@@ -48,13 +49,19 @@ struct DeleteCommand {
         return answer.encodedBytes
     }
 
+    /// The options of a container whose bundle was emptied: the usual ones, if the usual runtime has its state.
+    private var optionsWithoutRecord: RuncOptions? {
+        let usual = RuncOptions()
+        let state = OCIRuntime(usual, namespace: invocation.namespace).root + "/" + invocation.id
+        return clinux_access(state, F_OK) == 0 ? usual : nil
+    }
+
     /// Kills and removes what is left of a container; returns why it could not.
-    private func clean(_ bundle: TaskBundle, of id: String, within time: Int64) -> String? {
-        // Without a record, nothing was made or nothing is left.
-        guard let options = bundle.recordedOptions() else { return nil }
+    /// - Parameter options: of its record; without one, nothing was made or nothing is left.
+    private func clean(_ bundle: TaskBundle, of id: String, _ options: RuncOptions?, within time: Int64) -> String? {
+        guard let options else { return nil }
         do throws(ShimFailure) {
-            let failure = try forceDelete(
-                OCIRuntime(options, namespace: invocation.namespace), bundle, id, within: time)
+            let failure = try forceDelete(OCIRuntime(options, namespace: invocation.namespace), id, within: time)
             RootFilesystem(directory: bundle.rootfs, mounts: []).unmountAll()
             if let failure, !RuntimeLog.meansGone(failure) { return "OCI runtime delete failed: \(failure)" }
         } catch {
@@ -86,16 +93,16 @@ struct DeleteCommand {
 
     /// Has the runtime kill and remove the container; returns why it could not.
     private func forceDelete(
-        _ runtime: OCIRuntime, _ bundle: TaskBundle, _ id: String, within time: Int64
+        _ runtime: OCIRuntime, _ id: String, within time: Int64
     ) throws(ShimFailure) -> String? {
-        let log = bundle.path + "/delete.log"
-        defer { clinux_unlink(log) }
+        // In the bundle that containerd keeps until this command has ended, not in a container's.
+        let log = try CallLog(try bundlePath() + "/delete.log")
+        defer { log.remove() }
         let result = try RuntimeProcess.run(
-            runtime, arguments: runtime.arguments(.delete(force: true), container: id, log: log),
-            errors: log, within: time)
+            runtime, arguments: runtime.arguments(.delete(force: true), container: id, log: log.path),
+            errors: log.file.rawValue, within: time)
         if result == 0 { return nil }
-        let text = (try? readRegularFile(log)).map(RawText.text) ?? ""
-        return RuntimeLog.failure(in: text) ?? "the runtime exited with status \(result) and said nothing"
+        return RuntimeLog.failure(in: log.text) ?? "the runtime exited with status \(result) and said nothing"
     }
 }
 
@@ -103,10 +110,10 @@ struct DeleteCommand {
 enum RuntimeProcess {
     /// Runs a call to its end and returns its exit status.
     ///
-    /// Standard error is appended to the file `errors`; `output` becomes standard output, or else /dev/null. After so many
-    /// milliseconds it is killed.
+    /// `errors` becomes standard error and `output` standard output, or else /dev/null. After so many milliseconds it is
+    /// killed.
     static func run(
-        _ runtime: OCIRuntime, arguments: [String], errors: String? = nil, output: Int32? = nil,
+        _ runtime: OCIRuntime, arguments: [String], errors: Int32? = nil, output: Int32? = nil,
         within time: Int64 = 4000
     ) throws(ShimFailure) -> Int32 {
         guard let executable = findExecutable(runtime.binary) else {
@@ -115,13 +122,9 @@ enum RuntimeProcess {
         let null = try during("open /dev/null") { () throws(Errno) in
             try OwnedDescriptor.open("/dev/null", .readWrite)
         }
-        let errorFile = errors.flatMap {
-            try? OwnedDescriptor.open($0, [.writeOnly, .create, .append], mode: 0o600).relinquish()
-        }
-        defer { if let errorFile { close(errorFile) } }
         let program = Program(
             executable: executable, arguments: arguments,
-            descriptors: [null.rawValue, output ?? null.rawValue, errorFile ?? null.rawValue], diesWithParent: true)
+            descriptors: [null.rawValue, output ?? null.rawValue, errors ?? null.rawValue], diesWithParent: true)
         let process = try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
         if !hasEnded(process, within: time) {
             kill(process, SIGKILL)

@@ -35,6 +35,8 @@ struct ServeCommand {
 
     private func prepareProcess() throws(ShimFailure) {
         signal(SIGPIPE, SIG_IGN)
+        // It would end the shim, and means nothing.
+        signal(SIGUSR2, SIG_IGN)
         // The trace that containerd was itself started in is not that of its calls.
         unsetenv("TRACEPARENT")
         unsetenv("TRACESTATE")

@@ -42,6 +42,10 @@ struct RootFilesystem {
         }
         do throws(ShimFailure) {
             for mount in mounts {
+                // The kernel would end a text there.
+                guard
+                    !([mount.type, mount.source, mount.target] + mount.options).contains(where: { $0.utf8.contains(0) })
+                else { throw ShimFailure("mount on \(directory): a zero byte in it", .invalidArgument) }
                 let what = "mount \(mount.type) \(mount.source) on \(directory)"
                 if mount.target.isEmpty {
                     try Self.mount(what, mount, on: directory, besides: directory)

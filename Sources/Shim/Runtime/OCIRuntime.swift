@@ -72,8 +72,10 @@ package struct OCIRuntime: Equatable, Sendable {
     }
 
     /// The arguments of a call, the program's name first.
-    package func arguments(_ operation: RuntimeOperation, container: String, log: String) -> [String] {
-        let global = ["--root", root, "--log", log, "--log-format", "json"] + (usesSystemd ? ["--systemd-cgroup"] : [])
+    /// - Parameter log: nil for standard error.
+    package func arguments(_ operation: RuntimeOperation, container: String, log: String?) -> [String] {
+        let logging = (log.map { ["--log", $0] } ?? []) + ["--log-format", "json"]
+        let global = ["--root", root] + logging + (usesSystemd ? ["--systemd-cgroup"] : [])
         return [binary] + global + [operation.name] + flags(of: operation) + [container] + operands(of: operation)
     }
 

@@ -33,8 +33,10 @@ final class RuntimeCalls {
         calls += 1
         let (trace, completion) = followed(
             "\(runtime.name) \(operation.name)", container, trace ?? owner?.trace, completion)
-        let log = "\(bundle.path)/\(operation.name)-\(calls).log"
+        var opened: CallLog?
         do throws(ShimFailure) {
+            let log = try CallLog("\(bundle.path)/\(operation.name)-\(calls).log")
+            opened = log
             let process = try Self.start(
                 runtime, operation, container: container, log: log, directory: bundle.path, streams: streams,
                 trace: trace)
@@ -64,11 +66,11 @@ final class RuntimeCalls {
                 if isLate, failure != nil {
                     failure = RuntimeFailure(operation, "the runtime did not end within \(limit.seconds) seconds")
                 }
-                clinux_unlink(log)
+                log.remove()
                 tell(failure)
             }
         } catch {
-            clinux_unlink(log)
+            opened?.remove()
             completion(RuntimeFailure(operation, error.description))
         }
     }
@@ -87,7 +89,7 @@ final class RuntimeCalls {
     }
 
     private static func start(
-        _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, log: String, directory: String,
+        _ runtime: OCIRuntime, _ operation: RuntimeOperation, container: String, log: CallLog, directory: String,
         streams: RuntimeStreams, trace: TraceContext?
     ) throws(ShimFailure) -> pid_t {
         guard let executable = findExecutable(runtime.binary) else {
@@ -96,21 +98,20 @@ final class RuntimeCalls {
         let null = try during("open /dev/null") { () throws(Errno) in
             try OwnedDescriptor.open("/dev/null", .readWrite)
         }
-        let logFile = try during("open \(log)") { () throws(Errno) in
-            try OwnedDescriptor.open(log, [.writeOnly, .create, .append], mode: 0o600)
-        }
         let program = Program(
-            executable: executable, arguments: runtime.arguments(operation, container: container, log: log),
-            environment: trace.map { currentEnvironment() + $0.variables }, directory: directory,
+            executable: executable, arguments: runtime.arguments(operation, container: container, log: log.path),
+            environment: trace.map { currentEnvironment() + $0.variables },
+            // A container whose bundle is gone can still be ended.
+            directory: clinux_access(directory, F_OK) == 0 ? directory : "/",
             descriptors: [
-                streams.input ?? null.rawValue, streams.output ?? null.rawValue, streams.error ?? logFile.rawValue,
+                streams.input ?? null.rawValue, streams.output ?? null.rawValue, streams.error ?? log.file.rawValue,
             ], diesWithParent: true)
         return try during("exec: \"\(executable)\"") { () throws(Errno) in try program.start() }
     }
 
-    private static func failure(_ exit: Exit, _ operation: RuntimeOperation, log: String) -> RuntimeFailure {
-        let text = (try? readRegularFile(log)).map(RawText.text) ?? ""
-        let message = RuntimeLog.failure(in: text) ?? "the runtime exited with status \(exit.status) and said nothing"
+    private static func failure(_ exit: Exit, _ operation: RuntimeOperation, log: CallLog) -> RuntimeFailure {
+        let message =
+            RuntimeLog.failure(in: log.text) ?? "the runtime exited with status \(exit.status) and said nothing"
         return RuntimeFailure(operation, message)
     }
 }

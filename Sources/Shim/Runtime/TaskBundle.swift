@@ -41,29 +41,43 @@ struct TaskBundle {
     /// everything; removed when nothing is left.
     func record(_ options: RuncOptions) throws(ShimFailure) {
         let bytes: [UInt8] = (try? options.serializedBytes()) ?? []
-        let file = recordFile
+        try Self.write(bytes, to: recordFile)
+        try join(bytes)
+    }
+
+    /// The options noted by `record`, or nothing when there is nothing to clean up.
+    func recordedOptions() -> RuncOptions? { Self.options(in: recordFile) }
+
+    func removeRecord() {
+        clinux_unlink(recordFile)
+        if let entry = memberEntry { Self.remove(entry) }
+    }
+
+    private static func options(in file: String) -> RuncOptions? {
+        guard let bytes = try? readRegularFile(file) else { return nil }
+        return try? RuncOptions(serializedBytes: bytes)
+    }
+
+    private static func write(_ bytes: [UInt8], to file: String) throws(ShimFailure) {
         try during("write \(file)") { () throws(Errno) in
             let descriptor = try OwnedDescriptor.open(file, [.writeOnly, .create, .truncate], mode: 0o600)
             try writeAll(bytes, to: descriptor.rawValue)
         }
-        try join()
-    }
-
-    /// The options noted by `record`, or nothing when there is nothing to clean up.
-    func recordedOptions() -> RuncOptions? {
-        guard let bytes = try? readRegularFile(recordFile) else { return nil }
-        return try? RuncOptions(serializedBytes: bytes)
-    }
-
-    func removeRecord() {
-        clinux_unlink(recordFile)
-        if let entry = memberEntry { clinux_unlink(entry) }
     }
 
     // MARK: the containers of a pod
 
+    /// A container of a pod, as the pod's bundle knows it.
+    struct Member {
+        let id: String
+        let bundle: TaskBundle
+        /// What `record` was given.
+        let options: RuncOptions?
+    }
+
     /// containerd runs `delete` for a pod's own bundle alone, where a container's bundle names the pod in a file
-    /// `sandbox`: the pod's bundle, which is our working directory, says where the others are.
+    /// `sandbox`. So the pod's bundle, which is our working directory, says where the others are and how they were made:
+    /// after a shim that was killed, containerd removes their bundles at the same time.
     private static let members = "members"
 
     private var memberEntry: String? {
@@ -73,25 +87,39 @@ struct TaskBundle {
         return Self.members + path[slash...]
     }
 
-    private func join() throws(ShimFailure) {
+    private func join(_ options: [UInt8]) throws(ShimFailure) {
         guard let entry = memberEntry else { return }
-        try makeDirectories(Self.members, mode: 0o700)
-        clinux_unlink(entry)
+        try makeDirectories(entry, mode: 0o700)
+        try Self.write(options, to: entry + "/options")
+        clinux_unlink(entry + "/bundle")
         try during("note \(path)") { () throws(Errno) in
-            try checked { clinux_symlinkat(path, OwnedDescriptor.currentDirectory, entry) }
+            try checked { clinux_symlinkat(path, OwnedDescriptor.currentDirectory, entry + "/bundle") }
         }
     }
 
-    /// The bundles of a pod's containers that have not been deleted, by the containers' ids.
-    func listMembers() -> [(id: String, bundle: TaskBundle)] {
+    /// The pod's containers that have not been deleted.
+    func listMembers() -> [Member] {
         let directory = path + "/" + Self.members
         return names(inDirectory: directory).sorted().compactMap { id in
-            guard let path = try? readLink(OwnedDescriptor.currentDirectory, directory + "/" + id) else { return nil }
-            return (id, TaskBundle(path: path))
+            let entry = directory + "/" + id
+            // A shim that an earlier version of this program serves makes the entry itself a link.
+            for link in [entry + "/bundle", entry] {
+                guard let path = try? readLink(OwnedDescriptor.currentDirectory, link) else { continue }
+                let bundle = TaskBundle(path: path)
+                return Member(
+                    id: id, bundle: bundle, options: Self.options(in: entry + "/options") ?? bundle.recordedOptions())
+            }
+            return nil
         }
     }
 
-    func forgetMember(_ id: String) { clinux_unlink("\(path)/\(Self.members)/\(id)") }
+    func forgetMember(_ id: String) { Self.remove("\(path)/\(Self.members)/\(id)") }
+
+    private static func remove(_ entry: String) {
+        if clinux_unlink(entry) == 0 { return }
+        for name in ["/bundle", "/options"] { clinux_unlink(entry + name) }
+        clinux_rmdir(entry)
+    }
 }
 
 /// The facts of a `config.json` that are the shim's business.

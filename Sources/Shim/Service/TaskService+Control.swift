@@ -14,7 +14,7 @@ extension TaskService {
         abandonCreation(of: request.id)
         let container = try container(request.id)
         let process = try container.process(request.execID)
-        guard (1...64).contains(request.signal) else {
+        guard request.signal <= 64 else {
             throw Status(.invalidArgument, "signal \(request.signal) does not exist")
         }
         process.urgently(loop) { [self] done in
@@ -23,7 +23,8 @@ extension TaskService {
                 done()
             }
             if let refusal = process.refusal(of: .kill) { return finish(refusal) }
-            if !process.isInit { return finish(Self.signal(process, request.signal)) }
+            // 0 asks whether the process is there.
+            if !process.isInit || request.signal == 0 { return finish(Self.signal(process, request.signal)) }
             let operation = RuntimeOperation.kill(signal: request.signal, all: request.all)
             calls.call(
                 container.runtime, operation, container: container.id, bundle: container.bundle, trace: reply.trace

@@ -162,7 +162,7 @@ final class TaskService {
     func end() {
         if isShuttingDown { return }
         isShuttingDown = true
-        var left = 2
+        var left = 3
         let finish = { [self] in
             left -= 1
             // A turn of the loop later, answers that were just given are on their way.
@@ -170,5 +170,6 @@ final class TaskService {
         }
         events.flush(within: .seconds(4), finish)
         tracer.flush(within: .milliseconds(500), finish)
+        reaper.endAsked(within: .milliseconds(500), finish)
     }
 }

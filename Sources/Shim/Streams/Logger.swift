@@ -8,6 +8,7 @@ internal import SystemPackage
 /// A running logger.
 final class Logger {
     private let loop: Loop
+    private let reaper: Reaper
     private let process: pid_t
     private var hasExited = false
     private var afterExit: [() -> Void] = []
@@ -18,6 +19,7 @@ final class Logger {
         self.process = process
         self.pipes = pipes
         self.loop = loop
+        self.reaper = reaper
         reaper.whenExited(process) { _ in self.exited() }
     }
 
@@ -135,10 +137,6 @@ final class Logger {
 
     /// Ends a logger that does not end with its input.
     func terminate() {
-        if hasExited { return }
-        kill(process, SIGTERM)
-        loop.after(.seconds(12)) { [self] in
-            if !hasExited { kill(process, SIGKILL) }
-        }
+        if !hasExited { reaper.ask(process) }
     }
 }

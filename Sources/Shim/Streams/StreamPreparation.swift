@@ -152,6 +152,8 @@ struct StreamPreparation {
                     streams.containerError = errorWriter.take()
                 } else if let writer = outputWriter.take() {
                     streams.output.destination = try nonBlocking(writer)
+                    // A terminal has no errors of its own: the logger must see their end.
+                    _ = errorWriter.take()
                 }
                 completion(.success(streams))
             } catch {
