@@ -76,6 +76,9 @@ extension Rules {
     fileprivate static func checkLive(
         _ step: MountStep, _ namespaces: NamespacePlan, _ host: HostFacts
     ) throws(InvalidSpec) {
+        guard !step.replacesRoot else {
+            throw InvalidSpec(keyPath: "\(step.key).destination", problem: "the rootfs itself cannot be mounted over")
+        }
         guard step.isOpenedByRuntime else { return }
         guard host.uid == 0 else {
             throw InvalidSpec(

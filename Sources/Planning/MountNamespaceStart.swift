@@ -22,6 +22,7 @@ extension MountStep {
     private static let withoutPaths = ["proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2"]
 
     fileprivate func needsHostMounts(rootfs: String) -> Bool {
+        if replacesRoot { return true }
         switch object {
         case .filesystem(let type, let source, let parameters):
             return !Self.withoutPaths.contains(type) || Self.isLong(source) || parameters.contains { $0.isLong }

@@ -16,6 +16,7 @@ extension MountStep {
             // The destination may be given as a path on the host, because runc accepts such configs.
             if let inside = mount.destination.path(below: root.path) { mount.destination = inside }
             let step = try MountStep(mount, index: index, bundle: bundle, namespaces: namespaces, host: host)
+            if step.replacesRoot { try Rules.checkMountOnRoot(step, root, namespaces) }
             try Rules.check(step)
             steps.append(step)
         }
@@ -33,9 +34,6 @@ extension MountStep {
             throw InvalidSpec(keyPath: "\(key).destination", problem: "must not be empty")
         }
         let destination = cleanPath("/" + mount.destination)
-        guard destination != "/" else {
-            throw InvalidSpec(keyPath: "\(key).destination", problem: "the rootfs itself cannot be mounted over")
-        }
         self.init(key: key, destination: destination, object: .remount)
         let options = ParsedMountOptions(mount.options, type: mount.type)
         attributes = options.attributes
@@ -103,6 +101,15 @@ extension MountStep {
             // A hierarchy beside those of v1: of it a cgroup namespace shows the container's part.
             case .legacy: break
             case .unified(let directory):
+                let known = [
+                    "favordynmods", "memory_hugetlb_accounting", "memory_localevents", "memory_recursiveprot",
+                    "nsdelegate",
+                    "pids_localevents",
+                ]
+                if let other = options.parameters.first(where: { !known.contains($0.name) }) {
+                    throw InvalidSpec(
+                        keyPath: "\(key).options", problem: "\"\(other.text)\" is not an option of cgroup v2")
+                }
                 // A container in the host's cgroup namespace gets the host's hierarchy, because the paths in its
                 // /proc refer to it. It is bound: a new mount from the host's cgroup namespace would reset the
                 // options of the host's mount. cgroups(7), nsdelegate.

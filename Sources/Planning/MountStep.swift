@@ -54,6 +54,8 @@ package struct MountStep: Equatable, Sendable {
     package var followsDestination = true
     /// Whether the mount becomes read-only after the devices are created: `/dev`.
     package var becomesReadOnlyLast = false
+    /// Whether what is mounted becomes the root.
+    package var replacesRoot: Bool { destination == "/" }
     /// Options on a bind mount that are not mount attributes: no new filesystem exists that could use them.
     package var ignoredOptions: [String] = []
     /// The SELinux label that the root of the new filesystem gets: `mqueue`.

@@ -190,6 +190,25 @@ package enum Rules {
             problem: "\"\(destination)\" cannot be mounted because it is inside /proc")
     }
 
+    /// What is mounted on "/" becomes the root: of the container's own mount namespace, as volumes and overlays do there.
+    static func checkMountOnRoot(
+        _ step: MountStep, _ root: RootPlan, _ namespaces: NamespacePlan
+    ) throws(InvalidSpec) {
+        let isPossible =
+            switch step.object {
+            case .bind: true
+            case .filesystem(let type, _, _): !["proc", "sysfs", "devpts", "mqueue"].contains(type)
+            case .remount, .legacyCgroup, .unifiedCgroup: false
+            }
+        guard isPossible, namespaces.creates(.mount), !root.withoutPivot else {
+            throw InvalidSpec(
+                keyPath: "\(step.key).destination",
+                problem:
+                    "on the rootfs itself only a directory or a filesystem with files can be mounted, in a new mount"
+                    + " namespace and by pivot_root")
+        }
+    }
+
     /// A process cannot take ids that the container's user namespace does not map.
     static func check(_ process: ProcessPlan, _ namespaces: NamespacePlan, _ host: HostFacts) throws(InvalidSpec) {
         let (uids, gids) = (namespaces.uidMappings, namespaces.gidMappings)

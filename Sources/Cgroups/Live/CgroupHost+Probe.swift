@@ -27,7 +27,7 @@ extension CgroupHost {
     ) throws(CgroupFailure) -> CgroupHost {
         var host: CgroupHost
         do throws(CgroupFailure) { host = try probeMounts() } catch {
-            guard toleratesRefusals, error.kind == .unavailable else { throw error }
+            guard toleratesRefusals || driver == .disabled, error.kind == .unavailable else { throw error }
             host = CgroupHost(hierarchy: .legacy, mounts: [])
         }
         host.toleratesRefusals = toleratesRefusals
@@ -117,7 +117,9 @@ extension CgroupHost {
             if options.contains("name=systemd") { add("systemd", at: entry.path, to: &mounts) }
         }
         guard !mounts.isEmpty else {
-            throw CgroupFailure(.unavailable, "find the cgroup hierarchy: none is mounted at /sys/fs/cgroup")
+            throw CgroupFailure(
+                .unavailable,
+                "find the cgroup hierarchy: none is mounted at /sys/fs/cgroup; --cgroup-manager disabled needs none")
         }
         return mounts
     }

@@ -19,6 +19,8 @@ struct ConsoleHandoff: ~Copyable {
             try socket.send(master.rawValue, payload: Array(message.bytes.dropFirst()))
         } else {
             translateNoNewlines(master.rawValue)
+            // The program may ask for the size at once.
+            copyWindowSize(to: master.rawValue)
             self.master = consume master
         }
     }

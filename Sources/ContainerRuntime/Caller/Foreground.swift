@@ -148,11 +148,7 @@ private final class TerminalRelay {
     /// Gives the container's terminal the size of ours.
     func resize() {
         guard let master, !isHungUp else { return }
-        for number in Int32(0)...2 where isTerminal(number) {
-            do throws(Errno) {
-                return try setWindowSize(try windowSize(of: number), of: master)
-            } catch {}
-        }
+        copyWindowSize(to: master)
     }
 
     struct Ready {
@@ -269,5 +265,14 @@ private final class TerminalRelay {
             pending = []
             readsInput = false
         }
+    }
+}
+
+/// Gives a container's terminal the size of the caller's, if that has one.
+func copyWindowSize(to master: Int32) {
+    for number in Int32(0)...2 where isTerminal(number) {
+        do throws(Errno) {
+            return try setWindowSize(try windowSize(of: number), of: master)
+        } catch {}
     }
 }

@@ -25,10 +25,11 @@ func setUpNetwork(of pid: Int32, _ parameters: [Sysctl]) throws(Failure) {
 
 /// Brings up the loopback device of the caller's network namespace.
 ///
-/// A program expects 127.0.0.1, and in a new namespace the device is down.
+/// A program expects 127.0.0.1, and in a new namespace the device is down. Any socket will do (netdevice(7)); one of
+/// AF_INET is refused where a service manager restricts the families, as systemd's RestrictAddressFamilies does.
 func raiseLoopback() throws(Errno) {
     let socket = OwnedDescriptor(
-        adopting: try checked { Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
+        adopting: try checked { Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | CLINUX_SOCK_CLOEXEC, 0) })
     // struct ifreq: the name in 16 bytes, then the flags IFF_UP and IFF_RUNNING. netdevice(7).
     var request = [UInt8](repeating: 0, count: 40)
     request[0] = UInt8(ascii: "l")

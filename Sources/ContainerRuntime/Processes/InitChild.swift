@@ -33,11 +33,11 @@ struct InitChild {
             let own = try openNamespaces()
             channel.mark(.namespaces)
             let host = try enterMountNamespace()
-            let root = try openRoot(host)
+            var root = try openRoot(host)
             channel.mark(.rootfs)
             try isolateSession()
             channel.mark(.session)
-            try prepare(root, host)
+            try prepare(&root, host)
             let program = try becomeProcess(in: root)
             try waitForStart(program, own)
         } catch {
@@ -127,14 +127,14 @@ struct InitChild {
         allowAllProcessors()
     }
 
-    private func prepare(_ root: borrowing RootDirectory, _ host: RootfsNamespace?) throws(StepReport) {
+    private func prepare(_ root: inout RootDirectory, _ host: RootfsNamespace?) throws(StepReport) {
         let steps = RootSteps(plan: plan, host: host)
         guard plan.namespaces.has(.mount) || plan.mountsOnHost else {
             if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
             return try steps.enter(root)
         }
         let mounts = MountSteps(plan: plan, channel: channel, host: host)
-        try mounts.run(in: root)
+        try mounts.run(in: &root)
         try DeviceSteps(plan: plan.devices, hostDirectories: mounts.hostDirectories, host: host).run(in: root)
         channel.mark(.devices)
         if launch.hasRuntimeHooks { try channel.ask(.hooksDue) }
@@ -223,6 +223,7 @@ struct InitChild {
         try call(.descriptors) { () throws(Errno) in
             try closeDescriptors(from: first, except: [channel.socket] + (launch.gate.map { [$0] } ?? []) + own)
         }
+        if launch.gate != nil { StartGate.exitOnTermination() }
         if launch.isFilteredWhileWaiting { try process.installFilterToWait() }
         try channel.ask(.ready)
         try call(.conversation) { () throws(Errno) in try processControl(.setParentDeathSignal, 0) }

@@ -25,11 +25,10 @@ enum StartGate {
         }
     }
 
-    /// The init process waits here without a limit.
+    /// The init process waits here without a limit; signals have their handlers by then (``exitOnTermination()``).
     /// - Parameter own: the init's namespaces, for a runtime that may not inspect a hidden process.
     /// - Returns: the connection of the starter.
     static func waitForStart(_ listener: Int32, handingOut own: [Int32]) -> Int32 {
-        exitOnTermination()
         // More than a seccomp filter is allowed that says so for ever.
         var interruptions = 1 << 16
         while true {
@@ -55,10 +54,13 @@ enum StartGate {
         }
     }
 
-    // The first process of a pid namespace ignores signals without a handler; a created container must still end on
-    // SIGTERM. pid_namespaces(7).
     private static let terminating = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
-    private static func exitOnTermination() {
+
+    /// The first process of a pid namespace ignores signals without a handler; a created container must still end on
+    /// SIGTERM. pid_namespaces(7).
+    ///
+    /// To be called before the runtime is told that the init is ready: a signal that comes at once must not be lost.
+    static func exitOnTermination() {
         for number in terminating { signal(number) { _exit(128 + $0) } }
     }
     private static func restoreTermination() {

@@ -60,7 +60,7 @@ private struct LiveMounter {
         channel.awaitProceed()
         let attached = try call(.conversation) { () throws(Errno) in try AttachedMounts() }
         try enterContainer()
-        let root = try call(.rootfs) { () throws(Errno) in
+        var root = try call(.rootfs) { () throws(Errno) in
             let root = RootDirectory(try OwnedDescriptor.open("/", .path | .directory))
             if let moved = launch.movedRoot, FileIdentity(try fileStatus(root.descriptor.rawValue)) != moved {
                 throw .staleNFSFileHandle
@@ -68,7 +68,7 @@ private struct LiveMounter {
             return root
         }
         switch launch.work {
-        case .add(let plan, let opened): try add(plan, opened, in: root, attached)
+        case .add(let plan, let opened): try add(plan, opened, in: &root, attached)
         case .remove(let destinations, let known): try remove(destinations, known, in: root, attached)
         }
     }
@@ -94,11 +94,11 @@ private struct LiveMounter {
     }
 
     private func add(
-        _ plan: ContainerPlan, _ opened: [Int32?], in root: borrowing RootDirectory, _ attached: AttachedMounts
+        _ plan: ContainerPlan, _ opened: [Int32?], in root: inout RootDirectory, _ attached: AttachedMounts
     ) throws(StepReport) {
         let steps = MountSteps(plan: plan, channel: channel, opened: opened, attached: attached)
         do throws(StepReport) {
-            try steps.run(in: root)
+            try steps.run(in: &root)
         } catch {
             do throws(Errno) {
                 try attached.detachAll()

@@ -17,8 +17,10 @@ struct MountSteps {
     /// The list of attached mounts, for taking them back.
     var attached: AttachedMounts?
     let hostDirectories = HostDirectories()
+    private let cover = RootCover()
 
-    func run(in root: borrowing RootDirectory) throws(StepReport) {
+    /// - Parameter root: changes with a mount on "/".
+    func run(in root: inout RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
             defer { channel.mark(.mount, index) }
             if mount.copiesLink, let text = linkText(mount) {
@@ -27,6 +29,13 @@ struct MountSteps {
             }
             var given = try openForeign(mount, index)
             try step(.mount, index) { () throws(ActionFailure) in try make(mount, given.take(), in: root) }
+            if mount.replacesRoot {
+                root = try call(.rootfs) { () throws(Errno) in
+                    if let tree = cover.take() { return RootDirectory(tree) }
+                    // mount(2), which takes what fsconfig(2) does not, gives no descriptor.
+                    return RootDirectory(try OwnedDescriptor.open(plan.root.path, .path | .directory))
+                }
+            }
         }
     }
 
@@ -197,6 +206,7 @@ struct MountSteps {
             }
         }
         try part(.attach) { () throws(Errno) in
+            if mount.replacesRoot { cover.keep(try tree.duplicated()) }
             guard let attached else { return try attachLike(tree, on: target) }
             let kept = try tree.duplicated()
             try attached.announce(kept, on: channel)
@@ -217,7 +227,7 @@ struct MountSteps {
         let target = try open(mount, status.isDirectory ? .directory : .file, in: root)
         try change(tree, mount)
         try attach(tree, on: target, mount)
-        if status.isDirectory, opened == nil {
+        if status.isDirectory, opened == nil, !mount.replacesRoot {
             try part(.attach) { () throws(Errno) in try hostDirectories.add(tree, mount.destination) }
         }
     }
@@ -372,4 +382,12 @@ struct MountSteps {
             }
         }
     }
+}
+
+/// The mount that has been made on "/", until it is the root.
+private final class RootCover {
+    private var tree: OwnedDescriptor?
+
+    func keep(_ tree: consuming OwnedDescriptor) { self.tree = consume tree }
+    func take() -> OwnedDescriptor? { tree.take() }
 }
