@@ -185,9 +185,10 @@ struct FailureMessages {
         }
     }
 
+    // Without the words "is a directory", by which docker takes a failure for the program's: its exit status would be 126.
     private func kindHint(_ mount: MountStep, _ code: Errno) -> String {
         guard code == .notDirectory, case .bind = mount.object else { return "" }
-        return " (one of source and destination is a directory, and the other a file)"
+        return " (a directory cannot be mounted on a file, nor a file on a directory)"
     }
 
     private func hint(_ code: Errno) -> String {
