@@ -36,6 +36,9 @@ package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertibl
         let hint =
             switch code {
             case .readOnlyFileSystem: " (is the cgroup hierarchy mounted read-only?)"
+            // The kernel says that of any number beyond the largest that it has room for.
+            case .outOfRange where what.hasSuffix(".cpus") || what.hasSuffix(".mems"):
+                " (the host has no CPU or memory node of this number)"
             default: ""
             }
         self.init(.refused, "\(what): \(code.message)\(hint)", code: code)

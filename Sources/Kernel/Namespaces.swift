@@ -20,6 +20,8 @@ package enum NamespaceKind: String, CaseIterable, Sendable {
         }
     }
 
+    package static var names: [String] { allCases.map(\.rawValue) }
+
     /// The name of the link under /proc/PID/ns.
     package var linkName: String {
         switch self {

@@ -11,7 +11,7 @@ package enum ResourceLimit: Int32, CaseIterable, Sendable {
 
     // In the order of the numbers. Spelled out, because using a case's name links in Swift's reflection, at every
     // start.
-    private static let names: [String] = [
+    package static let names: [String] = [
         "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC",
         "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE",
         "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",

@@ -207,12 +207,8 @@ struct UnknownProperties {
     }
 
     private func sentence(_ place: String, _ name: String, _ names: String) -> String {
-        let nearest = Self.words(names).compactMap { String($0) }.map { ($0, Self.distance(name, $0)) }.min {
-            $0.1 < $1.1
-        }
-        let ignored = "\(place): no property of the specification, and ignored"
-        guard let nearest, nearest.1 <= max(2, name.utf8.count / 3) else { return ignored }
-        return ignored + " (did you mean \(nearest.0)?)"
+        let known = Self.words(names).compactMap { String($0) }
+        return "\(place): no property of the specification, and ignored" + suggestion(for: name, among: known)
     }
 
     private static func isSame(_ name: String, _ known: Substring.UTF8View) -> Bool {
@@ -223,21 +219,5 @@ struct UnknownProperties {
                 unsafe JSONKey.matches($0, key)
             }
         }
-    }
-
-    /// The Levenshtein distance: the number of letters to insert, delete, or change, ignoring case.
-    static func distance(_ one: String, _ other: String) -> Int {
-        let (left, right) = (Array(one.utf8.prefix(40)), Array(other.utf8))
-        var row = Array(0...right.count)
-        for (index, letter) in left.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in 0..<right.count {
-                let changed = diagonal + (letter | 0x20 == right[column] | 0x20 ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(changed, row[column] + 1, row[column + 1] + 1)
-            }
-        }
-        return row[right.count]
     }
 }

@@ -50,9 +50,10 @@ extension MountStep {
             attributes.merge(AttributeChange(set: .readOnly))
         }
         if options.isBind, let other = options.parameters.first(where: { !ParsedMountOptions.isHarmless($0) }) {
+            let hint = other.text.utf8.contains(UInt8(ascii: ",")) ? " (each option is a string of its own)" : ""
             throw InvalidSpec(
                 keyPath: "\(key).options",
-                problem: "\"\(other.text)\" is not an option of a bind mount and would have no effect")
+                problem: "\"\(other.text)\" is not an option of a bind mount and would have no effect\(hint)")
         }
         if isBind {
             attributes.keepAccessTimes()

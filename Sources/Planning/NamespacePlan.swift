@@ -58,7 +58,8 @@ extension NamespacePlan {
         for (index, namespace) in linux.namespaces.enumerated() {
             let key = "linux.namespaces[\(index)]"
             guard let kind = NamespaceKind(rawValue: namespace.type) else {
-                throw InvalidSpec(keyPath: "\(key).type", problem: "unknown namespace \"\(namespace.type)\"")
+                let meant = suggestion(for: namespace.type, among: NamespaceKind.names)
+                throw InvalidSpec(keyPath: "\(key).type", problem: "unknown namespace \"\(namespace.type)\"\(meant)")
             }
             guard !has(kind) else {
                 throw InvalidSpec(keyPath: key, problem: "duplicate namespace \"\(namespace.type)\"")

@@ -174,7 +174,11 @@ extension ProcessPlan {
         capabilities.permitted = set(sets.permitted)
         capabilities.inheritable = set(sets.inheritable)
         capabilities.ambient = set(sets.ambient)
-        for name in unknown { warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"") }
+        // There may be a hundred thousand.
+        for (index, name) in unknown.enumerated() {
+            let meant = index < 20 ? suggestion(for: name, among: CapabilitySet.names, prefix: "CAP_") : ""
+            warnings.append("process.capabilities: ignoring unknown capability \"\(name)\"\(meant)")
+        }
         // capabilities(7): the kernel would refuse the whole set, so each capability that cannot be set is removed.
         capabilities.effective = limit(
             capabilities.effective, "effective", to: capabilities.permitted, "permitted")
@@ -207,7 +211,8 @@ extension ProcessPlan {
         for (index, limit) in limits.enumerated() {
             let key = "process.rlimits[\(index)]"
             guard let resource = ResourceLimit(name: limit.type) else {
-                throw InvalidSpec(keyPath: "\(key).type", problem: "unknown resource \"\(limit.type)\"")
+                let meant = suggestion(for: limit.type, among: ResourceLimit.names, prefix: "RLIMIT_")
+                throw InvalidSpec(keyPath: "\(key).type", problem: "unknown resource \"\(limit.type)\"\(meant)")
             }
             guard !result.contains(where: { $0.resource == resource }) else {
                 throw InvalidSpec(keyPath: key, problem: "duplicate resource \"\(limit.type)\"")

@@ -57,12 +57,16 @@ extension SchedulingPlan {
 
     private static func attributes(_ scheduler: Scheduler) throws(InvalidSpec) -> Attributes {
         guard let policy = policies.first(where: { $0.0 == scheduler.policy }) else {
-            throw InvalidSpec(keyPath: "process.scheduler.policy", problem: "unknown policy \"\(scheduler.policy)\"")
+            let meant = suggestion(for: scheduler.policy, among: policies.map(\.0), prefix: "SCHED_")
+            throw InvalidSpec(
+                keyPath: "process.scheduler.policy", problem: "unknown policy \"\(scheduler.policy)\"\(meant)")
         }
         var flags: UInt64 = 0
         for (index, name) in scheduler.flags.enumerated() {
             guard let flag = schedulerFlags.first(where: { $0.0 == name }) else {
-                throw InvalidSpec(keyPath: "process.scheduler.flags[\(index)]", problem: "unknown flag \"\(name)\"")
+                let meant = suggestion(for: name, among: schedulerFlags.map(\.0), prefix: "SCHED_FLAG_")
+                throw InvalidSpec(
+                    keyPath: "process.scheduler.flags[\(index)]", problem: "unknown flag \"\(name)\"\(meant)")
             }
             flags |= flag.1
         }
@@ -114,7 +118,9 @@ extension SchedulingPlan {
     private static func ioPriority(_ value: LinuxIOPriority) throws(InvalidSpec) -> Int32 {
         let classes: [(String, Int32)] = [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)]
         guard let found = classes.first(where: { $0.0 == value.class }) else {
-            throw InvalidSpec(keyPath: "process.ioPriority.class", problem: "unknown class \"\(value.class)\"")
+            let meant = suggestion(for: value.class, among: classes.map(\.0), prefix: "IOPRIO_CLASS_")
+            throw InvalidSpec(
+                keyPath: "process.ioPriority.class", problem: "unknown class \"\(value.class)\"\(meant)")
         }
         guard (0...7).contains(value.priority) else {
             throw InvalidSpec(

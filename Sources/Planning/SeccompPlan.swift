@@ -101,8 +101,9 @@ extension SeccompPlan {
         architectures = []
         for (index, name) in profile.architectures.enumerated() {
             guard Self.architectureNames.contains(name) else {
+                let meant = suggestion(for: name, among: Self.architectureNames, prefix: "SCMP_ARCH_")
                 throw InvalidSpec(
-                    keyPath: "\(key).architectures[\(index)]", problem: "unknown architecture \"\(name)\"")
+                    keyPath: "\(key).architectures[\(index)]", problem: "unknown architecture \"\(name)\"\(meant)")
             }
             architectures.append(name.dropFirst("SCMP_ARCH_".count).lowercased())
         }
@@ -141,7 +142,9 @@ extension SeccompPlan {
         var flags: SeccompFlags = []
         for (index, name) in names.enumerated() {
             guard let flag = knownFlags.first(where: { $0.name == name }) else {
-                throw InvalidSpec(keyPath: "linux.seccomp.flags[\(index)]", problem: "unknown flag \"\(name)\"")
+                let meant = suggestion(for: name, among: knownFlags.map(\.name), prefix: "SECCOMP_FILTER_FLAG_")
+                throw InvalidSpec(
+                    keyPath: "linux.seccomp.flags[\(index)]", problem: "unknown flag \"\(name)\"\(meant)")
             }
             flags.insert(flag.value)
         }
@@ -152,7 +155,8 @@ extension SeccompPlan {
         _ name: String, _ number: UInt32?, _ key: String, _ numberKey: String
     ) throws(InvalidSpec) -> UInt32 {
         guard let action = actions.first(where: { $0.name == name }) else {
-            throw InvalidSpec(keyPath: key, problem: "unknown action \"\(name)\"")
+            let meant = suggestion(for: name, among: actions.map(\.name), prefix: "SCMP_ACT_")
+            throw InvalidSpec(keyPath: key, problem: "unknown action \"\(name)\"\(meant)")
         }
         guard action.value == errno || action.value == trace else {
             if number == nil { return action.value }
@@ -178,7 +182,9 @@ extension SeccompPlan {
         var comparisons: [Comparison] = []
         for (index, argument) in rule.args.enumerated() {
             guard let operation = Self.operators.first(where: { $0.name == argument.op }) else {
-                throw InvalidSpec(keyPath: "\(key).args[\(index)].op", problem: "unknown operator \"\(argument.op)\"")
+                let meant = suggestion(for: argument.op, among: Self.operators.map(\.name), prefix: "SCMP_CMP_")
+                throw InvalidSpec(
+                    keyPath: "\(key).args[\(index)].op", problem: "unknown operator \"\(argument.op)\"\(meant)")
             }
             guard argument.index <= 5 else {
                 throw InvalidSpec(

@@ -137,6 +137,7 @@ extension Command {
         options.pidFile = given.value("pid-file")
         options.workingDirectory = given.value("cwd")
         options.environment = given.all("env")
+        try checkPlaces(options)
         options.hasTerminal = given.has("tty")
         try setUser(given, &options)
         options.capabilities = given.all("cap").map { $0.uppercased() }
@@ -148,6 +149,17 @@ extension Command {
         options.cgroupPaths = given.all("cgroup")
         options.ignoresPaused = given.has("ignore-paused")
         return options
+    }
+
+    // The process object that is made of these options knows only properties of config.json.
+    private static func checkPlaces(_ options: ExecOptions) throws(CommandError) {
+        if options.processFile != nil { return }
+        if let path = options.workingDirectory, !path.isAbsolutePath {
+            throw .failure(Failure(.invalid, "--cwd \(path): Cwd must be an absolute path"))
+        }
+        for entry in options.environment where !entry.utf8.contains(UInt8(ascii: "=")) {
+            throw .failure(Failure(.invalid, "--env \(entry): NAME=VALUE is needed"))
+        }
     }
 
     // CVE-2016-3697, CVE-2026-30892: an invalid number is refused, and never becomes 0.

@@ -39,7 +39,7 @@ struct Swiftrun {
             }
             if options.has("version") { return printed(Help.version, log) }
             guard let command = Command.all.first(where: { $0.name == name }) else {
-                return fail(log, "No help topic for '\(name)'", 3)
+                return fail(log, "No help topic for '\(name)'\(Misspelling.ofCommand(name))", 3)
             }
             return try run(command, Array(options.arguments.dropFirst()), options, log)
         } catch {
@@ -51,7 +51,9 @@ struct Swiftrun {
     private static func help(_ options: ParsedOptions, name: String?, _ log: Log) -> Int32 {
         let topic = options.arguments.first { $0 != "help" }
         let command = Command.all.first { $0.name == topic }
-        if let topic, command == nil, name == "help" { return fail(log, "No help topic for '\(topic)'", 3) }
+        if let topic, command == nil, name == "help" {
+            return fail(log, "No help topic for '\(topic)'\(Misspelling.ofCommand(topic))", 3)
+        }
         return printed(command.map(Help.text) ?? Help.overview, log)
     }
 

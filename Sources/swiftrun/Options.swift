@@ -73,7 +73,10 @@ struct ParsedOptions {
     private mutating func take(_ code: Int32, _ table: [Option], _ word: String) throws(UsageError) {
         let option: Option?
         switch code {
-        case 63: throw UsageError(message: "flag provided but not defined: \(spelled(word))")  // "?"
+        case 63:  // "?"
+            let name = spelled(word)
+            throw UsageError(
+                message: "flag provided but not defined: -\(name)\(Misspelling.ofOption(name, table))")
         case 58: throw UsageError(message: "flag needs an argument: \(word)")  // ":"
         case 256...: option = table[Int(code) - 256]
         default:
@@ -90,8 +93,7 @@ struct ParsedOptions {
 
     // An abbreviation of several options is refused like an unknown one.
     private func spelled(_ word: String) -> String {
-        let name = word.prefix { $0 != "=" }
-        return "-" + name.drop { $0 == "-" }
+        String(word.prefix { $0 != "=" }.drop { $0 == "-" })
     }
 
     func has(_ name: String) -> Bool {

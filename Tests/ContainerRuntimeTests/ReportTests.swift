@@ -157,7 +157,7 @@ struct SentenceTests {
         (StepReport(step: .lookup, code: .noSuchFileOrDirectory), "exec: \"sh\": executable file not found in $PATH"),
         (
             StepReport(step: .lookup, code: .permissionDenied),
-            "exec: \"sh\": executable file not found in $PATH: what has this name may not be executed"
+            "exec: \"sh\": executable file not found in $PATH: the file of this name is not executable"
         ),
     ])
     func `a failed step is reported with its key, and the kernel's message comes last`(

@@ -92,7 +92,7 @@ struct ProcessPlanTests {
         #expect(
             plan.warnings == [
                 "process.capabilities: ignoring unknown capability \"CAP_FLY\"",
-                "process.capabilities: ignoring unknown capability \"kill\"",
+                "process.capabilities: ignoring unknown capability \"kill\" (did you mean CAP_KILL?)",
             ])
     }
 

@@ -67,7 +67,7 @@ extension Runtime {
             sockets: activationSockets() ?? 0, preserved: options.preservedDescriptors)
         try inherited.keepOthers()
         noteIgnoredSignals()
-        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn).adapted()
+        let bundle = try bundle(options).adapted()
         timings?.mark("read the config")
         let plans = try plan(options, bundle)
         timings?.mark("plan")
@@ -82,6 +82,17 @@ extension Runtime {
         return try launch(
             plans, options, bundle, filter: filter, console: console, inherited: inherited,
             startsAtOnce: startsAtOnce)
+    }
+
+    func bundle(_ options: CreateOptions) throws(Failure) -> Bundle {
+        do throws(Failure) {
+            return try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
+        } catch {
+            // `run web` where `run ./web` was meant.
+            guard options.bundle == ".", options.configName == nil, access(options.id + "/config.json", F_OK) == 0
+            else { throw error }
+            throw error.appending("./\(options.id) names the bundle in that directory")
+        }
     }
 
     /// The two plans of a container: itself, and its cgroup.
@@ -165,14 +176,19 @@ extension Runtime {
     }
 
     /// Checks that a terminal has a receiver. Engines match both errors, and runc's name in the second.
-    /// - Parameter remedy: a way to do without a terminal, for the error.
+    /// - Parameters:
+    ///   - remedy: a way to do without a terminal, for the error.
+    ///   - request: what asks for a terminal, for the error.
     func checkTerminal(
         _ plan: ProcessPlan, consoleSocket: String?, isForeground: Bool,
-        remedy: String = "\"terminal\": false in config.json"
+        remedy: String = "\"terminal\": false in config.json", request: String = "\"terminal\": true in config.json"
     ) throws(Failure) {
         if plan.hasTerminal, consoleSocket == nil, !isForeground { throw .needsConsoleSocket(remedy) }
         if consoleSocket != nil, !plan.hasTerminal || isForeground {
-            throw Failure(.invalid, "cannot use console socket if runc will not detach or allocate tty")
+            throw Failure(
+                .invalid,
+                "cannot use console socket if runc will not detach or allocate tty (--console-socket needs "
+                    + (isForeground ? "--detach)" : request + ")"))
         }
         if plan.hasTerminal, isForeground { try checkOwnTerminal() }
     }

@@ -24,7 +24,7 @@ extension Runtime {
         -> DryRun
     {
         try StateStore.check(id: options.id)
-        let bundle = try Bundle(directory: options.bundle, configName: options.configName, warn: warn)
+        let bundle = try bundle(options)
         // A config without a user namespace is meant for root, and is shown as root would run it.
         let hasUserNamespace = bundle.spec.linux?.namespaces.contains { $0.type == "user" } ?? false
         let plans = try plan(options, bundle, asRoot: !hasUserNamespace)

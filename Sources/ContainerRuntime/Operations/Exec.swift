@@ -62,7 +62,8 @@ extension Runtime {
         var console: EngineSocket?
         if let path = options.consoleSocket { console = try EngineSocket(path: path, flag: "--console-socket") }
         try checkTerminal(
-            plan, consoleSocket: options.consoleSocket, isForeground: !options.isDetached, remedy: "leaving out --tty")
+            plan, consoleSocket: options.consoleSocket, isForeground: !options.isDetached, remedy: "leaving out --tty",
+            request: "--tty")
         if record.namespaces & NamespaceKind.user.cloneFlag != 0, !plan.hasTerminal {
             StandardStreams.handOver(to: plan.uid, inNamespaceOf: record.pid)
         }

@@ -169,7 +169,10 @@ struct FailureMessages {
         case .rootItself: return "\(what): the destination leads to the rootfs itself, which cannot be mounted over"
         case .coverProc: return "\(what): cannot be mounted because it is inside /proc"
         case .notDirectory: return "\(what): must be mounted on ordinary directory"
-        case .filesystemType: return "\(what): filesystem type \"\(type(mount))\": \(word)"
+        case .filesystemType:
+            let hint =
+                report.code == .operationNotSupportedByDevice ? " (this kernel has no filesystem of that name)" : ""
+            return "\(what): filesystem type \"\(type(mount))\": \(word)\(hint)"
         case .parameter: return "\(what): option refused\(detail): \(word)"
         case .superblock: return "\(what): make the filesystem\(detail): \(word)\(hint(report.code))"
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
@@ -178,8 +181,14 @@ struct FailureMessages {
         case .label: return "\(what): linux.mountLabel: label the filesystem \"\(mount.rootLabel ?? "")\": \(word)"
         case .detach: return "mounts[0..<\(report.index)]: take back what was mounted: \(word)"
         case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
-        default: return "\(what): \(word)\(hint(report.code))"
+        default: return "\(what): \(word)\(hint(report.code))\(kindHint(mount, report.code))"
         }
+    }
+
+    // Without the words "is a directory", by which docker takes a failure for the program's: its exit status would be 126.
+    private func kindHint(_ mount: MountStep, _ code: Errno) -> String {
+        guard code == .notDirectory, case .bind = mount.object else { return "" }
+        return " (a directory cannot be mounted on a file, nor a file on a directory)"
     }
 
     private func hint(_ code: Errno) -> String {
@@ -233,16 +242,23 @@ struct FailureMessages {
         if code == .isDirectory { return "exec: \"\(program)\": is a directory: \(Errno.permissionDenied.message)" }
         if process.candidates.count != 1 || !program.utf8.contains(UInt8(ascii: "/")) {
             // As for runc, whose engines end with 127 then: a search of $PATH passes by what may not be executed.
+            let notFound = "executable file not found in $PATH"
             let word =
                 switch code {
-                case .noSuchFileOrDirectory: "executable file not found in $PATH"
-                case .permissionDenied: "executable file not found in $PATH: what has this name may not be executed"
+                case .noSuchFileOrDirectory: notFound + blankHint(program)
+                case .permissionDenied: notFound + ": the file of this name is not executable"
                 default: code.message
                 }
             return "exec: \"\(program)\": \(word)"
         }
         return code == .noSuchFileOrDirectory
-            ? "exec: \"\(program)\": stat \(program): \(code.message)" : "exec: \"\(program)\": \(code.message)"
+            ? "exec: \"\(program)\": stat \(program): \(code.message)\(blankHint(program))"
+            : "exec: \"\(program)\": \(code.message)"
+    }
+
+    private func blankHint(_ program: String) -> String {
+        guard process.arguments.count == 1, program.utf8.contains(UInt8(ascii: " ")) else { return "" }
+        return " (the program and each of its arguments are strings of their own)"
     }
 
     private func execute(_ report: StepReport) -> String {

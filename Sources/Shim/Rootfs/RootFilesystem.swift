@@ -21,13 +21,13 @@ struct RootFilesystem {
         do throws(Errno) {
             bundle = DescriptorBox(try OwnedDescriptor.open(above, [.path, .directory]))
         } catch {
-            // The mounts will say why.
+            // Mounting fails too, and reports the reason.
             bundle = nil
         }
     }
 
-    /// The directory, where it is now.
-    private var place: String {
+    /// The directory's present path.
+    private var presentPath: String {
         guard let number = bundle?.rawValue, let name = directory.split(at: "/").last else { return directory }
         return "/proc/self/fd/\(number)/\(name)"
     }
@@ -59,40 +59,40 @@ struct RootFilesystem {
         }
     }
 
-    /// The mount point inside the root file system.
-    private var workshop: String { directory + ".mount" }
+    /// Where a mount is made before it is attached inside the root file system.
+    private var staging: String { directory + ".mount" }
 
-    /// Mounts on a place inside the root file system, whose links are the image's.
+    /// Mounts on a path inside the root file system, whose links the image controls.
     ///
     /// mount(2) takes paths only, which would be followed out of it: the mount is made beside it, and a copy of that is
     /// attached where the target leads when it is resolved inside.
     private func mountInside(_ what: String, _ mount: TaskMount) throws(ShimFailure) {
-        let (place, isDirectory) = try during(what) { () throws(Errno) in
+        let (found, isDirectory) = try during(what) { () throws(Errno) in
             let root = RootDirectory(try OwnedDescriptor.open(directory, [.path, .directory, .noFollow]))
-            let place = try root.open(mount.target)
-            let isDirectory = try fileStatus(place.rawValue).isDirectory
-            return (DescriptorBox(place), isDirectory)
+            let found = try root.open(mount.target)
+            let isDirectory = try fileStatus(found.rawValue).isDirectory
+            return (DescriptorBox(found), isDirectory)
         }
-        guard let target = place.take() else { return }
+        guard let target = found.take() else { return }
         if isDirectory {
-            try makeDirectories(workshop, mode: 0o700)
+            try makeDirectories(staging, mode: 0o700)
         } else {
             try during(what) { () throws(Errno) in
-                _ = try OwnedDescriptor.open(workshop, [.writeOnly, .create, .noFollow], mode: 0o600)
+                _ = try OwnedDescriptor.open(staging, [.writeOnly, .create, .noFollow], mode: 0o600)
             }
         }
-        defer { closeWorkshop() }
-        try Self.mount(what, mount, on: workshop, besides: directory)
+        defer { removeStaging() }
+        try Self.mount(what, mount, on: staging, besides: directory)
         try during(what) { () throws(Errno) in
-            try attachMount(try cloneMount(workshop, recursive: true), on: target)
+            try attachMount(try cloneMount(staging, recursive: true), on: target)
         }
     }
 
-    private func closeWorkshop() {
+    private func removeStaging() {
         let detach: Int32 = 2  // MNT_DETACH
-        let workshop = place + ".mount"
-        while clinux_umount2(workshop, detach | Self.noFollow) == 0 {}
-        if clinux_rmdir(workshop) != 0 { clinux_unlink(workshop) }
+        let staging = presentPath + ".mount"
+        while clinux_umount2(staging, detach | Self.noFollow) == 0 {}
+        if clinux_rmdir(staging) != 0 { clinux_unlink(staging) }
     }
 
     private static func mount(
@@ -218,7 +218,7 @@ struct RootFilesystem {
         if mounts.allSatisfy({ $0.target.isEmpty }) {
             // Usually that many mounts lie on the directory itself, and nothing below.
             for _ in 0...max(1, mounts.count) {
-                if clinux_umount2(place, Self.noFollow) == 0 { continue }
+                if clinux_umount2(presentPath, Self.noFollow) == 0 { continue }
                 if errno == EINVAL || errno == ENOENT { return }
                 break
             }
@@ -228,8 +228,8 @@ struct RootFilesystem {
 
     /// The same when it is not known what was mounted, or whether all of it was.
     func unmountAll() {
-        closeWorkshop()
-        MappedLayers.unmount(place + ".lower")
-        MountsBelow(place)?.unmount()
+        removeStaging()
+        MappedLayers.unmount(presentPath + ".lower")
+        MountsBelow(presentPath)?.unmount()
     }
 }
