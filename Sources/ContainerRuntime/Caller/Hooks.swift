@@ -17,12 +17,16 @@ struct HookRunner {
     var environment: [String]?
     /// The trace that all hooks continue: the one in the runtime's environment.
     var trace = TraceContext.inherited
+    /// The working directory, unless it is gone; the runtime's if nil.
+    var directory: String?
 
     /// - Throws: the failed hook, its status and its output.
     func run() throws(Failure) {
         for (index, hook) in hooks.enumerated() {
             do throws(Failure) {
-                try HookProcess(hook: hook, state: state, environment: environment, trace: trace).run()
+                try HookProcess(
+                    hook: hook, state: state, environment: environment, trace: trace, directory: directory
+                ).run()
             } catch {
                 throw error.during(hook.path).during("error running \(kind) hook #\(index)")
             }
@@ -56,6 +60,7 @@ private struct HookProcess {
     let state: [UInt8]
     var environment: [String]?
     var trace = TraceContext()
+    var directory: String?
 
     private static let mostOutput = 4096
 
@@ -155,6 +160,7 @@ private struct HookProcess {
         // A hook must not survive a runtime that is killed. prctl(2)
         do throws(Errno) { try processControl(.setParentDeathSignal, UInt(SIGKILL)) } catch {}
         restoreDescriptorLimit()
+        if let directory { _ = clinux_chdir(directory) }
         _ = clinux_execve(hook.path, image.arguments, image.environment)
         let complaint = Array("execute \(hook.path): \(Errno(rawValue: errno).message)".utf8)
         write(2, complaint, complaint.count)
@@ -173,7 +179,7 @@ extension Runtime {
         let state = record.state(status: "stopped", pid: 0).json()
         for hook in hooks {
             do throws(Failure) {
-                try HookRunner(kind: "poststop", hooks: [hook], state: state).run()
+                try HookRunner(kind: "poststop", hooks: [hook], state: state, directory: record.bundle).run()
             } catch {
                 note(.warning, error.message)
             }

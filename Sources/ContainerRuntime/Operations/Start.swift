@@ -136,7 +136,8 @@ extension Runtime {
         let hooks = try directory.config().hooks?.poststart ?? []
         do throws(Failure) {
             try HookRunner(
-                kind: "poststart", hooks: hooks, state: record.state(status: "running", pid: record.pid).json()
+                kind: "poststart", hooks: hooks, state: record.state(status: "running", pid: record.pid).json(),
+                directory: record.bundle
             ).run()
             timings?.mark("poststart hooks")
         } catch {
