@@ -3,7 +3,6 @@
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -156,9 +155,6 @@ int clinux_fsetxattr(int fd, const char *name, const void *value, size_t size, i
     return (int)syscall(SYS_fsetxattr, fd, name, value, size, flags);
 }
 
-int clinux_close_range(unsigned int first, unsigned int last, unsigned int flags) {
-    return (int)syscall(SYS_close_range, first, last, flags);
-}
 int clinux_dup3(int old, int new, int flags) { return dup3(old, new, flags); }
 int clinux_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }
 int clinux_memfd_create(const char *name, unsigned int flags) { return memfd_create(name, flags); }
@@ -229,6 +225,9 @@ int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, 
     return prctl(option, a, b, c, d);
 }
 int clinux_personality(unsigned long persona) { return (int)syscall(SYS_personality, persona); }
+int clinux_error_of_call(long number) {
+    return syscall(number, -1L, -1L, -1L, -1L, -1L, -1L) == -1 ? errno : 0;
+}
 int clinux_getpid(void) { return (int)syscall(SYS_getpid); }
 int clinux_kill(pid_t pid, int signal) { return kill(pid, signal); }
 long clinux_ptrace(long request, pid_t pid, unsigned long address, void *data) {

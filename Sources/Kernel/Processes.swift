@@ -40,20 +40,52 @@ package func cloneProcess(
         do throws(Errno) {
             return try checked { unsafe clinux_clone3(&arguments) }
         } catch {
-            // Seccomp profiles of engines cannot inspect clone3's arguments, so they answer ENOSYS.
-            guard error == .noFunction, cgroup == nil, !namespaces.contains(.time) else { throw error }
-            let flags = unsafe arguments.flags | UInt64(arguments.exit_signal)
-            return try checked { unsafe clinux_clone(flags, pointer) }
+            // Seccomp profiles of engines cannot inspect clone3's arguments, so they answer ENOSYS, old ones EPERM.
+            let isRefused = error == .noFunction || error == .notPermitted && isFiltered()
+            guard isRefused, !namespaces.contains(.time) else { throw error }
+            let flags = unsafe arguments.flags & ~intoCgroup | UInt64(arguments.exit_signal)
+            guard let cgroup else { return try checked { unsafe clinux_clone(flags, pointer) } }
+            return try unsafe cloneAndEnter(cgroup, flags, pointer)
         }
     }
     guard pid != 0 else { return nil }
     return ChildProcess(pid: pid, pidfd: OwnedDescriptor(adopting: number))
 }
 
+/// clone(2) of a child that moves itself into a cgroup before it goes on, as clone3's CLONE_INTO_CGROUP does.
+private func cloneAndEnter(
+    _ cgroup: Int32, _ flags: UInt64, _ pidfd: UnsafeMutablePointer<Int32>
+) throws(Errno) -> Int32 {
+    var ends: [Int32] = [-1, -1]
+    try checked { unsafe clinux_pipe2(&ends, CLINUX_O_CLOEXEC) }
+    let here = OwnedDescriptor(adopting: ends[0])
+    let there = OwnedDescriptor(adopting: ends[1])
+    let pid = try checked { unsafe clinux_clone(flags, pidfd) }
+    var code: Int32 = 0
+    if pid == 0 {
+        do throws(Errno) {
+            let file = try unsafe OwnedDescriptor.open("cgroup.procs", .writeOnly, at: cgroup)
+            try writeAll("0".utf8, to: file.rawValue)
+        } catch {
+            code = error.rawValue
+        }
+        unsafe write(there.rawValue, &code, 4)
+        if code != 0 { _exit(1) }
+        return 0
+    }
+    // A child in a frozen cgroup answers when it is thawed: the caller watches for that.
+    guard try waitUntilReadable(here.rawValue, milliseconds: 2000) else { return pid }
+    unsafe read(here.rawValue, &code, 4)
+    if code == 0 { return pid }
+    unsafe close(pidfd.pointee)
+    _ = try waitForEnd(of: pid)
+    throw Errno(rawValue: code)
+}
+
 /// Creates a child that shares the caller's memory, as after vfork(2): the caller is suspended until the child ends.
 ///
 /// This avoids copying the caller's page tables and the page faults after it. The OOM killer does not choose such a
-/// child; under a seccomp profile without clone3 the call fails with ENOSYS.
+/// child; under a seccomp profile without clone3 the call fails with ENOSYS or EPERM.
 /// - Parameters:
 ///   - freezers: files of which one begins with `1` while the child is frozen. A frozen child may leave the memory
 ///     inconsistent; after a second it is killed and this program is executed again.
@@ -118,10 +150,16 @@ package func waitForEnd(of pid: Int32) throws(Errno) -> TerminationStatus {
 }
 
 /// Reaps any child that has ended, without waiting.
-package func reapEnded() -> (pid: Int32, end: TerminationStatus)? {
+/// - Returns: nil if there is none.
+package func reapEnded() throws(Errno) -> (pid: Int32, end: TerminationStatus)? {
     var status: Int32 = 0
-    let pid = unsafe clinux_wait_exited(-1, &status, WNOHANG)
-    return pid > 0 ? (pid, TerminationStatus(waitStatus: status)) : nil
+    do throws(Errno) {
+        let pid = try checked { unsafe clinux_wait_exited(-1, &status, WNOHANG) }
+        return pid > 0 ? (pid, TerminationStatus(waitStatus: status)) : nil
+    } catch {
+        if error == .noChildProcess { return nil }
+        throw error
+    }
 }
 
 extension TerminationStatus {

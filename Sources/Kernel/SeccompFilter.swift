@@ -1,6 +1,7 @@
 // A compiled seccomp filter, and its installation. seccomp(2).
 
 internal import CLinux
+internal import Glibc
 package import SystemPackage
 
 /// A classic BPF program as exported by libseccomp, and the flags for its installation.
@@ -49,4 +50,12 @@ package func isSeccompFlagAvailable(_ flag: SeccompFlags) -> Bool {
     } catch {
         return error == .badAddress
     }
+}
+
+/// Whether a filter is on the calling process: its caller's, which it has inherited, or its own.
+package func isFiltered() -> Bool {
+    let getSeccomp: Int32 = 21  // PR_GET_SECCOMP; 2 is the mode of filters. prctl(2)
+    let mode = clinux_prctl(getSeccomp, 0, 0, 0, 0)
+    // The filter may refuse this call too.
+    return mode == 2 || mode < 0 && (errno == EPERM || errno == ENOSYS)
 }

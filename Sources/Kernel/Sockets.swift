@@ -24,6 +24,12 @@ package struct SocketPair: ~Copyable {
 
     /// Keeps the first end; the second is closed.
     package consuming func takeFirst() -> OwnedDescriptor { first }
+
+    /// Passes both ends on; the receiver closes the second.
+    package consuming func takeFirst(_ second: inout Int32) -> OwnedDescriptor {
+        second = self.second.relinquish()
+        return first
+    }
 }
 
 /// How long a peer may take to accept a connection or a message. Its program is not ours: it may never do so.

@@ -3,6 +3,7 @@
 //   fault-injector [--at PROCESS:CALL (--kill caller|first|all | --fail ERRNO)] [--list] [--seconds N] [--programs all]
 //      --report FILE PROGRAM ARGUMENT...
 //   fault-injector --at PROCESS:CALL --ask "MILLISECONDS COMMAND ARGUMENT..." --report FILE PROGRAM ARGUMENT...
+//   fault-injector --refuse CALL:ERRNO|CALL:kill --report FILE PROGRAM ARGUMENT...
 //   fault-injector --observe KEY=VALUE... - --report FILE PROGRAM ARGUMENT...
 //
 // Processes are numbered from 0 in the order of their creation, the calls of each from 1. A process that executes
@@ -13,6 +14,7 @@
 // With --ask another command runs while the process is stopped at the call, until that command ends or the time is
 // over; `answer STATUS MILLISECONDS prompt|late TEXT` reports the result. With --observe, witnesses in containers
 // examine the program's processes before and after each call, and other commands run meanwhile; see Observer.swift.
+// With --refuse nothing is traced; see CallersFilter.swift.
 
 internal import Glibc
 internal import Kernel
@@ -30,11 +32,13 @@ struct Main {
         var report = ""
         var program: [String] = []
         var observer: ObserverRequest?
+        var refusal: String?
     }
 
     static func main() {
         do {
             let request = try parse(Array(CommandLine.arguments.dropFirst()))
+            if let refusal = request.refusal { fail(execute(request.program, refusing: refusal)) }
             var observer: Observer?
             if let wanted = request.observer { observer = try Observer(wanted) }
             var tracer = try Tracer(
@@ -85,6 +89,7 @@ struct Main {
                 fault = .ask(Array(parts.dropFirst()), milliseconds)
             case "--programs": request.followsOthers = value == "all"
             case "--seconds": request.seconds = UInt32(value) ?? request.seconds
+            case "--refuse": request.refusal = value
             case "--report": request.report = value
             default: throw Usage(problem: "unknown option \(word)")
             }

@@ -101,7 +101,7 @@ struct Swiftrun {
         } catch {
             switch error {
             case .failure(let cause):
-                let failure = cause.namingOldestKernel().orRequestToEnd
+                let failure = cause.namingOldestKernel().namingDescriptorLimit().orRequestToEnd
                 log.fail(prefix(command) + failure.message, failure, command: command.name)
                 return command.failureStatus
             case .usage(let usage):

@@ -40,6 +40,10 @@ private let attributes: [String: @Sendable (String) -> Int] = [
         guard mkdir(directory, 0o700) == 0, chdir(directory) == 0 else { return -1 }
         return Int(rmdir(directory))
     },
+    "lease": { path in
+        let (setLease, forWriting): (Int32, Int32) = (1024, 1)  // F_SETLEASE, F_WRLCK
+        return Int(fcntl(open(path, O_RDWR), setLease, forWriting))
+    },
     "root": { chroot($0) == 0 && chdir("/") == 0 ? 0 : -1 },
     "refuse": { refuse($0) },
     "environment": { _ in
@@ -130,14 +134,18 @@ private func blockSignals(_ text: String) -> Int {
     return Int(clinux_sigprocmask(SIG_BLOCK, mask, nil))
 }
 
-/// `CALL:ERRNO`: a seccomp filter answers a call, by its number, with an error. seccomp(2), bpf(4).
+/// `CALL:ERRNO`: a seccomp filter answers a call, by its number, with an error; `CALL:kill`: it kills the process that
+/// makes it. seccomp(2), bpf(4).
 private func refuse(_ text: String) -> Int {
-    let numbers = text.split(separator: ":").compactMap { UInt32($0) }
-    guard numbers.count == 2 else { return -1 }
+    let parts = text.split(separator: ":").map(String.init)
+    let (fail, kill): (UInt32, UInt32) = (0x0005_0000, 0x8000_0000)  // SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS
+    guard parts.count == 2, let call = UInt32(parts[0]),
+        let answer = parts[1] == "kill" ? kill : UInt32(parts[1]).map({ fail | $0 })
+    else { return -1 }
     let filter = [
         clinux_sock_filter(code: 0x20, jt: 0, jf: 0, k: 0),  // load seccomp_data.nr
-        clinux_sock_filter(code: 0x15, jt: 0, jf: 1, k: numbers[0]),  // skip the next if it is another
-        clinux_sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | numbers[1]),  // SECCOMP_RET_ERRNO
+        clinux_sock_filter(code: 0x15, jt: 0, jf: 1, k: call),  // skip the next if it is another
+        clinux_sock_filter(code: 0x06, jt: 0, jf: 0, k: answer),
         clinux_sock_filter(code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000),  // SECCOMP_RET_ALLOW
     ]
     return Int(clinux_seccomp_filter(0, filter, UInt16(filter.count)))

@@ -148,6 +148,8 @@ int clinux_wait_exited(int pid, int *status, int options);
 int clinux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int clinux_personality(unsigned long persona);
 int clinux_getpid(void);
+// The error of a system call whose arguments are all -1; 0 if it succeeds.
+int clinux_error_of_call(long number);
 int clinux_kill(pid_t pid, int signal);
 int clinux_set_signal_default(int signal);
 // From now on SIGTERM, SIGINT, SIGQUIT and SIGHUP are noted, and interrupt a call that waits

@@ -45,7 +45,7 @@ struct Foreground: ~Copyable {
     consuming func wait(warn: (String) -> Void) throws(Failure) -> TerminationStatus {
         relay.resize()
         while true {
-            if let end = reap() {
+            if let end = try during("wait for the process", { () throws(Errno) in try reap() }) {
                 relay.drain(signals.rawValue)
                 if relay.hasNoReader {
                     warn("the rest of the terminal's output was dropped: write to stdout: \(Errno.brokenPipe.message)")
@@ -61,8 +61,8 @@ struct Foreground: ~Copyable {
         }
     }
 
-    private func reap() -> TerminationStatus? {
-        while let child = reapEnded() {
+    private func reap() throws(Errno) -> TerminationStatus? {
+        while let child = try reapEnded() {
             if child.pid == pid { return child.end }
         }
         return nil

@@ -358,7 +358,7 @@ struct Restoration: ~Copyable {
         } catch {
             // It is gone already.
         }
-        while reapEnded() != nil {}
+        do throws(Errno) { while try reapEnded() != nil {} } catch {}
     }
 
     private mutating func finish(_ process: ProcessHandle) throws(Failure) -> CreatedContainer {

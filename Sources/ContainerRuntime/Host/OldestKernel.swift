@@ -14,7 +14,7 @@ func hasEveryNeededCall() -> Bool {
 
 extension Failure {
     /// The same failure, with the oldest supported kernel if this one is older, which does not know a call, or a flag; or with
-    /// the seccomp profile of the runtime's caller, if there is one and a call was refused.
+    /// the calls that the seccomp filter of the runtime's caller refuses, if there is one and a call was refused.
     package func namingOldestKernel() -> Failure {
         let ofOldKernels: [Kind] = [ENOSYS, EINVAL, E2BIG].map { .system(Errno(rawValue: $0)) }
         if ofOldKernels.contains(kind), !hasEveryNeededCall() {
@@ -22,12 +22,17 @@ extension Failure {
                 "Linux 5.12 or newer is needed; a seccomp profile around the runtime must allow mount_setattr too")
         }
         // A kernel that has the newest call lacks none of the others.
-        guard kind == .system(.noFunction) || kind == .system(.notPermitted), isFiltered() else { return self }
-        return appending("a seccomp profile around the runtime may refuse a call that it needs")
+        return kind == .system(.noFunction) || kind == .system(.notPermitted) ? namingRefusedCalls() : self
     }
 
-    private func isFiltered() -> Bool {
-        let getSeccomp: Int32 = 21  // PR_GET_SECCOMP; 2 is the mode of filters. prctl(2)
-        return clinux_prctl(getSeccomp, 0, 0, 0, 0) == 2
+    /// The same failure with the limit of open files, if that was reached.
+    package func namingDescriptorLimit() -> Failure {
+        guard kind == .system(.tooManyOpenFiles) else { return self }
+        do throws(Errno) {
+            let limit = try currentLimit(.RLIMIT_NOFILE)
+            return appending("the caller's hard RLIMIT_NOFILE is \(limit.hard)")
+        } catch {
+            return self
+        }
     }
 }

@@ -20,8 +20,14 @@ package func sealExecutable() throws(Failure) {
         let number = clone.rawValue
         // The program that is executed does not know that it was raised.
         restoreDescriptorLimit()
-        try checked {
-            clinux_execveat(number, "", CommandLine.unsafeArgv, clinux_environ(), asDescriptor)
+        do throws(Errno) {
+            try checked { clinux_execveat(number, "", CommandLine.unsafeArgv, clinux_environ(), asDescriptor) }
+        } catch {
+            // A seccomp profile may know execve alone. The name is that by which the program knows that it was executed by a
+            // descriptor.
+            guard error == .noFunction || error == .notPermitted else { throw error }
+            _ = clinux_execve("/dev/fd/\(number)", CommandLine.unsafeArgv, clinux_environ())
+            throw error
         }
     } catch {
         throw Failure("protect the runtime's own binary", error)

@@ -37,7 +37,7 @@ private struct ExecChild {
             if !launch.dropsRightsFirst {
                 try writeLabels(process.plan)
                 try process.prepare()
-                process.completeEnvironment()
+                try process.completeEnvironment()
                 try process.restrictFiles(isInit: false)
                 try process.installFilterWithListener()
                 try process.takeIdentity()
@@ -86,7 +86,7 @@ private struct ExecChild {
     private func dropRights() throws(StepReport) {
         try joinKeyring()
         try process.prepare()
-        process.completeEnvironment()
+        try process.completeEnvironment()
         try process.restrictFiles(isInit: false)
         try process.takeIdentity()
     }

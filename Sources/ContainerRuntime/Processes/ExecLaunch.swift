@@ -46,10 +46,10 @@ extension Runtime {
         let sibling = clone.sibling.take()
         let answersEarly = clone.isAnsweredEarly
         var parent = ExecParent(
-            child: clone.process, socket: pair.takeFirst(), process: plan, console: console,
+            child: clone.process, pair: pair, process: plan, console: console,
             setsLimits: namespaces.contains(.user), group: group, options: options, answersEarly: answersEarly)
         do throws(Failure) {
-            try parent.channel.limitWaits()
+            try parent.channel.begin()
             if let sibling {
                 try parent.continueWithSibling(sibling, afterEnd: true)
             } else if needsIntermediate {
@@ -166,8 +166,8 @@ extension Runtime {
     private func cloneHidden(_ inputs: ExecInputs, into directory: Int32?) throws(Errno) -> ExecClone {
         if inputs.sharesMemory {
             do throws(Errno) { return try cloneInMemory(inputs, into: directory) } catch {
-                // The seccomp profiles of engines answer clone3 with ENOSYS.
-                guard error == .noFunction else { throw error }
+                // The seccomp profiles of engines answer clone3 with ENOSYS, old ones with EPERM.
+                guard error == .noFunction || error == .notPermitted else { throw error }
             }
         }
         guard let child = try cloneProcess(namespaces: [], into: directory) else { runExecChild(inputs) }

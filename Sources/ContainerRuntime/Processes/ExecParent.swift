@@ -29,10 +29,10 @@ struct ExecParent: ~Copyable {
     private let memoryWait = MemoryWait()
 
     init(
-        child: consuming ChildProcess, socket: consuming OwnedDescriptor, process: ProcessPlan,
+        child: consuming ChildProcess, pair: consuming SocketPair, process: ProcessPlan,
         console: consuming EngineSocket?, setsLimits: Bool, group: Cgroup, options: ExecOptions, answersEarly: Bool
     ) {
-        channel = ParentChannel(child: child, socket: socket, name: "the exec process")
+        channel = ParentChannel(child: child, pair: pair, name: "the exec process")
         self.process = process
         self.setsLimits = setsLimits
         self.group = group
@@ -158,9 +158,13 @@ struct ExecParent: ~Copyable {
         }
     }
 
-    /// Notes the Landlock rules that the process has left out.
-    /// - Returns: whether it is a message about them.
+    /// Notes the Landlock rules that the process has left out, and a home that it has not found.
+    /// - Returns: whether it is such a message.
     private mutating func warn(_ message: [UInt8]) -> Bool {
+        if message.first == ChildMessage.homeUnknown.rawValue {
+            warnings.append(homeWarning(message))
+            return true
+        }
         guard message.first == ChildMessage.rulesLeftOut.rawValue, let rules = process.landlock?.rules else {
             return false
         }
@@ -202,8 +206,9 @@ struct ExecParent: ~Copyable {
     private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
         let end = try channel.waitForChild()
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
-        return Failure(
-            .other, "the process ended before its program began (\(end.words)); a cgroup limit may be too low")
+        let sentence = "the process ended before its program began (\(end.words))"
+        if end == .signalled(SIGKILL) { return Failure(.other, sentence + "; a cgroup limit may be too low") }
+        return Failure(.other, sentence).namingRefusedCalls(after: end)
     }
 
     private borrowing func oomKill() -> Failure? {

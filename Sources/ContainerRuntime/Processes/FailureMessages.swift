@@ -266,6 +266,18 @@ struct FailureMessages {
     }
 }
 
+/// The warning for the child's message that /etc/passwd cannot be read.
+func homeWarning(_ message: [UInt8]) -> String {
+    let code = message.count == 5 ? Errno(rawValue: messageNumber(message)) : Errno.invalidArgument
+    let why =
+        switch code {
+        case .invalidArgument: "it is no regular file"
+        case .resourceTemporarilyUnavailable: "a process has a lease on it"
+        default: code.message
+        }
+    return "process.env: HOME is set to /: /etc/passwd of the container cannot be read: \(why)"
+}
+
 extension String {
     /// The part before a text, or all. Without regular expressions, whose library is a tenth of the program.
     fileprivate func upTo(_ mark: String) -> String {

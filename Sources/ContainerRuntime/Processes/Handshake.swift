@@ -43,6 +43,8 @@ enum ChildMessage: UInt8 {
     case rulesLeftOut
     /// How long a step has taken, if the command has `--timings`. There is no answer.
     case timed
+    /// HOME is `/`, because /etc/passwd cannot be read: the kernel's error. There is no answer.
+    case homeUnknown
 }
 
 /// The parent's answer; at any other byte, and at the end of the conversation, the child exits.

@@ -208,7 +208,7 @@ struct InitChild {
             channel.mark(.paths)
         }
         try process.prepare()
-        process.completeEnvironment()
+        try process.completeEnvironment()
         try process.restrictFiles(isInit: true)
         // The last: a filter may refuse the messages.
         channel.mark(.process)

@@ -40,7 +40,7 @@ extension Runtime {
         let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
         var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
-            socket: pair.takeFirst(), console: console, timings: timings)
+            pair: pair, console: console, timings: timings)
         let pidfd: Int32
         var hasPidFile = false
         do throws(Failure) {
@@ -128,7 +128,7 @@ extension Runtime {
     ) throws(Failure) -> Int32 {
         let plan = parent.plan
         timings?.mark("clone")
-        try parent.channel.limitWaits()
+        try parent.channel.begin()
         if plan.namespaces.needsIntermediate { try parent.awaitInit() }
         let pidfd = try parent.channel.duplicatePidfd().relinquish()
         let pid = parent.channel.child.pid
@@ -139,6 +139,7 @@ extension Runtime {
         if let text = try adjustOOMScore(of: pid, plan.process.oomScoreAdjustment) { note(.warning, text) }
         try identify(parent, &reserved.record)
         try converse(&parent, &reserved, options, &hasPidFile)
+        for text in parent.warnings { note(.warning, text) }
         if reserved.record.cgroup != parent.location {
             // systemd has made it in answer to `adoptMe`.
             reserved.record.cgroup = parent.location

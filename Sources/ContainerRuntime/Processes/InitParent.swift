@@ -25,17 +25,18 @@ struct InitParent: ~Copyable {
     /// The files and directories of the Landlock rules, in the order of the rules.
     private var rulePlaces: [FileIdentity] = []
     private let timings: Timings?
+    private(set) var warnings: [String] = []
 
     init(
         plan: ContainerPlan, cgroupPlan: CgroupPlan, cgroup: Cgroup, child: consuming ChildProcess,
-        socket: consuming OwnedDescriptor, console: consuming EngineSocket?, timings: Timings? = nil
+        pair: consuming SocketPair, console: consuming EngineSocket?, timings: Timings? = nil
     ) {
         self.timings = timings
         self.plan = plan
         self.cgroupPlan = cgroupPlan
         self.cgroup = cgroup
         location = cgroup.location
-        channel = ParentChannel(child: child, socket: socket, name: "the container's init")
+        channel = ParentChannel(child: child, pair: pair, name: "the container's init")
         terminal = ConsoleHandoff(console: console)
         messages = FailureMessages(plan: plan)
         let limit = cgroupPlan.writes.first { $0.file == "memory.max" }.flatMap { UInt64($0.value) }
@@ -132,6 +133,7 @@ struct InitParent: ~Copyable {
         case .rulePlace:
             guard let place = FileIdentity(bytes: message.bytes) else { throw try failureOfSilentChild() }
             rulePlaces.append(place)
+        case .homeUnknown: return warnings.append(homeWarning(message.bytes))
         case .ready: break
         case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil:
             guard let report = StepReport(packet: message.bytes) else { throw try failureOfSilentChild() }
@@ -185,11 +187,13 @@ struct InitParent: ~Copyable {
     private borrowing func failureOfSilentChild() throws(Failure) -> Failure {
         let end = try channel.waitForChild()
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
-        switch end {
-        case .exited(let status): return Failure(.other, "the container's init exited with status \(status)")
-        case .signalled(let signal):
-            return Failure(.other, "the container's init was killed by \(Signal(rawValue: signal).name)")
-        }
+        let failure =
+            switch end {
+            case .exited(let status): Failure(.other, "the container's init exited with status \(status)")
+            case .signalled(let signal):
+                Failure(.other, "the container's init was killed by \(Signal(rawValue: signal).name)")
+            }
+        return failure.namingRefusedCalls(after: end)
     }
 
     private borrowing func oomKill() -> Failure? {
@@ -244,6 +248,7 @@ extension ChildMessage? {
         case .networkDue: "init: until it needs its network devices"
         case .rulePlace: "init: until it has a Landlock rule"
         case .ready: "init: the rest, until it is ready"
+        case .homeUnknown: "init: until it needs its user's home"
         case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil: "init: until it fails"
         }
     }
@@ -259,6 +264,7 @@ extension ChildMessage? {
         case .networkDue: "move network devices"
         case .rulePlace: "remember what a Landlock rule is for"
         case .ready: "write the record and the pid file"
+        case .homeUnknown: "note that it is unknown"
         case .failed, .sibling, .attaching, .detached, .rulesLeftOut, .timed, nil: "end the init"
         }
     }

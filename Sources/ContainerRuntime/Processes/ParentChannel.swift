@@ -9,18 +9,25 @@ struct ParentChannel: ~Copyable {
     /// The init or the exec process; its intermediate until that has cloned it.
     private(set) var child: ChildProcess
     let socket: OwnedDescriptor
+    /// The child's end of the socket, until the conversation begins.
+    private let childEnd: Int32
     /// The child's name in errors.
     private let name: String
 
-    init(child: consuming ChildProcess, socket: consuming OwnedDescriptor, name: String) {
+    init(child: consuming ChildProcess, pair: consuming SocketPair, name: String) {
         self.child = child
-        self.socket = socket
+        var childEnd: Int32 = -1
+        socket = pair.takeFirst(&childEnd)
+        self.childEnd = childEnd
         self.name = name
     }
 
-    /// Limits each wait for a message to a second; then the parent checks that the child is not frozen.
-    borrowing func limitWaits() throws(Failure) {
-        let number = socket.rawValue
+    /// Closes the child's end, and limits each wait for a message to a second; then the parent checks that the child is not
+    /// frozen.
+    borrowing func begin() throws(Failure) {
+        let (number, childEnd) = (socket.rawValue, childEnd)
+        // An end that stayed open here would hide the end of the child.
+        try during("close the socket of \(name)") { () throws(Errno) in try checked { close(childEnd) } }
         try during("limit the wait for \(name)") { () throws(Errno) in
             try limitReceiving(number, milliseconds: 1000)
         }
@@ -59,6 +66,7 @@ struct ParentChannel: ~Copyable {
         let pid = child.pid
         let end = try during(what) { () throws(Errno) in try waitForEnd(of: pid) }
         throw Failure(.other, "the intermediate process ended with status \(end.shellStatus)")
+            .namingRefusedCalls(after: end)
     }
 
     /// Waits for the end of the intermediate, which a pause may freeze meanwhile, and reaps it.

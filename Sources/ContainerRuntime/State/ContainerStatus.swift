@@ -21,6 +21,8 @@ extension ContainerRecord {
             return pidfd
         } catch {
             if error == .noSuchProcess || error == .invalidArgument { return nil }
+            // A caller's filter may refuse the call: a process that is gone needs none.
+            if error == .notPermitted || error == .noFunction, kill(pid, 0) != 0, errno == ESRCH { return nil }
             throw Failure("open process \(pid)", error)
         }
     }

@@ -51,10 +51,10 @@ package struct StateStore: Sendable {
     // The status of a container is read there, and settings of its processes are written there.
     private static func checkProc() throws(Failure) {
         if isProcOwn { return }
-        throw Failure(
-            .invalid,
+        let sentence =
             "/proc shows another pid namespace than that of swiftrun, so that a number there is another process;"
-                + " mount a proc of its own (unshare --mount-proc)")
+            + " mount a proc of its own (unshare --mount-proc)"
+        throw Failure(.invalid, sentence).namingRefusedCalls(isUnlikely: true)
     }
 
     /// Makes the directory of a new container, locked for the caller.
@@ -260,9 +260,10 @@ package struct ContainerDirectory: ~Copyable {
         do throws(Errno) {
             bytes = try read(Self.recordName)
         } catch {
-            throw error == .noSuchFileOrDirectory && !has(Self.configName) && !has(Self.gateName)
-                ? Failure(.notFound, "container does not exist: \(id)")
-                : isDamaged("\(error.message)")
+            if error == .noSuchFileOrDirectory, !has(Self.configName), !has(Self.gateName) {
+                throw Failure(.notFound, "container does not exist: \(id)")
+            }
+            throw isDamaged("\(error.message)").namingRefusedCalls(after: error)
         }
         let record: ContainerRecord
         do throws(InvalidSpec) { record = try ContainerRecord(record: bytes) } catch { throw isDamaged("\(error)") }

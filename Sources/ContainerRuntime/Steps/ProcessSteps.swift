@@ -163,12 +163,19 @@ struct ProcessSteps {
                 throw StepReport(step: .changeDirectory, code: error)
             }
         }
-        guard isInside() else { throw StepReport(step: .escapedDirectory, code: .permissionDenied) }
+        guard isInside() else {
+            // A caller's filter may refuse to say where the process is.
+            let isRefused = errno == ENOSYS || errno == EPERM
+            throw isRefused
+                ? StepReport(step: .changeDirectory, code: Errno(rawValue: errno))
+                : StepReport(step: .escapedDirectory, code: .permissionDenied)
+        }
     }
 
     // CVE-2024-21626: the kernel prefixes a directory outside the root with "(unreachable)".
     private func isInside() -> Bool {
-        withUnsafeTemporaryAllocation(byteCount: 4097, alignment: 1) { buffer in
+        errno = 0
+        return withUnsafeTemporaryAllocation(byteCount: 4097, alignment: 1) { buffer in
             let length = clinux_getcwd(buffer.assumingMemoryBound(to: CChar.self).baseAddress, buffer.count)
             return length > 0 && buffer[0] == UInt8(ascii: "/")
         }
@@ -191,13 +198,17 @@ struct ProcessSteps {
     }
 
     /// Sets `HOME` from the container's /etc/passwd where the config leaves it open.
-    func completeEnvironment() {
+    func completeEnvironment() throws(StepReport) {
         guard plan.needsHome else { return }
         var home = "/"
         do throws(Errno) {
             home = homeDirectory(of: plan.uid, passwd: try readUsers()) ?? "/"
         } catch {
-            // An image without /etc/passwd has no home directories.
+            // An image without /etc/passwd has no home directories. Another file may be held by a lease, or be none that can
+            // be read.
+            if error != .noSuchFileOrDirectory, error != .notDirectory {
+                try channel.send(.homeUnknown, bytes: messageBytes(error.rawValue))
+            }
         }
         image.append("HOME=" + home)
     }
