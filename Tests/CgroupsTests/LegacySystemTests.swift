@@ -163,7 +163,7 @@ import Testing
         #expect(
             refusal?.description
                 == "linux.resources.cpu.cpus: write \"4000\" to /sys/fs/cgroup/cpuset\(Self.root)/refused/cpuset.cpus: "
-                + "numerical result out of range")
+                + "numerical result out of range (the host has no CPU or memory node of this number)")
         for directory in plan.location.directories { #expect(access(directory.fullPath, F_OK) != 0) }
     }
 

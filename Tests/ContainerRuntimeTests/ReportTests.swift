@@ -207,6 +207,7 @@ struct SentenceTests {
         #expect(
             try text(StepReport(step: .mount, index: 0, action: .filesystemType, code: .noSuchDevice))
                 == "mounts[0]: error mounting \"proc\" to rootfs at \"/proc\": filesystem type \"proc\": no such device"
+                + " (this kernel has no filesystem of that name)"
         )
     }
 
