@@ -106,11 +106,20 @@ struct RootSteps {
         let mounts = try listMounts()
         let others = mounts.filter { !$0.path.isSame(as: rootfs) && $0.path.path(below: rootfs) == nil }
         if plan.root.keepsPeers { for mount in others { try separate(mount) } }
+        var covered: Set<String> = []
         for mount in others where mount.type == "proc" || mount.type == "sysfs" {
+            if covered.contains(mount.path) { continue }
             do throws(Errno) {
                 try changeMount(
                     OwnedDescriptor.currentDirectory, mount.path, AttributeChange(), propagation: .slave,
                     recursive: true)
+                // A mount below it at the same place cannot be reached, and is still a peer of the host's: what is
+                // detached from that goes from the host too.
+                if plan.root.keepsPeers, others.contains(where: { $0.id != mount.id && $0.path.isSame(as: mount.path) })
+                {
+                    covered.insert(mount.path)
+                    throw .notPermitted
+                }
                 try detachMount(mount.path)
             } catch {
                 guard error == .notPermitted || error == .invalidArgument else { continue }
