@@ -59,3 +59,11 @@ func messageBytes(_ number: Int32) -> [UInt8] {
 func messageNumber(_ bytes: [UInt8]) -> Int32 {
     Int32(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[$1 + 1]) << ($1 * 8) })
 }
+
+/// A word in a message: eight bytes, the least significant first.
+func messageBytes(_ word: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+
+/// The word that begins at a byte of a message, which must have eight from there.
+func messageWord(_ bytes: [UInt8], at start: Int) -> UInt64 {
+    (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << ($1 * 8) }
+}

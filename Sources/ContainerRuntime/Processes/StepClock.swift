@@ -45,7 +45,7 @@ final class StepClock {
         let bytes = [ChildMessage.timed.rawValue, step.rawValue] + messageBytes(Int32(truncatingIfNeeded: index))
         // A runtime that has ended is noticed by the next question.
         do throws(Errno) {
-            try sendMessage(socket, bytes + (0..<8).map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) })
+            try sendMessage(socket, bytes + messageBytes(length))
         } catch {}
         last = monotonicNanoseconds()
     }
@@ -61,7 +61,6 @@ extension ReceivedMessage {
         else {
             return nil
         }
-        let length = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[$1 + 6]) << ($1 * 8) }
-        return (step.name(Int(messageNumber(Array(bytes[1...5]))), in: plan), length)
+        return (step.name(Int(messageNumber(Array(bytes[1...5]))), in: plan), messageWord(bytes, at: 6))
     }
 }

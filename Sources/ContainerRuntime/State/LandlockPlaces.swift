@@ -45,13 +45,12 @@ extension FileIdentity {
 
     /// For a message: eight bytes each, the least significant first.
     var bytes: [UInt8] {
-        [device, inode].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+        messageBytes(device) + messageBytes(inode)
     }
 
     /// From a message, after its first byte.
     init?(bytes: [UInt8]) {
         guard bytes.count == 17 else { return nil }
-        func word(_ start: Int) -> UInt64 { (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << ($1 * 8) } }
-        self.init(device: word(1), inode: word(9))
+        self.init(device: messageWord(bytes, at: 1), inode: messageWord(bytes, at: 9))
     }
 }

@@ -39,14 +39,14 @@ func runLiveMounts(_ launch: LiveMountLaunch) -> Never {
 extension MountIdentity {
     /// As it stands in a message.
     var bytes: [UInt8] {
-        [number, device, inode].flatMap { part in (0..<8).map { UInt8(truncatingIfNeeded: part >> (8 * $0)) } }
+        messageBytes(number) + messageBytes(device) + messageBytes(inode)
     }
 
     init?(bytes: ArraySlice<UInt8>) {
         guard bytes.count == 24 else { return nil }
         let bytes = Array(bytes)
-        let parts = (0..<3).map { part in (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[part * 8 + $1]) << (8 * $1) } }
-        self.init(number: parts[0], device: parts[1], inode: parts[2])
+        self.init(
+            number: messageWord(bytes, at: 0), device: messageWord(bytes, at: 8), inode: messageWord(bytes, at: 16))
     }
 }
 
