@@ -17,10 +17,31 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release)),
 ]
 
+// SWIFTRUN_EMBEDDED=1 builds swiftrun as Embedded Swift, without Swift's runtime; scripts/build does so where the compiler has a
+// standard library for it. docs/benchmarks.md says what that saves. All other programs and the tests compile the same
+// sources as ordinary Swift.
+let isEmbedded = Context.environment["SWIFTRUN_EMBEDDED"] == "1"
+// Sources/CGlibc stands in for the Glibc module, which is compiled as ordinary Swift.
+let withoutRuntime: [SwiftSetting] =
+    isEmbedded
+    ? [.enableExperimentalFeature("Embedded"), .unsafeFlags(["-I", "\(Context.packageDirectory)/Sources/CGlibc"])] : []
+// The program compiles its modules' functions again and can specialize them; their own objects would only be time lost.
+let runtimeModule: [SwiftSetting] =
+    strict + withoutRuntime + (isEmbedded ? [.unsafeFlags(["-Xfrontend", "-emit-empty-object-file"])] : [])
+
 // Release binaries carry everything they need: no shared library of a container or a host is ever loaded.
 let selfContained: [LinkerSetting] = [
     .unsafeFlags(["-static-executable", "-Xlinker", "--gc-sections"], .when(configuration: .release))
 ]
+
+// The libraries by name, because modules without an object name none.
+let runtimeLibraries: [LinkerSetting] =
+    isEmbedded
+    ? [
+        .linkedLibrary("json-c"), .linkedLibrary("seccomp"), .linkedLibrary("swiftUnicodeDataTables"),
+        .linkedLibrary("m"),
+        .unsafeFlags(["-Xclang-linker", "-static", "-Xlinker", "--gc-sections"]),
+    ] : selfContained
 
 // What a static program with Foundation inside needs besides; the compiler names these libraries too early.
 let withFoundation: [LinkerSetting] = [
@@ -74,31 +95,32 @@ let package = Package(
     targets: [
         // The kernel.
         .target(name: "CLinux"),
-        .target(name: "Kernel", dependencies: ["CLinux", system], swiftSettings: strict + [.strictMemorySafety()]),
+        .target(name: "Kernel", dependencies: ["CLinux"], swiftSettings: runtimeModule + [.strictMemorySafety()]),
 
         // The runtime: data, decisions, resources, execution, command line.
         .systemLibrary(name: "CJSON", providers: [.apt(["libjson-c-dev"])]),
         .systemLibrary(name: "CSeccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CCapability", providers: [.apt(["libcap-dev"])]),
-        .target(name: "OCISpec", dependencies: ["CJSON"], swiftSettings: strict + [.strictMemorySafety()]),
-        .target(name: "Planning", dependencies: ["OCISpec", "Criu", "Kernel", system], swiftSettings: strict),
-        .target(name: "Cgroups", dependencies: ["OCISpec", "Kernel", "CLinux", system], swiftSettings: strict),
-        .target(name: "Criu", dependencies: ["Kernel", "CLinux", system], swiftSettings: strict),
+        .target(name: "OCISpec", dependencies: ["CJSON"], swiftSettings: runtimeModule + [.strictMemorySafety()]),
+        .target(name: "Planning", dependencies: ["OCISpec", "Criu", "Kernel"], swiftSettings: runtimeModule),
+        .target(name: "Cgroups", dependencies: ["OCISpec", "Kernel", "CLinux"], swiftSettings: runtimeModule),
+        .target(name: "Criu", dependencies: ["Kernel", "CLinux"], swiftSettings: runtimeModule),
         .target(
             name: "ContainerRuntime",
             dependencies: [
-                "OCISpec", "Planning", "Cgroups", "Criu", "Kernel", "CLinux", "CSeccomp", system,
+                "OCISpec", "Planning", "Cgroups", "Criu", "Kernel", "CLinux", "CSeccomp",
             ],
-            swiftSettings: strict
+            swiftSettings: runtimeModule
         ),
         .target(
             name: "CSealedStart",
-            cSettings: isPlain ? [] : [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))]),
+            cSettings: (isPlain ? [] : [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))])
+                + (isEmbedded ? [.define("HAS_OWN_ALLOCATOR")] : [])),
         .executableTarget(
             name: "swiftrun",
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],
-            swiftSettings: strict,
-            linkerSettings: selfContained + layout + [
+            swiftSettings: strict + withoutRuntime,
+            linkerSettings: runtimeLibraries + layout + [
                 .unsafeFlags(["-Xlinker", "--entry=sealed_start", "-use-ld=lld"], .when(configuration: .release))
             ]
         ),
@@ -109,7 +131,7 @@ let package = Package(
         .target(name: "CPod"),
         .target(
             name: "Shim",
-            dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", "CPod", system, protobuf]
+            dependencies: ["TTRPC", "ShimAPI", "OCISpec", "Cgroups", "Kernel", "CLinux", "CPod", protobuf]
                 + nio,
             swiftSettings: strict
         ),
@@ -143,7 +165,7 @@ let package = Package(
         // Kills a program at a system call of one's choice, or makes the call fail; for the tests of crash safety.
         .executableTarget(
             name: "fault-injector",
-            dependencies: ["Kernel", "CLinux", "CSeccomp", system],
+            dependencies: ["Kernel", "CLinux", "CSeccomp"],
             swiftSettings: strict,
             linkerSettings: selfContained
         ),
@@ -158,31 +180,31 @@ let package = Package(
         // Throws changed configs at the decoder and the planner; see scripts/fuzz.
         .executableTarget(
             name: "config-fuzzer",
-            dependencies: ["OCISpec", "Planning", "Cgroups", "Kernel", "CLinux", system],
+            dependencies: ["OCISpec", "Planning", "Cgroups", "Kernel", "CLinux"],
             swiftSettings: strict
         ),
 
         // Tests, and what they need of C.
         .target(name: "CLinuxConstants", path: "Tests/CLinuxConstants"),
         .testTarget(
-            name: "KernelTests", dependencies: ["Kernel", "CLinux", "CLinuxConstants", "CCapability", system],
+            name: "KernelTests", dependencies: ["Kernel", "CLinux", "CLinuxConstants", "CCapability"],
             swiftSettings: strict),
         .testTarget(name: "OCISpecTests", dependencies: ["OCISpec", "Kernel"], swiftSettings: strict),
         .testTarget(
-            name: "PlanningTests", dependencies: ["Planning", "Criu", "OCISpec", "Kernel", "CLinuxConstants", system],
+            name: "PlanningTests", dependencies: ["Planning", "Criu", "OCISpec", "Kernel", "CLinuxConstants"],
             swiftSettings: strict),
         .testTarget(
-            name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel", system], swiftSettings: strict),
-        .testTarget(name: "CriuTests", dependencies: ["Criu", "Kernel", system], swiftSettings: strict),
+            name: "CgroupsTests", dependencies: ["Cgroups", "OCISpec", "Kernel"], swiftSettings: strict),
+        .testTarget(name: "CriuTests", dependencies: ["Criu", "Kernel"], swiftSettings: strict),
         .testTarget(
             name: "ContainerRuntimeTests",
-            dependencies: ["ContainerRuntime", "Planning", "Cgroups", "OCISpec", "Kernel", "CSeccomp", system],
+            dependencies: ["ContainerRuntime", "Planning", "Cgroups", "OCISpec", "Kernel", "CSeccomp"],
             swiftSettings: strict
         ),
         .testTarget(name: "TTRPCTests", dependencies: ["TTRPC"] + nio, swiftSettings: strict),
         .testTarget(
             name: "ShimTests",
-            dependencies: ["Shim", "TTRPC", "ShimAPI", "Cgroups", "OCISpec", "Kernel", "CLinux", system, protobuf]
+            dependencies: ["Shim", "TTRPC", "ShimAPI", "Cgroups", "OCISpec", "Kernel", "CLinux", protobuf]
                 + nio,
             swiftSettings: strict
         ),

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 #include <getopt.h>
-#include <malloc.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct clinux_option) == sizeof(struct option), "struct option is passed through");
@@ -19,9 +18,6 @@ void clinux_getopt_reset(int start) {
     optind = start;
 }
 char **clinux_environ(void) { return environ; }
-
-int clinux_limit_arenas(int most) { return mallopt(M_ARENA_MAX, most); }
-int clinux_malloc_trim(size_t keep) { return malloc_trim(keep); }
 
 // The commit has a section of its own, which scripts/build fills in the linked program. A compiler flag would force a
 // complete rebuild for each commit.

@@ -1,7 +1,6 @@
 // The only error of this module.
 
-internal import Kernel
-package import SystemPackage
+package import Kernel
 
 /// The reason why a decision, a change or a read of a container's cgroup failed.
 package struct CgroupFailure: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,9 +1,7 @@
 // The one error of this module: what failed, on what, and why, in the order in which a person reads it.
 
-package import SystemPackage
-
 internal import CLinux
-internal import Kernel
+package import Kernel
 
 /// Why an operation on a container failed.
 package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {

@@ -20,7 +20,7 @@ package struct Undo: ~Copyable {
         let closesStreams = !hasRoomForDescriptors()
         if closesStreams { for number in Int32(0)...1 { close(number) } }
         for step in steps.reversed() { step() }
-        if closesStreams { for _ in 0...1 { _ = open("/dev/null", O_RDWR) } }
+        if closesStreams { for _ in 0...1 { _ = clinux_openat(AT_FDCWD, "/dev/null", O_RDWR, 0) } }
     }
 }
 
@@ -29,7 +29,7 @@ private func hasRoomForDescriptors() -> Bool {
     let wanted = 4
     var spare: [Int32] = []
     while spare.count < wanted {
-        let number = fcntl(2, F_DUPFD_CLOEXEC, 3)
+        let number = clinux_fcntl(2, F_DUPFD_CLOEXEC, 3)
         if number < 0 { break }
         spare.append(number)
     }

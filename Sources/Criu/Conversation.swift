@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 package import Kernel
-package import SystemPackage
 
 /// Why there is no answer.
 package enum ConversationError: Error, Equatable {

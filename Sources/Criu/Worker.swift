@@ -2,8 +2,7 @@
 
 internal import CLinux
 internal import Glibc
-internal import Kernel
-package import SystemPackage
+package import Kernel
 
 /// A program that speaks for CRIU, and the directories in which it finds its helpers: tar, gzip, iptables-restore, ip.
 package struct Worker: Equatable, Sendable {

@@ -1,7 +1,6 @@
 // The capabilities by name and bit, and the calls that change the sets of the calling thread. capabilities(7).
 
 internal import CLinux
-package import SystemPackage
 
 /// A set of capabilities, as the kernel's bit mask.
 package struct CapabilitySet: OptionSet, Hashable, Sendable {

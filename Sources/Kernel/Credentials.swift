@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// Replaces the supplementary groups. setgroups(2).
 package func setGroups(_ groups: [UInt32]) throws(Errno) {

@@ -1,7 +1,6 @@
 // Reading a directory by its descriptor.
 
 internal import CLinux
-package import SystemPackage
 
 /// One name in a directory.
 package struct DirectoryEntry: Equatable, Sendable {

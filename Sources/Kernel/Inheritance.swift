@@ -3,7 +3,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// Makes the runtime independent of its caller's settings. Called once, at the start.
 ///

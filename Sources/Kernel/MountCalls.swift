@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 private let emptyPath: UInt32 = 0x1000  // AT_EMPTY_PATH
 private let recursiveFlag: UInt32 = 0x8000  // AT_RECURSIVE

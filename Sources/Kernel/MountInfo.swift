@@ -1,7 +1,5 @@
 // The mounts of a namespace, as the kernel lists them. proc(5).
 
-package import SystemPackage
-
 /// A line of /proc/PID/mountinfo.
 package struct MountInfoEntry: Equatable, Sendable {
     package var id: UInt64

@@ -1,7 +1,6 @@
 // The kinds of namespaces, and the calls that create and join them.
 
 internal import CLinux
-package import SystemPackage
 
 /// A kind of namespace: its name in config.json, its link under /proc/PID/ns and its clone flag. namespaces(7).
 package enum NamespaceKind: String, CaseIterable, Sendable {
@@ -20,7 +19,7 @@ package enum NamespaceKind: String, CaseIterable, Sendable {
         }
     }
 
-    package static var names: [String] { allCases.map(\.rawValue) }
+    package static var names: [String] { allCases.map { $0.rawValue } }
 
     /// The name of the link under /proc/PID/ns.
     package var linkName: String {

@@ -2,22 +2,23 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// A file descriptor that is closed at the end of its owner's life.
-package struct OwnedDescriptor: ~Copyable, Sendable {
+@usableFromInline package struct OwnedDescriptor: ~Copyable, Sendable {
     /// The number, borrowed for a system call.
-    package let rawValue: Int32
+    @usableFromInline package private(set) var rawValue: Int32
 
     /// Takes over a descriptor; nothing else may close it.
     package init(adopting rawValue: Int32) { self.rawValue = rawValue }
 
-    deinit { _ = Glibc.close(rawValue) }
+    // Swift without its runtime compiles this into each module that ends the life of one.
+    @inlinable deinit { if rawValue >= 0 { closeNumber(rawValue) } }
 
     /// Passes the number on; the receiver closes it.
     package consuming func relinquish() -> Int32 {
         let number = rawValue
-        discard self
+        // `discard self` would do; Swift without its runtime does not have it.
+        rawValue = -1
         return number
     }
 
@@ -35,6 +36,8 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
             })
     }
 }
+
+@usableFromInline package func closeNumber(_ number: Int32) { _ = Glibc.close(number) }
 
 /// Flags of open(2) that Swift's Glibc module hides, and the flags that are always used with them.
 package struct OpenFlags: OptionSet, Hashable, Sendable {
@@ -82,7 +85,9 @@ extension OwnedDescriptor {
 /// numbers.
 package func openClosedStreams() {
     // open(2) returns the lowest free number, which is this one.
-    for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 { _ = unsafe Glibc.open("/dev/null", O_RDWR) }
+    for number in Int32(0)...2 where clinux_fcntl(number, F_GETFD, 0) < 0 {
+        _ = unsafe clinux_openat(AT_FDCWD, "/dev/null", O_RDWR, 0)
+    }
 }
 
 /// Marks all descriptors from a number on as close-on-exec. close_range(2).

@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// A process made by ``cloneProcess(namespaces:into:asSibling:)``.
 package struct ChildProcess: ~Copyable {

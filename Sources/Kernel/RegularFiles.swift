@@ -2,7 +2,6 @@
 // device in an image may be one that the container must not use.
 
 internal import CLinux
-package import SystemPackage
 
 /// Flags for opening a file that is known to be regular; without O_NONBLOCK a lease on it could block the caller.
 /// fcntl(2).

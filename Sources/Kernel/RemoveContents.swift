@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// Removes everything in a directory, by descriptors and without following links; the directory itself stays.
 ///

@@ -1,7 +1,6 @@
 // Resource limits by name. getrlimit(2).
 
 internal import CLinux
-package import SystemPackage
 
 /// A limited resource.
 package enum ResourceLimit: Int32, CaseIterable, Sendable {

@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// How a path under a root may be resolved: `RESOLVE_*` of openat2(2).
 package struct Resolution: OptionSet, Sendable {

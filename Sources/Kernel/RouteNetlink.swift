@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// An address of an interface, with the properties that are restored after a move.
 package struct InterfaceAddress: Equatable, Sendable {

@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// A classic BPF program as exported by libseccomp, and the flags for its installation.
 package struct SeccompFilter: Equatable, Sendable {

@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// A signal's number.
 package struct Signal: RawRepresentable, Hashable, Sendable {

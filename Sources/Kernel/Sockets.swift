@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// The two ends of a connected pair.
 package struct SocketPair: ~Copyable {

@@ -1,7 +1,5 @@
 // The start times of processes, which /proc shows as the time namespace of the reader counts them. time_namespaces(7).
 
-internal import SystemPackage
-
 /// The unit of start times: all machines that are built for have 100 clock ticks a second. time(7), "USER_HZ".
 private let nanosecondsOfTick: Int64 = 10_000_000
 

@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// The value that a system call returned. The errno is read at once, before other code can change it.
 ///

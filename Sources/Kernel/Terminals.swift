@@ -2,7 +2,6 @@
 
 internal import CLinux
 internal import Glibc
-package import SystemPackage
 
 /// Rows and columns of a terminal.
 package struct WindowSize: Equatable, Sendable {
@@ -51,7 +50,7 @@ package func takeControllingTerminal(_ terminal: Int32) throws(Errno) {
 }
 
 /// Restores the settings of a terminal at the end of the value's life.
-package struct RawTerminal: ~Copyable {
+package final class RawTerminal {
     private let terminal: Int32
     private var saved: termios
 

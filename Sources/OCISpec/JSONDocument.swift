@@ -3,14 +3,16 @@
 internal import CJSON
 internal import Glibc
 
+@usableFromInline func free(_ root: JSONNode) { unsafe json_object_put(root.pointer) }
+
 /// A JSON document in memory, parsed as a whole; `decode` reads it.
 ///
 /// Stricter than json-c: the text is JSON by RFC 8259, UTF-8 without NUL, and no object has two properties of one name in the same letters.
-package struct JSONDocument: ~Copyable {
+@usableFromInline package struct JSONDocument: ~Copyable {
     /// Deeper than any document of the specification, and shallow enough to be freed by recursion.
     static let depthLimit: Int32 = 64
 
-    let root: JSONNode
+    @usableFromInline let root: JSONNode
 
     /// Parses UTF-8 text.
     ///
@@ -37,7 +39,8 @@ package struct JSONDocument: ~Copyable {
         }
     }
 
-    deinit { unsafe json_object_put(root.pointer) }
+    // Swift without its runtime compiles this into each module that ends the life of one.
+    @inlinable deinit { free(root) }
 
     var isNull: Bool { root.kind == .null }
 
@@ -91,7 +94,7 @@ package struct JSONDocument: ~Copyable {
 
 /// One value of a document. It is valid only as long as the document, so only cursors hold one,
 /// which borrow the document: outside of this file the pointer is not used.
-@safe struct JSONNode {
+@safe @usableFromInline struct JSONNode {
     enum Kind { case null, boolean, integer, real, string, array, object }
 
     /// `json_object *`; json-c's null is a null pointer.

@@ -31,7 +31,7 @@ extension Spec {
     /// The same for an ordinary user: root in the container is `uid` and `gid` on the host.
     public static func rootlessConfig(uid: UInt32, gid: UInt32, cgroupNamespace: Bool) -> Spec {
         var spec = defaultConfig(cgroupNamespace: cgroupNamespace)
-        spec.mounts = spec.mounts.map(\.rootless)
+        spec.mounts = spec.mounts.map { $0.rootless }
         spec.linux?.namespaces.removeAll { $0.type == "network" }
         spec.linux?.namespaces.append(LinuxNamespace(type: "user"))
         spec.linux?.uidMappings = [LinuxIDMapping(containerID: 0, hostID: uid, size: 1)]

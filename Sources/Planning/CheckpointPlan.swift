@@ -105,7 +105,7 @@ extension CheckpointPlan {
             warnings = [sentence]
         }
         kind = asked.isPreDump ? (features.hasSinglePreDump ? .singlePreDump : .preDump) : .dump
-        streams = facts.streams.map(\.text)
+        streams = facts.streams.map { $0.text }
         record = ImageRecord()
         record.externals = Self.externals(plan, facts)
         if !asked.isPreDump { try Self.checkMounts(facts, record.externals) }

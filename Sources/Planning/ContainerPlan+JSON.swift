@@ -32,7 +32,7 @@ extension ContainerPlan: JSONEncodable {
 extension NamespacePlan: JSONEncodable {
     package func write(to writer: inout JSONWriter) {
         writer.object { writer in
-            writer.field("created", created.kinds.map(\.rawValue))
+            writer.field("created", created.kinds.map { $0.rawValue })
             writer.list("joined", joined)
             writer.list("uidMappings", uidMappings)
             writer.list("gidMappings", gidMappings)
@@ -57,8 +57,8 @@ extension RootPlan: JSONEncodable {
             writer.field("readonly", isReadOnly)
             writer.field("propagation", propagation?.name ?? "rslave")
             writer.field("pivot", !withoutPivot)
-            writer.list("maskedPaths", maskedPaths.map(\.path))
-            writer.list("readonlyPaths", readonlyPaths.map(\.path))
+            writer.list("maskedPaths", maskedPaths.map { $0.path })
+            writer.list("readonlyPaths", readonlyPaths.map { $0.path })
         }
     }
 }
@@ -71,7 +71,7 @@ extension MountStep: JSONEncodable {
             writeObject(to: &writer)
             writer.list(
                 "attributes", attributes.optionNames + recursiveAttributes.optionNames.map { "r" + $0 })
-            writer.list("propagation", propagation.map(\.name))
+            writer.list("propagation", propagation.map { $0.name })
             writer.flag("tmpcopyup", copiesUp)
             writer.flag("readonlyLast", becomesReadOnlyLast)
             writer.field("idmap", idMapping)
@@ -85,15 +85,14 @@ extension MountStep: JSONEncodable {
             writer.field("kind", "filesystem")
             writer.field("type", type)
             writer.field("source", source)
-            writer.list("parameters", parameters.map(\.text))
+            writer.list("parameters", parameters.map { $0.text })
         case .bind(let source, let recursive):
             writer.field("kind", recursive ? "rbind" : "bind")
             writer.field("source", source)
         case .remount: writer.field("kind", "remount")
         case .legacyCgroup(let hierarchies):
             writer.field("kind", "cgroup")
-            writer.map(
-                "directories", Dictionary(hierarchies.map { ($0.name, $0.directory) }, uniquingKeysWith: { $1 }))
+            writer.map("directories", hierarchies.reduce(into: [:]) { $0[$1.name] = $1.directory })
         case .unifiedCgroup(let directory):
             writer.field("kind", "cgroup2")
             writer.field("source", directory)
@@ -235,7 +234,7 @@ extension SeccompPlan: JSONEncodable {
             writer.field("defaultAction", Self.text(action: defaultAction))
             writer.list("architectures", architectures)
             writer.field(
-                "flags", flags.map { flags in Self.knownFlags.filter { flags.contains($0.value) }.map(\.name) })
+                "flags", flags.map { flags in Self.knownFlags.filter { flags.contains($0.value) }.map { $0.name } })
             writer.field("rules", rules)
             writer.field("listenerPath", listenerPath)
             writer.field("listenerMetadata", listenerMetadata)

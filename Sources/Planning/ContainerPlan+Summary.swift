@@ -20,7 +20,7 @@ extension ContainerPlan {
     ///   - cgroup: the lines about the cgroup, which is created before the container's first process.
     ///   - startsAtOnce: whether the program runs without waiting for `start`.
     package func summary(cgroup: [String] = [], startsAtOnce: Bool) -> [String] {
-        cgroup + lines(startsAtOnce: startsAtOnce, showsEnvironment: true).map(\.text)
+        cgroup + lines(startsAtOnce: startsAtOnce, showsEnvironment: true).map { $0.text }
     }
 
     /// The same with their keys, without the cgroup's.
@@ -58,7 +58,7 @@ extension ContainerPlan {
             switch cloned.count {
             case 0: "clone the init"
             case 1: "clone the init into a new \(cloned[0].rawValue) namespace"
-            default: "clone the init into new \(cloned.map(\.rawValue).joined(separator: ", ")) namespaces"
+            default: "clone the init into new \(cloned.map { $0.rawValue }.joined(separator: ", ")) namespaces"
             }
         return PlanLine("linux.namespaces", text)
     }

@@ -83,7 +83,7 @@ extension ContainerPlan {
         self.process = try ProcessPlan(process, personality: linux.personality, memoryPolicy: linux.memoryPolicy)
         self.process.landlock = try LandlockPlan(annotations: spec.annotations, version: host.landlockVersion)
         try Rules.check(self.process, namespaces, host)
-        self.process.addServiceSockets(host, hasNotifyMount: mounts.contains(where: \.isNotify))
+        self.process.addServiceSockets(host, hasNotifyMount: mounts.contains(where: { $0.isNotify }))
         hooks = spec.hooks ?? Hooks()
         seccomp = try linux.seccomp.map { profile throws(InvalidSpec) in try SeccompPlan(profile) }
         annotations = spec.annotations

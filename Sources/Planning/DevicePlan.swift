@@ -51,7 +51,8 @@ extension DevicePlan {
             try DeviceStep(entry.element, key: "linux.devices[\(entry.offset)]", isBound: inUserNamespace)
         }
         // A device that a mount of the config covers is not created, as in runc and crun.
-        let covered = Set(mounts.lazy.map(\.destination).filter { $0.path(below: "/dev") != nil }.map { ByteKey($0) })
+        let covered = Set(
+            mounts.lazy.map { $0.destination }.filter { $0.path(below: "/dev") != nil }.map { ByteKey($0) })
         for (name, major, minor) in Self.defaults
         where !covered.contains(ByteKey("/dev/" + name)) && !asked.contains(where: { $0.path == "/dev/" + name }) {
             nodes.append(

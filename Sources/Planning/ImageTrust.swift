@@ -129,7 +129,7 @@ extension ContainerPlan {
     package func differenceOfHost(from names: [String]) -> String? {
         for name in names where name.hasSuffix(".img") {
             if name.hasPrefix("binfmt-misc"), !process.grants(.systemAdministration),
-                !mounts.contains(where: \.isOfFormats)
+                !mounts.contains(where: { $0.isOfFormats })
             {
                 return
                     "\(name) has formats of programs, which the kernel knows on the whole host, and no entry of mounts"

@@ -46,7 +46,7 @@ package struct LandlockPlan: Equatable, Sendable {
 
     /// The names of rights, in the kernel's order.
     package static func names(_ rights: UInt64) -> [String] {
-        Self.rights.filter { rights & $0.value != 0 }.map(\.name)
+        Self.rights.filter { rights & $0.value != 0 }.map { $0.name }
     }
 }
 

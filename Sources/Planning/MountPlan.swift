@@ -57,7 +57,7 @@ extension MountStep {
         }
         if isBind {
             attributes.keepAccessTimes()
-            ignoredOptions = options.parameters.map(\.name)
+            ignoredOptions = options.parameters.map { $0.name }
         }
         if case .filesystem(let type, _, _) = object, type == "tmpfs", destination == "/dev",
             attributes.set.contains(.readOnly)

@@ -15,7 +15,7 @@ extension MountStep {
         let what: String
         switch object {
         case .filesystem(let type, let source, let parameters):
-            words += parameters.map(\.text)
+            words += parameters.map { $0.text }
             what = "mount \(type == source || source == "none" ? type : "\(type) \(source)") on"
         case .bind(let source, let recursive): what = "\(recursive ? "rbind" : "bind") \(source) on"
         case .remount: what = "remount"
@@ -24,7 +24,7 @@ extension MountStep {
             what = "mount the container's cgroups on"
         case .unifiedCgroup(let directory): what = "mount the container's cgroup \(directory) on"
         }
-        words += propagation.map(\.name)
+        words += propagation.map { $0.name }
         return "\(what) \(destination)" + (words.isEmpty ? "" : " (\(words.joined(separator: ",")))")
     }
 }

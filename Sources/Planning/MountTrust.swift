@@ -157,7 +157,7 @@ private struct MountComparison {
 
     // Devices of the host are bound where they cannot be made; older runtimes mask files with the host's null device.
     private func isDevice(_ mount: MountFact) -> Bool {
-        let paths = plan.devices.nodes.map(\.path) + ["/dev/null"]
+        let paths = plan.devices.nodes.map { $0.path } + ["/dev/null"]
         return paths.contains { evidence.origin(ofHostPath: $0)?.isSame(as: mount) == true }
     }
 
@@ -169,7 +169,7 @@ private struct MountComparison {
     }
 
     private func isKnown(_ mount: MountFact) -> Bool {
-        let protected = (evidence.masked + evidence.readOnly).compactMap(\.mount)
+        let protected = (evidence.masked + evidence.readOnly).compactMap { $0.mount }
         let numbers = Set(evidence.places.compactMap { $0 } + protected)
         if mount.path == "/" || numbers.contains(mount.number) { return true }
         // A mount that another one at the same path covers.

@@ -57,14 +57,14 @@ extension SchedulingPlan {
 
     private static func attributes(_ scheduler: Scheduler) throws(InvalidSpec) -> Attributes {
         guard let policy = policies.first(where: { $0.0 == scheduler.policy }) else {
-            let meant = suggestion(for: scheduler.policy, among: policies.map(\.0), prefix: "SCHED_")
+            let meant = suggestion(for: scheduler.policy, among: policies.map { $0.0 }, prefix: "SCHED_")
             throw InvalidSpec(
                 keyPath: "process.scheduler.policy", problem: "unknown policy \"\(scheduler.policy)\"\(meant)")
         }
         var flags: UInt64 = 0
         for (index, name) in scheduler.flags.enumerated() {
             guard let flag = schedulerFlags.first(where: { $0.0 == name }) else {
-                let meant = suggestion(for: name, among: schedulerFlags.map(\.0), prefix: "SCHED_FLAG_")
+                let meant = suggestion(for: name, among: schedulerFlags.map { $0.0 }, prefix: "SCHED_FLAG_")
                 throw InvalidSpec(
                     keyPath: "process.scheduler.flags[\(index)]", problem: "unknown flag \"\(name)\"\(meant)")
             }
@@ -118,7 +118,7 @@ extension SchedulingPlan {
     private static func ioPriority(_ value: LinuxIOPriority) throws(InvalidSpec) -> Int32 {
         let classes: [(String, Int32)] = [("IOPRIO_CLASS_RT", 1), ("IOPRIO_CLASS_BE", 2), ("IOPRIO_CLASS_IDLE", 3)]
         guard let found = classes.first(where: { $0.0 == value.class }) else {
-            let meant = suggestion(for: value.class, among: classes.map(\.0), prefix: "IOPRIO_CLASS_")
+            let meant = suggestion(for: value.class, among: classes.map { $0.0 }, prefix: "IOPRIO_CLASS_")
             throw InvalidSpec(
                 keyPath: "process.ioPriority.class", problem: "unknown class \"\(value.class)\"\(meant)")
         }
@@ -194,7 +194,7 @@ extension SchedulingPlan {
         guard understanding.count == 1 else {
             throw InvalidSpec(
                 keyPath: "linux.memoryPolicy.flags",
-                problem: "\(understanding.map(\.0).joined(separator: " and ")) exclude each other")
+                problem: "\(understanding.map { $0.0 }.joined(separator: " and ")) exclude each other")
         }
         guard hasNodes else {
             throw InvalidSpec(

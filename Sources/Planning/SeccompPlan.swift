@@ -142,7 +142,7 @@ extension SeccompPlan {
         var flags: SeccompFlags = []
         for (index, name) in names.enumerated() {
             guard let flag = knownFlags.first(where: { $0.name == name }) else {
-                let meant = suggestion(for: name, among: knownFlags.map(\.name), prefix: "SECCOMP_FILTER_FLAG_")
+                let meant = suggestion(for: name, among: knownFlags.map { $0.name }, prefix: "SECCOMP_FILTER_FLAG_")
                 throw InvalidSpec(
                     keyPath: "linux.seccomp.flags[\(index)]", problem: "unknown flag \"\(name)\"\(meant)")
             }
@@ -155,7 +155,7 @@ extension SeccompPlan {
         _ name: String, _ number: UInt32?, _ key: String, _ numberKey: String
     ) throws(InvalidSpec) -> UInt32 {
         guard let action = actions.first(where: { $0.name == name }) else {
-            let meant = suggestion(for: name, among: actions.map(\.name), prefix: "SCMP_ACT_")
+            let meant = suggestion(for: name, among: actions.map { $0.name }, prefix: "SCMP_ACT_")
             throw InvalidSpec(keyPath: key, problem: "unknown action \"\(name)\"\(meant)")
         }
         guard action.value == errno || action.value == trace else {
@@ -182,7 +182,7 @@ extension SeccompPlan {
         var comparisons: [Comparison] = []
         for (index, argument) in rule.args.enumerated() {
             guard let operation = Self.operators.first(where: { $0.name == argument.op }) else {
-                let meant = suggestion(for: argument.op, among: Self.operators.map(\.name), prefix: "SCMP_CMP_")
+                let meant = suggestion(for: argument.op, among: Self.operators.map { $0.name }, prefix: "SCMP_CMP_")
                 throw InvalidSpec(
                     keyPath: "\(key).args[\(index)].op", problem: "unknown operator \"\(argument.op)\"\(meant)")
             }
@@ -197,7 +197,7 @@ extension SeccompPlan {
         }
         // All comparisons must hold. But two comparisons of the same argument become alternatives, because libseccomp
         // accepts only one per argument.
-        let repeated = Set(comparisons.map(\.argument)).count < comparisons.count
+        let repeated = Set(comparisons.map { $0.argument }).count < comparisons.count
         if repeated {
             for comparison in comparisons {
                 rules.append(Rule(names: rule.names, action: action, comparisons: [comparison]))

@@ -1,7 +1,6 @@
 // Errors of the shim's own doing.
 
 internal import Kernel
-internal import SystemPackage
 internal import TTRPC
 
 /// A failure, with a message of one sentence.

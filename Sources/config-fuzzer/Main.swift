@@ -7,7 +7,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// `config-fuzzer SECONDS SEED INPUT FOLDER...`: the texts are made from the .json files of the folders; INPUT is the
 /// file that contains the current text, for use after a crash.

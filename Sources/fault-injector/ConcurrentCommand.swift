@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The result and the duration of a command.
 struct CommandResult {

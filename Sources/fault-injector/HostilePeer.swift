@@ -4,7 +4,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 final class HostilePeer {
     /// The name in reports.

@@ -18,7 +18,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 @main
 struct Main {

@@ -4,7 +4,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The settings of the observer.
 struct ObserverRequest {

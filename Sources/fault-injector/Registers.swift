@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The general registers of a stopped process; the array has room for the larger set of the two architectures.
 struct Registers {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import CSeccomp
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The place and the kind of a fault: processes are numbered from 0 in the order of their creation, calls of a
 /// process from 1.

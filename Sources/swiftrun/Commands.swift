@@ -96,7 +96,7 @@ extension Command {
             try printBytes(report.document.json(indent: "  ") + [10])
             return 0
         }
-        let width = report.entries.map(\.subject.utf8.count).max() ?? 0
+        let width = report.entries.map { $0.subject.utf8.count }.max() ?? 0
         for entry in report.entries {
             let mark = entry.isAvailable ? "yes" : "no "
             let needs = entry.isAvailable ? "" : ": " + entry.concerns.joined(separator: ", ")

@@ -78,7 +78,7 @@ private enum BashCompletion {
         \(options)
             esac
             case "$command $position" in
-                ' 0') _swiftrun_words \(Command.all.map(\.name).joined(separator: " ")) ;;
+                ' 0') _swiftrun_words \(Command.all.map { $0.name }.joined(separator: " ")) ;;
         \(arguments)
             esac
         }
@@ -99,7 +99,7 @@ private enum BashCompletion {
     // Options whose argument is the next word.
     private static var skipped: String {
         tables.compactMap { table in
-            let patterns = table.options.filter { $0.argument != nil }.flatMap(\.spellings)
+            let patterns = table.options.filter { $0.argument != nil }.flatMap { $0.spellings }
             guard !patterns.isEmpty else { return nil }
             return "            " + patterns.map { "'\(table.command) \($0)'" }.joined(separator: " | ")
                 + ") ((i++)) ;;"
@@ -147,7 +147,7 @@ private enum BashCompletion {
     }
 
     private static func words(_ options: [Option]) -> String {
-        options.flatMap(\.spellings).joined(separator: " ")
+        options.flatMap { $0.spellings }.joined(separator: " ")
     }
 }
 
@@ -225,7 +225,7 @@ private enum ZshCompletion {
 /// fish's complete(1).
 private enum FishCompletion {
     static var text: String {
-        let names = Command.all.map(\.name).joined(separator: " ")
+        let names = Command.all.map { $0.name }.joined(separator: " ")
         var lines = [
             "# fish completion for swiftrun; made by `swiftrun completion fish`",
             "complete -c swiftrun -f",

@@ -51,7 +51,7 @@ enum Help {
     }
 
     private static func rows(_ entries: [(String, String)]) -> String {
-        let width = (entries.map(\.0.count).max() ?? 0) + 2
+        let width = (entries.map { $0.0.count }.max() ?? 0) + 2
         return entries.map { "  " + $0.0.padded(to: width) + $0.1 }.joined(separator: "\n")
     }
 }

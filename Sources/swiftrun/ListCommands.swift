@@ -40,7 +40,7 @@ extension Command {
 
     // Columns are at least twelve wide and three apart, as scripts that cut at columns expect.
     private static func printTable(_ texts: [[String]]) throws(CommandError) {
-        let rows = texts.map { $0.map(\.printable) }
+        let rows = texts.map { $0.map { $0.printable } }
         let count = rows[0].count
         let widths = (0..<count).map { column in max(9, rows.map { $0[column].count }.max() ?? 0) + 3 }
         for row in rows {
@@ -87,7 +87,7 @@ struct ProcessTable {
                 [
                     row.user, String(row.pid), String(row.parent), String(row.cpuPercent), start(row.startTime),
                     row.terminal, duration(row.cpuSeconds), row.command,
-                ].map(\.printable))
+                ].map { $0.printable })
         }
         let widths = (0..<8).map { column in cells.map { $0[column].count }.max() ?? 0 }
         let leftAligned = [0, 4, 5, 7]

@@ -5,7 +5,6 @@ internal import ContainerRuntime
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 /// The destinations of messages. A failed command writes exactly one record of level error.
 struct Log: Sendable {

@@ -4,7 +4,6 @@ internal import ContainerRuntime
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 /// The value of --log: a path or `file:PATH`, `journald:IDENTIFIER`, `syslog:IDENTIFIER`; without it, stderr.
 enum LogSink: Sendable {

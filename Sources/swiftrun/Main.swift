@@ -13,7 +13,7 @@ internal import Kernel
 struct Swiftrun {
     static func main() {
         // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
-        guard CommandLine.argc > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
+        guard clinux_argument_count() > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         settleInheritance()
         if let stack = sealed_start_found_stack() { clinux_find_words(stack) }
         exit(run(words()))
@@ -22,8 +22,8 @@ struct Swiftrun {
     // Isolated to no actor: a closure of main's asks for its executor, and brings in all that concurrency needs.
     private nonisolated static func words() -> [String] {
         var words: [String] = []
-        for index in 1..<max(1, Int(CommandLine.argc)) {
-            if let word = CommandLine.unsafeArgv[index] { words.append(RawText.text(word)) }
+        for index in 1..<max(1, Int(clinux_argument_count())) {
+            if let word = clinux_arguments()[index] { words.append(RawText.text(word)) }
         }
         return words
     }
@@ -254,3 +254,5 @@ struct Swiftrun {
         return path
     }
 }
+
+func endDescriptor(_ descriptor: consuming OwnedDescriptor) { _ = descriptor.rawValue }

@@ -14,7 +14,7 @@ enum Misspelling {
 
     static func ofCommand(_ name: String) -> String {
         if let other = otherCommands.first(where: { $0.0 == name }) { return " (did you mean \(other.1)?)" }
-        return suggestion(for: name, among: Command.all.map(\.name))
+        return suggestion(for: name, among: Command.all.map { $0.name })
     }
 
     /// - Parameter name: without dashes.

@@ -104,7 +104,7 @@ struct ParsedOptions {
     func value(_ name: String) -> String? { given(name).flatMap { $0.isEmpty ? nil : $0 } }
     /// Also an empty value: of an option that runc reads as a number, or of which it knows each word.
     func given(_ name: String) -> String? { values.last { $0.name == name }?.value }
-    func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
+    func all(_ name: String) -> [String] { values.filter { $0.name == name }.map { $0.value } }
 
     /// A number that is not negative.
     func number(_ name: String) throws(UsageError) -> Int32? {

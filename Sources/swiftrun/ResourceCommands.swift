@@ -2,6 +2,7 @@
 
 internal import ContainerRuntime
 internal import Glibc
+internal import Kernel
 internal import OCISpec
 
 extension Command {
@@ -106,7 +107,7 @@ extension Command {
             rest = rest.dropFirst(digits.count)
             let word = rest.prefix { !($0.isASCII && $0.isNumber || $0 == ".") }
             rest = rest.dropFirst(word.count)
-            guard let number = Double(digits), let unit = units.first(where: { $0.name == word }) else {
+            guard let number = decimalNumber(digits), let unit = units.first(where: { $0.name == word }) else {
                 sum = 0; break
             }
             sum += number * unit.milliseconds

@@ -3,7 +3,6 @@
 import Cgroups
 import Glibc
 import Kernel
-import SystemPackage
 import Testing
 
 struct OOMKillDetectorTests {

@@ -1,7 +1,7 @@
 // The rules that turn `linux.cgroupsPath` into directories and units.
 
 import OCISpec
-import SystemPackage
+import Kernel
 import Testing
 
 @testable import Cgroups

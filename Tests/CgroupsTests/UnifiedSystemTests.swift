@@ -4,7 +4,6 @@ import Cgroups
 import Glibc
 import Kernel
 import OCISpec
-import SystemPackage
 import Testing
 
 @Suite(.needsUnifiedRoot, .serialized) struct UnifiedSystemTests {

@@ -4,7 +4,6 @@ import Glibc
 import Kernel
 import OCISpec
 import Planning
-import SystemPackage
 import Testing
 
 @testable import ContainerRuntime

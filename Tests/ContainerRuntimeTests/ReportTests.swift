@@ -3,7 +3,6 @@
 import Kernel
 import OCISpec
 import Planning
-import SystemPackage
 import Testing
 
 @testable import ContainerRuntime

@@ -6,7 +6,6 @@ import Glibc
 import Kernel
 import OCISpec
 import Planning
-import SystemPackage
 import Testing
 
 @testable import ContainerRuntime

@@ -5,7 +5,6 @@ import Foundation
 import Glibc
 import Kernel
 import OCISpec
-import SystemPackage
 import Testing
 
 @testable import ContainerRuntime

@@ -5,7 +5,6 @@ import Glibc
 import Kernel
 import OCISpec
 import Planning
-import SystemPackage
 
 @testable import ContainerRuntime
 

@@ -1,7 +1,6 @@
 // The messages, byte by byte: samples are what CRIU itself was seen to send and to take.
 
 import Kernel
-import SystemPackage
 import Testing
 
 @testable import Criu

@@ -1,7 +1,6 @@
 // Functions of bytes only: error messages, processes in /proc, users, signal masks, mount attributes.
 
 import Glibc
-import SystemPackage
 import Testing
 
 @testable import Kernel

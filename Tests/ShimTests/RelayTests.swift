@@ -4,7 +4,6 @@ import CLinux
 import Glibc
 import Kernel
 import Synchronization
-import SystemPackage
 import Testing
 
 @testable import Shim

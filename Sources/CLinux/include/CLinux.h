@@ -5,6 +5,7 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <malloc.h>
 #include <stddef.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -109,6 +110,9 @@ int clinux_pipe2(int fds[2], int flags);
 int clinux_socketpair(int domain, int type, int fds[2]);
 int clinux_accept4(int fd, int flags);
 int clinux_memfd_create(const char *name, unsigned int flags);
+// The arguments of this program and their number, as the kernel gave them.
+char **clinux_arguments(void);
+int clinux_argument_count(void);
 int clinux_fcntl(int fd, int command, long argument);
 int clinux_ioctl(int fd, unsigned long request, const void *argument);
 int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument);
@@ -229,9 +233,6 @@ int clinux_getopt_optind(void);
 const char *clinux_getopt_optarg(void);
 void clinux_getopt_reset(int start);
 
-// The C library's allocator: the limit of arenas, and returning free memory to the kernel
-int clinux_limit_arenas(int most);
-int clinux_malloc_trim(size_t keep);
 
 // The environment; the last entry is null
 char **clinux_environ(void);
@@ -246,6 +247,11 @@ void clinux_show_words(const void *kept);
 // Executes this program again with its original arguments and environment. Returns on failure; does not use the heap.
 // With `SWIFTRUN_WAS_FROZEN` in the environment, unless that has more words than there is room for.
 void clinux_execute_again(void);
+
+// The C library's allocator: the limit of arenas, and returning free memory to the kernel. A function in a file would bring this
+// allocator into swiftrun, which has its own.
+static inline int clinux_limit_arenas(int most) { return mallopt(M_ARENA_MAX, most); }
+static inline int clinux_malloc_trim(size_t keep) { return malloc_trim(keep); }
 
 // The commit that scripts/build wrote into the program
 const char *clinux_build_commit(void);

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The reason for a failed call.
 enum DBusFailure: Error, Equatable {

@@ -33,7 +33,7 @@ struct DBusMessage: Equatable, Sendable {
         add(4, errorName.map(DBusValue.string))
         add(5, replySerial.map(DBusValue.uint32))
         add(6, destination.map(DBusValue.string))
-        let signature = body.map(\.signature).joined()
+        let signature = body.map { $0.signature }.joined()
         add(8, signature.isEmpty ? nil : .signature(signature))
         var writer = DBusWriter()
         for byte in [UInt8(ascii: "l"), kind.rawValue, 0, 1] { writer.append(.byte(byte)) }

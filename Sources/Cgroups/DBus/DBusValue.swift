@@ -31,7 +31,7 @@ indirect enum DBusValue: Equatable, Sendable {
         case .objectPath: "o"
         case .signature: "g"
         case .array(let element, _): "a\(element)"
-        case .structure(let members): "(\(members.map(\.signature).joined()))"
+        case .structure(let members): "(\(members.map({ $0.signature }).joined()))"
         case .variant: "v"
         }
     }

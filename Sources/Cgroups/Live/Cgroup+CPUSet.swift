@@ -1,7 +1,6 @@
 // cgroup v1's cpuset: a new directory has neither CPUs nor memory nodes, and accepts no process until both are set.
 
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// Copies CPUs and memory nodes from the parent to a directory that has none, and to its ancestors before.

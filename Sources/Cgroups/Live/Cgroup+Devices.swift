@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// Enforces a device policy.

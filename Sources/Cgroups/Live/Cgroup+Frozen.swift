@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// The files that begin with `1` while the cgroup or one above it is frozen, the nearest first. On a hybrid host both

@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// Moves a process into the cgroup: with the systemd driver, and if the kernel refused a ``CgroupPlacement``.

@@ -3,8 +3,7 @@
 
 internal import CLinux
 internal import Glibc
-internal import Kernel
-package import SystemPackage
+package import Kernel
 
 /// Only a process with full rights over the host can write this attribute, so no container can pass for another.
 private let markName = "trusted.swiftrun"

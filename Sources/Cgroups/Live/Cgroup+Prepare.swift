@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The opened directories of the container: a prefix of the location's list.
 struct OpenCgroup: ~Copyable {
@@ -138,7 +137,7 @@ extension Cgroup {
         if !isNew, !isOwnedBySystemd { try checkUnoccupied([directory]) }
         let own = try during(what) { () throws(Errno) in try openCgroup(below: mount, directory.path) }
         if directory.controllers.contains("cpuset") {
-            let planned = plan.writes.filter { $0.controller == "cpuset" }.map(\.file)
+            let planned = plan.writes.filter { $0.controller == "cpuset" }.map { $0.file }
             try during("copy the parent's CPUs and memory nodes to cgroup \(directory.fullPath)") { () throws(Errno) in
                 try inheritCPUSet(directory, mount, own, isNew: isNew, planned: planned)
             }
@@ -169,7 +168,7 @@ struct MadeDirectories {
     private var paths: [(path: String, isLeaf: Bool)] = []
 
     /// The whole paths of the container's own directories that were created, not found.
-    var leaves: Set<String> { Set(paths.filter(\.isLeaf).map(\.path)) }
+    var leaves: Set<String> { Set(paths.filter { $0.isLeaf }.map { $0.path }) }
 
     /// Whether the directory with this whole path was created.
     func contains(_ path: String) -> Bool { paths.contains { $0.path == path } }

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// The pids of all processes in the cgroup and its sub-cgroups, ascending, in the caller's pid namespace; without

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The time that an update may take to lower a memory limit.
 struct MemoryShrink {

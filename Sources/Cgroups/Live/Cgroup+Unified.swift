@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// Enables the controllers in every ancestor, and makes the directory threaded if necessary.
@@ -72,7 +71,7 @@ extension Cgroup {
 
     /// Gives the directory, and the files that its owner may write, to the container's root user.
     func delegate(to owner: CgroupDelegation, _ open: borrowing OpenCgroup) throws(CgroupFailure) {
-        guard let index = location.directories.firstIndex(where: \.isUnified) else { return }
+        guard let index = location.directories.firstIndex(where: { $0.isUnified }) else { return }
         let path = location.directories[index].fullPath
         let listed = (try? readText("/sys/kernel/cgroup/delegate"))?.split(at: "\n").map(String.init)
         let files = listed ?? ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"]

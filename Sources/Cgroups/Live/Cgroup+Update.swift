@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 package import OCISpec
-internal import SystemPackage
 
 extension Cgroup {
     /// Writes new limits. Limits that the document does not contain stay unchanged, and so do the device rules.

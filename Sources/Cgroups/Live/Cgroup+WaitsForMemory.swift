@@ -1,7 +1,6 @@
 // Whether processes of a cgroup wait for memory, because the OOM killer is off there or above. cgroups(7), memory.txt.
 
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// Whether cgroup v1 keeps the processes that need memory waiting until some is released; false on v2.

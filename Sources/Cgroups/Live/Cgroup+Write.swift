@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// The index of the directory that contains a controller's files.

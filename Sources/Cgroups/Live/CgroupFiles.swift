@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Opens the mount point of a hierarchy.
 func openMount(_ directory: CgroupDirectory) throws(Errno) -> OwnedDescriptor {
@@ -56,7 +55,7 @@ func trimmed(_ text: String) -> String {
 func subdirectories(of directory: borrowing OwnedDescriptor) throws(Errno) -> [DirectoryEntry] {
     // The kernel counts a cgroup's sub-directories as links, and usually there are none. kernfs_refresh_inode()
     if try fileStatus(directory.rawValue).links == 2 { return [] }
-    return try directoryEntries(directory.rawValue).filter(\.isDirectory)
+    return try directoryEntries(directory.rawValue).filter { $0.isDirectory }
 }
 
 /// Sleeps; a signal may shorten it, which is harmless because the callers retry by their own clock.

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension CgroupHost {
     /// The controllers of v1 in the order in which they are joined: first those that a task must not enter before

@@ -2,17 +2,19 @@
 
 internal import Glibc
 
+@usableFromInline func close(_ numbers: [Int32]) { for number in numbers { _ = Glibc.close(number) } }
+
 /// How a new process enters the container's cgroup; several of these may be necessary together.
 ///
 /// 1. Pass `cloneIntoDescriptor`, if present, to clone3 with `CLONE_INTO_CGROUP`.
 /// 2. In the child, before any step that must be limited: ``enter(_:failed:)`` with `childWrites`.
 /// 3. In the parent, if `needsAdoption`: ``Cgroup/adopt(_:plan:)`` with the child's pid, while the child waits.
-package struct CgroupPlacement: ~Copyable {
+@usableFromInline package struct CgroupPlacement: ~Copyable {
     /// The directory for clone3's `CLONE_INTO_CGROUP`; the kernel then starts the child in it. Open as long as this
     /// value exists.
-    package let cloneIntoDescriptor: Int32?
+    @usableFromInline package let cloneIntoDescriptor: Int32?
     /// Open files into which the child writes `0`; close-on-exec.
-    package let childWrites: [Int32]
+    @usableFromInline package let childWrites: [Int32]
     /// Whether the parent must have the child moved, because only the parent can request it.
     package let needsAdoption: Bool
     /// The directories that were really created: without rights, fewer than planned, or none.
@@ -31,9 +33,10 @@ package struct CgroupPlacement: ~Copyable {
         self.refusals = refusals
     }
 
-    deinit {
-        for number in childWrites { _ = Glibc.close(number) }
-        if let number = cloneIntoDescriptor { _ = Glibc.close(number) }
+    // Swift without its runtime compiles this into each module that ends the life of one.
+    @inlinable deinit {
+        close(childWrites)
+        if let number = cloneIntoDescriptor { close([number]) }
     }
 
     /// The child's part: moves the calling, single-threaded process. Allocates nothing.

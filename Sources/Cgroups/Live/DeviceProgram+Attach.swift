@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension DeviceProgram {
     /// Attaches the program to a cgroup v2 directory; existing programs are detached after that.
@@ -78,7 +77,7 @@ extension DeviceProgram {
     }
 
     private func loadOnce() throws(Errno) -> OwnedDescriptor {
-        let code = instructions.map(\.encoded)
+        let code = instructions.map { $0.encoded }
         var number: Int32 = -1
         var failure = Errno(rawValue: 0)
         code.withUnsafeBufferPointer { code in

@@ -1,7 +1,6 @@
 // The cgroups of a process, as the kernel lists them. cgroups(7), /proc/PID/cgroup.
 
 internal import Kernel
-internal import SystemPackage
 
 /// Parses the content of /proc/PID/cgroup: paths by controller, `name=systemd` as `systemd`; the path in cgroup v2 under
 /// `unified`.

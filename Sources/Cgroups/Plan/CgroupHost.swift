@@ -1,6 +1,6 @@
 // The facts about the host that a cgroup plan needs.
 
-package import struct SystemPackage.Errno
+package import Kernel
 
 /// How the host mounts its cgroups.
 package enum CgroupHierarchy: String, CaseIterable, Sendable {

@@ -64,7 +64,7 @@ package struct CgroupPlan: Equatable, Sendable {
         devices = try DevicePolicy(resources?.devices ?? [], mayBeRefused: host.toleratesRefusals)
         toleratesRefusals = host.toleratesRefusals
         isOptional =
-            host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.allSatisfy(\.isOfNewCgroup)
+            host.toleratesRefusals && (cgroupsPath ?? "").isEmpty && limits.writes.allSatisfy { $0.isOfNewCgroup }
         if isOptional { writes = [] }
         self.delegation = host.hierarchy == .unified ? delegation : nil
         if isOptional { skip(host.refusals) }

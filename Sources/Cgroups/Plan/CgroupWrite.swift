@@ -1,6 +1,6 @@
 // One value for one file of a cgroup, decided before the first write.
 
-package import SystemPackage
+package import Kernel
 
 /// One value for one file of the container's cgroup.
 package struct CgroupWrite: Equatable, Sendable {

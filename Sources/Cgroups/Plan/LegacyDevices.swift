@@ -74,9 +74,10 @@ struct LegacyDevices: Equatable {
     }
 
     private static func transitions(
-        _ exceptions: [DeviceRule], beyond others: [DeviceRule], allow: Bool
+        _ exceptions: [DeviceRule], beyond known: [DeviceRule], allow: Bool
     ) -> [Transition] {
-        let others = Dictionary(others.map { ($0.devices, $0.access) }) { first, _ in first }
+        var others: [DeviceSet: DeviceAccess] = [:]
+        for rule in known.reversed() { others[rule.devices] = rule.access }
         return exceptions.compactMap { rule in
             let surplus = rule.access.subtracting(others[rule.devices] ?? [])
             return surplus.isEmpty ? nil : Transition(allow: allow, text: "\(rule.node) \(surplus.letters)")

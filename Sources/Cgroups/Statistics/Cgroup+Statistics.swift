@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Cgroup {
     /// The current usage of the container; missing controllers are left out.
@@ -31,7 +30,7 @@ extension CgroupStatistics {
                 let words = line.split(separator: " ")
                 guard let device = words.first else { return nil }
                 let pairs = StatisticsFiles.pairs(words.dropFirst()).map { ($0, UInt32($1) ?? .max) }
-                return (String(device), Dictionary(pairs, uniquingKeysWith: { $1 }))
+                return (String(device), pairs.reduce(into: [:]) { $0[$1.0] = $1.1 })
             }
         }
         for (device, values) in values("rdma.current") {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 package import Kernel
-internal import SystemPackage
 
 /// Reports that the cgroup's memory limit was reached, and how many processes were killed for it.
 package struct OOMEvents: ~Copyable {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A directory with statistics: below /sys/fs/cgroup, or a saved copy for a test.
 struct StatisticsFiles {
@@ -28,7 +27,7 @@ struct StatisticsFiles {
 
     /// A file of numbers.
     func list(_ file: String) -> [UInt64] {
-        (text(file) ?? "").split(whereSeparator: \.isWhitespace).compactMap { UInt64($0) }
+        (text(file) ?? "").split(whereSeparator: { $0.isWhitespace }).compactMap { UInt64($0) }
     }
 
     /// A pressure file; nil if the kernel does not measure pressure.
@@ -73,7 +72,7 @@ struct StatisticsFiles {
     /// The huge page sizes of the kernel, in the notation of the files: `2MB`.
     static func pageSizes(at path: String = "/sys/kernel/mm/hugepages") -> [String] {
         guard let directory = try? OwnedDescriptor.open(path, .directory),
-            let names = try? subdirectories(of: directory).map(\.name)
+            let names = try? subdirectories(of: directory).map({ $0.name })
         else { return [] }
         return names.compactMap { name in
             guard name.hasPrefix("hugepages-"), name.hasSuffix("kB") else { return nil }

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 extension CgroupHost {
     /// The cgroup of the user's own systemd, below which it creates its units.

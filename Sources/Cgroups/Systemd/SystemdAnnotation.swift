@@ -1,5 +1,7 @@
 // Properties that annotations set, `org.systemd.property.NAME`, as GVariant text.
 
+internal import Kernel
+
 /// Properties from annotations.
 enum SystemdAnnotation {
     /// The properties that a container's author may set: the unit's end, its relation to other units, its limits.
@@ -99,7 +101,7 @@ struct GVariantText {
 
     private static func number(_ word: Substring) -> DBusValue? {
         if let number = integer(word) { return Int32(exactly: number).map(DBusValue.int32) }
-        return word.contains(".") ? Double(word).map(DBusValue.double) : nil
+        return word.contains(".") ? decimalNumber(word).map(DBusValue.double) : nil
     }
 
     /// Decimal, or hexadecimal after `0x`; wide enough for every D-Bus type.

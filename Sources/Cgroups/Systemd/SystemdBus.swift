@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 /// A connection to a systemd manager: the system's, or the user's own.
 struct SystemdBus: ~Copyable {
@@ -115,7 +114,7 @@ struct SystemdBus: ~Copyable {
     /// Starts a unit that is removed when it ends, and waits until it runs.
     mutating func startTransient(_ name: String, _ properties: [SystemdProperty]) throws(DBusFailure) {
         let version = try version()
-        let values = properties.filter { $0.since <= version }.map(\.argument)
+        let values = properties.filter { $0.since <= version }.map { $0.argument }
         let body: [DBusValue] = [
             .string(name), .string("replace"), .array("(sv)", values), .array("(sa(sv))", []),
         ]
@@ -157,7 +156,7 @@ struct SystemdBus: ~Copyable {
     /// Changes properties of a running unit; returns after systemd has written them to the cgroup.
     mutating func set(_ properties: [SystemdProperty], of name: String) throws(DBusFailure) {
         let version = try version()
-        let values = properties.filter { $0.since <= version }.map(\.argument)
+        let values = properties.filter { $0.since <= version }.map { $0.argument }
         if values.isEmpty { return }
         _ = try call("SetUnitProperties", [.string(name), .boolean(true), .array("(sv)", values)])
         // systemd writes them after this answer, but before it handles the next message.

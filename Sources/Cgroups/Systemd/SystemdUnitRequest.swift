@@ -41,7 +41,7 @@ package struct SystemdUnitRequest: Equatable, Sendable {
     private static func devices(_ resources: LinuxResources?) throws(CgroupFailure) -> [SystemdProperty]? {
         let policy = try DevicePolicy(resources?.devices ?? [])
         guard !policy.allowsByDefault else { return [SystemdProperty("DevicePolicy", .string("auto"))] }
-        let rules = policy.rules.filter(\.allow).map { rule in
+        let rules = policy.rules.filter { $0.allow }.map { rule in
             DBusValue.structure([.string(device(rule)), .string(rule.access.letters)])
         }
         return [

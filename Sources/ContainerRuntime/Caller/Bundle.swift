@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 package import OCISpec
-internal import SystemPackage
 
 /// A bundle whose config has been read.
 package struct Bundle: Sendable {

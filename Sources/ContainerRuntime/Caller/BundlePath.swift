@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The path of the bundle from which a container was made.
 package struct BundlePath: Equatable, Sendable {

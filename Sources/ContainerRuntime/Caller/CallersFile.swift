@@ -4,7 +4,6 @@
 internal import CLinux
 internal import Glibc
 package import Kernel
-internal import SystemPackage
 
 package enum CallersFile {
     /// The number in a path that names one of this process's own descriptors, such as /dev/fd/3.

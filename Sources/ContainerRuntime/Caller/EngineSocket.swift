@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The master of the terminal that a child makes: sent to the engine that asked for it, or kept for the caller.
 struct ConsoleHandoff: ~Copyable {

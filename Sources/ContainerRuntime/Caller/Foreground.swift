@@ -1,8 +1,8 @@
 // A process in the foreground: signals are forwarded to it, its terminal is copied, and its status becomes ours.
 
+internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Connects the caller's terminal with a process in a container until that ends.
 struct Foreground: ~Copyable {
@@ -136,8 +136,8 @@ private final class TerminalRelay {
         master = number
         readsInput = true
         masterIsOpen = true
-        let flags = fcntl(number, F_GETFL)
-        _ = fcntl(number, F_SETFL, flags | O_NONBLOCK)
+        let flags = clinux_fcntl(number, F_GETFL, 0)
+        _ = clinux_fcntl(number, F_SETFL, Int(flags | O_NONBLOCK))
         guard isTerminal(0) else { return }
         hasTerminal = true
         settings = try during("set the terminal to raw mode") { () throws(Errno) in try RawTerminal(0) }

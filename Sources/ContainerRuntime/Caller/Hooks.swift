@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Runs the hooks of one kind, in order, until one fails.
 struct HookRunner {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Descriptors 3 and up for the program: the service manager's sockets, then those of --preserve-fds.
 struct InheritedDescriptors {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// The socket inside the container, and the connection to the service manager that started the runtime.
 ///
@@ -40,7 +39,7 @@ final class NotifySocket {
 
     /// Makes the directory of the socket, if the plan mounts it.
     static func prepare(for plan: ContainerPlan, in directory: borrowing ContainerDirectory) throws(Failure) {
-        guard plan.mounts.contains(where: \.isNotify) else { return }
+        guard plan.mounts.contains(where: { $0.isNotify }) else { return }
         let number = directory.descriptor.rawValue
         try during("make \(directory.path)/\(directoryName)") { () throws(Errno) in
             let mask = umask(0o022)

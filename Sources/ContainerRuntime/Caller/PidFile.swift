@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Writes a pid, in decimal and without a newline, atomically for a reader.
 ///

@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 enum StandardStreams {
     /// Changes the owner of the pipes among this process's streams to a user of another process's user namespace, so

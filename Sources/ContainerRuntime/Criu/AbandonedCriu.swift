@@ -3,7 +3,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension ContainerRecord {
     /// With the CRIU that writes the container down.

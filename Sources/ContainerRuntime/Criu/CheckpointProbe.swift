@@ -7,7 +7,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 struct CheckpointProbe {
     let plan: ContainerPlan
@@ -29,8 +28,8 @@ struct CheckpointProbe {
         facts.places = plan.mounts.map { mountNumber(at: $0.destination, in: root) }
         facts.protected = Set(
             (plan.root.maskedPaths + plan.root.readonlyPaths).compactMap { mountNumber(at: $0.path, in: root) })
-        let inside = Set(facts.mounts.map(\.number))
-        facts.devicesOfHost = Set(try mountFacts(of: getpid()).map(\.device))
+        let inside = Set(facts.mounts.map { $0.number })
+        facts.devicesOfHost = Set(try mountFacts(of: getpid()).map { $0.device })
         facts.strangers = try strangers()
         for number in Int32(0)...2 { facts.streams.append(try stream(number, inside)) }
         return facts

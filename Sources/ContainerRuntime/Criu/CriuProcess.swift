@@ -5,7 +5,6 @@ internal import Criu
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The open descriptors that CRIU inherits.
 struct CriuDescriptors {

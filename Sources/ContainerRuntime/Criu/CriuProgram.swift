@@ -4,7 +4,6 @@ internal import Criu
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 enum CriuProgram {
     /// The first `criu` in PATH.

@@ -4,7 +4,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Whether CRIU, and all that it has started, get on with their work.
 struct CriuProgress {

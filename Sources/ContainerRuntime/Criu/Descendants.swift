@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A process and all its descendants, by /proc/PID/task/TID/children. proc(5).
 func descendants(of pid: Int32) -> [Int32] {

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// A directory that CRIU writes to or reads from.
 struct ImageDirectory: ~Copyable {
@@ -157,7 +156,7 @@ struct ImageDirectory: ~Copyable {
         return try during("\(flag): read directory \(path)") { () throws(Errno) in
             // This descriptor may have been read to its end.
             let again = try OwnedDescriptor.open(".", .readOnly | .directory, at: number)
-            return try directoryEntries(again.rawValue).map(\.name)
+            return try directoryEntries(again.rawValue).map { $0.name }
         }
     }
 

@@ -4,7 +4,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A network namespace that CRIU locks with iptables, kept open beyond the end of its processes.
 struct NetworkLock: ~Copyable {

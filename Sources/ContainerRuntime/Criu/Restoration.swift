@@ -7,7 +7,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 struct Restoration: ~Copyable {
     private let runtime: Runtime
@@ -147,7 +146,7 @@ struct Restoration: ~Copyable {
             umask(0o077)
             return CriuDescriptors(
                 streams: plan.process.hasTerminal ? [] : [0, 1, 2],
-                inherited: joined.filter { $0.kind != .cgroup }.map(\.descriptor))
+                inherited: joined.filter { $0.kind != .cgroup }.map { $0.descriptor })
         }
     }
 

@@ -5,7 +5,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 struct RestoredDescriptors {
     let plan: ContainerPlan
@@ -16,8 +15,8 @@ struct RestoredDescriptors {
 
     init(_ plan: ContainerPlan, criu: Int32) throws(Failure) {
         self.plan = plan
-        let own = try during("read /proc/self/mountinfo") { () throws(Errno) in try listMounts().map(\.id) }
-        outside = Set(own).union(try mountFacts(of: criu).map(\.number))
+        let own = try during("read /proc/self/mountinfo") { () throws(Errno) in try listMounts().map { $0.id } }
+        outside = Set(own).union(try mountFacts(of: criu).map { $0.number })
         streams = (Int32(0)...2).compactMap { number in (try? fileStatus(number)).map { FileIdentity($0) } }
     }
 

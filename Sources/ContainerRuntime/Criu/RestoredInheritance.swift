@@ -5,7 +5,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Makes the calling process, from which CRIU's descend, what the container's first process was.
 /// - Parameter known: what lies beside the images; nil for those of another runtime.

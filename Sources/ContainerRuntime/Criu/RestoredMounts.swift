@@ -5,7 +5,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 struct RestoredMounts {
     let plan: ContainerPlan

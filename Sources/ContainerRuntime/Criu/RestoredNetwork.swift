@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Raises the loopback device and writes the kernel parameters of a network namespace that has just been made.
 /// - Parameter pid: a process in it.

@@ -6,7 +6,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// The processes of a container that CRIU has restored and still holds stopped.
 struct RestoredProcesses {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import CSeccomp
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension Failure {
     /// The same failure with the calls that the caller's seccomp filter refuses; as it is if there is no filter.
@@ -61,7 +60,7 @@ private func callsRefusedByCaller() -> [String] {
     var refused: [String] = []
     var next = 0
     while next < calls.count {
-        guard let answers = errors(of: calls[next...].map(\.number)) else { return refused }
+        guard let answers = errors(of: calls[next...].map({ $0.number })) else { return refused }
         for (index, error) in answers.enumerated() where [EPERM, ENOSYS].contains(Int32(error)) {
             refused.append(calls[next + index].name)
         }

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Looks at a program through the root directory of the process that failed to execute it.
 ///

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension HostFacts {
     /// The facts of this host, for a container whose cgroup is at a place.

@@ -8,7 +8,6 @@ internal import Glibc
 internal import Kernel
 package import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The features that this host offers to containers. Finding them changes nothing.
 package struct HostReport: Sendable {
@@ -85,7 +84,7 @@ extension HostReport {
             names = (Self.line("/sys/fs/cgroup/cgroup.controllers") ?? "").split(at: " ").map(String.init)
             add("cgroups", true, "v2", ["linux.cgroupsPath", "linux.resources"])
         default:
-            names = host.mounts.flatMap(\.controllers)
+            names = host.mounts.flatMap { $0.controllers }
             let kind = host.hierarchy == .hybrid ? "v1, with a v2 tree that limits nothing" : "v1"
             add("cgroups", true, kind, ["linux.cgroupsPath", "linux.resources"])
         }
@@ -115,7 +114,7 @@ extension HostReport {
     ]
 
     private mutating func lookAtNamespaces() {
-        let missing = NamespaceKind.allCases.filter { !Self.exists("/proc/self/ns/\($0.linkName)") }.map(\.rawValue)
+        let missing = NamespaceKind.allCases.filter { !Self.exists("/proc/self/ns/\($0.linkName)") }.map { $0.rawValue }
         add(
             "namespaces", missing.isEmpty,
             missing.isEmpty ? "all eight" : "the kernel lacks \(missing.joined(separator: ", "))",

@@ -1,7 +1,6 @@
 // The host's users by number. The C library would load modules to look a name up, which a static program does not have.
 
 internal import Kernel
-internal import SystemPackage
 
 /// The names of the host's users. The file is read once, and only if a name is asked for: a list may have thousands of
 /// rows.

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Writes the maps of a process's new user namespace, from outside.
 struct IDMaps {

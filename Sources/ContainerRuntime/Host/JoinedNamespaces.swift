@@ -4,7 +4,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension Runtime {
     /// Opens the namespaces that are joined by path, and checks that each is what the config says.

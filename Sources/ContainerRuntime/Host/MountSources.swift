@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Opens sources of bind mounts for an init, with the runtime's rights, in the init's mount namespace: there they are
 /// what the mounts before have made of them, and never share propagation with the host by accident.

@@ -1,7 +1,6 @@
 // Mounts that appear a second time, on the peers of a shared mount. mount_namespaces(7).
 
 internal import Kernel
-internal import SystemPackage
 
 extension Runtime {
     /// Whether a mount over a directory, and its unmount, affect that directory alone.

@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Moves the interfaces of a plan into the network namespace of a process.
 func moveNetworkDevices(_ devices: [NetworkDeviceStep], to pid: Int32) throws(Failure) {

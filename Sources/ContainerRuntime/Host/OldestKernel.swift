@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// mount_setattr(2) is the newest call that no container can do without. Linux has it since 5.12, and every other call that is
 /// needed for longer: openat2 since 5.6, clone3 with a cgroup since 5.7, close_range since 5.9.

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Any process, identified by more than its pid.
 final class ProcessHandle {
@@ -81,7 +80,7 @@ func isStopped(_ pid: Int32) -> Bool {
 
 /// The children of some processes that are not among these.
 func children(of family: [ProcessHandle]) -> [ProcessHandle] {
-    let known = Set(family.map(\.pid))
+    let known = Set(family.map { $0.pid })
     let numbers: [DirectoryEntry]
     do throws(Errno) {
         let directory = try OwnedDescriptor.open("/proc", .directory)

@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Finds a container's processes among those of the host: its init, the processes of its own pid namespace, and their
 /// descendants.

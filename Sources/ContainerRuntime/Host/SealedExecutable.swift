@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Executes this program again from a place that cannot be written, unless it runs from sealed memory already. The
 /// caller has found that it does not run from a clone: a read-only mount of the host may become writable.
@@ -21,12 +20,12 @@ package func sealExecutable() throws(Failure) {
         // The program that is executed does not know that it was raised.
         restoreDescriptorLimit()
         do throws(Errno) {
-            try checked { clinux_execveat(number, "", CommandLine.unsafeArgv, clinux_environ(), asDescriptor) }
+            try checked { clinux_execveat(number, "", clinux_arguments(), clinux_environ(), asDescriptor) }
         } catch {
             // A seccomp profile may know execve alone. The name is that by which the program knows that it was executed by a
             // descriptor.
             guard error == .noFunction || error == .notPermitted else { throw error }
-            _ = clinux_execve("/dev/fd/\(number)", CommandLine.unsafeArgv, clinux_environ())
+            _ = clinux_execve("/dev/fd/\(number)", clinux_arguments(), clinux_environ())
             throw error
         }
     } catch {

@@ -4,7 +4,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension SubordinateIDs {
     /// The ids that the user may map; empty if the setuid programs that map them are missing, or have no rights.

@@ -4,7 +4,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The maps of the user namespace that a config joins by path; nil when it joins none.
 func joinedMaps(_ linux: Linux) throws(Failure) -> IdentityMaps? {

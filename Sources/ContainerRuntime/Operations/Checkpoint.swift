@@ -7,7 +7,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 package import Planning
-internal import SystemPackage
 
 extension Runtime {
     /// A failed checkpoint leaves the container as it was.

@@ -1,7 +1,7 @@
 // Choosing containers by their ids, for the commands that take --regex.
 
 internal import Glibc
-internal import SystemPackage
+internal import Kernel
 
 extension Runtime {
     /// The ids of the containers that an extended regular expression matches anywhere. regex(7).

@@ -6,7 +6,6 @@ internal import Glibc
 package import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The options of `create` and `run`.
 package struct CreateOptions: Sendable {

@@ -4,7 +4,6 @@ internal import CSeccomp
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 /// Writes the default config into a bundle; one that is there already is not touched.
 package func writeDefaultConfig(bundle: String, isRootless: Bool) throws(Failure) {

@@ -4,7 +4,6 @@ internal import Cgroups
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 extension Runtime {
     /// - Parameter force: kills a running container; a missing container is no error.

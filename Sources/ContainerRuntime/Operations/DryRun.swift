@@ -55,7 +55,7 @@ private struct CgroupDocument: JSONEncodable {
             writer.field("driver", plan.location.driver.rawValue)
             writer.field("hierarchy", plan.location.hierarchy.rawValue)
             writer.field("unit", plan.location.unit)
-            writer.field("directories", plan.location.directories.map(\.fullPath))
+            writer.field("directories", plan.location.directories.map { $0.fullPath })
             writer.field("writes", plan.writes.map { Write(write: $0) })
             writer.list("devices", plan.devices?.summary ?? [])
             writer.list("notes", plan.notes)

@@ -4,7 +4,6 @@ internal import Cgroups
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 extension Runtime {
     /// One record of what a container uses, as a JSON line.

@@ -3,7 +3,6 @@
 internal import Cgroups
 internal import Kernel
 package import OCISpec
-internal import SystemPackage
 
 /// All facts of one container: its record, its present state, and its config's plan.
 package struct Inspection: Sendable {
@@ -35,7 +34,7 @@ private struct InitView: Sendable, JSONEncodable {
         cgroups = try lines("cgroup")
         mounts = try lines("mountinfo")
         var found: [(kind: String, name: String)] = []
-        for kind in NamespaceKind.allCases.map(\.linkName) {
+        for kind in NamespaceKind.allCases.map({ $0.linkName }) {
             do throws(Errno) {
                 found.append((kind, try readLink(OwnedDescriptor.currentDirectory, "/proc/\(pid)/ns/\(kind)")))
             } catch {

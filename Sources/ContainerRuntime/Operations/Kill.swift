@@ -3,7 +3,6 @@
 internal import Cgroups
 internal import Glibc
 package import Kernel
-internal import SystemPackage
 
 extension Runtime {
     /// - Parameter all: the signal is for all processes of the container, as engines ask when it shares its pids with

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 package import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension Runtime {
     /// Mounts in a created, running or paused container what stands in `mounts[]` of a config; all of it or nothing.

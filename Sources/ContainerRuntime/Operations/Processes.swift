@@ -3,7 +3,6 @@
 internal import Cgroups
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A line of the process table.
 package struct ProcessRow: Equatable, Sendable {

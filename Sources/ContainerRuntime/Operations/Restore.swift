@@ -7,7 +7,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 package import Planning
-internal import SystemPackage
 
 extension Runtime {
     /// - Returns: the exit status for the caller: the container's own in the foreground.

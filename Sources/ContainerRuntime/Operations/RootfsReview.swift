@@ -4,7 +4,6 @@
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 struct RootfsReview {
     let plan: ContainerPlan

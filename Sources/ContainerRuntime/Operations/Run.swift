@@ -3,7 +3,6 @@
 internal import Cgroups
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The options of `run` besides those of `create`.
 package struct RunOptions: Sendable {

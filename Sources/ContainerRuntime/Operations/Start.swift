@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension Runtime {
     package func start(id: String) throws(Failure) {

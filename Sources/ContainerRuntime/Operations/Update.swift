@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 package import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// New lines for a container's group of resctrl(5); nil for what stays.
 package struct Schemata: Equatable, Sendable {

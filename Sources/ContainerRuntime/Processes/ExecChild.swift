@@ -5,7 +5,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Runs in the clone; never returns.
 func runExecChild(_ launch: ExecInputs) -> Never {

@@ -2,7 +2,6 @@
 
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Everything the exec process and its intermediate need.
 struct ExecInputs {

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The result of the clone: the exec process or, as long as that does not exist, its intermediate.
 private struct ExecClone: ~Copyable {

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The parent's half of the conversation with an exec process.
 struct ExecParent: ~Copyable {

@@ -3,7 +3,6 @@
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Makes the message for a failed step of a plan.
 struct FailureMessages {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Clones while the runtime's arguments and environment are moved away, so that the clone never has them: every process in
 /// its pid namespace may read its arguments.

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Runs in the clone; never returns, so that the parent's clean-up does not run twice.
 func runInitChild(_ launch: InitInputs) -> Never { InitChild(launch).run() }

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension Runtime {
     func launch(

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Answers the child until the child needs the parent no longer.
 struct InitParent: ~Copyable {

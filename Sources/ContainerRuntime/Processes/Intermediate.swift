@@ -6,7 +6,6 @@ internal import Cgroups
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Runs in the clone; never returns in it, nor in the init that it clones in turn.
 func runIntermediate(_ launch: InitInputs) -> Never { Intermediate(launch).run() }

@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The namespaces of a container, to be joined by a process of the runtime's; borrowed numbers.
 enum NamespacesOfInit {

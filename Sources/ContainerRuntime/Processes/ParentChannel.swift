@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A cloned process, and the socket on which it speaks.
 struct ParentChannel: ~Copyable {

@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// A container without a process yet: state directory, record, cgroup, resctrl group.
 struct Reservation: ~Copyable {

@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension ChildChannel {
     /// Clones the init or the exec process as a sibling, reports it to the runtime, and exits.

@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// A step of the init that is timed on its own.
 enum TimedStep: UInt8 {

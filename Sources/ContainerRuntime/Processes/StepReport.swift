@@ -1,7 +1,6 @@
 // A failed step of the child, in numbers.
 
 internal import Kernel
-internal import SystemPackage
 
 /// A step of the child's straight line.
 enum Step: UInt8 {

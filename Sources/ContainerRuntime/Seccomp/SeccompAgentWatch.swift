@@ -3,7 +3,6 @@
 internal import CSeccomp
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Notices an agent that has the listener of a process and never answers what its filter asks.
 ///

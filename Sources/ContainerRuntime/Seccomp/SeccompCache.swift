@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// The filter of a container, kept in its directory for the processes that exec adds.
 enum StoredFilter {

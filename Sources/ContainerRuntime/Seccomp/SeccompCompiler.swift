@@ -6,7 +6,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Compiles a profile.
 struct SeccompCompiler {
@@ -86,7 +85,7 @@ struct SeccompCompiler {
         guard !permissive.contains(plan.defaultAction), plan.defaultAction & 0xffff_0000 != SeccompPlan.trace else {
             return []
         }
-        let names = plan.rules.flatMap(\.names)
+        let names = plan.rules.flatMap { $0.names }
         let known = architectures.compactMap { token -> (token: UInt32, newest: UInt32)? in
             let newest = names.map { seccomp_syscall_resolve_name_arch(token, $0) }.max() ?? -1
             return newest > 0 ? (token, UInt32(newest)) : nil

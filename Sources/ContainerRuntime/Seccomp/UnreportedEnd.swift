@@ -3,7 +3,6 @@
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 extension SeccompPlan {
     /// The calls that the runtime makes under the filter and the profile refuses, as the beginning of a message; nil if

@@ -1,7 +1,6 @@
 // Which mounts of a container `mounts add` has made: its root may have taken them away since, and put others there.
 
 internal import Kernel
-internal import SystemPackage
 
 extension ContainerDirectory {
     // A line for each: the mount's number, the device and the inode of its root, and a dot, for a disk may become full in
@@ -37,7 +36,7 @@ extension ContainerDirectory {
     /// Forgets mounts that are gone: where the kernel uses numbers again, another could be taken for them.
     borrowing func forgetMounts(_ mounts: Set<MountIdentity>) throws(Failure) {
         let rest = try addedMounts().filter { !mounts.contains($0) }
-        try write(Self.addedMountsName, Array(rest.map(\.line).joined().utf8))
+        try write(Self.addedMountsName, Array(rest.map { $0.line }.joined().utf8))
     }
 }
 

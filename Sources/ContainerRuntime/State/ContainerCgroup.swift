@@ -3,7 +3,6 @@
 internal import Cgroups
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 extension Runtime {
     /// The cgroup of a container that is remembered.
@@ -20,7 +19,7 @@ extension Runtime {
             guard parts.count == 2, let other = markedRecord(parts[1]), other.created == parts[0] else { return [] }
             return other.presentCgroups
         } known: { [store] in
-            let own = Set(location.directories.map(\.fullPath))
+            let own = Set(location.directories.map { $0.fullPath })
             var result: Set<String> = []
             for other in store.others(than: id) {
                 let directories = other.presentCgroups

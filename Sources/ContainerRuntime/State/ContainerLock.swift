@@ -4,7 +4,6 @@ internal import Cgroups
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension ContainerDirectory {
     /// Excludes other commands that change the container until this one ends.

@@ -183,7 +183,7 @@ private struct StoredLocation: JSONDecodable, JSONEncodable {
             throw InvalidSpec(keyPath: "hierarchy", problem: "unknown hierarchy \"\(hierarchy)\"")
         }
         location = CgroupLocation(
-            driver: driver, hierarchy: hierarchy, directories: directories.map(\.directory),
+            driver: driver, hierarchy: hierarchy, directories: directories.map { $0.directory },
             unit: try cursor.optional("unit"), isUserUnit: try cursor.optional("isUserUnit") ?? false)
     }
 

@@ -4,7 +4,6 @@ internal import Cgroups
 internal import Glibc
 internal import Kernel
 package import OCISpec
-internal import SystemPackage
 
 /// The status of a container. runtime-spec, runtime.md, "State"; `paused` is an addition of runc.
 package enum ContainerStatus: String, Sendable {

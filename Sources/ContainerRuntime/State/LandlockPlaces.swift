@@ -2,7 +2,6 @@
 
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 extension ContainerDirectory {
     // A line for each rule, in their order: device and inode.

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A listening socket in the container's directory. The init process accepts one connection, reads one byte, and goes
 /// on; the connection closes when the program is executed, or carries the report of why it was not.

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 package import Kernel
 package import OCISpec
-internal import SystemPackage
 
 /// The directory that holds one directory for each container.
 package struct StateStore: Sendable {
@@ -138,7 +137,7 @@ package struct StateStore: Sendable {
         }
         // Another program's file: not a directory, or not a valid id.
         return entries.filter { $0.name != Self.filtersName && ($0.isDirectory || Self.isID($0.name)) }
-            .map(\.name).sorted()
+            .map { $0.name }.sorted()
     }
 
     /// Removes what stands in the place of a container's directory: itself, wherever it leads, and never a directory.

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Mounts that were attached by this process: by their descriptors they can be detached again, wherever they are.
 final class AttachedMounts {

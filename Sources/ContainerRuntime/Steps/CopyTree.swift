@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Copies everything in one directory into another; both are walked by descriptors, links are copied as links.
 ///

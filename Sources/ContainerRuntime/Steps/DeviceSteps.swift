@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import OCISpec
 internal import Planning
-internal import SystemPackage
 
 /// Makes the nodes and links of a plan.
 struct DeviceSteps {

@@ -1,7 +1,6 @@
 // The directories of the host that a config has bound: no device is made there because a link of the image leads there.
 
 internal import Kernel
-internal import SystemPackage
 
 /// The bound directories of a container that is being made.
 final class HostDirectories {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 extension ProcessSteps {
     /// Restricts the process, and all that it will start, to what the rules allow.

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// A mount of type `cgroup` where the host has one hierarchy a controller.
 struct LegacyCgroupMount {

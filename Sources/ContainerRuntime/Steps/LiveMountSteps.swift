@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Everything that process needs; descriptors by their numbers, as in ``InitInputs``.
 struct LiveMountLaunch {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Makes the mounts of a plan under a root.
 struct MountSteps {
@@ -358,7 +357,7 @@ struct MountSteps {
         ]
         do throws(Errno) {
             let flags = try filesystem(of: tree.rawValue).flags
-            let locked = names.filter { cleared.contains($0.attribute) && flags & $0.flag != 0 }.map(\.name)
+            let locked = names.filter { cleared.contains($0.attribute) && flags & $0.flag != 0 }.map { $0.name }
             return locked.isEmpty ? "" : locked.joined(separator: ", ") + " of the source is locked"
         } catch {
             return ""

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Attaches a mount; a directory only on a directory, and a file only on a file, which the kernel calls invalid.
 func attachLike(_ tree: borrowing OwnedDescriptor, on target: borrowing OwnedDescriptor) throws(Errno) {
@@ -112,7 +111,7 @@ struct LongParameters {
     func mount(
         _ attributes: MountAttributes, over target: borrowing OwnedDescriptor
     ) throws(ActionFailure) -> OwnedDescriptor {
-        let data = parameters.filter { Self.flags[$0.name] == nil }.map(\.dataText).joined(separator: ",")
+        let data = parameters.filter { Self.flags[$0.name] == nil }.map { $0.dataText }.joined(separator: ",")
         let flags = parameters.reduce(UInt(0)) { $0 | (Self.flags[$1.name] ?? 0) }
         guard data.utf8.count < 4096 else {
             throw ActionFailure(action: .parameter, code: Errno(rawValue: E2BIG), text: "all of them, more than a page")

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// A detached procfs of the caller's pid namespace; CVE-2019-16884, CVE-2025-52881.
 struct PrivateProc: ~Copyable {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Turns a rootfs into the root of the container's mount namespace.
 struct RootSteps {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// The mount namespace in which the init is, and the host's, in which the config's sources are looked up.
 ///

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 /// Gives the process a terminal.
 struct TerminalSteps {

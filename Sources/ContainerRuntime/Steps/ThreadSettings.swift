@@ -6,7 +6,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Planning
-internal import SystemPackage
 
 enum ThreadSettings {
     /// Records the settings of the threads of a container that differ from the default.
@@ -14,7 +13,7 @@ enum ThreadSettings {
     static func read(of pid: Int32, _ group: Cgroup, into record: inout ImageRecord) throws(Failure) {
         let every = try everyCPU()
         let all = try threads(of: pid, group)
-        let withoutNew = all.count(where: \.hasNoNewPrivileges)
+        let withoutNew = all.count(where: { $0.hasNoNewPrivileges })
         record.noNewPrivileges = withoutNew == 0 ? .absent : withoutNew == all.count ? .onAll : .onSome
         record.threads = all.compactMap { thread in
             guard let cpus = try? affinity(of: thread.host) else { return nil }

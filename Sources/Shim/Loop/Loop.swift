@@ -4,7 +4,6 @@ internal import Glibc
 internal import Kernel
 internal import NIOCore
 internal import NIOPosix
-internal import SystemPackage
 
 /// The event loop that all state of the daemon lives on; nothing of it is `Sendable`, so nothing leaves it.
 struct Loop {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Readiness of the flows' descriptors, each awaited once.
 struct Poller: ~Copyable {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Cgroups
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A cgroup of the memory controller: the container's, or one above it.
 final class MemoryLevel {

@@ -5,7 +5,6 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Kernel
 internal import OCISpec
-internal import SystemPackage
 
 /// A pod, from its creation until it is shut down.
 final class Pod {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The directory of a pod's files; also the sign that a bundle is a pod's.
 struct PodFiles {

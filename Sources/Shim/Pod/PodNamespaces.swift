@@ -4,7 +4,6 @@ internal import CLinux
 internal import CPod
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Namespaces that live as long as this, or as containers in them.
 final class PodNamespaces {

@@ -6,7 +6,6 @@ internal import Kernel
 internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 internal import TTRPC
 
 /// The helper that containerd runs when a container's shim is gone, and after every deletion.

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 
 /// The helper that containerd asks once before the first container.
 struct InfoCommand {

@@ -5,7 +5,6 @@ internal import Glibc
 internal import Kernel
 internal import NIOCore
 internal import NIOPosix
-internal import SystemPackage
 internal import TTRPC
 
 /// The process that keeps the containers.

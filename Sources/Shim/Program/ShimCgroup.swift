@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import ShimAPI
-internal import SystemPackage
 
 /// The cgroup that a shim is to live in.
 struct ShimCgroup {

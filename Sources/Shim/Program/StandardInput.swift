@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 extension StartRequest {
     /// Reads standard input to its end, which must come soon: a caller that forgets to close it would wait for us.

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import ShimAPI
-internal import SystemPackage
 
 /// The helper that containerd runs for every container before it speaks to the shim.
 struct StartCommand {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The maps of a user namespace, as containerd writes them: `CONTAINER:HOST:COUNT`, several separated by commas.
 package struct MountIDMaps: Equatable, Sendable {

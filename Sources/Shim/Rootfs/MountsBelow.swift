@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The mounts at and below a directory that a container may have had its hands on.
 struct MountsBelow {

@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A directory that is made before a mount, unless it is there.
 struct NewDirectory: Equatable, Sendable {

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import ShimAPI
-internal import SystemPackage
 
 /// The mounts that make up a root file system; none when the caller has made it already.
 struct RootFilesystem {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The log of one call, in the bundle. A bundle can be gone, full or read-only when its container must still be ended: then the
 /// runtime is given no `--log`, and tells its errors on standard error, which is a file in memory.

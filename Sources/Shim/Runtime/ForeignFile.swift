@@ -1,7 +1,6 @@
 // Reading files that others have made: a FIFO in the place of one would hold the shim.
 
 internal import Kernel
-internal import SystemPackage
 
 /// The content of a regular file.
 func readRegularFile(_ path: String) throws(ShimFailure) -> [UInt8] {

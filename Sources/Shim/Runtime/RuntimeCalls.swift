@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import NIOCore
-internal import SystemPackage
 internal import TTRPC
 
 /// Calls an OCI runtime for the containers of one shim.

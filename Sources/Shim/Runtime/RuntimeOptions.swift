@@ -4,7 +4,6 @@ internal import FoundationEssentials
 internal import Kernel
 package import ShimAPI
 package import SwiftProtobuf
-internal import SystemPackage
 
 /// Which message an `Any` of options holds.
 enum RuntimeOptionsKind {

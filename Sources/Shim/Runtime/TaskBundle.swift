@@ -7,7 +7,6 @@ internal import Kernel
 internal import OCISpec
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 
 /// A container's directory, as containerd made it.
 struct TaskBundle {

@@ -4,7 +4,6 @@ internal import Glibc
 internal import Kernel
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 internal import TTRPC
 
 extension TaskService {

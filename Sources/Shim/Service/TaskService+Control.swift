@@ -6,7 +6,6 @@ internal import Kernel
 internal import NIOCore
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 internal import TTRPC
 
 extension TaskService {

@@ -5,7 +5,7 @@ internal import NIOCore
 internal import OCISpec
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
+internal import Kernel
 internal import TTRPC
 
 extension TaskService {

@@ -6,7 +6,6 @@ internal import NIOCore
 internal import OCISpec
 internal import ShimAPI
 internal import SwiftProtobuf
-internal import SystemPackage
 internal import Kernel
 internal import TTRPC
 

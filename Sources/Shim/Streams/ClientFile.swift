@@ -3,7 +3,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The file at a path that a client has named. It is opened once, so that no other file can be put in its place afterwards.
 struct ClientFile: ~Copyable {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A listening socket for one call of a runtime.
 final class ConsoleSocket {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Whether a descriptor is a pipe or FIFO.
 func isFIFO(_ descriptor: Int32) -> Bool {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// A source, a destination, and the bytes that were read and are not written yet.
 final class Flow {

@@ -3,7 +3,6 @@
 internal import Glibc
 internal import Kernel
 internal import NIOCore
-internal import SystemPackage
 
 /// A running logger.
 final class Logger {

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The two ends of a pipe, each handed out once.
 struct Pipe: ~Copyable {

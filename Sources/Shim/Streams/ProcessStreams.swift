@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import NIOCore
-internal import SystemPackage
 
 /// The streams of one process.
 ///

@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import Synchronization
-internal import SystemPackage
 
 /// Carries bytes from one descriptor to another, for any number of pairs, on one thread of its own.
 ///

@@ -3,7 +3,6 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// The flows of a relay; lives on the relay's thread.
 final class RelayWork {

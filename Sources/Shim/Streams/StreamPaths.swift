@@ -4,7 +4,6 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 internal import NIOCore
-internal import SystemPackage
 
 /// Opens clients' FIFOs without waiting on the event loop.
 struct StreamPaths {

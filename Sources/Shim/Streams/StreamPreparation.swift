@@ -2,7 +2,6 @@
 
 internal import Glibc
 internal import Kernel
-internal import SystemPackage
 
 /// Makes pipes, opens what the client names, and starts a logger if one is asked for.
 struct StreamPreparation {

@@ -1,0 +1,153 @@
+// The memory of swiftrun, in place of glibc's malloc(3), which made a quarter of the instructions of `state`. The program has
+// one thread and lives for milliseconds: a block is taken from the end of the heap, and a freed block is kept for the next
+// request of its size. A child that shares its parent's memory runs while the parent waits.
+//
+// 16 bytes before each block hold its size. Swift without its runtime calls posix_memalign(3) for each object.
+#include "CSealedStart.h"
+
+#ifdef HAS_OWN_ALLOCATOR
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define UNIT 16
+#define SMALL 1024
+// A larger block is a mapping of its own, and goes back to the kernel.
+#define LARGE (128 * 1024)
+#define CHUNK (64 * 1024)
+
+struct header {
+    size_t size; // with the header; of a mapping: its length
+    struct header *next; // of a kept block; of a block in use: whether it is a mapping
+};
+#define IS_MAPPING ((struct header *)1)
+
+// A list for each multiple of 16 bytes, then one for each power of two.
+static struct header *kept[SMALL / UNIT + 1 + 64];
+static char *heap, *heap_end;
+
+static int grow(size_t size)
+{
+    size_t more = size > CHUNK ? size : CHUNK;
+    char *start = sbrk((intptr_t)more);
+    if (start == (void *)-1)
+        return 0;
+    // Someone else may have moved the end of the heap, and not by a multiple of 16.
+    if (start != heap_end) {
+        size_t surplus = -(uintptr_t)start & (UNIT - 1);
+        if (surplus && sbrk((intptr_t)surplus) == (void *)-1)
+            return 0;
+        heap = start + surplus;
+        heap_end = heap;
+    }
+    heap_end += more;
+    return 1;
+}
+
+static void *map(size_t wanted)
+{
+    if (wanted > PTRDIFF_MAX - 8192)
+        return 0;
+    size_t length = (wanted + sizeof(struct header) + 4095) & ~(size_t)4095;
+    struct header *block = mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return 0;
+    block->size = length;
+    block->next = IS_MAPPING;
+    return block + 1;
+}
+
+static unsigned list_of(size_t size)
+{
+    return size <= SMALL ? (unsigned)(size / UNIT) : SMALL / UNIT + (unsigned)(64 - __builtin_clzl(size - 1));
+}
+
+void *malloc(size_t wanted)
+{
+    void *memory = 0;
+    if (__builtin_expect(wanted > LARGE, 0)) {
+        memory = map(wanted);
+    } else {
+        size_t size = (wanted + sizeof(struct header) + UNIT - 1) & ~(size_t)(UNIT - 1);
+        if (size > SMALL)
+            size = (size_t)1 << (64 - __builtin_clzl(size - 1));
+        unsigned list = list_of(size);
+        struct header *block = kept[list];
+        if (block) {
+            kept[list] = block->next;
+        } else if ((size_t)(heap_end - heap) >= size || grow(size)) {
+            block = (struct header *)heap;
+            heap += size;
+            block->size = size;
+        }
+        if (block) {
+            block->next = 0;
+            memory = block + 1;
+        }
+    }
+    if (__builtin_expect(!memory, 0))
+        errno = ENOMEM;
+    return memory;
+}
+
+// errno stays as it is, as with glibc.
+void free(void *memory)
+{
+    if (!memory)
+        return;
+    struct header *block = (struct header *)memory - 1;
+    if (__builtin_expect(block->next == IS_MAPPING, 0)) {
+        int code = errno;
+        munmap(block, block->size);
+        errno = code;
+        return;
+    }
+    unsigned list = list_of(block->size);
+    block->next = kept[list];
+    kept[list] = block;
+}
+
+void *calloc(size_t count, size_t each)
+{
+    size_t wanted;
+    if (__builtin_mul_overflow(count, each, &wanted)) {
+        errno = ENOMEM;
+        return 0;
+    }
+    void *memory = malloc(wanted);
+    // A new mapping is zero.
+    return memory && wanted <= LARGE ? memset(memory, 0, wanted) : memory;
+}
+
+size_t malloc_usable_size(void *memory)
+{
+    return memory ? ((struct header *)memory - 1)->size - sizeof(struct header) : 0;
+}
+
+void *realloc(void *memory, size_t wanted)
+{
+    size_t room = malloc_usable_size(memory);
+    if (memory && wanted <= room)
+        return memory;
+    void *other = malloc(wanted);
+    if (other && memory) {
+        memcpy(other, memory, room);
+        free(memory);
+    }
+    return other;
+}
+
+// No type of Swift that the program has, and nothing in its libraries, needs more than 16 bytes.
+int posix_memalign(void **result, size_t alignment, size_t wanted)
+{
+    if (alignment > UNIT)
+        return EINVAL;
+    return (*result = malloc(wanted)) ? 0 : ENOMEM;
+}
+
+#endif
