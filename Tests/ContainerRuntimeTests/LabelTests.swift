@@ -26,8 +26,9 @@ struct LabelTests {
         try body(process)
         let standIn = try PrivateProc(standIn: OwnedDescriptor.open(proc.path, [.path, .directory]))
         try standIn.writeProfile("web", of: "42")
-        return try Dictionary(
-            uniqueKeysWithValues: files.map { ($0, try String(contentsOf: process.appending(path: $0), encoding: .utf8)) })
+        var contents: [String: String] = [:]
+        for file in files { contents[file] = try String(contentsOf: process.appending(path: file), encoding: .utf8) }
+        return contents
     }
 
     @Test func `AppArmor's own file comes before the one that modules share`() throws {
