@@ -55,4 +55,5 @@ package enum FilesystemMagic {
     package static let cgroup2: Int64 = 0x6367_7270
     package static let cgroup: Int64 = 0x27_e0eb
     package static let tmpfs: Int64 = 0x0102_1994
+    package static let selinux: Int64 = 0xf97c_ff8c
 }

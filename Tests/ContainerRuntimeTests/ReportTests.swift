@@ -110,6 +110,7 @@ struct SentenceTests {
         (
             StepReport(step: .label, index: 0, code: .noSuchFileOrDirectory),
             "process.apparmorProfile: use profile \"profile\": no such file or directory"
+                + " (no profile of this name is loaded; apparmor_parser loads one)"
         ),
         (
             StepReport(step: .label, index: 1, code: .invalidArgument),

@@ -23,6 +23,19 @@ import Testing
     private static let network = NamespaceSet(.network)
     private static let pid = NamespaceSet(.pid)
 
+    // Categories keep containers of a pod apart, which share what is labelled so.
+    @Test(arguments: [
+        ("system_u:object_r:container_file_t:s0:c1,c2", "system_u:object_r:container_file_t:s0"),
+        ("system_u:object_r:container_file_t:s0-s0:c0.c1023", "system_u:object_r:container_file_t:s0"),
+        ("system_u:object_r:container_file_t:s0", "system_u:object_r:container_file_t:s0"),
+        ("system_u:object_r:container_file_t", "system_u:object_r:container_file_t"),
+        ("system_u:object_r:a,size=1:s0", nil), ("system_u:object_r:a\":s0", nil), ("unlabeled", nil), ("", nil),
+    ])
+    func `what a pod shares has its first container's label without categories`(mountLabel: String, label: String?) {
+        #expect(PodLabel(of: ["linux": ["mountLabel": .string(mountLabel)]])?.text == label)
+        #expect(PodLabel(of: ["linux": [:]]) == nil)
+    }
+
     static let rows = [
         Row(testDescription: "a pod", made: [ipc, uts]),
         Row(testDescription: "nothing said", modes: CRINamespaceOption(), made: [ipc, uts, pid]),

@@ -97,7 +97,8 @@ struct ContainerdFaultTests {
                     #expect(outputs == Set((0..<30).map { "\($0)\n" }))
                 }
             }
-            for topic in ["create", "start", "exit", "delete"] {
+            // containerd's own shim may end before its last event is sent.
+            for topic in ["create", "start", "exit", "delete"] where stack.isOurShim || topic != "delete" {
                 #expect(events.filter { $0 == topic }.count == 30, "\(topic)")
             }
         }

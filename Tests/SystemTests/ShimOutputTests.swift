@@ -115,6 +115,17 @@ extension ShimCallTests {
         }
     }
 
+    // As a system does between its boot and the login: systemd hangs its console up, and opens it again for the getty.
+    @Test func `a terminal's output goes on after every process had closed it`() async throws {
+        let command = "echo before; exec >/dev/null 2>&1 </dev/null; sleep 1; echo after >/dev/tty; exec sleep 1"
+        try await withExecOutput(command, isTerminal: true) { _, shim, end in
+            // "before" and "after", each with the terminal's end of line.
+            try await eventually("both lines") { unread(end) == 15 }
+            let waited: TaskWaitResponse = try await shim.ask("Wait", process("c1", "e1"))
+            #expect(waited.exitStatus == 0)
+        }
+    }
+
     /// A process that goes on with the streams of one that has exited.
     struct LeftBehind: Sendable, CustomTestStringConvertible {
         var command: String

@@ -60,9 +60,11 @@ struct PodBench: Sendable {
     var pod: SandboxRequest { .with { $0.sandboxID = "pod" } }
 
     /// Runs a container of the pod to its end, and returns what it prints.
-    func run(_ id: String, _ command: String, namespaces: [[String: String]]) async throws -> [String] {
+    func run(
+        _ id: String, _ command: String, namespaces: [[String: String]], categories: String? = nil
+    ) async throws -> [String] {
         let calls = ShimCallTests()
-        try await begin(id, command, namespaces: namespaces)
+        try await begin(id, command, namespaces: namespaces, categories: categories)
         let waited: TaskWaitResponse = try await shim.ask("Wait", calls.process(id))
         let printed = try String(contentsOfFile: host.directory + "/" + id + ".out", encoding: .utf8)
         #expect(waited.exitStatus == 0, "\(printed)")
@@ -70,8 +72,10 @@ struct PodBench: Sendable {
         return printed.split(separator: "\n").map(String.init)
     }
 
-    /// Starts a container of the pod.
-    func begin(_ id: String, _ command: String, namespaces: [[String: String]]) async throws {
+    /// Starts a container of the pod, with SELinux confined to some categories.
+    func begin(
+        _ id: String, _ command: String, namespaces: [[String: String]], categories: String? = nil
+    ) async throws {
         let bundle = try await host.makeBundle(id, command, annotations: ["io.kubernetes.cri.sandbox-id": "pod"])
         try "pod".write(toFile: bundle + "/sandbox", atomically: false, encoding: .utf8)
         try host.change(bundle) { spec in
@@ -80,6 +84,11 @@ struct PodBench: Sendable {
             spec["linux"] = linux
             spec["root"] = ["path": "rootfs"]
             spec["hostname"] = nil
+            if let categories { Self.label(&spec, "s0:" + categories) }
+        }
+        if categories != nil {
+            let label = "system_u:object_r:container_file_t:s0"
+            _ = try await host.run("/usr/bin/chcon", ["-R", label, bundle + "/rootfs"], in: bundle)
         }
         let calls = ShimCallTests()
         var request = calls.create(id, host)
@@ -87,6 +96,13 @@ struct PodBench: Sendable {
         request.stderr = request.stdout
         let _: TaskCreateResponse = try await shim.ask("Create", request)
         let _: TaskStartResponse = try await shim.ask("Start", calls.process(id))
+    }
+
+    private static func label(_ spec: inout [String: Any], _ level: String) {
+        var (process, linux) = (spec["process"] as? [String: Any], spec["linux"] as? [String: Any])
+        process?["selinuxLabel"] = "system_u:system_r:container_t:" + level
+        linux?["mountLabel"] = "system_u:object_r:container_file_t:" + level
+        (spec["process"], spec["linux"]) = (process, linux)
     }
 
     /// Ends the pod and its shim.
@@ -178,6 +194,24 @@ extension ShimCallTests {
             #expect(hosts.hasPrefix(first[8]))
             #expect(first[9] == "tmpfs")
             #expect(!first.contains("swiftrun-pod") && second.contains("swiftrun-pod"))
+            try await bench.end()
+        }
+    }
+
+    /// containerd gives each of them categories of its own, if the pod's specification names none.
+    @Test(.enabled(if: access("/sys/fs/selinux/enforce", F_OK) == 0, "SELinux is not enabled"))
+    func `containers that SELinux keeps apart share what their pod has`() async throws {
+        try await PodBench.with { bench in
+            _ = try await bench.start(PodCase.all[0].config)
+            let first = try await bench.run(
+                "c1", "cat /etc/hostname /etc/resolv.conf; echo words >/dev/shm/file && cat /dev/shm/file",
+                namespaces: PodBench.usual, categories: "c1,c2")
+            #expect(first == ["pod-name", "search example.org", "nameserver 192.0.2.1", "words"])
+            let second = try await bench.run(
+                "c2", "echo more >>/dev/shm/file; cat /dev/shm/file /proc/self/attr/current",
+                namespaces: PodBench.usual, categories: "c3,c4")
+            #expect(second.prefix(2) == ["words", "more"])
+            #expect(second.last?.hasPrefix("system_u:system_r:container_t:s0:c3,c4") == true)
             try await bench.end()
         }
     }

@@ -112,6 +112,9 @@ func translateNoNewlines(_ master: Int32) {
 /// Copies between a terminal's master and our stdin and stdout.
 private final class TerminalRelay {
     private let master: Int32?
+    /// Kept open while the process runs: without any slave the master has no output, and a system that hangs its console up
+    /// opens it again for the next login.
+    private var slave: OwnedDescriptor?
     private var settings: RawTerminal?
     private var readsInput: Bool
     private var pending: [UInt8] = []
@@ -132,6 +135,7 @@ private final class TerminalRelay {
             masterIsOpen = false
             return
         }
+        do throws(Errno) { slave = try openTerminalPeer(of: terminal) } catch {}
         let number = terminal.relinquish()
         master = number
         readsInput = true
@@ -183,6 +187,7 @@ private final class TerminalRelay {
 
     /// Copies the rest of the terminal's output, so that a program's last lines are not lost, unless a signal ends us.
     func drain(_ signals: Int32) {
+        slave = nil
         while !hasNoReader {
             if shown.isEmpty, !copyOutput() { return }
             if shown.isEmpty { continue }
@@ -206,7 +211,6 @@ private final class TerminalRelay {
             showOutput()
             return true
         }
-        // EIO: no process has the terminal open now; one may open it again while the init lives.
         if length == 0 || (errno != EAGAIN && errno != EINTR) { masterIsOpen = false }
         return false
     }

@@ -240,10 +240,9 @@ enum SecurityModules {
     }
     /// Engines hide SELinux from a container, or show its files read-only, as selinux(8) has a library find it disabled.
     static var hasSELinux: Bool {
-        let selinux: Int64 = 0xf97c_ff8c
         do throws(Errno) {
             let found = try filesystem(at: "/sys/fs/selinux")
-            return found.magic == selinux && found.flags & Int64(ST_RDONLY) == 0
+            return found.magic == FilesystemMagic.selinux && found.flags & Int64(ST_RDONLY) == 0
         } catch {
             return false
         }

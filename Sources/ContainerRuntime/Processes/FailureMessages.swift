@@ -51,6 +51,8 @@ struct FailureMessages {
             // sched_setattr(2): SCHED_DEADLINE takes every CPU of the host. AllowedCPUs is systemd's name of the limit.
             return "\(name(report)): process scheduler can't be used together with AllowedCPUs,"
                 + " that is linux.resources.cpu.cpus: \(word)"
+        case .label where report.index == 0 && report.code == .noSuchFileOrDirectory:
+            return "\(name(report)): \(word) (no profile of this name is loaded; apparmor_parser loads one)"
         default: return "\(name(report)): \(word)"
         }
     }

@@ -25,12 +25,34 @@ struct PrivateProc: ~Copyable {
         }
     }
 
+    /// A directory in its place, for tests.
+    init(standIn: consuming OwnedDescriptor) { root = standIn }
+
     /// Writes to a file in it; neither links nor mounts are followed on the way, nor a mount on the file itself.
     borrowing func write(_ path: String, _ text: String) throws(Errno) {
-        let file = try openBelow(
+        let file = try open(path)
+        try writeAll(text.utf8, to: file.rawValue)
+    }
+
+    private borrowing func open(_ path: String) throws(Errno) -> OwnedDescriptor {
+        try openBelow(
             root.rawValue, path, .writeOnly,
             resolving: [.beneath, .noSymlinks, .noMagicLinks, .noCrossingMounts])
-        try writeAll(text.utf8, to: file.rawValue)
+    }
+
+    /// Has AppArmor confine the next program of a process by a profile, which may be the caller's own process alone.
+    ///
+    /// The shared file may be another module's, where AppArmor has a file of its own: only one that does not exist is
+    /// passed over. The answer to the text is also ENOENT, if no such profile is loaded.
+    borrowing func writeProfile(_ profile: String, of process: String) throws(Errno) {
+        let file: OwnedDescriptor
+        do throws(Errno) {
+            file = try open(process + "/attr/apparmor/exec")
+        } catch {
+            guard error == .noSuchFileOrDirectory else { throw error }
+            file = try open(process + "/attr/exec")
+        }
+        try writeAll(("exec " + profile).utf8, to: file.rawValue)
     }
 }
 
@@ -67,14 +89,7 @@ func writeLabels(_ process: ProcessPlan) throws(StepReport) {
     // "self" is a link, and links are not followed: the number is asked for.
     let own = "\(clinux_getpid())"
     if let profile = process.apparmorProfile {
-        try call(.label) { () throws(Errno) in
-            do throws(Errno) {
-                try proc.write(own + "/attr/apparmor/exec", "exec " + profile)
-            } catch {
-                guard error == .noSuchFileOrDirectory else { throw error }
-                try proc.write(own + "/attr/exec", "exec " + profile)
-            }
-        }
+        try call(.label) { () throws(Errno) in try proc.writeProfile(profile, of: own) }
     }
     if let label = process.selinuxLabel {
         try call(.label, 1) { () throws(Errno) in try proc.write(own + "/attr/exec", label) }

@@ -22,6 +22,7 @@ final class Pod {
     private(set) var resources = PodResources()
     private let files: PodFiles
     private var namespaces: PodNamespaces?
+    private var hasContainers = false
     private var waiting: [(isAwaited: () -> Bool, body: (Exit) -> Void)] = []
 
     init(id: String, bundle: String, plan: PodPlan) {
@@ -86,6 +87,8 @@ final class Pod {
         } catch {
             throw ShimFailure("\(file): \(error)")
         }
+        if !hasContainers, let label = PodLabel(of: spec), PodLabel.isSupported { try files.label(label, plan) }
+        hasContainers = true
         let joined: JSONValue
         do throws(ShimFailure) {
             joined = try resources.join(spec)

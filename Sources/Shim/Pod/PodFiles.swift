@@ -57,11 +57,25 @@ struct PodFiles {
         return true
     }
 
-    private func mountSharedMemory(_ plan: PodPlan) throws(ShimFailure) {
+    /// Labels all, before any container has it. Shared memory is mounted anew: as a mount option the label is that of every
+    /// file, whoever makes it.
+    func label(_ label: PodLabel, _ plan: PodPlan) throws(ShimFailure) {
+        for file in plan.files {
+            let path = "\(directory)/\(file.name)"
+            if access(path, F_OK) != 0 { continue }
+            try during("label \(path) \(label.text)") { () throws(Errno) in try label.apply(toFile: path) }
+        }
+        guard plan.hasSharedMemory else { return }
+        detachSharedMemory()
+        try mountSharedMemory(plan, label)
+    }
+
+    private func mountSharedMemory(_ plan: PodPlan, _ label: PodLabel? = nil) throws(ShimFailure) {
         try makeDirectories(sharedMemory, mode: 0o700)
         let flags: UInt = 1 << 1 | 1 << 2 | 1 << 3  // MS_NOSUID, MS_NODEV, MS_NOEXEC
         let owner = plan.maps == nil ? "" : ",uid=\(plan.rootUser),gid=\(plan.rootGroup)"
-        let data = "mode=1777,size=\(PodPlan.sharedMemorySize)" + owner
+        let context = label.map { ",context=\"\($0.text)\"" } ?? ""
+        let data = "mode=1777,size=\(PodPlan.sharedMemorySize)" + owner + context
         let path = sharedMemory
         try during("mount shared memory on \(path)") { () throws(Errno) in
             try checked { clinux_mount("shm", path, "tmpfs", flags, data) }
@@ -70,10 +84,13 @@ struct PodFiles {
 
     /// Removes the files that exist.
     func remove() {
-        let detach: Int32 = 2  // MNT_DETACH
-        while clinux_umount2(sharedMemory, detach | RootFilesystem.noFollow) == 0 {}
+        detachSharedMemory()
         rmdir(sharedMemory)
         for name in names(inDirectory: directory) { unlink("\(directory)/\(name)") }
         rmdir(directory)
+    }
+    private func detachSharedMemory() {
+        let detach: Int32 = 2  // MNT_DETACH
+        while clinux_umount2(sharedMemory, detach | RootFilesystem.noFollow) == 0 {}
     }
 }

@@ -204,6 +204,7 @@ extension TaskService {
     /// Runs a body when clients have read a process's output: they stop reading after its exit event.
     private func whenOutputArrived(_ process: TaskProcess, _ body: @escaping () -> Void) {
         guard let streams = process.streams else { return body() }
+        streams.processEnded()
         streams.whenArrived(within: Self.arrivalLimit, body)
     }
 

@@ -28,6 +28,9 @@ final class ProcessStreams {
     var logger: Logger?
 
     private var master: OwnedDescriptor?
+    /// Kept open while the process runs: without any slave the master has no output, and a system that hangs its console up
+    /// opens it again for the next login.
+    private var slave: OwnedDescriptor?
     private var flows: Set<FlowID> = []
     private var outputFlows: Set<FlowID> = []
     /// Those that have ended, too: what they carried may still be unread.
@@ -64,6 +67,7 @@ final class ProcessStreams {
             try master.makeNonBlocking()
             if output.destination != nil { output.source = try master.duplicate() }
             if input.source != nil { input.destination = try master.duplicate() }
+            slave = try openTerminalPeer(of: master)
         }
         self.master = consume master
     }
@@ -104,6 +108,9 @@ final class ProcessStreams {
     }
 
     // MARK: the end
+
+    /// The process has ended: its terminal ends with those who still have it open.
+    func processEnded() { slave = nil }
 
     /// Runs a body when all output of the process has reached the client, or after a limit.
     ///
@@ -186,6 +193,7 @@ final class ProcessStreams {
         consoleSocket = nil
         inputWriter = nil
         master = nil
+        slave = nil
         input = StreamPair()
         output = StreamPair()
         error = StreamPair()
