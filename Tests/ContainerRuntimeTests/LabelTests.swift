@@ -2,7 +2,7 @@
 
 import Foundation
 import Kernel
-import SystemPackage
+import Kernel
 import Testing
 
 @testable import ContainerRuntime

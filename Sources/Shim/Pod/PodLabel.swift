@@ -4,7 +4,7 @@ internal import CLinux
 internal import Glibc
 internal import Kernel
 package import OCISpec
-internal import SystemPackage
+internal import Kernel
 
 /// The label of a container's files, without the categories that keep it apart from others.
 ///
