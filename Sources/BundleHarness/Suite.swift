@@ -14,6 +14,8 @@ package struct Suite: Sendable {
     package var jobs: Int
     /// The time limit of cases that do not set one, in seconds.
     package var timeLimit: Int
+    /// How many times longer than they say cases with a limit of their own may take, on a slow machine.
+    package var patience = 1
     /// Whether the directories of the cases are kept for inspection, in `ownDirectory`.
     package var keepsScratch: Bool
     /// Whether `/sys/fs/cgroup/unified` is hidden from the runtimes.
@@ -93,7 +95,7 @@ package struct Suite: Sendable {
     private func runCase(
         _ test: Case, _ runtime: TestedRuntime, number: Int, work: String, programs: Programs
     ) async -> CaseResult {
-        let limit = Double(test.timeLimit ?? timeLimit)
+        let limit = test.timeLimit.map { Double($0) * Double(patience) } ?? Double(timeLimit)
         let scratch = "\(work)/\(number)"
         let order: JSONValue = [
             "name": .string(test.name), "directory": .string(test.directory.string), "label": .string(runtime.label),

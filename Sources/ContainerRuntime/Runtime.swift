@@ -18,9 +18,7 @@ package struct Runtime: Sendable {
     package var note: Note
     /// Whether a warning has a reader: checks that serve only warnings are left out otherwise.
     package var tellsWarnings = true
-    /// Whether each step is written to the log.
-    package var tellsSteps = false
-    /// Receives the end of each step (`--timings`).
+    /// Receives the end of each step (`--timings`, `--debug`).
     package var timings: Timings?
 
     package init(

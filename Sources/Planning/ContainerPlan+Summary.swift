@@ -8,10 +8,32 @@ package struct PlanLine: Equatable, Sendable {
     /// The property of config.json that the step serves, such as `mounts[3]`.
     package var key: String
     package var text: String
-    package init(_ key: String, _ text: String) {
+    package private(set) var stage: PlanStage
+    package init(_ key: String, _ text: String, _ stage: PlanStage = .process) {
         self.key = key
         self.text = text
+        self.stage = stage
     }
+
+    fileprivate func at(_ stage: PlanStage) -> PlanLine {
+        var line = self
+        line.stage = stage
+        return line
+    }
+}
+
+/// A part of a start whose steps end, and are timed, together; each mount is a part of its own.
+package enum PlanStage: UInt8, Sendable {
+    case namespaces = 1
+    case rootfs, session, mount, devices, hooks, pivot, streams, names, paths, process
+    /// Before the clone, and what is measured by the runtime: the init waits, or does not tell any more.
+    case resources, runtimeHooks, identity, gate, start
+    /// The work of later commands.
+    case later
+}
+
+extension [PlanLine] {
+    fileprivate func at(_ stage: PlanStage) -> [PlanLine] { map { $0.at(stage) } }
 }
 
 extension ContainerPlan {
@@ -26,11 +48,16 @@ extension ContainerPlan {
     /// The same with their keys, without the cgroup's.
     /// - Parameter showsEnvironment: whether to show the program's variables, which may be secrets.
     package func lines(startsAtOnce: Bool, showsEnvironment: Bool) -> [PlanLine] {
-        namespaceLines + rootLines + processLines + startLines(startsAtOnce, showsEnvironment)
+        resourceLines + namespaceLines.at(.namespaces) + rootLines + processLines
+            + startLines(startsAtOnce, showsEnvironment)
+    }
+
+    private var resourceLines: [PlanLine] {
+        resctrl.map { [PlanLine("linux.intelRdt", $0.summary).at(.resources)] } ?? []
     }
 
     private var namespaceLines: [PlanLine] {
-        var lines = resctrl.map { [PlanLine("linux.intelRdt", $0.summary)] } ?? []
+        var lines: [PlanLine] = []
         let time = namespaces.creates(.time) ? [timeLine] : []
         let others = namespaces.joined.filter { $0.kind != .user }.map { PlanLine($0.key, $0.summary) }
         let user = userLines + namespaces.joined.filter { $0.kind == .user }.map { PlanLine($0.key, $0.summary) }
@@ -80,7 +107,7 @@ extension ContainerPlan {
         if namespaces.creates(.network) {
             lines.append(PlanLine("linux.namespaces", "bring up the loopback interface"))
         }
-        return lines
+        return lines.at(.session)
     }
 
     static func text(_ mappings: [LinuxIDMapping]) -> String {
@@ -89,10 +116,11 @@ extension ContainerPlan {
 
     private var rootLines: [PlanLine] {
         var lines: [PlanLine] = []
-        let early = hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)
+        let early =
+            (hookLines("prestart", hooks.prestart) + hookLines("createRuntime", hooks.createRuntime)).at(.runtimeHooks)
         guard namespaces.has(.mount) || mountsOnHost else {
-            return [PlanLine("root.path", "open rootfs \(root.path)")] + sessionLines + early
-                + [PlanLine("root.path", "chroot into \(root.path)")]
+            return [PlanLine("root.path", "open rootfs \(root.path)").at(.rootfs)] + sessionLines + early
+                + [PlanLine("root.path", "chroot into \(root.path)").at(.names)]
         }
         if mountsOnHost {
             lines.append(PlanLine("root.path", "mount rootfs \(root.path) over itself, for the host too"))
@@ -101,16 +129,20 @@ extension ContainerPlan {
                 PlanLine("linux.rootfsPropagation", "change the propagation of / to \(root.isolation.name)"))
             lines.append(PlanLine("root.path", "open rootfs \(root.path)"))
         }
-        lines += sessionLines
-        lines += mounts.map { PlanLine($0.key, $0.summary) }
-        lines += devices.nodes.map { PlanLine($0.key, $0.summary) }
-        lines += devices.links.map { PlanLine("default devices", $0.summary) }
-        lines += early + hookLines("createContainer", hooks.createContainer)
-        lines.append(entryLine)
+        lines = lines.at(.rootfs) + sessionLines
+        lines += mounts.map { PlanLine($0.key, $0.summary).at(.mount) }
+        lines += devices.nodes.map { PlanLine($0.key, $0.summary).at(.devices) }
+        lines += devices.links.map { PlanLine("default devices", $0.summary).at(.devices) }
+        lines += early + hookLines("createContainer", hooks.createContainer).at(.hooks)
+        lines.append(entryLine.at(.pivot))
         if process.workingDirectory != "/" {
-            lines.append(PlanLine("process.cwd", "make \(process.workingDirectory) unless it is there"))
+            lines.append(PlanLine("process.cwd", "make \(process.workingDirectory) unless it is there").at(.pivot))
         }
-        if process.hasTerminal { lines.append(terminalLine) }
+        return lines + sealingLines.at(.streams)
+    }
+
+    private var sealingLines: [PlanLine] {
+        var lines = process.hasTerminal ? [terminalLine] : []
         for mount in mounts where mount.becomesReadOnlyLast {
             lines.append(PlanLine(mount.key, "make \(mount.destination) read-only"))
         }
@@ -141,6 +173,19 @@ extension ContainerPlan {
     }
 
     private var processLines: [PlanLine] {
+        var lines = process.scheduling.lines
+        if process.noNewPrivileges { lines.append(PlanLine("process.noNewPrivileges", "set no_new_privs")) }
+        if process.needsHome { lines.append(PlanLine("process.env", "set HOME from the container's /etc/passwd")) }
+        lines += (process.landlock?.summary ?? []).map { PlanLine("annotations", $0) }
+        let early = seccomp.flatMap { $0.notifies ? [PlanLine("linux.seccomp", $0.summary)] : nil } ?? []
+        let limits = process.limits.map {
+            PlanLine($0.key, "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))")
+        }
+        return nameLines.at(.names) + pathLines.at(.paths) + lines.at(.process)
+            + (early + process.identityLines).at(.identity) + limits.at(.start)
+    }
+
+    private var nameLines: [PlanLine] {
         var lines: [PlanLine] = []
         if let hostname { lines.append(PlanLine("hostname", "set the hostname to \(quoted(hostname))")) }
         if let domainname { lines.append(PlanLine("domainname", "set the domainname to \(quoted(domainname))")) }
@@ -150,33 +195,26 @@ extension ContainerPlan {
         if let label = process.selinuxLabel {
             lines.append(PlanLine("process.selinuxLabel", "use SELinux label \(quoted(label))"))
         }
-        lines += sysctls.map { PlanLine("linux.sysctl", "write \(quoted($0.value)) to /proc/sys/\($0.path)") }
-        if namespaces.has(.mount) {
-            lines += root.readonlyPaths.map {
-                PlanLine("linux.readonlyPaths", "make \($0.path) read-only if it is there")
-            }
-            lines += root.maskedPaths.map { PlanLine("linux.maskedPaths", "mask \($0.path) if it is there") }
-            if let propagation = root.finalPropagation {
-                lines.append(
-                    PlanLine(
-                        "linux.rootfsPropagation", "change the propagation of the container's / to \(propagation.name)")
-                )
-            }
+        return lines
+            + sysctls.map { PlanLine("linux.sysctl", "write \(quoted($0.value)) to /proc/sys/\($0.path)") }
+    }
+
+    private var pathLines: [PlanLine] {
+        guard namespaces.has(.mount) else { return [] }
+        var lines = root.readonlyPaths.map {
+            PlanLine("linux.readonlyPaths", "make \($0.path) read-only if it is there")
         }
-        lines += process.scheduling.lines
-        if process.noNewPrivileges { lines.append(PlanLine("process.noNewPrivileges", "set no_new_privs")) }
-        if process.needsHome { lines.append(PlanLine("process.env", "set HOME from the container's /etc/passwd")) }
-        lines += (process.landlock?.summary ?? []).map { PlanLine("annotations", $0) }
-        if let seccomp, seccomp.notifies { lines.append(PlanLine("linux.seccomp", seccomp.summary)) }
-        lines += process.identityLines
-        lines += process.limits.map {
-            PlanLine($0.key, "limit \($0.resource.name) to \(amount($0.soft)):\(amount($0.hard))")
+        lines += root.maskedPaths.map { PlanLine("linux.maskedPaths", "mask \($0.path) if it is there") }
+        if let propagation = root.finalPropagation {
+            lines.append(
+                PlanLine(
+                    "linux.rootfsPropagation", "change the propagation of the container's / to \(propagation.name)"))
         }
         return lines
     }
 
     private func startLines(_ startsAtOnce: Bool, _ showsEnvironment: Bool) -> [PlanLine] {
-        var lines = startsAtOnce ? [] : [PlanLine("start", "wait for start")]
+        var lines: [PlanLine] = []
         let late = seccomp.flatMap { $0.notifies ? nil : PlanLine("linux.seccomp", $0.summary) }
         if let late, !process.noNewPrivileges { lines.append(late) }
         lines.append(PlanLine("process.capabilities", process.capabilities.summary))
@@ -184,9 +222,11 @@ extension ContainerPlan {
         lines += hookLines("startContainer", hooks.startContainer)
         let environment = showsEnvironment ? " with environment \(quoted(process.environment))" : ""
         lines.append(PlanLine("process.args", "execute \(quoted(process.arguments))\(environment)"))
-        lines += hookLines("poststart", hooks.poststart, when: "afterwards ")
-        lines += hookLines("poststop", hooks.poststop, when: "on delete ")
-        return lines
+        let wait = startsAtOnce ? [] : [PlanLine("start", "wait for start").at(.gate)]
+        let after =
+            hookLines("poststart", hooks.poststart, when: "afterwards ")
+            + hookLines("poststop", hooks.poststop, when: "on delete ")
+        return wait + lines.at(startsAtOnce ? .start : .later) + after.at(.later)
     }
 }
 

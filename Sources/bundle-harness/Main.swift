@@ -61,6 +61,9 @@ struct BundleHarnessCommand: AsyncParsableCommand {
     @Option(help: "Seconds that a case may take when it does not say itself.")
     var timeout: Int = 30
 
+    @Option(help: "How many times longer than they say themselves cases may take, on a slow machine.")
+    var patience: Int = 1
+
     @Flag(help: "Keep the bundles and outputs of the cases.")
     var keep = false
 
@@ -96,6 +99,7 @@ struct BundleHarnessCommand: AsyncParsableCommand {
 
     func validate() throws {
         if jobs < 1 { throw ValidationError("--jobs \(jobs): at least one case has to run at a time") }
+        if patience < 1 { throw ValidationError("--patience \(patience): a number from 1 on is needed") }
         if timeout < 1 { throw ValidationError("--timeout \(timeout): a case needs at least one second") }
     }
 
@@ -110,9 +114,10 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         for text in runtime.isEmpty ? ["runc"] : runtime { runtimes.append(try await TestedRuntime.find(text)) }
         let labels = runtimes.map(\.label)
         if Set(labels).count != labels.count { throw CaseError("--runtime: two runtimes of the same name") }
-        let suite = Suite(
+        var suite = Suite(
             cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
             hidesUnified: hideUnified, workDirectory: work, programs: programs)
+        suite.patience = patience
         if keep { complain("the directories of the cases are kept in \(suite.ownDirectory)") }
         let progress = Progress(total: cases.count * runtimes.count)
         Interruption.catchSignals()

@@ -91,7 +91,7 @@ struct Swiftrun {
                 throw .usage(UsageError(message: wrongCount(command)))
             }
             if command.isSealed, !options.has("dry-run") { try seal() }
-            let timings = try timings(command, options)
+            let timings = try timings(command, options, log)
             var call = Invocation(
                 runtime: try makeRuntime(global, log), log: log, options: options,
                 hasExplicitRoot: global.value("root") != nil)
@@ -111,15 +111,21 @@ struct Swiftrun {
         }
     }
 
-    private static func timings(_ command: Command, _ options: ParsedOptions) throws(CommandError) -> Timings? {
-        guard let path = options.value("timings"), !options.has("dry-run") else { return nil }
+    private static func timings(
+        _ command: Command, _ options: ParsedOptions, _ log: Log
+    ) throws(CommandError) -> Timings? {
+        let path = options.value("timings")
+        let tells = log.level >= .debug && command.options.contains { $0.name == "timings" }
+        guard path != nil || tells, !options.has("dry-run") else { return nil }
         let name = options.given("timings-format") ?? "text"
         guard let format = Timings.Format(rawValue: name) else {
             throw .failure(Failure(.invalid, "invalid timings-format: \(name) (text and json are known)"))
         }
+        let id = options.arguments.first.map { Target($0).id } ?? ""
+        var note: Runtime.Note?
+        if tells { note = { (_: Runtime.NoteLevel, text: String) in log.write(Log.Level.debug, text) } }
         do throws(Failure) {
-            return try Timings(
-                path, format, command: command.name, id: options.arguments.first.map { Target($0).id } ?? "")
+            return try Timings(path: path, format, command: command.name, id: id, note: note)
         } catch { throw .failure(error) }
     }
 
@@ -143,6 +149,9 @@ struct Swiftrun {
                 words, command.options + [GlobalOptions.help],
                 stopsAtArgument: command.arguments.upperBound == .max)
         } catch {
+            if command.name == "kill", let message = Misspelling.ofSignal(words) {
+                throw .usage(UsageError(message: message, showsHelp: false))
+            }
             throw .usage(error)
         }
     }
@@ -199,7 +208,6 @@ struct Swiftrun {
                 log.write(level == .warning ? .warning : .debug, text)
             }
             runtime.tellsWarnings = log.level >= .warning
-            runtime.tellsSteps = log.level >= .debug
             return runtime
         } catch {
             throw .failure(error)

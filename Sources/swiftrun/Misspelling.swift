@@ -1,5 +1,6 @@
 // What may have been meant by a command or an option that swiftrun does not have.
 
+internal import Kernel
 internal import OCISpec
 
 enum Misspelling {
@@ -24,5 +25,22 @@ enum Misspelling {
             return " (did you mean \(other)?)"
         }
         return suggestion(for: "--" + name, among: shown, prefix: "--")
+    }
+
+    /// The error for a signal that is given as to kill(1), `-9 ID` or `-s KILL ID`; nil if none is.
+    /// - Parameter words: the words after `kill`.
+    static func ofSignal(_ words: [String]) -> String? {
+        guard let index = words.firstIndex(where: { $0.hasPrefix("-") && $0 != "--" }) else { return nil }
+        let name = String(words[index].drop { $0 == "-" })
+        let parts = name.split(separator: "=", maxSplits: 1).map(String.init)
+        var rest = words
+        rest.remove(at: index)
+        var signal = name
+        if parts.first == "s" || parts.first == "signal" {
+            if parts.count == 2 { signal = parts[1] } else if index < rest.count { signal = rest.remove(at: index) }
+        }
+        guard Signal(signal) != nil else { return nil }
+        let id = rest.first { !$0.hasPrefix("-") } ?? "ID"
+        return "\(words[index]): the signal follows the container: swiftrun kill \(id) \(signal)"
     }
 }

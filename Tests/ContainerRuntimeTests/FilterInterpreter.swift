@@ -30,7 +30,8 @@ func answer(of program: [UInt8], to call: SystemCallFacts) -> UInt32? {
         let bytes = program[place * 8..<place * 8 + 8]
         let code = UInt16(bytes[place * 8]) | UInt16(bytes[place * 8 + 1]) << 8
         let jumps = (Int(bytes[place * 8 + 2]), Int(bytes[place * 8 + 3]))
-        let value = (4..<8).reduce(UInt32(0)) { $0 | UInt32(bytes[place * 8 + $1]) << UInt32(8 * ($1 - 4)) }
+        var value: UInt32 = 0
+        for byte in bytes.suffix(4).reversed() { value = value << 8 | UInt32(byte) }
         place += 1
         switch code {
         case 0x20:  // BPF_LD | BPF_W | BPF_ABS

@@ -36,38 +36,38 @@ struct SeccompCompilerTests {
         let program = try LinuxSeccomp(
             defaultAction: "SCMP_ACT_ALLOW",
             syscalls: [
-                LinuxSyscall(names: ["mkdir", "rmdir"], action: "SCMP_ACT_ERRNO", errnoRet: 38),
-                LinuxSyscall(names: ["chmod"], action: "SCMP_ACT_ERRNO"),
+                LinuxSyscall(names: ["mkdirat", "unlinkat"], action: "SCMP_ACT_ERRNO", errnoRet: 38),
+                LinuxSyscall(names: ["fchmodat"], action: "SCMP_ACT_ERRNO"),
                 LinuxSyscall(names: ["reboot"], action: "SCMP_ACT_KILL_PROCESS"),
                 LinuxSyscall(names: ["ptrace"], action: "SCMP_ACT_TRACE", errnoRet: 7),
                 LinuxSyscall(names: ["syslog"], action: "SCMP_ACT_TRAP"),
-                LinuxSyscall(names: ["mknod"], action: "SCMP_ACT_LOG"),
+                LinuxSyscall(names: ["mknodat"], action: "SCMP_ACT_LOG"),
                 LinuxSyscall(names: ["swapon"], action: "SCMP_ACT_KILL"),
             ]
         ).compiled()
         #expect(answer(program, "getpid") == allow)
-        #expect(answer(program, "mkdir") == refused(ENOSYS))
-        #expect(answer(program, "rmdir") == refused(ENOSYS))
-        #expect(answer(program, "chmod") == refused(EPERM))
+        #expect(answer(program, "mkdirat") == refused(ENOSYS))
+        #expect(answer(program, "unlinkat") == refused(ENOSYS))
+        #expect(answer(program, "fchmodat") == refused(EPERM))
         #expect(answer(program, "reboot") == 0x8000_0000)
         #expect(answer(program, "ptrace") == 0x7ff0_0007)
         #expect(answer(program, "syslog") == 0x0003_0000)
-        #expect(answer(program, "mknod") == 0x7ffc_0000)
+        #expect(answer(program, "mknodat") == 0x7ffc_0000)
         #expect(answer(program, "swapon") == 0)
     }
 
     @Test func `a hundred thousand repeated rules are compiled once`() throws {
         let comparisons = [LinuxSeccompArg(index: 1, value: 5, op: "SCMP_CMP_EQ")]
         let rules = [
-            LinuxSyscall(names: ["mkdir", "rmdir"], action: "SCMP_ACT_ERRNO"),
-            LinuxSyscall(names: ["chmod"], action: "SCMP_ACT_ERRNO", args: comparisons),
+            LinuxSyscall(names: ["mkdirat", "unlinkat"], action: "SCMP_ACT_ERRNO"),
+            LinuxSyscall(names: ["fchmodat"], action: "SCMP_ACT_ERRNO", args: comparisons),
         ]
         let repeated = (0..<50_000).flatMap { _ in rules }
         let once = try LinuxSeccomp(defaultAction: "SCMP_ACT_ALLOW", syscalls: rules).compiled()
         let program = try LinuxSeccomp(defaultAction: "SCMP_ACT_ALLOW", syscalls: repeated).compiled()
-        #expect(answer(program, "mkdir") == refused(EPERM))
-        #expect(answer(program, "chmod", [0, 5]) == refused(EPERM))
-        #expect(answer(program, "chmod", [0, 6]) == allow)
+        #expect(answer(program, "mkdirat") == refused(EPERM))
+        #expect(answer(program, "fchmodat", [0, 5]) == refused(EPERM))
+        #expect(answer(program, "fchmodat", [0, 6]) == allow)
         #expect(program.count <= once.count + 64)
     }
 

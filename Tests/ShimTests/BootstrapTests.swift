@@ -9,14 +9,18 @@ import Testing
 
 @Suite struct BootstrapTests {
     /// instance_id "s1", namespace "default", containerd_version "v2.4.0", ttrpc and grpc addresses, binary, directory.
-    private let parameters: [UInt8] =
-        [0x0a, 2] + Array("s1".utf8) + [0x12, 7] + Array("default".utf8) + [0x22, 6] + Array("v2.4.0".utf8)
-        + [0x2a, 5] + Array("/t.so".utf8) + [0x32, 5] + Array("/g.so".utf8) + [0x3a, 2] + Array("/c".utf8)
-        + [0x4a, 17] + Array("/run/containerd/s".utf8)
+    private let parameters = Self.fields([
+        (0x0a, "s1"), (0x12, "default"), (0x22, "v2.4.0"), (0x2a, "/t.so"), (0x32, "/g.so"), (0x3a, "/c"),
+        (0x4a, "/run/containerd/s"),
+    ])
 
     /// An `Any` of runc options whose binary is "crun"; the value is field 6.
     private let options: [UInt8] =
-        [0x0a, 26] + Array("containerd.runc.v1.Options".utf8) + [0x12, 6, 0x32, 4] + Array("crun".utf8)
+        Self.fields([(0x0a, "containerd.runc.v1.Options")]) + [0x12, 6] + Self.fields([(0x32, "crun")])
+
+    private static func fields(_ fields: [(tag: UInt8, text: String)]) -> [UInt8] {
+        fields.flatMap { [$0.tag, UInt8($0.text.utf8.count)] + Array($0.text.utf8) }
+    }
 
     @Test func `parameters that repeat the command line are the newer protocol`() throws {
         let request = try StartRequest(parameters, id: "s1", namespace: "default")

@@ -1,10 +1,12 @@
-// `--timings`: how long each step of a command takes, for people who look for the slow one.
+// `--timings` and `--debug`: how long each step of a command takes, for people who look for the slow one, or the failing one.
 
 internal import Glibc
 internal import Kernel
 internal import OCISpec
+internal import Planning
 
-/// The steps of one command, written as one record when the command ends or, in the foreground, when the program runs.
+/// The steps of one command: for `--timings` written as one record when the command ends or, in the foreground, when the
+/// program runs; for `--debug` told to the log one by one.
 ///
 /// Sendable: the runtime has a single thread (its launch refuses to clone otherwise), so that nothing uses it at once.
 package final class Timings: @unchecked Sendable {
@@ -25,15 +27,20 @@ package final class Timings: @unchecked Sendable {
     private let command: String
     private let id: String
     private let format: Format
-    private let file: OwnedDescriptor
+    private var file: OwnedDescriptor?
+    let log: StepLog?
     private let begin: UInt64
     private var last: UInt64
     private var steps: [Step] = []
     private var isWritten = false
 
     /// Opens the file, before the command makes anything.
-    package init(_ path: String, _ format: Format, command: String, id: String) throws(Failure) {
-        file = try CallersFile.openToAppend(path, flag: "--timings")
+    /// - Parameter note: receives each step, if it is to be told.
+    package init(
+        path: String?, _ format: Format, command: String, id: String, note: Runtime.Note?
+    ) throws(Failure) {
+        if let path { file = try CallersFile.openToAppend(path, flag: "--timings") } else { file = nil }
+        log = note.map { StepLog($0) }
         self.command = command
         self.id = id
         self.format = format
@@ -42,16 +49,25 @@ package final class Timings: @unchecked Sendable {
     }
 
     /// The end of a step, which began at the end of the one before.
-    func mark(_ name: StaticString) {
+    /// - Parameter stage: the steps of the plan that are done with it.
+    func mark(_ name: StaticString, _ stage: PlanStage? = nil) {
+        let length = end("\(name)")
+        log?.done("\(name)", stage, length)
+    }
+
+    private func end(_ name: String) -> UInt64 {
         let time = monotonicNanoseconds()
-        steps.append(Step(name: "\(name)", nanoseconds: time > last ? time - last : 0))
+        let length = time > last ? time - last : 0
+        steps.append(Step(name: name, nanoseconds: length))
         last = max(time, last)
+        return length
     }
 
     /// A step of the init, which has measured it; less is left for the step that is marked next.
-    func add(_ name: String, _ nanoseconds: UInt64) {
-        steps.append(Step(name: name, nanoseconds: nanoseconds))
-        last &+= nanoseconds
+    func add(_ step: TimedStep) {
+        steps.append(Step(name: step.name, nanoseconds: step.nanoseconds))
+        last &+= step.nanoseconds
+        log?.done(step.name, step.stage, step.nanoseconds, mount: step.index)
     }
 
     /// Writes the record, once.
@@ -59,7 +75,11 @@ package final class Timings: @unchecked Sendable {
     package func write(failure: String? = nil) {
         if isWritten { return }
         isWritten = true
-        if failure != nil { mark("the step that failed") }
+        if let failure {
+            let length = end("the step that failed")
+            log?.failed(failure, length)
+        }
+        guard let file = file.take() else { return }
         let line = format == .json ? json(failure) : text(failure)
         // One call, so that records of commands side by side do not mix.
         _ = line.withUnsafeBytes { Glibc.write(file.rawValue, $0.baseAddress, $0.count) }

@@ -70,7 +70,7 @@ extension Runtime {
         timings?.mark("read the config")
         let plans = try plan(options, bundle)
         timings?.mark("plan")
-        if tellsSteps { tellSteps(plans, startsAtOnce: startsAtOnce) }
+        if let log = timings?.log { log.begin(lines(plans, startsAtOnce: startsAtOnce)) }
         try checkTerminal(
             plans.container.process, consoleSocket: options.consoleSocket, isForeground: isForeground)
         var console: EngineSocket?
@@ -103,14 +103,10 @@ extension Runtime {
         var cgroupLines: [String] { cgroup.summary.filter { !cgroup.notes.contains($0) } }
     }
 
-    // Before the first of them, so that a start that fails, or never ends, shows them too.
-    private func tellSteps(_ plans: Plans, startsAtOnce: Bool) {
-        for text in plans.cgroupLines {
-            note(.debug, (text.hasPrefix("join ") ? "linux.cgroupsPath: " : "linux.resources: ") + text)
-        }
-        for line in plans.container.lines(startsAtOnce: startsAtOnce, showsEnvironment: false) {
-            note(.debug, "\(line.key): \(line.text)")
-        }
+    private func lines(_ plans: Plans, startsAtOnce: Bool) -> [PlanLine] {
+        plans.cgroupLines.map { text in
+            PlanLine(text.hasPrefix("join ") ? "linux.cgroupsPath" : "linux.resources", text, .resources)
+        } + plans.container.lines(startsAtOnce: startsAtOnce, showsEnvironment: false)
     }
 
     /// - Parameter asRoot: whether to decide as for root, although another user asks.

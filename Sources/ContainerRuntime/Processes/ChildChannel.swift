@@ -3,6 +3,7 @@
 internal import CLinux
 internal import Glibc
 internal import Kernel
+internal import Planning
 
 /// The child's end of the conversation.
 struct ChildChannel {
@@ -10,8 +11,8 @@ struct ChildChannel {
     /// There, if the steps are timed.
     var clock: StepClock?
 
-    /// The end of a step for `--timings`.
-    func mark(_ step: TimedStep, _ index: Int = 0) { clock?.mark(step, index, socket) }
+    /// The end of a step for `--timings` and `--debug`.
+    func mark(_ step: PlanStage, _ index: Int = 0) { clock?.mark(step, index, socket) }
 
     func send(_ message: ChildMessage, descriptor: Int32? = nil, bytes: [UInt8] = []) throws(StepReport) {
         try call(.conversation) { () throws(Errno) in

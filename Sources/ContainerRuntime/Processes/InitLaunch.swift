@@ -26,7 +26,7 @@ extension Runtime {
                 gate = try StartGate.make(in: directory).relinquish()
             }
         }
-        timings?.mark("make the state directory and the cgroup")
+        timings?.mark("make the state directory and the cgroup", .resources)
         let location = reserved.placement.location
         let plan = try plan(plans, options, bundle, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
@@ -149,10 +149,11 @@ extension Runtime {
                 parent.channel.child.pidfd.rawValue, payload: Array("standard".utf8))
         }
         try parent.waitForHandover()
-        timings?.mark("wait until the init is on its own")
-        if startsAtOnce, reserved.record.hasSeccomp || !plan.hooks.startContainer.isEmpty {
+        let isLater = startsAtOnce && (reserved.record.hasSeccomp || !plan.hooks.startContainer.isEmpty)
+        timings?.mark("wait until the init is on its own", isLater ? nil : startsAtOnce ? .start : .gate)
+        if isLater {
             try parent.checkExecuted()
-            timings?.mark("startContainer hooks, seccomp filter and program")
+            timings?.mark("startContainer hooks, seccomp filter and program", .start)
         }
         return pidfd
     }

@@ -48,14 +48,14 @@ struct InitParent: ~Copyable {
         while true {
             let message = try receive()
             let kind = message.kind
-            timings?.mark(kind.waited)
+            timings?.mark(kind.waited, kind == .ready ? .identity : nil)
             if kind == .ready {
                 // In its own user namespace the child may not raise a hard limit; the parent may.
                 if plan.namespaces.has(.user) { try setLimits(plan.process.limits, of: channel.child.pid) }
                 try ready(channel.child.pid, rulePlaces)
             }
             try handle(message)
-            timings?.mark(kind.handled)
+            timings?.mark(kind.handled, kind == .hooksDue ? .runtimeHooks : nil)
             if kind == .ready { return }
         }
     }
@@ -86,7 +86,7 @@ struct InitParent: ~Copyable {
             switch try channel.receive() {
             case .message(let message):
                 guard let timings, let step = message.timedStep(in: plan) else { return message }
-                timings.add(step.name, step.nanoseconds)
+                timings.add(step)
             case .reset: throw try failureOfSilentChild()
             case .nothingYet:
                 try checkNotFrozen()

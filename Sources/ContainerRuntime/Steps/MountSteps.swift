@@ -21,9 +21,9 @@ struct MountSteps {
     /// - Parameter root: changes with a mount on "/".
     func run(in root: inout RootDirectory) throws(StepReport) {
         for (index, mount) in plan.mounts.enumerated() {
-            defer { channel.mark(.mount, index) }
             if mount.copiesLink, let text = linkText(mount) {
                 try step(.mount, index) { () throws(ActionFailure) in try makeLink(text, mount, in: root) }
+                channel.mark(.mount, index)
                 continue
             }
             var given = try openForeign(mount, index)
@@ -35,6 +35,7 @@ struct MountSteps {
                     return RootDirectory(try OwnedDescriptor.open(plan.root.path, .path | .directory))
                 }
             }
+            channel.mark(.mount, index)
         }
     }
 
