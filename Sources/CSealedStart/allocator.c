@@ -27,8 +27,8 @@ struct header {
 };
 #define IS_MAPPING ((struct header *)1)
 
-// A list for each multiple of 16 bytes, then one for each power of two.
-static struct header *kept[SMALL / UNIT + 1 + 64];
+// A list for each multiple of 16 bytes, then four for each power of two.
+static struct header *kept[SMALL / UNIT + 1 + 4 * 64];
 static char *heap, *heap_end;
 
 static int grow(size_t size)
@@ -62,9 +62,22 @@ static void *map(size_t wanted)
     return block + 1;
 }
 
+// A quarter of the power of two below a size.
+static unsigned quarter_bits(size_t size) { return 61 - (unsigned)__builtin_clzl(size - 1); }
+
+static size_t rounded(size_t wanted)
+{
+    size_t size = wanted + sizeof(struct header);
+    size_t step = size <= SMALL ? UNIT : (size_t)1 << quarter_bits(size);
+    return (size + step - 1) & ~(step - 1);
+}
+
 static unsigned list_of(size_t size)
 {
-    return size <= SMALL ? (unsigned)(size / UNIT) : SMALL / UNIT + (unsigned)(64 - __builtin_clzl(size - 1));
+    if (size <= SMALL)
+        return (unsigned)(size / UNIT);
+    unsigned bits = quarter_bits(size);
+    return SMALL / UNIT + 1 + 4 * bits + ((unsigned)((size - 1) >> bits) & 3);
 }
 
 void *malloc(size_t wanted)
@@ -73,9 +86,7 @@ void *malloc(size_t wanted)
     if (__builtin_expect(wanted > LARGE, 0)) {
         memory = map(wanted);
     } else {
-        size_t size = (wanted + sizeof(struct header) + UNIT - 1) & ~(size_t)(UNIT - 1);
-        if (size > SMALL)
-            size = (size_t)1 << (64 - __builtin_clzl(size - 1));
+        size_t size = rounded(wanted);
         unsigned list = list_of(size);
         struct header *block = kept[list];
         if (block) {
@@ -105,6 +116,11 @@ void free(void *memory)
         int code = errno;
         munmap(block, block->size);
         errno = code;
+        return;
+    }
+    // The last block goes back to the end of the heap.
+    if ((char *)block + block->size == heap) {
+        heap = (char *)block;
         return;
     }
     unsigned list = list_of(block->size);

@@ -12,8 +12,6 @@ internal import Kernel
 @main
 struct Swiftrun {
     static func main() {
-        // Swift finds the arguments by way of /proc/self/maps; without them this would be a call for help, that succeeds.
-        guard clinux_argument_count() > 0 else { exit(fail(Log(), "read the command line: /proc is needed", 1)) }
         settleInheritance()
         if let stack = sealed_start_found_stack() { clinux_find_words(stack) }
         exit(run(words()))
