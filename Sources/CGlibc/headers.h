@@ -55,8 +55,6 @@ static inline void glibc_set_errno(int code) __attribute__((swift_name("setter:e
 static inline void glibc_set_errno(int code) { errno = code; }
 static inline __sighandler_t glibc_default(void) __attribute__((swift_name("getter:SIG_DFL()")));
 static inline __sighandler_t glibc_default(void) { return SIG_DFL; }
-static inline __sighandler_t glibc_ignore(void) __attribute__((swift_name("getter:SIG_IGN()")));
-static inline __sighandler_t glibc_ignore(void) { return SIG_IGN; }
 #undef S_ISVTX
 static const mode_t S_ISVTX = __S_ISVTX;
 #undef S_IFMT

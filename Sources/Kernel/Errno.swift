@@ -25,7 +25,7 @@ extension Errno {
     package static var badAddress: Errno { Errno(rawValue: EFAULT) }
     package static var resourceBusy: Errno { Errno(rawValue: EBUSY) }
     package static var fileExists: Errno { Errno(rawValue: EEXIST) }
-    package static var operationNotSupportedByDevice: Errno { Errno(rawValue: ENODEV) }
+    package static var noSuchDevice: Errno { Errno(rawValue: ENODEV) }
     package static var notDirectory: Errno { Errno(rawValue: ENOTDIR) }
     package static var isDirectory: Errno { Errno(rawValue: EISDIR) }
     package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
@@ -42,10 +42,8 @@ extension Errno {
     package static var tooManySymbolicLinkLevels: Errno { Errno(rawValue: ELOOP) }
     package static var staleNFSFileHandle: Errno { Errno(rawValue: ESTALE) }
     package static var noFunction: Errno { Errno(rawValue: ENOSYS) }
-    package static var overflow: Errno { Errno(rawValue: EOVERFLOW) }
     package static var canceled: Errno { Errno(rawValue: ECANCELED) }
     package static var badMessage: Errno { Errno(rawValue: EBADMSG) }
-    package static var timeout: Errno { Errno(rawValue: ETIME) }
     package static var notSupportedOnSocket: Errno { Errno(rawValue: EOPNOTSUPP) }
     package static var wouldBlock: Errno { resourceTemporarilyUnavailable }
 }

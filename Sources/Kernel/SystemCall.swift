@@ -32,8 +32,6 @@ private func repeated<Value: FixedWidthInteger>(_ call: () -> Value) throws(Errn
 }
 
 extension Errno {
-    package static let noSuchDevice = Errno(rawValue: 19)  // ENODEV, under its usual name
-
     /// The kernel's message for the error, in the form that runtimes use: `no such file or directory`.
     package var message: String {
         guard let text = unsafe strerror(rawValue) else { return "error \(rawValue)" }

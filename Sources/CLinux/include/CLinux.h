@@ -110,9 +110,6 @@ int clinux_pipe2(int fds[2], int flags);
 int clinux_socketpair(int domain, int type, int fds[2]);
 int clinux_accept4(int fd, int flags);
 int clinux_memfd_create(const char *name, unsigned int flags);
-// The arguments of this program and their number, as the kernel gave them.
-char **clinux_arguments(void);
-int clinux_argument_count(void);
 int clinux_fcntl(int fd, int command, long argument);
 int clinux_ioctl(int fd, unsigned long request, const void *argument);
 int clinux_ioctl_value(int fd, unsigned long request, unsigned long argument);
@@ -233,6 +230,9 @@ int clinux_getopt_optind(void);
 const char *clinux_getopt_optarg(void);
 void clinux_getopt_reset(int start);
 
+// The arguments of this program and their number, as the kernel gave them
+char **clinux_arguments(void);
+int clinux_argument_count(void);
 
 // The environment; the last entry is null
 char **clinux_environ(void);

@@ -78,7 +78,7 @@ extension Cgroup {
             return try freezer.isStillThere()
         } catch Errno.noSuchFileOrDirectory {
             return false
-        } catch Errno.operationNotSupportedByDevice {
+        } catch Errno.noSuchDevice {
             return false
         } catch {
             throw CgroupFailure("read the freezer state of cgroup \(freezer.fullPath)", error)

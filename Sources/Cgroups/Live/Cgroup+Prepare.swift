@@ -9,7 +9,7 @@ struct OpenCgroup: ~Copyable {
     /// Descriptors in the order of the location.
     private(set) var descriptors: [Int32] = []
 
-    deinit { for number in descriptors { _ = Glibc.close(number) } }
+    deinit { close(descriptors) }
 
     /// Takes over the descriptor of the next directory.
     mutating func append(_ descriptor: consuming OwnedDescriptor) { descriptors.append(descriptor.relinquish()) }
@@ -111,7 +111,7 @@ extension Cgroup {
                 let number = try open(directory).relinquish()
                 if directory.isUnified { cloneInto = number } else { childWrites.append(number) }
             } catch {
-                for number in childWrites { _ = Glibc.close(number) }
+                close(childWrites)
                 if let cloneInto { _ = Glibc.close(cloneInto) }
                 throw CgroupFailure("open cgroup \(directory.fullPath)", error)
             }

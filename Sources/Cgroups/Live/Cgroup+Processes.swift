@@ -64,7 +64,7 @@ extension Cgroup {
             }
         } catch Errno.notSupported {
             // A threaded cgroup: its threaded domain lists its processes.
-        } catch Errno.operationNotSupportedByDevice {
+        } catch Errno.noSuchDevice {
             // Another process removed it between opening and reading.
         }
         for entry in try subdirectories(of: directory) {

@@ -172,7 +172,7 @@ struct FailureMessages {
         case .notDirectory: return "\(what): must be mounted on ordinary directory"
         case .filesystemType:
             let hint =
-                report.code == .operationNotSupportedByDevice ? " (this kernel has no filesystem of that name)" : ""
+                report.code == .noSuchDevice ? " (this kernel has no filesystem of that name)" : ""
             return "\(what): filesystem type \"\(type(mount))\": \(word)\(hint)"
         case .parameter: return "\(what): option refused\(detail): \(word)"
         case .superblock: return "\(what): make the filesystem\(detail): \(word)\(hint(report.code))"
