@@ -115,7 +115,7 @@ let package = Package(
         .target(
             name: "CSealedStart",
             cSettings: (isPlain ? [] : [.define("STANDS_IN_FOR_RUNTIME", .when(configuration: .release))])
-                + (isEmbedded ? [.define("HAS_OWN_ALLOCATOR")] : [])),
+                + (isEmbedded ? [.define("WITHOUT_RUNTIME")] : [])),
         .executableTarget(
             name: "swiftrun",
             dependencies: ["ContainerRuntime", "Cgroups", "OCISpec", "Kernel", "CLinux", "CSealedStart"],

@@ -2,10 +2,10 @@
 // one thread and lives for milliseconds: a block is taken from the end of the heap, and a freed block is kept for the next
 // request of its size. A child that shares its parent's memory runs while the parent waits.
 //
-// 16 bytes before each block hold its size. Swift without its runtime calls posix_memalign(3) for each object.
+// The 8 bytes before a block hold its size, as with glibc. Swift without its runtime calls posix_memalign(3) for each object.
 #include "CSealedStart.h"
 
-#ifdef HAS_OWN_ALLOCATOR
+#ifdef WITHOUT_RUNTIME
 
 #include <errno.h>
 #include <stddef.h>
@@ -21,15 +21,21 @@
 #define LARGE (128 * 1024)
 #define CHUNK (64 * 1024)
 
+// A block is a multiple of 16 bytes, of which the first 8 are its header: so memory is aligned to 16.
 struct header {
-    size_t size; // with the header; of a mapping: its length
-    struct header *next; // of a kept block; of a block in use: whether it is a mapping
+    size_t size; // with the header; of a mapping: its length and IS_MAPPING
+    struct header *next; // of a kept block
 };
-#define IS_MAPPING ((struct header *)1)
+#define HEADER sizeof(size_t)
+#define IS_MAPPING 1
+// The memory of a mapping begins after as much.
+#define MAPPING_HEADER UNIT
 
 // A list for each multiple of 16 bytes, then four for each power of two.
 static struct header *kept[SMALL / UNIT + 1 + 4 * 64];
 static char *heap, *heap_end;
+
+static struct header *header_of(void *memory) { return (struct header *)((char *)memory - HEADER); }
 
 static int grow(size_t size)
 {
@@ -37,9 +43,9 @@ static int grow(size_t size)
     char *start = sbrk((intptr_t)more);
     if (start == (void *)-1)
         return 0;
-    // Someone else may have moved the end of the heap, and not by a multiple of 16.
+    // The first time, or someone else has moved the end of the heap.
     if (start != heap_end) {
-        size_t surplus = -(uintptr_t)start & (UNIT - 1);
+        size_t surplus = (HEADER - (uintptr_t)start) & (UNIT - 1);
         if (surplus && sbrk((intptr_t)surplus) == (void *)-1)
             return 0;
         heap = start + surplus;
@@ -53,13 +59,12 @@ static void *map(size_t wanted)
 {
     if (wanted > PTRDIFF_MAX - 8192)
         return 0;
-    size_t length = (wanted + sizeof(struct header) + 4095) & ~(size_t)4095;
-    struct header *block = mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED)
+    size_t length = (wanted + MAPPING_HEADER + 4095) & ~(size_t)4095;
+    char *start = mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
         return 0;
-    block->size = length;
-    block->next = IS_MAPPING;
-    return block + 1;
+    header_of(start + MAPPING_HEADER)->size = length | IS_MAPPING;
+    return start + MAPPING_HEADER;
 }
 
 // A quarter of the power of two below a size.
@@ -67,7 +72,10 @@ static unsigned quarter_bits(size_t size) { return 61 - (unsigned)__builtin_clzl
 
 static size_t rounded(size_t wanted)
 {
-    size_t size = wanted + sizeof(struct header);
+    size_t size = wanted + HEADER;
+    // A kept block has room for the pointer to the next.
+    if (size < UNIT)
+        return UNIT;
     size_t step = size <= SMALL ? UNIT : (size_t)1 << quarter_bits(size);
     return (size + step - 1) & ~(step - 1);
 }
@@ -91,14 +99,12 @@ void *malloc(size_t wanted)
         struct header *block = kept[list];
         if (block) {
             kept[list] = block->next;
+            memory = (char *)block + HEADER;
         } else if ((size_t)(heap_end - heap) >= size || grow(size)) {
             block = (struct header *)heap;
             heap += size;
             block->size = size;
-        }
-        if (block) {
-            block->next = 0;
-            memory = block + 1;
+            memory = (char *)block + HEADER;
         }
     }
     if (__builtin_expect(!memory, 0))
@@ -111,10 +117,10 @@ void free(void *memory)
 {
     if (!memory)
         return;
-    struct header *block = (struct header *)memory - 1;
-    if (__builtin_expect(block->next == IS_MAPPING, 0)) {
+    struct header *block = header_of(memory);
+    if (__builtin_expect(block->size & IS_MAPPING, 0)) {
         int code = errno;
-        munmap(block, block->size);
+        munmap((char *)memory - MAPPING_HEADER, block->size & ~(size_t)IS_MAPPING);
         errno = code;
         return;
     }
@@ -128,6 +134,14 @@ void free(void *memory)
     kept[list] = block;
 }
 
+size_t malloc_usable_size(void *memory)
+{
+    if (!memory)
+        return 0;
+    size_t size = header_of(memory)->size;
+    return size & IS_MAPPING ? (size & ~(size_t)IS_MAPPING) - MAPPING_HEADER : size - HEADER;
+}
+
 void *calloc(size_t count, size_t each)
 {
     size_t wanted;
@@ -138,11 +152,6 @@ void *calloc(size_t count, size_t each)
     void *memory = malloc(wanted);
     // A new mapping is zero.
     return memory && wanted <= LARGE ? memset(memory, 0, wanted) : memory;
-}
-
-size_t malloc_usable_size(void *memory)
-{
-    return memory ? ((struct header *)memory - 1)->size - sizeof(struct header) : 0;
 }
 
 void *realloc(void *memory, size_t wanted)

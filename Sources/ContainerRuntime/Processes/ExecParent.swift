@@ -206,6 +206,10 @@ struct ExecParent: ~Copyable {
         let end = try channel.waitForChild()
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
         let sentence = "the process ended before its program began (\(end.words))"
+        if case .exited = end, group.refusesMemory {
+            return Failure(
+                .system(.noMemory), sentence + ": it was refused memory; the container's memory is used up to its limit")
+        }
         if end == .signalled(SIGKILL) { return Failure(.other, sentence + "; a cgroup limit may be too low") }
         return Failure(.other, sentence).namingRefusedCalls(after: end)
     }

@@ -171,7 +171,16 @@ struct InitParent: ~Copyable {
 
     private borrowing func failure(of report: StepReport) -> Failure {
         let failure = messages.failure(report, of: channel.child.pid)
-        return agent?.explain(failure) ?? failure
+        let lacksMemory = report.code == .noMemory || report.code == .badAddress
+        return agent?.explain(failure) ?? (lacksMemory ? namingLimit(failure) : failure)
+    }
+
+    // Without an OOM killer the kernel neither ends the init nor lets it wait inside of a system call.
+    private borrowing func namingLimit(_ failure: Failure) -> Failure {
+        guard Cgroup(location).refusesMemory else { return failure }
+        return failure.appending(
+            "linux.resources.memory.limit: too low for the container's init, and disableOOMKiller keeps the kernel from"
+                + " ending it")
     }
 
     /// After that, in a container that is started at once: under a filter the init may end without a report.
@@ -188,7 +197,9 @@ struct InitParent: ~Copyable {
         if case .signalled(SIGKILL) = end, let failure = oomKill() { return failure }
         let failure =
             switch end {
-            case .exited(let status): Failure(.other, "the container's init exited with status \(status)")
+            case .exited(let status):
+                // A report needs memory too.
+                namingLimit(Failure(.other, "the container's init exited with status \(status)"))
             case .signalled(let signal):
                 Failure(.other, "the container's init was killed by \(Signal(rawValue: signal).name)")
             }
