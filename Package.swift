@@ -70,7 +70,7 @@ let layout: [LinkerSetting] =
             [
                 "-Xlinker", "--symbol-ordering-file=\(Context.packageDirectory)/scripts/tools/call-order.txt",
                 "-Xlinker", "--no-warn-symbol-ordering",
-                "-Xlinker", "\(Context.packageDirectory)/scripts/tools/no-unwind-tables.ld",
+                "-Xlinker", "\(Context.packageDirectory)/scripts/tools/sections.ld",
             ], .when(configuration: .release))
     ]
 

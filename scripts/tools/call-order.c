@@ -1,6 +1,6 @@
-// Prints the functions of a program in the order in which they are first entered, by itself or by what it clones: each
-// has a breakpoint until then. Usage: call-order SYMBOLS PROGRAM [ARGUMENT...], where SYMBOLS is what `nm -n` says of the
-// program, which is linked to fixed addresses. Other programs that it executes run untraced.
+// Prints the functions of a program in the order in which they are first entered: "parent NAME" by itself, "child NAME" by
+// what it clones with memory of its own. Each has a breakpoint until then. Usage: call-order SYMBOLS PROGRAM [ARGUMENT...], where
+// SYMBOLS is what `nm -n` says of the program, which is linked to fixed addresses. Other programs that it executes run untraced.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,8 @@ struct function {
     uint64_t start;
     char *name;
     unsigned char byte;
-    char entered;
+    char is_known; // the byte
+    char entered[2]; // by the program, by a child
 };
 static struct function *functions;
 static size_t count;
@@ -41,7 +42,7 @@ static void load(const char *path)
             continue;
         }
         if (count == room) functions = realloc(functions, (room = room * 2 + 1024) * sizeof *functions);
-        functions[count++] = (struct function){start, name, 0, 0};
+        functions[count++] = (struct function){.start = start, .name = name};
     }
     fclose(file);
 }
@@ -58,11 +59,11 @@ static struct function *function_at(uint64_t address)
 }
 
 // All names of one address are printed: which of them the linker keeps is its own affair.
-static void enter(struct function *function)
+static void enter(struct function *function, int by_child)
 {
-    for (; function < functions + count && !function->entered; function++) {
-        puts(function->name);
-        function->entered = 1;
+    for (; function < functions + count && !function->entered[by_child]; function++) {
+        printf("%s %s\n", by_child ? "child" : "parent", function->name);
+        function->entered[by_child] = 1;
         if (function + 1 == functions + count || function[1].start != function->start) return;
     }
 }
@@ -74,17 +75,28 @@ static int memory_of(pid_t pid)
     return open(path, O_RDWR | O_CLOEXEC);
 }
 
-// Puts a breakpoint on every function; what clones come to see of them they inherit.
+// The processes that have memory of their own beside the program's.
+static pid_t children[64];
+static size_t child_count;
+static int is_child(pid_t pid)
+{
+    for (size_t i = 0; i < child_count; i++)
+        if (children[i] == pid) return 1;
+    return 0;
+}
+
+// Puts a breakpoint on every function. A child gets all of them anew, those too that the program has entered.
 static void set_breakpoints(pid_t pid)
 {
     int memory = memory_of(pid);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && functions[i - 1].start == functions[i].start) {
             functions[i].byte = functions[i - 1].byte;
+            functions[i].is_known = functions[i - 1].is_known;
             continue;
         }
-        if (pread(memory, &functions[i].byte, 1, (off_t)functions[i].start) == 1)
-            pwrite(memory, "\xcc", 1, (off_t)functions[i].start);
+        if (functions[i].is_known || pread(memory, &functions[i].byte, 1, (off_t)functions[i].start) == 1)
+            functions[i].is_known = pwrite(memory, "\xcc", 1, (off_t)functions[i].start) == 1;
     }
     close(memory);
 }
@@ -103,7 +115,7 @@ static int take_breakpoint(pid_t pid)
     close(memory);
     registers.rip--;
     ptrace(PTRACE_SETREGS, pid, 0, &registers);
-    enter(function);
+    enter(function, is_child(pid));
     return 1;
 }
 
@@ -151,6 +163,12 @@ int main(int argc, char **argv)
                 continue;
             }
             set_breakpoints(pid);
+        } else if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8) || status >> 8 == (SIGTRAP | PTRACE_EVENT_CLONE << 8)) {
+            unsigned long child = 0;
+            if (ptrace(PTRACE_GETEVENTMSG, pid, 0, &child) == 0 && child_count < sizeof children / sizeof *children) {
+                children[child_count++] = (pid_t)child;
+                set_breakpoints((pid_t)child);
+            }
         } else if (status >> 16 == 0 && WSTOPSIG(status) != SIGSTOP && !(WSTOPSIG(status) == SIGTRAP && take_breakpoint(pid))) {
             signal = WSTOPSIG(status);
         }
