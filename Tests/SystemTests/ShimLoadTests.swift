@@ -41,7 +41,12 @@ extension ShimCallTests {
             #expect(after.memory <= before.memory + 128, "KiB")
             let state: TaskStateResponse = try await shim.ask("State", process("c1"))
             #expect(state.status == .running)
-            for topic in ["/tasks/exec-added", "/tasks/exec-started", "/tasks/exit"] {
+            // An event is sent beside the answer to the call.
+            let topics = ["/tasks/exec-added", "/tasks/exec-started", "/tasks/exit"]
+            for _ in 0..<200 where host.events.filter(topics.contains).count < 3 * (count + 50) {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            for topic in topics {
                 #expect(host.events.filter { $0 == topic }.count == count + 50, "\(topic)")
             }
             try await shim.tell("Kill", kill("c1", SIGKILL))

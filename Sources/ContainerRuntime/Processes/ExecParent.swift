@@ -208,7 +208,8 @@ struct ExecParent: ~Copyable {
         let sentence = "the process ended before its program began (\(end.words))"
         if case .exited = end, group.refusesMemory {
             return Failure(
-                .system(.noMemory), sentence + ": it was refused memory; the container's memory is used up to its limit")
+                .system(.noMemory),
+                sentence + ": it was refused memory; the container's memory is used up to its limit")
         }
         if end == .signalled(SIGKILL) { return Failure(.other, sentence + "; a cgroup limit may be too low") }
         return Failure(.other, sentence).namingRefusedCalls(after: end)
