@@ -19,6 +19,8 @@ extension CaseExecution {
         if !cgroups.isEmpty {
             leftBehind("cgroups \(cgroups.joined(separator: ", "))")
             await empty(cgroups)
+            // A process that was frozen ends only now.
+            await killRemaining()
         }
         for parent in before.parents {
             for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + parent) }
@@ -73,11 +75,14 @@ extension CaseExecution {
         return children().map { "\($0) (\(readText("/proc/\($0)/comm")?.split(separator: "\n").first ?? "?"))" }
     }
 
+    // The children of a process that is killed become this process's.
     private func killRemaining() async {
-        for pid in children() { kill(pid_t(pid), SIGKILL) }
-        for _ in 0..<100 {
+        for _ in 0..<300 {
+            for pid in children() { kill(pid_t(pid), SIGKILL) }
             var status: Int32 = 0
-            if clinux_wait_exited(-1, &status, WNOHANG) < 0 { return }
+            var result: Int32 = 1
+            while result > 0 { result = clinux_wait_exited(-1, &status, WNOHANG) }
+            if result < 0 { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
     }
