@@ -24,6 +24,11 @@ package struct Case: Sendable {
 
     /// The container of steps that name none.
     package static let mainContainer = "main"
+
+    /// The first difference that the case lists for a runtime; nil if it should pass.
+    package func knownDifference(of runtime: RuntimeIdentity) -> KnownDifference? {
+        knownDifferences.first { $0.applies(to: runtime) }
+    }
 }
 
 /// The recipe for the bundle of one container.

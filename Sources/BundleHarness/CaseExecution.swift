@@ -83,7 +83,7 @@ package final class CaseExecution {
         result.messages = complaints
         result.transcript = complaints.isEmpty ? [] : transcript
         result.verdict = complaints.isEmpty ? .passed : .failed
-        if let difference = test.knownDifferences.first(where: { $0.applies(to: request.runtime.identity) }) {
+        if let difference = test.knownDifference(of: request.runtime.identity) {
             result.reason = difference.reason
             if result.verdict == .failed { result.verdict = .known }
         }

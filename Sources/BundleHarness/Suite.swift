@@ -16,6 +16,8 @@ package struct Suite: Sendable {
     package var timeLimit: Int
     /// How many times longer than they say cases with a limit of their own may take, on a slow machine.
     package var patience = 1
+    /// Whether a case is not run on a runtime that differs there as the case knows.
+    package var skipsKnown = false
     /// Whether the directories of the cases are kept for inspection, in `ownDirectory`.
     package var keepsScratch: Bool
     /// Whether `/sys/fs/cgroup/unified` is hidden from the runtimes.
@@ -65,7 +67,7 @@ package struct Suite: Sendable {
                 let index = next
                 let (test, runtime) = pairs[index]
                 next += 1
-                group.addTask { (index, await runCase(test, runtime, number: index, work: work, programs: local)) }
+                group.addTask { (index, await result(test, runtime, number: index, work: work, programs: local)) }
             }
             for _ in 0..<max(1, jobs) { start() }
             for await (index, result) in group {
@@ -90,6 +92,16 @@ package struct Suite: Sendable {
                 _ = try? writeNew("\(hierarchy)/bundle-harness/\(file)", value, mode: 0o644)
             }
         }
+    }
+
+    private func result(
+        _ test: Case, _ runtime: TestedRuntime, number: Int, work: String, programs: Programs
+    ) async -> CaseResult {
+        guard skipsKnown, let difference = test.knownDifference(of: runtime.identity) else {
+            return await runCase(test, runtime, number: number, work: work, programs: programs)
+        }
+        return CaseResult(
+            caseName: test.name, runtime: runtime.label, verdict: .known, reason: difference.reason + " (not run)")
     }
 
     private func runCase(

@@ -70,6 +70,9 @@ struct BundleHarnessCommand: AsyncParsableCommand {
     @Flag(help: "Hide /sys/fs/cgroup/unified from the runtimes: crun refuses a hybrid hierarchy.")
     var hideUnified = false
 
+    @Flag(help: "Do not run a case on a runtime that differs there as the case knows; such cases are often slow.")
+    var skipKnown = false
+
     @Option(help: "Where the cases' directories are made.")
     var work: String = "/tmp"
 
@@ -118,6 +121,7 @@ struct BundleHarnessCommand: AsyncParsableCommand {
             cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
             hidesUnified: hideUnified, workDirectory: work, programs: programs)
         suite.patience = patience
+        suite.skipsKnown = skipKnown
         if keep { complain("the directories of the cases are kept in \(suite.ownDirectory)") }
         let progress = Progress(total: cases.count * runtimes.count)
         Interruption.catchSignals()
