@@ -66,23 +66,25 @@ extension CaseExecution {
     /// Orphans are children of this process, which is a subreaper; it reaps those that have ended.
     private func remainingProcesses() async -> [String] {
         for attempt in 0..<100 {
-            var status: Int32 = 0
-            var result: Int32 = 1
-            while result > 0 { result = clinux_wait_exited(-1, &status, WNOHANG) }
-            if result < 0 { return [] }
+            if reapEnded() { return [] }
             if attempt < 99 { try? await Task.sleep(for: .milliseconds(10)) }
         }
         return children().map { "\($0) (\(readText("/proc/\($0)/comm")?.split(separator: "\n").first ?? "?"))" }
+    }
+
+    // Whether no child is left.
+    private func reapEnded() -> Bool {
+        var status: Int32 = 0
+        var result: Int32 = 1
+        while result > 0 { result = clinux_wait_exited(-1, &status, WNOHANG) }
+        return result < 0
     }
 
     // The children of a process that is killed become this process's.
     private func killRemaining() async {
         for _ in 0..<300 {
             for pid in children() { kill(pid_t(pid), SIGKILL) }
-            var status: Int32 = 0
-            var result: Int32 = 1
-            while result > 0 { result = clinux_wait_exited(-1, &status, WNOHANG) }
-            if result < 0 { return }
+            if reapEnded() { return }
             try? await Task.sleep(for: .milliseconds(10))
         }
     }
