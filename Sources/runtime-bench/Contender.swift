@@ -143,8 +143,9 @@ struct Contender {
 
     /// The smallest memory limit, in KiB with a resolution of 32 KiB, under which /bin/true succeeds three times out
     /// of three.
-    func leastMemory(_ bundles: Bundles) throws -> Int {
-        var (fails, works) = (0, 512)  // in units of 32 KiB: 16 MiB
+    func leastMemory(_ bundles: Bundles) throws -> Int? {
+        let most = 512  // in units of 32 KiB: 16 MiB
+        var (fails, works) = (0, most)
         while works - fails > 1 {
             let middle = (fails + works) / 2
             let bundle = try bundles.limited(bytes: middle * 32 * 1024)
@@ -157,7 +158,7 @@ struct Contender {
             if succeeded { works = middle } else { fails = middle }
             _ = try Started(quietly + [path, "delete", "--force", id]).finish()
         }
-        return works * 32
+        return works < most ? works * 32 : nil
     }
 }
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
@@ -64,6 +65,54 @@ static void copy(const char *parent, int directory, const char *file)
 static const char *const allowed[] = {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
                                       "c 1:9 rwm", "c 5:0 rwm", "c 136:* rwm", "c 5:2 rwm", "c 10:200 rwm"};
 
+// One rule is at most seven instructions; `device_rules` appends those of `allowed`, then a refusal.
+static struct bpf_insn rules[8 * sizeof allowed / sizeof *allowed];
+
+static int device_rules(void)
+{
+    int n = 0;
+    rules[n++] = (struct bpf_insn){BPF_LDX | BPF_MEM | BPF_W, 2, 1, 0, 0};
+    rules[n++] = (struct bpf_insn){BPF_ALU | BPF_MOV | BPF_X, 3, 2, 0, 0};
+    rules[n++] = (struct bpf_insn){BPF_ALU | BPF_AND | BPF_K, 2, 0, 0, 0xffff};
+    rules[n++] = (struct bpf_insn){BPF_ALU | BPF_RSH | BPF_K, 3, 0, 0, 16};
+    rules[n++] = (struct bpf_insn){BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0};
+    rules[n++] = (struct bpf_insn){BPF_LDX | BPF_MEM | BPF_W, 5, 1, 8, 0};
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        int first = n, major = 0, minor = 0, type = allowed[i][0] == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+        int fields = sscanf(allowed[i] + 2, "%d:%d", &major, &minor);
+        rules[n++] = (struct bpf_insn){BPF_JMP | BPF_JNE | BPF_K, 2, 0, 0, type};
+        if (fields < 1)
+            rules[n++] = (struct bpf_insn){BPF_JMP | BPF_JNE | BPF_K, 3, 0, 0, BPF_DEVCG_ACC_MKNOD};
+        if (fields > 0)
+            rules[n++] = (struct bpf_insn){BPF_JMP | BPF_JNE | BPF_K, 4, 0, 0, major};
+        if (fields > 1)
+            rules[n++] = (struct bpf_insn){BPF_JMP | BPF_JNE | BPF_K, 5, 0, 0, minor};
+        rules[n++] = (struct bpf_insn){BPF_ALU | BPF_MOV | BPF_K, 0, 0, 0, 1};
+        rules[n++] = (struct bpf_insn){BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
+        for (int j = first; j < n - 2; j++)
+            rules[j].off = n - j - 1;
+    }
+    rules[n++] = (struct bpf_insn){BPF_ALU | BPF_MOV | BPF_K, 0, 0, 0, 0};
+    rules[n++] = (struct bpf_insn){BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
+    return n;
+}
+
+static void limit_devices(int directory)
+{
+    union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = device_rules()};
+    load.insns = (uintptr_t)rules;
+    load.license = (uintptr_t) "Apache-2.0";
+    int program = syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
+    must(program, "load the device rules");
+    union bpf_attr attach = {0};
+    attach.target_fd = directory;
+    attach.attach_bpf_fd = program;
+    attach.attach_type = BPF_CGROUP_DEVICE;
+    attach.attach_flags = BPF_F_ALLOW_MULTI;
+    must(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach), "attach the device rules");
+    close(program);
+}
+
 static void make_cgroup(const char *mount, const char *controller)
 {
     struct statfs facts;
@@ -114,6 +163,8 @@ static void make_cgroups(void)
     closedir(list);
 }
 
+static int is_v2(void) { return count == 1 && unified >= 0; }
+
 static void mount_on(const char *type, const char *target, unsigned long flags, const char *options)
 {
     must(mount(type, target, type, flags, options), target);
@@ -143,7 +194,7 @@ static void mount_everything(const char *rootfs)
     mount_on("tmpfs", "dev/shm", safe, "mode=1777,size=65536k");
     mount_on("mqueue", "dev/mqueue", safe, 0);
     mount_on("sysfs", "sys", safe | MS_RDONLY, 0);
-    if (count == 1 && unified >= 0)
+    if (is_v2())
         mount_on("cgroup2", "sys/fs/cgroup", safe | MS_RDONLY, 0);
     else {
         mount_on("tmpfs", "sys/fs/cgroup", safe, "mode=755");
@@ -229,6 +280,9 @@ int main(int argc, char **argv)
     int pid = syscall(SYS_clone3, &arguments, sizeof arguments);
     must(pid, "clone3");
     if (pid == 0) {
+        // As `swiftrun spec` says for cgroup v2.
+        if (is_v2())
+            must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
         for (int i = 0; i < count; i++)
             if (tasks[i] >= 0)
                 must(write(tasks[i], "0", 1), cgroups[i]);
@@ -241,6 +295,9 @@ int main(int argc, char **argv)
         execve(argv[2], argv + 2, (char *[]){"PATH=/bin", 0});
         must(-1, argv[2]);
     }
+    // While the child mounts.
+    if (is_v2())
+        limit_devices(unified);
     int status;
     must(waitpid(pid, &status, 0), "waitpid");
     for (int i = 0; i < count; i++)

@@ -29,6 +29,10 @@ int clinux_clone3(const struct clinux_clone *arguments);
 // the process whose pid it has stored in `sibling`; then this program is executed again.
 int clinux_clone3_in_memory(const struct clinux_clone *arguments, void (*life)(void *), void *context,
                             const char *freezers, const int *sibling);
+// Begins to make a network namespace in a second thread, and waits for it: a descriptor of the namespace, in which no process
+// is. Nothing else may begin one meanwhile. unshare(2), namespaces(7).
+int clinux_begin_network_namespace(void);
+int clinux_end_network_namespace(void);
 // clone(2) on a copy of the stack; pidfd is set if flags include CLONE_PIDFD
 int clinux_clone(uint64_t flags, int *pidfd);
 // clone(2) of a child that only waits to be killed, and is killed when its parent ends. Its end sends no SIGCHLD.

@@ -27,7 +27,8 @@ extension Cgroup {
         }
     }
 
-    private func applyUnified(
+    /// - Parameter number: an open descriptor of the directory; one of `O_PATH` will do.
+    func applyUnified(
         _ policy: DevicePolicy, _ number: Int32, _ directory: CgroupDirectory, isNew: Bool
     ) throws(CgroupFailure) {
         do throws(Errno) {

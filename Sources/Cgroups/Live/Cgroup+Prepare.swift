@@ -22,10 +22,14 @@ extension Cgroup {
     /// Creates the directories and writes limits and device rules; removes everything again on failure.
     ///
     /// With the systemd driver it only checks: the unit needs a process, see ``adopt(_:plan:)``.
+    /// - Parameter defersDevices: leaves the device program of cgroup v2 to ``enforceDevices(of:_:)``: the kernel takes
+    ///   half a millisecond for its check, in which a clone can begin.
     /// - Returns: how the process enters the cgroup.
     /// - Throws: an `occupied` failure if the cgroup has processes or is frozen; otherwise the first write that
     /// failed.
-    package func prepare(_ plan: CgroupPlan) throws(CgroupFailure) -> CgroupPlacement {
+    package func prepare(
+        _ plan: CgroupPlan, defersDevices: Bool = false
+    ) throws(CgroupFailure) -> CgroupPlacement {
         switch location.driver {
         case .disabled: return CgroupPlacement(location: location)
         case .systemd:
@@ -35,14 +39,16 @@ extension Cgroup {
         }
         var made = MadeDirectories()
         do throws(CgroupFailure) {
-            return try prepare(plan, &made)
+            return try prepare(plan, defersDevices: defersDevices, &made)
         } catch {
             made.remove()
             throw error
         }
     }
 
-    private func prepare(_ plan: CgroupPlan, _ made: inout MadeDirectories) throws(CgroupFailure) -> CgroupPlacement {
+    private func prepare(
+        _ plan: CgroupPlan, defersDevices: Bool, _ made: inout MadeDirectories
+    ) throws(CgroupFailure) -> CgroupPlacement {
         var open = OpenCgroup()
         var effective = location
         effective.directories = []
@@ -64,9 +70,20 @@ extension Cgroup {
         let cgroup = Cgroup(effective, owner: owner)
         cgroup.mark(open)
         try cgroup.write(plan.writes, open, raisingParents: made)
-        if let devices = plan.devices { try cgroup.apply(devices, open, isNew: made.leaves) }
+        let defersDevices = defersDevices && effective.hierarchy == .unified
+        if let devices = plan.devices, !defersDevices { try cgroup.apply(devices, open, isNew: made.leaves) }
         if let delegation = plan.delegation { try cgroup.delegate(to: delegation, open) }
-        return try cgroup.entry(closing: open, refusals)
+        return try cgroup.entry(closing: open, refusals, lacksDevices: defersDevices, isNew: !made.leaves.isEmpty)
+    }
+
+    /// Enforces the rules that ``prepare(_:defersDevices:)`` has left out.
+    package func enforceDevices(
+        of plan: CgroupPlan, _ placement: borrowing CgroupPlacement
+    ) throws(CgroupFailure) {
+        guard placement.lacksDevices, let policy = plan.devices, let number = placement.cloneIntoDescriptor,
+            let directory = placement.location.directories.first
+        else { return }
+        try applyUnified(policy, number, directory, isNew: placement.isNew)
     }
 
     /// The directory with its inode.
@@ -87,10 +104,10 @@ extension Cgroup {
     /// How the process enters directories that are open. Each is closed before the next: there may be a dozen, and the
     /// caller may have a small limit of open files.
     private func entry(
-        closing open: consuming OpenCgroup, _ refusals: [String]
+        closing open: consuming OpenCgroup, _ refusals: [String], lacksDevices: Bool, isNew: Bool
     ) throws(CgroupFailure) -> CgroupPlacement {
         var open = open
-        return try entry(refusals) { (directory) throws(Errno) in
+        return try entry(refusals, lacksDevices: lacksDevices, isNew: isNew) { (directory) throws(Errno) in
             let own = open.takeFirst()
             let number = own.rawValue
             return directory.isUnified
@@ -102,7 +119,8 @@ extension Cgroup {
     /// How the process enters: through the directory on v2, through the file `tasks` on v1. The directories are
     /// opened one by one.
     func entry(
-        _ refusals: [String] = [], opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
+        _ refusals: [String] = [], lacksDevices: Bool = false, isNew: Bool = false,
+        opening open: (CgroupDirectory) throws(Errno) -> OwnedDescriptor
     ) throws(CgroupFailure) -> CgroupPlacement {
         var childWrites: [Int32] = []
         var cloneInto: Int32?
@@ -116,7 +134,9 @@ extension Cgroup {
                 throw CgroupFailure("open cgroup \(directory.fullPath)", error)
             }
         }
-        return CgroupPlacement(cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals)
+        return CgroupPlacement(
+            cloneInto: cloneInto, childWrites: childWrites, location: location, refusals: refusals,
+            lacksDevices: lacksDevices, isNew: isNew)
     }
 
     /// Creates one directory and its ancestors, and prepares it for a process.

@@ -21,16 +21,22 @@ internal import Glibc
     package let location: CgroupLocation
     /// A sentence for each planned directory that is missing.
     package let refusals: [String]
+    /// Whether the device rules are still to be enforced, by ``Cgroup/enforceDevices(of:_:)``.
+    package let lacksDevices: Bool
+    /// Whether a directory was created, so that no device rule was ever set there.
+    let isNew: Bool
 
     init(
         cloneInto: Int32? = nil, childWrites: [Int32] = [], needsAdoption: Bool = false,
-        location: CgroupLocation, refusals: [String] = []
+        location: CgroupLocation, refusals: [String] = [], lacksDevices: Bool = false, isNew: Bool = false
     ) {
         self.cloneIntoDescriptor = cloneInto
         self.childWrites = childWrites
         self.needsAdoption = needsAdoption
         self.location = location
         self.refusals = refusals
+        self.lacksDevices = lacksDevices
+        self.isNew = isNew
     }
 
     // Swift without its runtime compiles this into each module that ends the life of one.

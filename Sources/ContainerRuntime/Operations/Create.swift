@@ -68,6 +68,7 @@ extension Runtime {
         noteIgnoredSignals()
         let bundle = try bundle(options).adapted()
         timings?.mark("read the config")
+        let network = beginNetworkNamespace(bundle.spec)
         let plans = try plan(options, bundle)
         timings?.mark("plan")
         if let log = timings?.log { log.begin(lines(plans, startsAtOnce: startsAtOnce)) }
@@ -80,7 +81,18 @@ extension Runtime {
         try checkHost(plans.container)
         return try launch(
             plans, options, bundle, filter: filter, console: console, inherited: inherited,
-            startsAtOnce: startsAtOnce)
+            network: network, startsAtOnce: startsAtOnce)
+    }
+
+    // The kernel makes it while the rest is decided and prepared. A container's user namespace must own it, and an
+    // intermediate process makes its own. Where it is refused, the clone makes it, or reports the error.
+    private func beginNetworkNamespace(_ spec: Spec) -> NetworkNamespace? {
+        func isNew(_ namespace: LinuxNamespace) -> Bool { (namespace.path ?? "").isEmpty }
+        let namespaces = spec.linux?.namespaces ?? []
+        guard geteuid() == 0, namespaces.contains(where: { $0.type == "network" && isNew($0) }),
+            !namespaces.contains(where: { $0.type == "user" || $0.type == "time" || $0.type == "pid" && !isNew($0) })
+        else { return nil }
+        do throws(Errno) { return try NetworkNamespace() } catch { return nil }
     }
 
     func bundle(_ options: CreateOptions) throws(Failure) -> Bundle {

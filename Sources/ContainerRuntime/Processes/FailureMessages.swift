@@ -64,6 +64,7 @@ struct FailureMessages {
         case .joinNamespace: join(report.index)
         case .cgroupNamespace: "make a cgroup namespace"
         case .mountNamespace: "make a mount namespace"
+        case .networkNamespace: "enter the new network namespace"
         case .timeNamespace: "make a time namespace"
         case .timeOffsets: "linux.timeOffsets: write \(offsets)"
         case .userNamespace: "make a user namespace"

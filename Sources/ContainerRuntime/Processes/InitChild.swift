@@ -67,6 +67,10 @@ struct InitChild {
             // The runtime can write them as long as this process is not hidden, or the runtime is root.
             if plan.namespaces.creates(.user) { try channel.ask(.mapIDs) }
             if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
+            if let made = launch.networkNamespace {
+                try call(.networkNamespace) { () throws(Errno) in try joinNamespaces(made, NamespaceSet(.network)) }
+                close(made)
+            }
             for namespace in launch.joined {
                 try call(.joinNamespace, namespace.index) { () throws(Errno) in
                     try joinNamespaces(namespace.descriptor, NamespaceSet(namespace.kind))

@@ -26,6 +26,8 @@ struct InitInputs {
     let joined: [Joined]
     /// The mount namespace to enter, if it has been made of the rootfs; otherwise the clone has a copy of the runtime's.
     let mountNamespace: Int32?
+    /// The network namespace to enter, if it has been made before the clone.
+    let networkNamespace: Int32?
     let parentEnd: Int32
     let childEnd: Int32
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
@@ -48,7 +50,9 @@ struct InitInputs {
     /// The namespaces in which the init is cloned.
     var cloned: NamespaceSet {
         // The cgroup namespace is created later, inside the cgroup, which becomes its root.
-        let entered: [NamespaceKind] = mountNamespace == nil ? [.cgroup] : [.cgroup, .mount]
+        var entered: [NamespaceKind] = [.cgroup]
+        if mountNamespace != nil { entered.append(.mount) }
+        if networkNamespace != nil { entered.append(.network) }
         return entered.reduce(plan.namespaces.created) { $0.subtracting(NamespaceSet($1)) }
     }
 

@@ -10,14 +10,16 @@ internal import Planning
 extension Runtime {
     func launch(
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, filter: SeccompFilter?,
-        console: consuming EngineSocket?, inherited: InheritedDescriptors, startsAtOnce: Bool
+        console: consuming EngineSocket?, inherited: InheritedDescriptors,
+        network: consuming NetworkNamespace?, startsAtOnce: Bool
     ) throws(Failure) -> CreatedContainer {
         var undo = Undo()
         var notify: NotifySocket?
         var gate: Int32?
         defer { if let gate { close(gate) } }
         var reserved = try reserve(
-            plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo
+            plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo,
+            defersDevices: true
         ) { (directory) throws(Failure) in
             try NotifySocket.prepare(for: plans.container, in: directory)
             if startsAtOnce {
@@ -33,9 +35,11 @@ extension Runtime {
         let isHidden = try hideProcesses()
         let mountNamespace = isHidden ? rootfsNamespace(plan) : nil
         defer { if let mountNamespace { close(mountNamespace) } }
+        let networkNamespace = networkNamespace(plan, network)
+        defer { if let networkNamespace { close(networkNamespace) } }
         let inputs = inputs(
             plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
-            inherited, mountNamespace, isHidden: isHidden)
+            inherited, mountNamespace, networkNamespace, isHidden: isHidden)
         let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
         var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
@@ -90,14 +94,14 @@ extension Runtime {
     private func inputs(
         _ plan: ContainerPlan, _ filter: SeccompFilter?, _ reserved: borrowing Reservation, _ options: CreateOptions,
         parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors, _ mountNamespace: Int32?,
-        isHidden: Bool
+        _ networkNamespace: Int32?, isHidden: Bool
     ) -> InitInputs {
         InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: reserved.placement.childWrites,
             needsAdoption: reserved.placement.needsAdoption, joined: reserved.joined,
-            mountNamespace: mountNamespace, parentEnd: parentEnd, childEnd: childEnd, gate: gate,
+            mountNamespace: mountNamespace, networkNamespace: networkNamespace, parentEnd: parentEnd, childEnd: childEnd, gate: gate,
             preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
@@ -111,6 +115,18 @@ extension Runtime {
     private func rootfsNamespace(_ plan: ContainerPlan) -> Int32? {
         guard plan.canBeginWithRootfs else { return nil }
         do throws(Errno) { return try makeMountNamespace(of: plan.root.path).relinquish() } catch { return nil }
+    }
+
+    private func networkNamespace(_ plan: ContainerPlan, _ network: consuming NetworkNamespace?) -> Int32? {
+        guard let network else { return nil }
+        do throws(Errno) {
+            let made = try network.finish()
+            let namespaces = plan.namespaces
+            let isOfInit = namespaces.creates(.network) && !namespaces.has(.user) && !namespaces.needsIntermediate
+            return isOfInit ? made.relinquish() : nil
+        } catch {
+            return nil
+        }
     }
 
     // A filter with a listener is installed later: its agent would have to answer the calls of the wait.
@@ -128,6 +144,13 @@ extension Runtime {
         let plan = parent.plan
         timings?.mark("clone")
         try parent.channel.begin()
+        // While the child mounts; no hook has run, and no program of the container.
+        if reserved.placement.lacksDevices {
+            try cgroup { () throws(CgroupFailure) in
+                try parent.cgroup.enforceDevices(of: parent.cgroupPlan, reserved.placement)
+            }
+            timings?.mark("enforce the device rules")
+        }
         if plan.namespaces.needsIntermediate { try parent.awaitInit() }
         let pidfd = try parent.channel.duplicatePidfd().relinquish()
         let pid = parent.channel.child.pid
@@ -210,7 +233,7 @@ extension Runtime {
     }
 
     private func spawn(_ inputs: InitInputs, into cgroup: Int32?) throws(Failure) -> ChildProcess {
-        guard threadCount() == 1 else {
+        guard isOnlyThread() else {
             throw Failure(.other, "the runtime has more than one thread; it cannot go on in a clone")
         }
         let namespaces = inputs.plan.namespaces
@@ -233,6 +256,15 @@ extension Runtime {
         } catch {
             throw Failure("clone the container's init" + hint(error, namespaces), error)
         }
+    }
+
+    // The thread that has made the network namespace may not have left yet.
+    private func isOnlyThread() -> Bool {
+        for round in 0..<1000 {
+            if threadCount() == 1 { return true }
+            if round < 50 { sched_yield() } else { poll(nil, 0, 1) }
+        }
+        return false
     }
 
     private func hint(_ code: Errno, _ namespaces: NamespacePlan) -> String {

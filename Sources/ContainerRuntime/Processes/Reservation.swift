@@ -23,10 +23,12 @@ extension Runtime {
     ///
     /// - Parameters:
     ///   - record: the first record; the cgroup and the resctrl groups are added to it.
+    ///   - defersDevices: whether the caller enforces the device rules of cgroup v2 itself.
     ///   - prepare: makes the caller's own files in the state directory.
     func reserve(
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, _ filter: SeccompFilter?, record: ContainerRecord,
-        _ undo: inout Undo, prepare: (borrowing ContainerDirectory) throws(Failure) -> Void
+        _ undo: inout Undo, defersDevices: Bool = false,
+        prepare: (borrowing ContainerDirectory) throws(Failure) -> Void
     ) throws(Failure) -> Reservation {
         let plan = plans.container
         var record = record
@@ -42,7 +44,7 @@ extension Runtime {
             try StoredFilter.write(filter, to: directory)
         }
         let owner = owner(id: record.id, created: record.created, location: plans.cgroup.location)
-        let placement = try reserveCgroup(plans.cgroup, owner, &undo)
+        let placement = try reserveCgroup(plans.cgroup, owner, defersDevices: defersDevices, &undo)
         record.cgroup = placement.location
         if let resctrl {
             record.resourceGroups = try resctrl.prepare()
@@ -99,9 +101,9 @@ extension Runtime {
 
     /// Makes the container's cgroup.
     private func reserveCgroup(
-        _ plan: CgroupPlan, _ owner: CgroupOwner, _ undo: inout Undo
+        _ plan: CgroupPlan, _ owner: CgroupOwner, defersDevices: Bool, _ undo: inout Undo
     ) throws(Failure) -> CgroupPlacement {
-        let placement = try prepareCgroup(plan, owner)
+        let placement = try prepareCgroup(plan, owner, defersDevices: defersDevices)
         undo.add { [note, group = Cgroup(placement.location, owner: owner)] in
             do throws(CgroupFailure) {
                 // Without its own pid namespace the init's end leaves processes that hooks have started there.
@@ -130,9 +132,13 @@ extension Runtime {
         do throws(Failure) { return try store.open(id: id).record().bundle } catch { return nil }
     }
 
-    private func prepareCgroup(_ plan: CgroupPlan, _ owner: CgroupOwner) throws(Failure) -> CgroupPlacement {
+    private func prepareCgroup(
+        _ plan: CgroupPlan, _ owner: CgroupOwner, defersDevices: Bool
+    ) throws(Failure) -> CgroupPlacement {
         do throws(Failure) {
-            return try cgroup { () throws(CgroupFailure) in try Cgroup(plan.location, owner: owner).prepare(plan) }
+            return try cgroup { () throws(CgroupFailure) in
+                try Cgroup(plan.location, owner: owner).prepare(plan, defersDevices: defersDevices)
+            }
         } catch {
             let refusals: [Errno] = [.permissionDenied, .notPermitted, .readOnlyFileSystem]
             // On v2 the message mentions delegation already.

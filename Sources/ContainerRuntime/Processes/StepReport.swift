@@ -11,7 +11,7 @@ enum Step: UInt8 {
     case readOnlyRoot, readOnlyMount, hostname, domainname, sysctl, readonlyPath, maskedPath
     case label, scheduling, limit, noNewPrivileges, seccomp, descriptors, boundingSet, groups, group, user
     case changeDirectory, escapedDirectory, capabilities, lookup, conversation, gate, execute
-    case userNamespace, timeOffsets, cloneInit, landlock, mountNamespace
+    case userNamespace, timeOffsets, cloneInit, landlock, mountNamespace, networkNamespace
 }
 
 /// The part of a step that failed.
