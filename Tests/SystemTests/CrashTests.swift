@@ -80,6 +80,8 @@ struct CrashTests {
             try Self.configure(sandbox, variant)
             let bench = try FaultBench(sandbox)
             let calls = try await bench.calls(of: operation)
+            // A thread ends by exit(2), a process by exit_group(2); with a thread its whole process is killed.
+            let threads = Set(calls.filter { $0.name == "exit" }.map { $0.place.process })
             var table = FaultTable(operation.name + (variant == "default" ? "" : ", \(variant)"), fault.description)
             for (place, _) in calls where place.call % step == 0 {
                 // The calls of the first process are covered by "caller".
@@ -89,7 +91,8 @@ struct CrashTests {
                 table.count(outcome)
                 if outcome.verdict == "hung" { table.complain(place, fault, outcome, "hung") }
                 // A parent that survives reports the child's failure and cleans up.
-                if place.process > 0, fault == .kill("caller"), outcome.verdict == "injected" {
+                let isParent = place.process == 0 || threads.contains(place.process)
+                if !isParent, fault == .kill("caller"), outcome.verdict == "injected" {
                     bench.checkAnswer(operation, place, fault, outcome, &table)
                 }
                 let left = try await bench.end(operation)
