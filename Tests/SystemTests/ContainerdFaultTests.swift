@@ -97,7 +97,7 @@ struct ContainerdFaultTests {
                     #expect(outputs == Set((0..<30).map { "\($0)\n" }))
                 }
             }
-            for topic in ["create", "start", "exit", "delete"] {
+            for topic in try await host.reliable(["create", "start", "exit", "delete"]) {
                 #expect(events.filter { $0 == topic }.count == 30, "\(topic)")
             }
         }

@@ -47,7 +47,7 @@ extension Runtime {
         var undo = Undo()
         let location = plans.cgroup.location
         let record = newRecord(plans.container, location, hasSeccomp: filter != nil)
-        let reserved = try reserve(plans, create, bundle, filter, record: record, &undo) {
+        let reserved = try reserve(plans, create, bundle, filter, record: record, &undo, defersDevices: false) {
             (directory) throws(Failure) in
             let number = directory.descriptor.rawValue
             try during("make \(directory.path)/\(Restoration.stageName)") { () throws(Errno) in

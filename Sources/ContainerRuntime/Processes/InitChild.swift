@@ -67,7 +67,7 @@ struct InitChild {
             // The runtime can write them as long as this process is not hidden, or the runtime is root.
             if plan.namespaces.creates(.user) { try channel.ask(.mapIDs) }
             if !launch.isHidden { try call(.session) { () throws(Errno) in try hideProcess() } }
-            if let made = launch.networkNamespace {
+            if let made = launch.made.network {
                 try call(.networkNamespace) { () throws(Errno) in try joinNamespaces(made, NamespaceSet(.network)) }
                 close(made)
             }
@@ -95,7 +95,7 @@ struct InitChild {
     }
 
     private func enterMountNamespace() throws(StepReport) -> RootfsNamespace? {
-        guard let made = launch.mountNamespace else { return nil }
+        guard let made = launch.made.mount else { return nil }
         if let host = RootfsNamespace.enter(made, plan.root) { return host }
         close(made)
         try call(.mountNamespace) { () throws(Errno) in try unshareNamespaces(NamespaceSet(.mount)) }

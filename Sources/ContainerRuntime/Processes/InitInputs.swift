@@ -24,10 +24,15 @@ struct InitInputs {
         var index: Int
     }
     let joined: [Joined]
-    /// The mount namespace to enter, if it has been made of the rootfs; otherwise the clone has a copy of the runtime's.
-    let mountNamespace: Int32?
-    /// The network namespace to enter, if it has been made before the clone.
-    let networkNamespace: Int32?
+    /// Namespaces that have been made before the clone, for the init to enter.
+    struct Made {
+        /// Made of the rootfs; otherwise the clone has a copy of the runtime's.
+        var mount: Int32?
+        var network: Int32?
+
+        func close() { for number in [mount, network].compactMap({ $0 }) { _ = Glibc.close(number) } }
+    }
+    let made: Made
     let parentEnd: Int32
     let childEnd: Int32
     /// The listening socket at which `create`'s child waits for `start`; nil for `run`.
@@ -51,8 +56,8 @@ struct InitInputs {
     var cloned: NamespaceSet {
         // The cgroup namespace is created later, inside the cgroup, which becomes its root.
         var entered: [NamespaceKind] = [.cgroup]
-        if mountNamespace != nil { entered.append(.mount) }
-        if networkNamespace != nil { entered.append(.network) }
+        if made.mount != nil { entered.append(.mount) }
+        if made.network != nil { entered.append(.network) }
         return entered.reduce(plan.namespaces.created) { $0.subtracting(NamespaceSet($1)) }
     }
 

@@ -18,8 +18,7 @@ extension Runtime {
         var gate: Int32?
         defer { if let gate { close(gate) } }
         var reserved = try reserve(
-            plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo,
-            defersDevices: true
+            plans, options, bundle, filter, record: try firstRecord(plans, hasSeccomp: filter != nil), &undo
         ) { (directory) throws(Failure) in
             try NotifySocket.prepare(for: plans.container, in: directory)
             if startsAtOnce {
@@ -33,13 +32,10 @@ extension Runtime {
         let plan = try plan(plans, options, bundle, shownIn: location)
         let pair = try during("make a socket pair") { () throws(Errno) in try SocketPair() }
         let isHidden = try hideProcesses()
-        let mountNamespace = isHidden ? rootfsNamespace(plan) : nil
-        defer { if let mountNamespace { close(mountNamespace) } }
-        let networkNamespace = networkNamespace(plan, network)
-        defer { if let networkNamespace { close(networkNamespace) } }
+        let made = madeNamespaces(plan, network, isHidden: isHidden)
+        defer { made.close() }
         let inputs = inputs(
-            plan, filter, reserved, options, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
-            inherited, mountNamespace, networkNamespace, isHidden: isHidden)
+            plan, filter, reserved, options, pair, gate: gate, inherited, made, isHidden: isHidden)
         let child = try spawn(inputs, into: reserved.placement.cloneIntoDescriptor)
         var parent = InitParent(
             plan: plan, cgroupPlan: plans.cgroup, cgroup: Cgroup(location, owner: reserved.owner), child: child,
@@ -93,15 +89,15 @@ extension Runtime {
 
     private func inputs(
         _ plan: ContainerPlan, _ filter: SeccompFilter?, _ reserved: borrowing Reservation, _ options: CreateOptions,
-        parentEnd: Int32, childEnd: Int32, gate: Int32?, _ inherited: InheritedDescriptors, _ mountNamespace: Int32?,
-        _ networkNamespace: Int32?, isHidden: Bool
+        _ pair: borrowing SocketPair, gate: Int32?, _ inherited: InheritedDescriptors, _ made: InitInputs.Made,
+        isHidden: Bool
     ) -> InitInputs {
         InitInputs(
             plan: plan,
             image: ExecImage(arguments: plan.process.arguments, environment: plan.process.environment),
             filter: filter, cgroupFiles: reserved.placement.childWrites,
             needsAdoption: reserved.placement.needsAdoption, joined: reserved.joined,
-            mountNamespace: mountNamespace, networkNamespace: networkNamespace, parentEnd: parentEnd, childEnd: childEnd, gate: gate,
+            made: made, parentEnd: pair.first.rawValue, childEnd: pair.second.rawValue, gate: gate,
             preservedDescriptors: inherited.count,
             makesKeyring: !options.withoutNewKeyring,
             isFilteredWhileWaiting: gate != nil && isFilteredWhileWaiting(plan, filter), isHidden: isHidden,
@@ -115,6 +111,12 @@ extension Runtime {
     private func rootfsNamespace(_ plan: ContainerPlan) -> Int32? {
         guard plan.canBeginWithRootfs else { return nil }
         do throws(Errno) { return try makeMountNamespace(of: plan.root.path).relinquish() } catch { return nil }
+    }
+
+    private func madeNamespaces(
+        _ plan: ContainerPlan, _ network: consuming NetworkNamespace?, isHidden: Bool
+    ) -> InitInputs.Made {
+        InitInputs.Made(mount: isHidden ? rootfsNamespace(plan) : nil, network: networkNamespace(plan, network))
     }
 
     private func networkNamespace(_ plan: ContainerPlan, _ network: consuming NetworkNamespace?) -> Int32? {

@@ -91,7 +91,7 @@ private struct Intermediate {
         try call(.descriptors) { () throws(Errno) in
             try closeDescriptors(
                 from: 3 + launch.preservedDescriptors,
-                except: [launch.childEnd] + [launch.gate, launch.mountNamespace].compactMap { $0 })
+                except: [launch.childEnd] + [launch.gate, launch.made.mount].compactMap { $0 })
         }
         let flags = launch.cloned.subtracting(NamespaceSet(.user)).subtracting(NamespaceSet(.time))
         try channel.cloneSibling(flags) { runInitChild(launch) }

@@ -23,11 +23,11 @@ extension Runtime {
     ///
     /// - Parameters:
     ///   - record: the first record; the cgroup and the resctrl groups are added to it.
-    ///   - defersDevices: whether the caller enforces the device rules of cgroup v2 itself.
+    ///   - defersDevices: whether the caller enforces the device rules of cgroup v2 itself, after the clone.
     ///   - prepare: makes the caller's own files in the state directory.
     func reserve(
         _ plans: Plans, _ options: CreateOptions, _ bundle: Bundle, _ filter: SeccompFilter?, record: ContainerRecord,
-        _ undo: inout Undo, defersDevices: Bool = false,
+        _ undo: inout Undo, defersDevices: Bool = true,
         prepare: (borrowing ContainerDirectory) throws(Failure) -> Void
     ) throws(Failure) -> Reservation {
         let plan = plans.container
