@@ -1,4 +1,4 @@
-// Who waits and who is refused when the OOM killer of cgroup v1 is off, by files as the kernel writes them.
+// Processes that wait for memory or are refused it, by files of cgroup v1 as the kernel writes them.
 
 import Cgroups
 import Glibc

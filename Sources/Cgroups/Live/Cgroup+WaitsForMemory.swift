@@ -1,5 +1,5 @@
-// What cgroup v1 does with processes that need more memory than the limit while its OOM killer is off: those in user
-// mode wait, system calls fail. cgroups(7), memory.txt.
+// Processes that need more memory than their limit while the OOM killer of cgroup v1 is off: they wait in user mode, and
+// their system calls fail. cgroups(7), memory.txt.
 
 internal import Kernel
 
