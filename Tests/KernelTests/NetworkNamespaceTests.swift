@@ -30,6 +30,11 @@ struct NetworkNamespaceTests {
                 $0.hasPrefix("SigBlk:") || $0.hasPrefix("Cpus_allowed:")
             }
         }
+        // Another test may have left the thread with blocked signals.
+        var signal = sigset_t()
+        sigemptyset(&signal)
+        sigaddset(&signal, SIGUSR1)
+        try #require(pthread_sigmask(SIG_UNBLOCK, &signal, nil) == 0)
         let before = try now()
         #expect(before.count == 2)
         _ = try NetworkNamespace().finish()
