@@ -58,7 +58,7 @@ struct PodFiles {
     }
 
     /// Labels all, before any container has it. Shared memory is mounted anew: as a mount option the label is that of every
-    /// file, whoever makes it.
+    /// file, also of those that containers make.
     func label(_ label: PodLabel, _ plan: PodPlan) throws(ShimFailure) {
         for file in plan.files {
             let path = "\(directory)/\(file.name)"
