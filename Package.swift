@@ -147,7 +147,9 @@ let package = Package(
         ),
 
         // The bundle harness, and the program that looks around inside a container.
-        .target(name: "BundleHarness", dependencies: ["CLinux", subprocess, system], swiftSettings: strict),
+        .target(name: "CCompatCall"),
+        .target(
+            name: "BundleHarness", dependencies: ["CLinux", "CCompatCall", subprocess, system], swiftSettings: strict),
         .executableTarget(
             name: "bundle-harness",
             dependencies: ["BundleHarness", arguments, system],
@@ -157,7 +159,7 @@ let package = Package(
         .target(name: "CRuntimePaths"),
         .executableTarget(
             name: "witness",
-            dependencies: ["CLinux", "CRuntimePaths"],
+            dependencies: ["CLinux", "CCompatCall", "CRuntimePaths"],
             swiftSettings: strict,
             linkerSettings: selfContained
         ),

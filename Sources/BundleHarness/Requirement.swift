@@ -1,6 +1,7 @@
 // The requirements of a case for the machine and the runtime's flags. If one is not met, the case is skipped with the
 // reason.
 
+internal import CCompatCall
 internal import CLinux
 internal import Glibc
 
@@ -8,7 +9,7 @@ internal import Glibc
 package enum Requirement: Equatable, Sendable {
     case root, cgroupV1, cgroupV2, apparmor, noApparmor, selinux, noSelinux, systemd, resourceControl, numa, swapLimit
     case cgroupfsDriver, systemdDriver
-    case landlock, noLandlock, criu, selinuxEnforcing
+    case landlock, noLandlock, criu, selinuxEnforcing, compatCalls
     case kernel([Int])
     case processors(Int)
     case controller(String)
@@ -23,7 +24,7 @@ package enum Requirement: Equatable, Sendable {
         "rdt": .resourceControl, "numa": .numa, "swap-limit": .swapLimit,
         "cgroupfs-driver": .cgroupfsDriver, "systemd-driver": .systemdDriver,
         "landlock": .landlock, "no-landlock": .noLandlock, "criu": .criu,
-        "selinux-enforcing": .selinuxEnforcing,
+        "selinux-enforcing": .selinuxEnforcing, "32-bit": .compatCalls,
     ]
 
     /// Parses `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`,
@@ -77,6 +78,7 @@ package enum Requirement: Equatable, Sendable {
         case .landlock: hasLandlock ? nil : "the kernel has no Landlock"
         case .noLandlock: hasLandlock ? "needs a kernel without Landlock" : nil
         case .criu: criuComplaint
+        case .compatCalls: compat_call(20) == 0 ? nil : "the kernel executes no programs of 32 bits"  // getpid
         case .kernel(let wanted):
             kernelVersion.lexicographicallyPrecedes(wanted)
                 ? "needs kernel \(wanted.map(String.init).joined(separator: "."))" : nil

@@ -3,7 +3,7 @@
 //   witness [TOPIC...] [PROBE=ARGUMENT...] [--hold] [-- ANYTHING...]    observe; without a topic, everything
 //   witness ACTION ARGUMENT...                                          exceed a limit
 //
-// Probes: path, sysctl, open, open-r, open-w, syscall, read. With --hold it stays until it gets a SIGTERM.
+// Probes: path, sysctl, open, open-r, open-w, syscall, compat, read. With --hold it stays until it gets a SIGTERM.
 // It needs no file of the root filesystem; without /proc it omits the topics that need it.
 
 internal import CLinux
@@ -61,6 +61,7 @@ private let probeKinds: [String: (key: String, probe: @Sendable (String) -> JSON
     "open-r": ("opens", { probe(opening: $0, for: "r") }),
     "open-w": ("opens", { probe(opening: $0, for: "w") }),
     "syscall": ("syscalls", { probe(systemCall: $0) }),
+    "compat": ("compat", { probe(compatCall: $0) }),
     "read": (
         "reads",
         { path in readText(path).map { .string($0.trimmed) } ?? .object([("error", .string(errorName(errno)))]) }
@@ -113,7 +114,7 @@ private func observation(_ request: Request) -> JSON {
     for topic in topics where request.topics.isEmpty || request.topics.contains(topic.name) {
         members += topic.observe()
     }
-    for key in ["paths", "sysctls", "opens", "syscalls", "reads"] {
+    for key in ["paths", "sysctls", "opens", "syscalls", "compat", "reads"] {
         let asked = request.probes.compactMap { probe in
             probeKinds[probe.kind].flatMap { $0.key == key ? (probe.argument, $0.probe(probe.argument)) : nil }
         }

@@ -1,5 +1,6 @@
 // Probes with an argument: a path, a sysctl, a device to open, a system call to try.
 
+internal import CCompatCall
 internal import CLinux
 internal import Glibc
 
@@ -77,4 +78,11 @@ func probe(systemCall request: String) -> JSON {
     }
     let result = clinux_system_call(number, arguments)
     return .string(result == -1 ? errorName(errno) : "ok")
+}
+
+/// The error of a system call that a program of 32 bits makes, by its number; `ok`, or the number of the signal that ended it.
+func probe(compatCall number: String) -> JSON {
+    guard let number = UInt8(number) else { return .string("a number below 256") }
+    let result = compat_call(number)
+    return .string(result == 0 ? "ok" : result < 0 ? "signal \(-result)" : errorName(result))
 }
