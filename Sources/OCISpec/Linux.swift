@@ -83,6 +83,8 @@ public struct LinuxNamespace: Equatable, Sendable {
     public var type: String
     /// The file of the namespace to join; an empty one counts as absent.
     public var path: String?
+    /// Whether the container gets a namespace of its own, instead of one that is joined.
+    package var isNew: Bool { path?.isEmpty ?? true }
 
     /// What is left out is absent, as in the document.
     public init(type: String, path: String? = nil) {

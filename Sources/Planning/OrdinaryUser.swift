@@ -52,7 +52,7 @@ extension Spec {
     package var leavesUserNamespaceOpen: Bool {
         let linux = self.linux ?? Linux()
         guard linux.uidMappings.isEmpty, linux.gidMappings.isEmpty else { return false }
-        return !linux.namespaces.contains { $0.type == "user" && !($0.path ?? "").isEmpty }
+        return !linux.namespaces.contains { $0.type == "user" && !$0.isNew }
     }
 
     /// The same config with a user namespace, whose root is the user. The subordinate ids follow from 1 on, as with

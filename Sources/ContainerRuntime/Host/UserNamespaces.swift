@@ -7,7 +7,7 @@ internal import Planning
 
 /// The maps of the user namespace that a config joins by path; nil when it joins none.
 func joinedMaps(_ linux: Linux) throws(Failure) -> IdentityMaps? {
-    let index = linux.namespaces.firstIndex { $0.type == NamespaceKind.user.rawValue && !($0.path ?? "").isEmpty }
+    let index = linux.namespaces.firstIndex { $0.type == NamespaceKind.user.rawValue && !$0.isNew }
     guard let index, let path = linux.namespaces[index].path else { return nil }
     let what = "linux.namespaces[\(index)].path: open \(path)"
     let namespace = try during(what) { () throws(Errno) in try OwnedDescriptor.open(path) }

@@ -87,10 +87,9 @@ extension Runtime {
     // The kernel makes it while the rest is decided and prepared. A container's user namespace must own it, and an
     // intermediate process makes its own. Where it is refused, the clone makes it, or reports the error.
     private func beginNetworkNamespace(_ spec: Spec) -> NetworkNamespace? {
-        func isNew(_ namespace: LinuxNamespace) -> Bool { (namespace.path ?? "").isEmpty }
         let namespaces = spec.linux?.namespaces ?? []
-        guard geteuid() == 0, namespaces.contains(where: { $0.type == "network" && isNew($0) }),
-            !namespaces.contains(where: { $0.type == "user" || $0.type == "time" || $0.type == "pid" && !isNew($0) })
+        guard geteuid() == 0, namespaces.contains(where: { $0.type == "network" && $0.isNew }),
+            !namespaces.contains(where: { $0.type == "user" || $0.type == "time" || $0.type == "pid" && !$0.isNew })
         else { return nil }
         do throws(Errno) { return try NetworkNamespace() } catch { return nil }
     }
@@ -174,7 +173,7 @@ extension Runtime {
     // config-linux.md, "Cgroup ownership".
     private func delegation(_ spec: Spec) -> CgroupDelegation? {
         guard let linux = spec.linux,
-            linux.namespaces.contains(where: { $0.type == "cgroup" && ($0.path ?? "").isEmpty }),
+            linux.namespaces.contains(where: { $0.type == "cgroup" && $0.isNew }),
             let mount = spec.mounts.last(where: { $0.destination == "/sys/fs/cgroup" }),
             mount.type == "cgroup" || mount.type == "cgroup2", !mount.options.contains("ro")
         else { return nil }

@@ -83,7 +83,7 @@ extension Runtime {
         var facts = HostFacts.probe(cgroup: record.cgroup)
         facts.addMountLabel(for: spec)
         let namespaces = spec.linux?.namespaces ?? []
-        if namespaces.contains(where: { $0.type == NamespaceKind.user.rawValue && !($0.path ?? "").isEmpty }) {
+        if namespaces.contains(where: { $0.type == NamespaceKind.user.rawValue && !$0.isNew }) {
             // The path may lead nowhere by now.
             let path = "/proc/\(record.pid)/ns/user"
             let namespace = try during("open \(path)") { () throws(Errno) in try OwnedDescriptor.open(path) }
