@@ -252,7 +252,7 @@ struct StateStoreTests {
         #expect(failure { try directory.lock() } == Failure(.notFound, "container does not exist: web"))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a reader sees the old or the new content, never a part`() async throws {
         let folder = try Folder()
         let store = StateStore(root: folder.path)
