@@ -289,7 +289,21 @@ struct ManualText {
                 ],
                 examples: [("", ["swiftrun inspect web"])])
         case "completion":
-            ManualText(examples: [("In bash, for this session:", ["source <(swiftrun completion bash)"])])
+            ManualText(
+                description: [
+                    """
+                    Prints what makes a shell complete this command line. The shell asks the program itself what may come \
+                    next; containers are those below the --root that was typed.
+                    """
+                ],
+                examples: [
+                    ("In bash, for this session:", ["source <(swiftrun completion bash)"]),
+                    (
+                        "In zsh, which needs its completion system first:",
+                        ["autoload -Uz compinit && compinit", "source <(swiftrun completion zsh)"]
+                    ),
+                    ("In fish:", ["swiftrun completion fish | source"]),
+                ])
         case "manual":
             ManualText(examples: [("To read the page of run:", ["swiftrun manual run | man -l -"])])
         default: ManualText()
