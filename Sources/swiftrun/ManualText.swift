@@ -279,7 +279,7 @@ struct ManualText {
         case "info":
             ManualText(
                 description: [
-                    "Prints what this host can do for a container, a line for each ability: whether it is there, what was found, and for one that is missing which settings need it. Nothing is changed."
+                    "Prints what this host can do for a container, a line for each ability: whether it is there (yes, no, or ? where that cannot be read), what was found, and for one that is missing which settings need it. It is there if the caller can use it: another user may get other answers. Nothing is changed."
                 ],
                 examples: [("", ["swiftrun info", "swiftrun info --format json"])])
         case "inspect":
