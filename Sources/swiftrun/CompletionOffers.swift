@@ -8,7 +8,7 @@ internal import Kernel
 /// The words that may stand for an argument.
 enum Completed {
     case words([(text: String, about: String)])
-    case files, directories, container, nothing
+    case files, directories, container, signal, nothing
 
     /// From the argument's name: one in lower case is what has to be typed.
     init(_ argument: String) {
@@ -39,7 +39,7 @@ extension Command {
         case "create", "run", "restore": [.directories]
         case "completion": [Completed(usage)]
         case "manual": [.words(Command.names)]
-        case "kill": [.container, .words(Signal.names.map { ($0, "") })]
+        case "kill": [.container, .signal]
         case "mounts": [.words([("add", "mount into a container"), ("remove", "unmount")]), .container, .files]
         default: usage.hasPrefix(Command.containerArgument) ? [.container] : []
         }
@@ -184,6 +184,9 @@ struct CompletionOffers {
         case .words(let known): words = known
         case .files: paths = "files"
         case .directories: paths = "directories"
+        case .signal:
+            let prefix = current.hasPrefix("SIG") ? "SIG" : ""
+            words = Signal.names.map { (prefix + $0, "") }
         case .nothing: break
         case .container:
             let ids = Self.containers(line.given.last { $0.option == "root" }?.value)

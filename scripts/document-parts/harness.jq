@@ -55,10 +55,12 @@ def bash:
   "complete -F _bundle_harness bundle-harness";
 
 def zsh:
-  def told: "[" + (.abstract // "" | gsub("(?<mark>[\\[\\]:\\\\])"; "\\" + .mark)) + "]";
+  # What _arguments reads as a mark of its own.
+  def escaped: gsub("(?<mark>[\\[\\]:\\\\])"; "\\" + .mark);
+  def told: "[" + (.abstract // "" | escaped) + "]";
   def value:
     if .kind != "option" then ""
-    else ":" + .valueName + ":"
+    else ":" + (.valueName | escaped) + ":"
       + (if values != "" then "(" + values + ")"
          else { directories: "_files -/", files: "_files", commands: "_command_names -e" }[paths] // " "
          end)
