@@ -30,8 +30,8 @@ extension Command {
 private enum ShellCompletion {
     /// bash(1), Programmable Completion.
     ///
-    /// Readline ends words at = and : too (COMP_WORDBREAKS): what has no blank between is put together again, and of what is
-    /// offered only the part behind the last such mark replaces anything.
+    /// Readline ends words at = and : too (COMP_WORDBREAKS). So what has no blank between is put together again, and
+    /// only that part of an offer is handed over that replaces what readline takes for the word.
     static let bash = #"""
         # bash completion for swiftrun; made by `swiftrun completion bash`
         _swiftrun() {

@@ -150,8 +150,8 @@ struct CompletionOffers {
         }
     }
 
-    /// Its first line says which paths may stand here too (none, files, directories), the second what the last word has in
-    /// front of them and of each of the other lines: a word, and behind a tabulator what it is about.
+    /// The first line says which paths may stand here too: none, files or directories. The second is the part of the
+    /// last word that stays in front of paths and words. Each other line is a word, a tabulator, and what it is about.
     var text: String {
         ([paths, prefix] + words.map { $0.about.isEmpty ? $0.text : "\($0.text)\t\($0.about)" }).joined(separator: "\n")
     }

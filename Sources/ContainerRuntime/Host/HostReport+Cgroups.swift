@@ -77,7 +77,7 @@ extension HostReport {
         return host.hierarchy == .unified ? refusalToEnable(controller, mount.path, parent) : nil
     }
 
-    /// A controller has to be enabled at each level above the container; whoever may not write there has what is enabled.
+    /// A controller has to be enabled at each level above the container, by somebody who may write there.
     private func refusalToEnable(_ controller: String, _ mount: String, _ parent: String) -> String? {
         let effectiveUser: Int32 = 0x200  // AT_EACCESS
         var level = mount
