@@ -288,25 +288,28 @@ struct ManualText {
                     "Prints all that is known of a container as JSON, fit for a bug report: its state, the record that the runtime keeps, its processes, what the kernel says of its init and of its cgroup, and the plan that its config.json makes now. A part that cannot be had is named under problems."
                 ],
                 examples: [("", ["swiftrun inspect web"])])
-        case "completion":
-            ManualText(
-                description: [
-                    """
-                    Prints what makes a shell complete this command line. The shell asks the program itself what may come \
-                    next; containers are those below the --root that was typed.
-                    """
-                ],
-                examples: [
-                    ("In bash, for this session:", ["source <(swiftrun completion bash)"]),
-                    (
-                        "In zsh, which needs its completion system first:",
-                        ["autoload -Uz compinit && compinit", "source <(swiftrun completion zsh)"]
-                    ),
-                    ("In fish:", ["swiftrun completion fish | source"]),
-                ])
+        case "completion": completion
         case "manual":
             ManualText(examples: [("To read the page of run:", ["swiftrun manual run | man -l -"])])
         default: ManualText()
         }
+    }
+
+    private static var completion: ManualText {
+        ManualText(
+            description: [
+                """
+                Prints what makes a shell complete this command line. The shell asks the program itself what may come \
+                next; containers are those below the --root that was typed.
+                """
+            ],
+            examples: [
+                ("In bash, for this session:", ["source <(swiftrun completion bash)"]),
+                (
+                    "In zsh, which needs its completion system first:",
+                    ["autoload -Uz compinit && compinit", "source <(swiftrun completion zsh)"]
+                ),
+                ("In fish:", ["swiftrun completion fish | source"]),
+            ])
     }
 }
