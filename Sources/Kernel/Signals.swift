@@ -22,7 +22,7 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
     /// Whether the signal is a request to end, not a notification of an event.
     package var isRequestToEnd: Bool { RequestToEnd.signals.contains(self) }
 
-    private static let names: [(String, Int32)] = [
+    private static let numbers: [(String, Int32)] = [
         ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),
         ("IOT", SIGIOT), ("BUS", SIGBUS), ("FPE", SIGFPE), ("KILL", SIGKILL), ("USR1", SIGUSR1), ("SEGV", SIGSEGV),
         ("USR2", SIGUSR2), ("PIPE", SIGPIPE), ("ALRM", SIGALRM), ("TERM", SIGTERM), ("STKFLT", SIGSTKFLT),
@@ -33,6 +33,9 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
         ("RTMIN", 34), ("RTMAX", 64),
     ]
 
+    /// All names, without `SIG`.
+    package static var names: [String] { numbers.map { $0.0 } }
+
     /// Reads a number, or a name in any case with or without `SIG`.
     package init?(_ text: String) {
         if let number = Int32(text) {
@@ -42,13 +45,13 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
         }
         var name = text.uppercased()
         if name.hasPrefix("SIG") { name.removeFirst(3) }
-        guard let entry = Self.names.first(where: { $0.0 == name }) else { return nil }
+        guard let entry = Self.numbers.first(where: { $0.0 == name }) else { return nil }
         self.init(rawValue: entry.1)
     }
 
     /// The usual name, such as `SIGTERM`.
     package var name: String {
-        Self.names.first { $0.1 == rawValue }.map { "SIG" + $0.0 } ?? "signal \(rawValue)"
+        Self.numbers.first { $0.1 == rawValue }.map { "SIG" + $0.0 } ?? "signal \(rawValue)"
     }
 }
 

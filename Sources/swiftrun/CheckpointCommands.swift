@@ -14,9 +14,12 @@ private let imageOptions: [Option] = [
     .flag("lazy-pages", nil, "serve memory, or fetch it, when it is touched"),
     .flag("auto-dedup", nil, "drop from older images what newer ones have"),
     .value(
-        "manage-cgroups-mode", nil, "MODE", "soft, full, strict or ignore (default ignore: cgroups are the config's)"),
-    .value("network-lock", nil, "METHOD", "iptables, nftables or skip (default skip, with --tcp-established iptables)"),
-    .value("empty-ns", nil, "NAME", "network: leave what is in the network namespace to hooks, as is done anyway"),
+        "manage-cgroups-mode", nil, "soft|full|strict|ignore",
+        "what CRIU does with cgroups (default ignore: they are the config's)"),
+    .value(
+        "network-lock", nil, "iptables|nftables|skip",
+        "how the network is held meanwhile (default skip, with --tcp-established iptables)"),
+    .list("empty-ns", nil, "network", "the namespace whose content is left to hooks, as is done anyway"),
 ]
 
 extension Command {

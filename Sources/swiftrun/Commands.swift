@@ -98,8 +98,8 @@ extension Command {
         }
         let width = report.entries.map { $0.subject.utf8.count }.max() ?? 0
         for entry in report.entries {
-            let mark = entry.isAvailable ? "yes" : "no "
-            let needs = entry.isAvailable ? "" : ": " + entry.concerns.joined(separator: ", ")
+            let mark = entry.isAvailable.map { $0 ? "yes" : "no " } ?? "?  "
+            let needs = entry.isAvailable != false ? "" : ": " + entry.concerns.joined(separator: ", ")
             try printLine("\(mark)  \(entry.subject.padded(to: width))  \(entry.finding)\(needs)".printable)
         }
         return 0

@@ -1,16 +1,25 @@
-// Completions for shells, made from the tables of options.
+// Completions for shells. Each asks this program what may come next, so that they agree, know the containers below the
+// --root that was typed, and are never older than the program.
 
 internal import ContainerRuntime
 
 extension Command {
     static let completion = Command(
         name: "completion", summary: "print a shell's completion of this command line", usage: "bash|zsh|fish",
-        options: [], arguments: 1...1
+        options: [], arguments: 1...Int.max
     ) { call throws(CommandError) in
-        switch call.options.arguments[0] {
-        case "bash": try printText(BashCompletion.text)
-        case "zsh": try printText(ZshCompletion.text)
-        case "fish": try printText(FishCompletion.text)
+        let words = call.options.arguments
+        if words[0] == "offers" {
+            try printText(CompletionOffers(Array(words.dropFirst())).text)
+            return 0
+        }
+        guard words.count == 1 else {
+            throw .usage(UsageError(message: "swiftrun: \"completion\" requires exactly 1 argument(s)"))
+        }
+        switch words[0] {
+        case "bash": try printText(ShellCompletion.bash)
+        case "zsh": try printText(ShellCompletion.zsh)
+        case "fish": try printText(ShellCompletion.fish)
         case let shell:
             throw .usage(UsageError(message: "no completion for \"\(shell)\": bash, zsh and fish are known"))
         }
@@ -18,258 +27,101 @@ extension Command {
     }
 }
 
-/// The completions of an argument.
-enum Completed {
-    case words([String])
-    case files, directories, nothing
-
-    init(_ argument: String) {
-        let words = argument.split { $0 == "|" }.map(String.init)
-        switch argument {
-        case _ where words.count > 1: self = .words(words)
-        case "FILE", "PATH": self = .files
-        case "DIR": self = .directories
-        default: self = .nothing
-        }
-    }
-}
-
-extension Option {
-    /// All spellings, with dashes.
-    var spellings: [String] { (short.map { ["-\($0)"] } ?? []) + ["--\(name)"] }
-}
-
-extension Command {
-    /// The completions for the shells.
-    var shownOptions: [Option] { options.filter { !$0.isHidden } + [GlobalOptions.help] }
-    /// Whether the command's first argument is a container.
-    var takesContainer: Bool { usage.hasPrefix(Command.containerArgument) }
-    /// Words that its first argument is one of.
-    var firstWords: [String] {
-        guard case .words(let words) = Completed(String(usage.prefix { $0 != " " })) else { return [] }
-        return takesContainer ? [] : words
-    }
-    /// Whether the second argument is a container.
-    var takesContainerSecond: Bool {
-        !takesContainer && usage.split { $0 == " " }.dropFirst().first == "<container-id"
-    }
-}
-
-/// bash(1), Programmable Completion.
-private enum BashCompletion {
-    static var text: String {
-        """
+private enum ShellCompletion {
+    /// bash(1), Programmable Completion.
+    ///
+    /// Readline ends words at = and : too (COMP_WORDBREAKS). So what has no blank between is put together again, and
+    /// only that part of an offer is handed over that replaces what readline takes for the word.
+    static let bash = #"""
         # bash completion for swiftrun; made by `swiftrun completion bash`
         _swiftrun() {
-            local current=$2 previous=$3 command='' position=0 i
-            COMPREPLY=()
-            for ((i = 1; i < COMP_CWORD; i++)); do
-                case "$command ${COMP_WORDS[i]}" in
-        \(skipped)
-                    *' -'*) ;;
-                    *) if [ -z "$command" ]; then command=${COMP_WORDS[i]}; else ((position++)); fi ;;
-                esac
+            local program rest=${COMP_LINE:0:COMP_POINT} stripped piece typed lead='' line i
+            local -a words=() reply=()
+            for ((i = 0; i <= COMP_CWORD; i++)); do
+                stripped=${rest#"${rest%%[![:space:]]*}"}
+                if [[ ${#words[@]} -eq 0 || $stripped != "$rest" ]]; then words+=(''); fi
+                piece=${COMP_WORDS[i]}
+                if [[ $i -eq $COMP_CWORD ]]; then piece=$stripped; fi
+                words[${#words[@]} - 1]+=$piece
+                rest=${stripped#"$piece"}
             done
-            case "$command $previous" in
-        \(values)
+            typed=${words[${#words[@]} - 1]}
+            if [[ $typed == *"$2" ]]; then lead=${typed%"$2"}; fi
+            words=("${words[@]//[\"\'\\]/}")
+            typed=${words[${#words[@]} - 1]}
+            program=$(type -P -- "$1") || program=swiftrun
+            mapfile -t reply < <(command "$program" completion offers "${words[@]:1}" 2>/dev/null)
+            COMPREPLY=()
+            for line in "${reply[@]:2}"; do
+                line=${reply[1]}${line%%$'\t'*}
+                if [[ $line == "$typed"* ]]; then COMPREPLY+=("${line#"$lead"}"); fi
+            done
+            case ${reply[0]} in
+                files) compopt -o default ;;
+                directories) compopt -o dirnames ;;
             esac
-            case "$command ${current:0:1}" in
-                ' -') _swiftrun_words \(words(GlobalOptions.shown)); return ;;
-        \(options)
-            esac
-            case "$command $position" in
-                ' 0') _swiftrun_words \(Command.all.map { $0.name }.joined(separator: " ")) ;;
-        \(arguments)
-            esac
-        }
-        _swiftrun_words() { mapfile -t COMPREPLY < <(compgen -W "$*" -- "$current"); }
-        _swiftrun_files() { compopt -o filenames; mapfile -t COMPREPLY < <(compgen "$1" -- "$current"); }
-        _swiftrun_container() {
-            compopt -o filenames
-            mapfile -t COMPREPLY < <(compgen -W "$(swiftrun list --quiet 2>/dev/null)" -- "$current"; compgen -d -- "$current")
         }
         complete -F _swiftrun swiftrun
-        """
-    }
+        """#
 
-    private static var tables: [(command: String, options: [Option])] {
-        [("", GlobalOptions.shown)] + Command.all.map { ($0.name, $0.shownOptions) }
-    }
-
-    // Options whose argument is the next word.
-    private static var skipped: String {
-        tables.compactMap { table in
-            let patterns = table.options.filter { $0.argument != nil }.flatMap { $0.spellings }
-            guard !patterns.isEmpty else { return nil }
-            return "            " + patterns.map { "'\(table.command) \($0)'" }.joined(separator: " | ")
-                + ") ((i++)) ;;"
-        }.joined(separator: "\n")
-    }
-
-    private static var values: String {
-        tables.flatMap { table in
-            table.options.compactMap { option in
-                guard let argument = option.argument else { return nil }
-                let patterns = option.spellings.map { "'\(table.command) \($0)'" }.joined(separator: " | ")
-                return "        \(patterns)) \(action(Completed(argument))) return ;;"
-            }
-        }.joined(separator: "\n")
-    }
-
-    private static var options: String {
-        Command.all.map { "        '\($0.name) -') _swiftrun_words \(words($0.shownOptions)); return ;;" }
-            .joined(separator: "\n")
-    }
-
-    private static var arguments: String {
-        Command.all.flatMap { command in
-            var lines: [String] = []
-            if command.takesContainer { lines.append("        '\(command.name) 0') _swiftrun_container ;;") }
-            if !command.firstWords.isEmpty {
-                lines.append(
-                    "        '\(command.name) 0') _swiftrun_words \(command.firstWords.joined(separator: " ")) ;;")
-            }
-            if command.takesContainerSecond {
-                lines.append("        '\(command.name) 1') _swiftrun_container ;;")
-                lines.append("        '\(command.name) 2') _swiftrun_files -f ;;")
-            }
-            return lines
-        }.joined(separator: "\n")
-    }
-
-    private static func action(_ completed: Completed) -> String {
-        switch completed {
-        case .words(let words): "_swiftrun_words \(words.joined(separator: " "));"
-        case .files: "_swiftrun_files -f;"
-        case .directories: "_swiftrun_files -d;"
-        case .nothing: ""
-        }
-    }
-
-    private static func words(_ options: [Option]) -> String {
-        options.flatMap { $0.spellings }.joined(separator: " ")
-    }
-}
-
-/// zshcompsys(1).
-private enum ZshCompletion {
-    static var text: String {
-        """
+    /// zshcompsys(1).
+    static let zsh = #"""
         #compdef swiftrun
         # zsh completion for swiftrun; made by `swiftrun completion zsh`
-        _swiftrun_container() {
-            local -a ids
-            ids=(${(f)"$(swiftrun list --quiet 2>/dev/null)"})
-            _alternative 'ids:container:compadd -a ids' 'bundles:bundle:_files -/'
-        }
         _swiftrun() {
-            local curcontext=$curcontext state line
-            _arguments -C \(arguments(GlobalOptions.shown)) '1:command:->command' '*::argument:->argument'
-            case $state in
-            command)
-                local -a commands
-                commands=(\(Command.all.map { quoted($0.name + ":" + $0.summary) }.joined(separator: " ")))
-                _describe command commands ;;
-            argument)
-                case $words[1] in
-        \(Command.all.map(line).joined(separator: "\n"))
-                esac ;;
+            local program=${${(Q)words[1]}/#\~\//$HOME/} line text
+            local -a reply offers
+            local -i ret=1
+            whence -p -- "$program" >/dev/null || program=swiftrun
+            reply=("${(@f)$(command "$program" completion offers "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
+            [[ -z ${reply[2]-} ]] || compset -P '*='
+            for line in "${(@)reply[3,-1]}"; do
+                text=${${${line%%$'\t'*}//\\/\\\\}//:/\\:}
+                [[ $line != *$'\t'* ]] || text+=:${line#*$'\t'}
+                offers+=("$text")
+            done
+            if (( $#offers )); then _describe argument offers && ret=0; fi
+            case $reply[1] in
+                files) _files && ret=0 ;;
+                directories) _files -/ && ret=0 ;;
             esac
+            return ret
         }
-        if [ "$funcstack[1]" = _swiftrun ]; then _swiftrun "$@"; else compdef _swiftrun swiftrun; fi
-        """
-    }
+        if [ "$funcstack[1]" = _swiftrun ]; then
+            _swiftrun "$@"
+        elif (( $+functions[compdef] )); then
+            compdef _swiftrun swiftrun
+        else
+            print -u2 'swiftrun: completion in zsh needs compinit first: autoload -Uz compinit && compinit'
+        fi
+        """#
 
-    private static func line(_ command: Command) -> String {
-        var words = [arguments(command.shownOptions)]
-        if command.takesContainer { words.append("'1:container:_swiftrun_container'") }
-        if !command.firstWords.isEmpty {
-            words.append(quoted("1:word:(" + command.firstWords.joined(separator: " ") + ")"))
-        }
-        if command.takesContainerSecond { words += ["'2:container:_swiftrun_container'", "'3:file:_files'"] }
-        return "        \(command.name)) _arguments -S \(words.joined(separator: " ")) ;;"
-    }
-
-    private static func arguments(_ options: [Option]) -> String {
-        options.map { option in
-            var tail = "[" + escaped(option.help) + "]"
-            if let argument = option.argument { tail += ":\(argument):" + action(Completed(argument)) }
-            let spellings = option.spellings
-            guard spellings.count > 1 else { return quoted("--\(option.name)\(tail)") }
-            return quoted("(" + spellings.joined(separator: " ") + ")") + "{" + spellings.joined(separator: ",") + "}"
-                + quoted(tail)
-        }.joined(separator: " ")
-    }
-
-    private static func action(_ completed: Completed) -> String {
-        switch completed {
-        case .words(let words): "(" + words.joined(separator: " ") + ")"
-        case .files: "_files"
-        case .directories: "_files -/"
-        case .nothing: ""
-        }
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            if "[]:\\".contains(character) { result.append("\\") }
-            result.append(character)
-        }
-        return result
-    }
-
-    private static func quoted(_ text: String) -> String { text.quotedForShell }
-}
-
-/// fish's complete(1).
-private enum FishCompletion {
-    static var text: String {
-        let names = Command.all.map { $0.name }.joined(separator: " ")
-        var lines = [
-            "# fish completion for swiftrun; made by `swiftrun completion fish`",
-            "complete -c swiftrun -f",
-            "set -l swiftrun_commands \(names)",
-        ]
-        let first = "-n \"not __fish_seen_subcommand_from $swiftrun_commands\""
-        lines += GlobalOptions.shown.map { "complete -c swiftrun \(first) \(option($0))" }
-        for command in Command.all {
-            lines.append(
-                "complete -c swiftrun \(first) -a \(command.name) -d \(command.summary.quotedForShell)")
-            let within = "-n \"__fish_seen_subcommand_from \(command.name)\""
-            lines += command.shownOptions.map { "complete -c swiftrun \(within) \(option($0))" }
-            if command.takesContainer || command.takesContainerSecond {
-                lines.append(
-                    "complete -c swiftrun \(within) -a '(swiftrun list --quiet 2>/dev/null; __fish_complete_directories)'"
-                )
-            }
-            if !command.firstWords.isEmpty {
-                lines.append("complete -c swiftrun \(within) -a '\(command.firstWords.joined(separator: " "))'")
-            }
-        }
-        return lines.joined(separator: "\n")
-    }
-
-    private static func option(_ option: Option) -> String {
-        var text = option.short.map { "-s \($0) " } ?? ""
-        text += "-l \(option.name) -d \(option.help.quotedForShell)"
-        guard let argument = option.argument else { return text }
-        switch Completed(argument) {
-        case .words(let words): return text + " -x -a '\(words.joined(separator: " "))'"
-        case .files: return text + " -r -F"
-        case .directories: return text + " -x -a '(__fish_complete_directories)'"
-        case .nothing: return text + " -x"
-        }
-    }
-}
-
-extension String {
-    /// As one word of a shell.
-    fileprivate var quotedForShell: String {
-        var result = "'"
-        for character in self {
-            if character == "'" { result += "'\\''" } else { result.append(character) }
-        }
-        return result + "'"
-    }
+    /// fish's complete(1).
+    static let fish = #"""
+        # fish completion for swiftrun; made by `swiftrun completion fish`
+        function __swiftrun_offers
+            set -l words (commandline -opc)
+            set -l program $words[1]
+            set -e words[1]
+            command -q -- "$program"; or set program swiftrun
+            set -l current (string unescape -- (commandline -ct))
+            set -l reply (command $program completion offers $words "$current" 2>/dev/null)
+            set -l prefix $reply[2]
+            for line in $reply[3..]
+                printf '%s%s\n' "$prefix" $line
+            end
+            set -l path (string sub --start (math (string length -- "$prefix") + 1) -- "$current")
+            set -l paths
+            switch "$reply[1]"
+                case files
+                    set paths (__fish_complete_path "$path")
+                case directories
+                    set paths (__fish_complete_directories "$path" '')
+            end
+            for path in $paths
+                printf '%s%s\n' "$prefix" $path
+            end
+        end
+        complete -c swiftrun -f -a '(__swiftrun_offers)'
+        """#
 }

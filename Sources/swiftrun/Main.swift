@@ -200,7 +200,7 @@ struct Swiftrun {
     private static func makeRuntime(_ options: ParsedOptions, _ log: Log) throws(CommandError) -> Runtime {
         do throws(Failure) {
             var runtime = Runtime(
-                root: try root(options), cgroupDriver: try driver(options),
+                root: try root(options.value("root")), cgroupDriver: try driver(options),
                 toleratesCgroupRefusals: try rootless(options)
             ) { level, text in
                 log.write(level == .warning ? .warning : .debug, text)
@@ -239,8 +239,10 @@ struct Swiftrun {
         return RawText.text(directory)
     }
 
-    private static func root(_ options: ParsedOptions) throws(Failure) -> String {
-        guard let given = options.value("root") else {
+    /// The directory of the records.
+    /// - Parameter given: the argument of --root; nil without one.
+    static func root(_ given: String?) throws(Failure) -> String {
+        guard let given else {
             return try absolute((userRuntimeDirectory() ?? "/run") + "/swiftrun")
         }
         return try absolute(given)

@@ -54,7 +54,8 @@ struct ManualPage {
         var page = ManualPage("swiftrun-" + command.name, command.summary)
         page.section("SYNOPSIS")
         page.line(
-            "\\fBswiftrun\\fR [\\fIglobal options\\fR] \\fB\(command.name)\\fR [\\fIoptions\\fR] \(escaped(command.usage))"
+            "\\fBswiftrun\\fR [\\fIglobal options\\fR] \\fB\(command.name)\\fR [\\fIoptions\\fR]"
+                + (command.usage.isEmpty ? "" : " " + escaped(command.usage))
         )
         let text = ManualText.of(command.name)
         page.section("DESCRIPTION")
@@ -73,7 +74,8 @@ struct ManualPage {
     private init(_ name: String, _ summary: String) {
         lines = [
             ".\\\" Made by `swiftrun manual`; not to be edited.",
-            ".TH \(Self.escaped(name.uppercased())) 8 \"\" \"swiftrun \(CLINUX_PROJECT_VERSION)\" \"System Administration\"",
+            ".TH \(Self.escaped(name.uppercased())) 8 \(CLINUX_PROJECT_DATE) \"swiftrun \(CLINUX_PROJECT_VERSION)\""
+                + " \"System Administration\"",
             ".SH NAME", "\(Self.escaped(name)) \\- \(Self.escaped(summary))",
         ]
     }
@@ -99,7 +101,8 @@ struct ManualPage {
             let argument = option.argument.map { " \\fI\(Self.escaped($0))\\fR" } ?? ""
             tag(
                 option.spellings.map { "\\fB\(Self.escaped($0))\\fR" }.joined(separator: ", ") + argument,
-                Self.sentence(option.help))
+                // As help shows it, for it may begin with a word that has to be typed.
+                option.help)
         }
     }
 

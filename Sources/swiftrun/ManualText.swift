@@ -279,7 +279,7 @@ struct ManualText {
         case "info":
             ManualText(
                 description: [
-                    "Prints what this host can do for a container, a line for each ability: whether it is there, what was found, and for one that is missing which settings need it. Nothing is changed."
+                    "Prints what this host can do for a container, a line for each ability: whether it is there (yes, no, or ? where that cannot be read), what was found, and for one that is missing which settings need it. It is there if the caller can use it: another user may get other answers. Nothing is changed."
                 ],
                 examples: [("", ["swiftrun info", "swiftrun info --format json"])])
         case "inspect":
@@ -288,11 +288,28 @@ struct ManualText {
                     "Prints all that is known of a container as JSON, fit for a bug report: its state, the record that the runtime keeps, its processes, what the kernel says of its init and of its cgroup, and the plan that its config.json makes now. A part that cannot be had is named under problems."
                 ],
                 examples: [("", ["swiftrun inspect web"])])
-        case "completion":
-            ManualText(examples: [("In bash, for this session:", ["source <(swiftrun completion bash)"])])
+        case "completion": completion
         case "manual":
             ManualText(examples: [("To read the page of run:", ["swiftrun manual run | man -l -"])])
         default: ManualText()
         }
+    }
+
+    private static var completion: ManualText {
+        ManualText(
+            description: [
+                """
+                Prints what makes a shell complete this command line. The shell asks the program itself what may come \
+                next; containers are those below the --root that was typed.
+                """
+            ],
+            examples: [
+                ("In bash, for this session:", ["source <(swiftrun completion bash)"]),
+                (
+                    "In zsh, which needs its completion system first:",
+                    ["autoload -Uz compinit && compinit", "source <(swiftrun completion zsh)"]
+                ),
+                ("In fish:", ["swiftrun completion fish | source"]),
+            ])
     }
 }

@@ -8,14 +8,19 @@ struct Option: Sendable {
     /// Without dashes.
     let name: String
     var short: Character?
-    /// The argument's name; nil for a switch.
+    /// The argument's name, or in lower case the words that it may be; nil for a switch.
     var argument: String?
     let help: String
     /// Taken for the sake of old callers, and not shown.
     var isHidden = false
+    /// Whether each one that is given counts, not only the last.
+    var isRepeatable = false
 
     static func value(_ name: String, _ short: Character? = nil, _ argument: String, _ help: String) -> Option {
         Option(name: name, short: short, argument: argument, help: help)
+    }
+    static func list(_ name: String, _ short: Character? = nil, _ argument: String, _ help: String) -> Option {
+        Option(name: name, short: short, argument: argument, help: help + "; may be repeated", isRepeatable: true)
     }
     static func flag(_ name: String, _ short: Character? = nil, _ help: String) -> Option {
         Option(name: name, short: short, argument: nil, help: help)

@@ -25,7 +25,7 @@ extension Command {
             .value("memory-reservation", nil, "BYTES", "the memory that is left alone when memory is short"),
             .value("memory-swap", nil, "BYTES", "the limit of memory and swap together"),
             .value("pids-limit", nil, "N", "how many processes; -1 for no limit"),
-            .value("unified", nil, "KEY=VALUE", "a file of cgroup v2; may be repeated"),
+            .list("unified", nil, "KEY=VALUE", "a file of cgroup v2"),
             .value(
                 "shrink", nil, "SECONDS", "for a memory limit below what is used: reclaim for so long, then refuse"),
             .value("l3-cache-schema", nil, "LINES", "shares of the L3 cache, such as L3:0=ff;1=ff"),

@@ -67,7 +67,7 @@ package struct CgroupHost: Equatable, Sendable {
     package var refusals: [CgroupRefusal] = []
 
     /// The cgroup below the mount point in which a relative cgroupsPath lies, and that of a config without one.
-    func parentOfRelativePath(in mount: CgroupMount) -> String {
+    package func parentOfRelativePath(in mount: CgroupMount) -> String {
         let own = ownPaths[mount.controllers.first ?? ""] ?? "/"
         return hierarchy == .unified ? CgroupPath.parent(of: own) : own
     }

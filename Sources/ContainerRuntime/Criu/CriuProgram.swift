@@ -15,15 +15,29 @@ enum CriuProgram {
             guard let status = try? fileStatus(at: program), status.isRegular, clinux_access(program, X_OK) == 0 else {
                 continue
             }
-            guard status.uid == 0, status.mode & 0o022 == 0 else {
-                throw Failure(
-                    .invalid, "execute \(program): others than root can write to it, and it would run as root")
+            if let reason = untrusted(status) {
+                throw Failure(.invalid, "execute \(program): \(reason), and it would run as root")
             }
             return Worker(program: program, searchPath: path)
         }
         throw Failure(
             .other,
             "criu not found in PATH (\(path)): install the package criu, which checkpoints and restores processes")
+    }
+}
+
+extension CriuProgram {
+    /// Why others than root may have written a program; nil if none can.
+    static func untrusted(
+        _ status: FileStatus, isInUserNamespace: @autoclosure () -> Bool = !isInInitialUserNamespace()
+    ) -> String? {
+        // The kernel shows an owner that has no id in this user namespace as this one, unless a sysctl names another.
+        let unmapped: UInt32 = 65534
+        if status.uid == unmapped, isInUserNamespace() {
+            return "its owner has no id in this user namespace, so that nothing says that it is root"
+        }
+        if status.uid != 0 { return "it belongs to user \(status.uid), who can write to it" }
+        return status.mode & 0o022 == 0 ? nil : "others than root can write to it"
     }
 }
 

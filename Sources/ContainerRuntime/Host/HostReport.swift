@@ -14,7 +14,8 @@ package struct HostReport: Sendable {
     /// One ability of the host.
     package struct Entry: Sendable, Equatable {
         package let subject: String
-        package let isAvailable: Bool
+        /// nil: what tells so cannot be read.
+        package let isAvailable: Bool?
         /// The finding, in a few words.
         package let finding: String
         /// The settings that need it: keys of `config.json`, options, commands.
@@ -22,11 +23,14 @@ package struct HostReport: Sendable {
     }
 
     package private(set) var entries: [Entry] = []
+    let hasProc = isMounted("/proc", FilesystemMagic.proc)
+    let hasSys = isMounted("/sys", FilesystemMagic.sysfs)
 
     /// Looks at this host with the rights of the caller.
     package static func probe() -> HostReport {
         var report = HostReport()
         report.lookAtKernel()
+        report.lookAtCaller()
         report.lookAtCgroups()
         report.lookAtNamespaces()
         report.lookAtSecurity()
@@ -39,13 +43,13 @@ package struct HostReport: Sendable {
         .array(
             entries.map { entry in
                 [
-                    "subject": .string(entry.subject), "available": .boolean(entry.isAvailable),
+                    "subject": .string(entry.subject), "available": entry.isAvailable.map { .boolean($0) } ?? .null,
                     "finding": .string(entry.finding), "concerns": .array(entry.concerns.map { .string($0) }),
                 ]
             })
     }
 
-    private mutating func add(_ subject: String, _ isAvailable: Bool, _ finding: String, _ concerns: [String] = []) {
+    mutating func add(_ subject: String, _ isAvailable: Bool?, _ finding: String, _ concerns: [String] = []) {
         entries.append(Entry(subject: subject, isAvailable: isAvailable, finding: finding, concerns: concerns))
     }
 
@@ -53,82 +57,41 @@ package struct HostReport: Sendable {
         do throws(Errno) { return try readText(path) } catch { return nil }
     }
 
-    private static func line(_ path: String) -> String? {
+    static func line(_ path: String) -> String? {
         text(path)?.split(at: "\n").first.map(String.init)
     }
 
-    private static func exists(_ path: String) -> Bool { clinux_access(path, F_OK) == 0 }
+    static func exists(_ path: String) -> Bool { clinux_access(path, F_OK) == 0 }
+
+    private static func isMounted(_ path: String, _ magic: Int64) -> Bool {
+        do throws(Errno) { return try filesystem(at: path).magic == magic } catch { return false }
+    }
 }
 
 extension HostReport {
     private mutating func lookAtKernel() {
-        let release = Self.line("/proc/sys/kernel/osrelease") ?? "not readable"
         let isNew = hasEveryNeededCall()
         add(
-            "kernel", isNew, isNew ? release : "\(release): 5.12 or later is needed, for mount_setattr",
+            "kernel", isNew, isNew ? release() : "\(release()): 5.12 or later is needed, for mount_setattr",
             ["every command"])
-        let isRoot = geteuid() == 0 && isInInitialUserNamespace()
-        add(
-            "caller", true,
-            isRoot ? "root of the host" : "uid \(geteuid())\(isInInitialUserNamespace() ? "" : " in a user namespace")")
-    }
-
-    private mutating func lookAtCgroups() {
-        let host: CgroupHost
-        do throws(CgroupFailure) { host = try CgroupHost.probe(cgroupsPath: "/") } catch {
-            return add("cgroups", false, error.description, ["linux.cgroupsPath", "linux.resources", "pause"])
-        }
-        let names: [String]
-        switch host.hierarchy {
-        case .unified:
-            names = (Self.line("/sys/fs/cgroup/cgroup.controllers") ?? "").split(at: " ").map(String.init)
-            add("cgroups", true, "v2", ["linux.cgroupsPath", "linux.resources"])
-        default:
-            names = host.mounts.flatMap { $0.controllers }
-            let kind = host.hierarchy == .hybrid ? "v1, with a v2 tree that limits nothing" : "v1"
-            add("cgroups", true, kind, ["linux.cgroupsPath", "linux.resources"])
-        }
-        for (controller, keys) in Self.controllers {
-            let spelling = host.hierarchy == .unified ? controller.v2 : controller.v1
-            // cgroup v2 freezes and filters devices without a controller.
-            guard let spelling else { continue }
-            let isThere = names.contains(spelling)
+        if !hasProc {
             add(
-                "controller \(spelling)", isThere, isThere ? "mounted" : "the kernel lacks it, or it is not mounted",
-                keys)
+                "/proc", false, "not mounted; what would be read there is unknown",
+                ["every command that starts a process"])
         }
-        let runsSystemd = Self.exists("/run/systemd/system")
-        add(
-            "systemd", runsSystemd, runsSystemd ? "manages this host" : "does not manage this host",
-            ["--systemd-cgroup"])
+        if !hasSys { add("/sys", false, "not mounted; what would be read there is unknown", ["linux.resources"]) }
     }
 
-    private static let controllers: [(name: (v1: String?, v2: String?), keys: [String])] = [
-        (("memory", "memory"), ["linux.resources.memory"]), (("cpu", "cpu"), ["linux.resources.cpu"]),
-        (("cpuset", "cpuset"), ["linux.resources.cpu.cpus", "linux.resources.cpu.mems"]),
-        (("pids", "pids"), ["linux.resources.pids"]), (("blkio", "io"), ["linux.resources.blockIO"]),
-        (("hugetlb", "hugetlb"), ["linux.resources.hugepageLimits"]), (("rdma", "rdma"), ["linux.resources.rdma"]),
-        (("devices", nil), ["linux.resources.devices"]), (("freezer", nil), ["pause", "resume"]),
-        (("net_cls", nil), ["linux.resources.network.classID"]),
-        (("net_prio", nil), ["linux.resources.network.priorities"]),
-    ]
+    private func release() -> String {
+        var names = utsname()
+        guard uname(&names) == 0 else { return "unknown" }
+        return withUnsafeBytes(of: &names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
 
     private mutating func lookAtNamespaces() {
-        let missing = NamespaceKind.allCases.filter { !Self.exists("/proc/self/ns/\($0.linkName)") }.map { $0.rawValue }
-        add(
-            "namespaces", missing.isEmpty,
-            missing.isEmpty ? "all eight" : "the kernel lacks \(missing.joined(separator: ", "))",
-            missing.isEmpty ? ["linux.namespaces"] : missing.map { "linux.namespaces: \($0)" })
-        let limits = [
-            ("/proc/sys/user/max_user_namespaces", "0"), ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
-            ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
-        ]
-        let refusal = limits.first { Self.line($0.0) == $0.1 }
-        let isRoot = geteuid() == 0
-        add(
-            "user namespaces of ordinary users", refusal == nil,
-            refusal.map { "\($0.0) is \($0.1)" } ?? "allowed", ["rootless containers"])
-        guard !isRoot else { return }
+        lookAtNamespaceKinds()
+        lookAtUserNamespaces()
+        guard geteuid() != 0 else { return }
         let ids = SubordinateIDs.probe()
         add(
             "subordinate ids", ids != .none,
@@ -136,17 +99,40 @@ extension HostReport {
             ["linux.uidMappings", "linux.gidMappings"])
     }
 
+    private mutating func lookAtNamespaceKinds() {
+        guard hasProc else { return add("namespaces", nil, "unknown", ["linux.namespaces"]) }
+        let missing = NamespaceKind.allCases.filter { !Self.exists("/proc/self/ns/\($0.linkName)") }.map { $0.rawValue }
+        add(
+            "namespaces", missing.isEmpty,
+            missing.isEmpty ? "all eight" : "the kernel lacks \(missing.joined(separator: ", "))",
+            missing.isEmpty ? ["linux.namespaces"] : missing.map { "linux.namespaces: \($0)" })
+    }
+
+    private mutating func lookAtUserNamespaces() {
+        let subject = "user namespaces of ordinary users"
+        let limits = [
+            ("/proc/sys/user/max_user_namespaces", "0"), ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
+            ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"),
+        ]
+        let refusal = limits.first { Self.line($0.0) == $0.1 }
+        if let refusal { return add(subject, false, "\(refusal.0) is \(refusal.1)", ["rootless containers"]) }
+        // A kernel that has them has this limit; a procfs may hide it (proc(5), subset=pid).
+        if Self.exists(limits[0].0) { return add(subject, true, "allowed", ["rootless containers"]) }
+        let isLacking = hasProc && !Self.exists("/proc/self/ns/user")
+        add(subject, isLacking ? false : nil, isLacking ? "the kernel lacks them" : "unknown", ["rootless containers"])
+    }
+
     private mutating func lookAtSecurity() {
         let version = seccomp_version().pointee
         let flags = Features.ofThisRuntime.linux?.seccomp
         let missing = (flags?.knownFlags ?? []).filter { !(flags?.supportedFlags ?? []).contains($0) }
         add(
-            "seccomp", Self.exists("/proc/sys/kernel/seccomp"),
+            "seccomp", !(flags?.supportedFlags ?? []).isEmpty,
             "libseccomp \(version.major).\(version.minor).\(version.micro)"
                 + (missing.isEmpty ? "" : "; the kernel lacks \(missing.joined(separator: ", "))"), ["linux.seccomp"])
         let (apparmor, selinux) = (SecurityModules.hasAppArmor, SecurityModules.hasSELinux)
-        add("AppArmor", apparmor, apparmor ? "enabled" : "not enabled", ["process.apparmorProfile"])
-        add("SELinux", selinux, selinux ? "enabled" : "not enabled", ["process.selinuxLabel", "linux.mountLabel"])
+        addModule("AppArmor", apparmor, ["process.apparmorProfile"])
+        addModule("SELinux", selinux, ["process.selinuxLabel", "linux.mountLabel"])
         let landlock = landlockVersion()
         add(
             "Landlock", landlock > 0, landlock > 0 ? "version \(landlock)" : "not enabled",
@@ -155,10 +141,18 @@ extension HostReport {
         add("resctrl", resctrl, resctrl ? "mounted" : "not mounted, or the processor lacks it", ["linux.intelRdt"])
     }
 
+    private mutating func addModule(_ name: String, _ isEnabled: Bool, _ concerns: [String]) {
+        if hasSys { return add(name, isEnabled, isEnabled ? "enabled" : "not enabled", concerns) }
+        add(name, nil, "unknown", concerns)
+    }
+
     private mutating func lookAtPrograms() {
         do throws(Failure) {
             let criu = try CriuProgram.find()
-            add("criu", true, criu.program, ["checkpoint", "restore"])
+            let isRoot = isRootOfHost()
+            add(
+                "criu", isRoot, isRoot ? criu.program : "\(criu.program), which serves root of the host alone",
+                ["checkpoint", "restore"])
         } catch {
             add("criu", false, error.message, ["checkpoint", "restore"])
         }
