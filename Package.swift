@@ -149,7 +149,8 @@ let package = Package(
         // The bundle harness, and the program that looks around inside a container.
         .target(name: "CCompatCall"),
         .target(
-            name: "BundleHarness", dependencies: ["CLinux", "CCompatCall", subprocess, system], swiftSettings: strict),
+            name: "BundleHarness", dependencies: ["OCISpec", "CLinux", "CCompatCall", subprocess, system],
+            swiftSettings: strict),
         .executableTarget(
             name: "bundle-harness",
             dependencies: ["BundleHarness", arguments, system],

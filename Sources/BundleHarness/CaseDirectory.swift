@@ -1,5 +1,6 @@
 // Finds cases below the directories on the command line.
 
+internal import Glibc
 internal import SystemPackage
 
 /// The directory and the name of a case.
@@ -15,25 +16,44 @@ package struct CaseDirectory: Sendable, Equatable {
     /// The cases in a directory and below it, sorted by name.
     ///
     /// A directory is a case if it contains a `case.json`, or, as a bundle, a `config.json`.
-    /// - Throws: `CaseError` if the directory does not exist or contains no case.
+    /// - Throws: `CaseError` if the directory does not exist or contains no case, and if a part of it cannot be looked at: a
+    /// case must not be left out without a word.
     package static func find(in directory: String) throws(CaseError) -> [CaseDirectory] {
         var top = absolute(directory)
         while top.count > 1 && top.last == "/" { top.removeLast() }
         guard isDirectory(top) else { throw CaseError("\(directory): no such directory") }
         var found: [CaseDirectory] = []
-        func visit(_ path: String, _ parts: [String]) {
-            if exists(path + "/case.json") || exists(path + "/config.json") {
+        func visit(_ path: String, _ parts: [String], above: [Identity]) throws(CaseError) {
+            let names = try names(in: path)
+            if names.contains("case.json") || names.contains("config.json") {
                 found.append(
                     CaseDirectory(name: (parts.isEmpty ? [path.lastPart] : parts).joined(separator: "/"), path: path))
                 return
             }
-            for name in listDirectory(path) where isDirectory(path + "/" + name) {
-                visit(path + "/" + name, parts + [name])
+            for name in names {
+                let inner = "\(path)/\(name)"
+                guard let identity = try Identity(ofDirectory: inner) else { continue }
+                if above.contains(identity) { throw CaseError("\(inner): a link to a directory above it") }
+                try visit(inner, parts + [name], above: above + [identity])
             }
         }
-        visit(top, [])
+        try visit(top, [], above: [try Identity(ofDirectory: top)].compactMap(\.self))
         if found.isEmpty { throw CaseError("\(directory): no case.json and no config.json below it") }
         return found
+    }
+
+    /// A directory, whatever path leads to it.
+    private struct Identity: Equatable {
+        let device: dev_t
+        let inode: ino_t
+
+        /// Nil for another kind of file.
+        init?(ofDirectory path: String) throws(CaseError) {
+            var facts = stat()
+            try check(stat(path, &facts), path)
+            guard facts.st_mode & S_IFMT == S_IFDIR else { return nil }
+            (device, inode) = (facts.st_dev, facts.st_ino)
+        }
     }
 
     /// Gives cases of the same name longer ones, with the directories above them: two groups may have a case in common. A case
@@ -56,15 +76,12 @@ package struct CaseDirectory: Sendable, Equatable {
     /// Parses the case.
     /// - Throws: `CaseError` with the file and the key.
     package func load() throws(CaseError) -> Case {
-        let configuration = exists(path + "/config.json") ? readText(path + "/config.json") : nil
+        let names = try names(in: path)
+        let configuration = names.contains("config.json") ? try readDocument(path + "/config.json") : nil
         let rootfs = isDirectory(path + "/rootfs") ? FilePath(path + "/rootfs") : nil
-        let text: String
-        if exists(path + "/case.json") {
-            guard let content = readText(path + "/case.json") else { throw CaseError("\(path)/case.json: \(word())") }
-            text = content
-        } else {
-            text = #"{ "about": "The bundle runs and its process succeeds." }"#
-        }
+        let text =
+            names.contains("case.json")
+            ? try readDocument(path + "/case.json") : #"{ "about": "The bundle runs and its process succeeds." }"#
         do throws(CaseError) {
             return try Case(
                 reading: text, name: name, directory: FilePath(path), configuration: configuration, rootfs: rootfs)

@@ -15,7 +15,9 @@ extension Case {
         reading text: String, name: String, directory: FilePath, configuration: String? = nil, rootfs: FilePath? = nil
     ) throws(CaseError) {
         var fields = try Fields(try JSONValue(caseText: text), at: "")
-        guard let about = try fields.string("about"), !about.isEmpty else {
+        let sentence = try fields.string("about")
+        if sentence == nil { try fields.refuseMisspelling(of: ["about"]) }
+        guard let about = sentence, !about.isEmpty else {
             throw CaseError("about: missing; one sentence on what the case shows")
         }
         self.name = name
@@ -33,9 +35,7 @@ extension Case {
         self.containers = containers
         host = try Recipe(fields.object("host") ?? [:], at: "host")
         let isolated = try fields.strings("isolate") ?? []
-        if let unknown = isolated.first(where: { $0 != "network" }) {
-            throw CaseError("isolate: \(unknown) is not among: network")
-        }
+        for word in isolated { try checkWord(word, among: ["network"], at: "isolate") }
         isolatesNetwork = !isolated.isEmpty
         requirements = []
         for (index, text) in (try fields.strings("requires") ?? []).enumerated() {
@@ -45,13 +45,15 @@ extension Case {
         for (runtime, reason) in (try fields.texts("known") ?? [:]).sorted(by: { $0.key < $1.key }) {
             knownDifferences.append(try KnownDifference(runtime, reason))
         }
-        timeLimit = try fields.integer("timeLimit")
+        timeLimit = try fields.integer("timeLimit", in: 1...Int.max)
         let hasUnknown = try fields.bool("unknownProperties") ?? false
         steps = try Case.steps(&fields, containers: containers)
         try fields.finish()
         if let bad = properties.first(where: { !specificationProperties.contains($0) }) {
-            throw CaseError("spec: \(bad) is no property of config.json")
+            let hint = suggested(for: bad, among: specificationPropertyList)
+            throw CaseError("spec: \(bad) is no property of config.json\(hint)")
         }
+        try Case.checkReferences(steps)
         warnings = try unknownProperties(isMeant: hasUnknown)
     }
 
@@ -82,8 +84,7 @@ extension ContainerRecipe {
             }
         } else {
             guard let known = try baseConfiguration(named ?? "default") else {
-                throw CaseError(
-                    "\(fields.key("base")): \(named ?? "") is not among: \(baseNames.joined(separator: ", "))")
+                throw notAmong(named ?? "", baseNames, at: fields.key("base"))
             }
             base = known
         }
@@ -116,12 +117,15 @@ extension Step {
         var fields = try Fields(value, at: path)
         place = path
         let container = try fields.string("container") ?? Case.mainContainer
-        if containers[container] == nil { throw CaseError("\(fields.key("container")): no container \(container)") }
+        if containers[container] == nil {
+            let hint = suggested(for: container, among: containers.keys.sorted())
+            throw CaseError("\(fields.key("container")): no container \(container)\(hint)")
+        }
         action = try Step.action(&fields, container: container)
         name = try fields.string("as")
         input = try fields.string("input")
         environment = try fields.texts("environment") ?? [:]
-        user = try fields.integer("user")
+        user = try fields.integer("user", in: 0...Recipe.largestID)
         runsInBackground = try fields.bool("background") ?? false
         hasConsole = try fields.bool("console") ?? false
         expected = fields.value("expect") ?? .object([:])
@@ -133,12 +137,19 @@ extension Step {
 
     private static func action(_ fields: inout Fields, container: String) throws(CaseError) -> Action {
         let present = kinds.filter { fields.names.contains($0) }
+        if present.isEmpty { try fields.refuseMisspelling(of: kinds) }
         guard present.count == 1 else {
             throw CaseError("\(fields.path): expected one of \(kinds.joined(separator: ", "))")
         }
         if let command = try fields.string("do") {
             let words = command.split(separator: " ").map(String.init)
             guard let first = words.first else { throw CaseError("\(fields.key("do")): empty") }
+            guard runtimeCommands.contains(first) else {
+                let hint = suggested(for: first, among: runtimeCommands)
+                throw CaseError(
+                    "\(fields.key("do")): no runtime command \(first)" + (hint.isEmpty ? "; raw calls any other" : hint)
+                )
+            }
             let options = try fields.strings("options") ?? []
             let arguments = try fields.strings("arguments") ?? []
             return .command(first, container: container, options: options, arguments: words.dropFirst() + arguments)
@@ -150,19 +161,16 @@ extension Step {
         }
         if let condition = try fields.string("wait") {
             let conditions = ["exit", "created", "running", "stopped", "paused"]
-            guard conditions.contains(condition) else {
-                throw CaseError(
-                    "\(fields.key("wait")): \(condition) is not among: \(conditions.joined(separator: ", "))")
-            }
+            try checkWord(condition, among: conditions, at: fields.key("wait"))
             return .wait(condition, container: container)
         }
         let socket = try fields.string("listen") ?? ""
         guard let word = try fields.string("agent") else {
-            return .listen(socket, .answers(try fields.integer("answer") ?? 0))
+            return .listen(socket, .answers(try fields.integer("answer", in: 0...4095) ?? 0))
         }
         guard let how = SeccompAgent.Misbehaviour(rawValue: word) else {
             let known = SeccompAgent.Misbehaviour.allCases.map(\.rawValue)
-            throw CaseError("\(fields.key("agent")): \(word) is not among: \(known.joined(separator: ", "))")
+            throw notAmong(word, known, at: fields.key("agent"))
         }
         return .listen(socket, .misbehaves(how))
     }
@@ -171,14 +179,10 @@ extension Step {
 extension StepExpectations {
     init(_ value: JSONValue, at path: String) throws(CaseError) {
         var fields = try Fields(value, at: path)
-        func expectation(_ key: String) throws(CaseError) -> Expectation? {
+        func expectation(_ key: String, yields kind: Yield) throws(CaseError) -> Expectation? {
             guard let value = fields.value(key) else { return nil }
             let expectation = try Expectation(value, at: fields.key(key))
-            // A text or a number has no members: the word is misspelt.
-            if case .members(let members) = expectation, let word = members.keys.min() {
-                let known = Expectation.words.sorted().joined(separator: ", ")
-                throw CaseError("\(fields.key(key)).\(word): unknown word; there are \(known)")
-            }
+            try Self.check(expectation, yields: kind, at: fields.key(key))
             return expectation
         }
         func places(_ key: String) throws(CaseError) -> [JSONPath: Expectation] {
@@ -190,12 +194,12 @@ extension StepExpectations {
             }
             return result
         }
-        exit = try expectation("exit")
-        output = try expectation("stdout")
-        error = try expectation("error")
+        exit = try expectation("exit", yields: .number)
+        output = try expectation("stdout", yields: .text)
+        error = try expectation("error", yields: .text)
         observations = try places("observe")
         document = try places("json")
-        seconds = try expectation("seconds")
+        seconds = try expectation("seconds", yields: .number)
         try fields.finish()
     }
 }

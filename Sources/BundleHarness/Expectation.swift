@@ -32,19 +32,32 @@ package indirect enum Expectation: Equatable, Sendable {
         }
         let words = members.keys.filter { Self.words.contains($0) }
         if words.isEmpty {
+            try Self.refuseMisspelling(members.keys.sorted(), at: path)
             var inner: [String: Expectation] = [:]
             for (key, value) in members { inner[key] = try Expectation(value, at: "\(path).\(key)") }
             self = .members(inner)
             return
         }
         if let stranger = members.keys.sorted().first(where: { !Self.words.contains($0) }) {
-            throw CaseError("\(path).\(stranger): unknown word beside \(words.sorted().joined(separator: ", "))")
+            let hint = suggested(for: stranger, among: Self.words.sorted())
+            throw CaseError(
+                "\(path).\(stranger): unknown word beside \(words.sorted().joined(separator: ", "))\(hint)")
         }
         var conditions: [Expectation] = []
         for word in words.sorted() {
             conditions.append(try Self.condition(word, members[word] ?? .null, at: "\(path).\(word)"))
         }
         self = conditions.count == 1 ? conditions[0] : .all(conditions)
+    }
+
+    /// A member may have any name, but one that resembles a long keyword is the keyword, misspelt. Other words resemble the
+    /// shorter ones by chance: net and not, ambient and absent.
+    private static func refuseMisspelling(_ names: [String], at path: String) throws(CaseError) {
+        let long = words.filter { $0.count > 6 }.sorted()
+        for name in names {
+            let hint = suggested(for: name, among: long)
+            if !hint.isEmpty { throw CaseError("\(path).\(name): unknown word\(hint)") }
+        }
     }
 
     private static func condition(
@@ -67,7 +80,7 @@ package indirect enum Expectation: Equatable, Sendable {
             guard let number = value.number else { throw wrong("a number") }
             return word == "atLeast" ? .atLeast(number) : .atMost(number)
         case "count":
-            guard let number = value.integer else { throw wrong("an integer") }
+            guard let number = value.integer, number >= 0 else { throw wrong("an integer of 0 or more") }
             return .count(number)
         case "oneOf":
             guard let values = value.array else { throw wrong("an array") }

@@ -4,6 +4,8 @@
 struct Fields {
     private let members: [String: JSONValue]
     private var unread: Set<String>
+    /// The names that were asked for, which are the known ones at this place.
+    private var known: Set<String> = []
     let path: String
 
     init(_ value: JSONValue, at path: String) throws(CaseError) {
@@ -21,6 +23,7 @@ struct Fields {
 
     mutating func value(_ name: String) -> JSONValue? {
         unread.remove(name)
+        known.insert(name)
         return members[name]
     }
 
@@ -40,6 +43,15 @@ struct Fields {
 
     mutating func integer(_ name: String) throws(CaseError) -> Int? {
         try read(name, "an integer") { $0.integer }
+    }
+
+    mutating func integer(_ name: String, in range: ClosedRange<Int>) throws(CaseError) -> Int? {
+        guard let number = try integer(name) else { return nil }
+        guard range.contains(number) else {
+            let end = range.upperBound == .max ? "or more" : "to \(range.upperBound)"
+            throw CaseError("\(key(name)): expected \(range.lowerBound) \(end), found \(number)")
+        }
+        return number
     }
 
     mutating func bool(_ name: String) throws(CaseError) -> Bool? {
@@ -78,7 +90,16 @@ struct Fields {
         return result
     }
 
+    /// Refuses a key that resembles one of these, before the lack of that one is told.
+    func refuseMisspelling(of names: [String]) throws(CaseError) {
+        for unknown in unread.sorted() where !names.contains(unknown) {
+            let hint = suggested(for: unknown, among: names)
+            if !hint.isEmpty { throw CaseError("\(key(unknown)): unknown key\(hint)") }
+        }
+    }
+
     func finish() throws(CaseError) {
-        if let unknown = unread.min() { throw CaseError("\(key(unknown)): unknown key") }
+        guard let unknown = unread.min() else { return }
+        throw CaseError("\(key(unknown)): unknown key\(suggested(for: unknown, among: known.sorted()))")
     }
 }

@@ -15,16 +15,16 @@ func htmlReport(_ results: [CaseResult], runtimes: [String]) -> String {
     for runtime in runtimes {
         let own = Totals(results.filter { $0.runtime == runtime })
         let numbers = [own.passed, own.failed, own.known, own.skipped].map { "<td>\($0)</td>" }.joined()
-        lines.append("<tr><th>\(escaped(runtime))</th>\(numbers)</tr>")
+        lines.append("<tr><th>\(escaped(shown(runtime)))</th>\(numbers)</tr>")
     }
-    let heads = runtimes.map { "<th>\(escaped($0))</th>" }.joined()
+    let heads = runtimes.map { "<th>\(escaped(shown($0)))</th>" }.joined()
     lines += ["</table>", #"<table id="cases">"#, "<thead><tr><th>case</th>\(heads)</tr></thead>", "<tbody>"]
     for (row, name) in table.names.enumerated() {
         let mark = table.differ(name, runtimes) ? #" class="differs""# : ""
         let cells = runtimes.enumerated().map { column, runtime in
             table.results[name]?[runtime].map { cell($0, anchor(row, column)) } ?? "<td></td>"
         }
-        lines.append("<tr\(mark)><th>\(escaped(name))</th>\(cells.joined())</tr>")
+        lines.append("<tr\(mark)><th>\(escaped(shown(name)))</th>\(cells.joined())</tr>")
     }
     lines += ["</tbody>", "</table>"]
     for (row, name) in table.names.enumerated() {
@@ -52,7 +52,7 @@ private func cell(_ result: CaseResult, _ anchor: String) -> String {
 private func details(_ result: CaseResult, _ anchor: String) -> [String] {
     var lines = [
         #"<section id="\#(anchor)" class="\#(result.verdict.rawValue)">"#,
-        "<h2>\(escaped(result.caseName)) on \(escaped(result.runtime)): \(result.verdict.rawValue)</h2>",
+        "<h2>\(escaped(shown(result.caseName))) on \(escaped(shown(result.runtime))): \(result.verdict.rawValue)</h2>",
     ]
     if let reason = result.reason {
         lines.append(

@@ -19,6 +19,8 @@ struct HarnessInvocation: Sendable {
     var limit: Double
     /// Whether the program has a session of its own, so that the terminal's signals do not reach it.
     var hasOwnSession = false
+    /// Whether a second interrupt ends it at once; not what cleans up.
+    var isInterruptible = true
 
     /// The environment of a runtime, independent of the harness's own.
     static let cleanEnvironment = [
@@ -59,7 +61,11 @@ extension HarnessInvocation {
             status = try await withThrowingTaskGroup(of: Int?.self) { group in
                 group.addTask { try await execute() }
                 group.addTask {
-                    try await Task.sleep(for: .seconds(limit))
+                    if isInterruptible {
+                        try await Interruption.sleep(.seconds(limit))
+                    } else {
+                        try await Task.sleep(for: .seconds(limit))
+                    }
                     return nil
                 }
                 let first = try await group.next() ?? nil

@@ -7,6 +7,7 @@ extension CaseExecution {
     /// Ends remaining processes, deletes containers that the steps left on purpose, reports all other traces and
     /// removes them.
     func finish(_ before: HostTrace) async {
+        if Interruption.isUrgent { wasCutOff = true }
         await deleteLiveContainers()
         for task in background { task.cancel() }
         for task in background { await task.value }
@@ -36,7 +37,7 @@ extension CaseExecution {
 
     private func leftBehind(_ traces: String) {
         if wasCutOff {
-            transcript.append("# removed after the time limit: \(traces)")
+            transcript.append("# removed, for the case was cut off: \(traces)")
         } else {
             complaints.append("left behind: \(traces)")
         }
@@ -51,8 +52,9 @@ extension CaseExecution {
                 executable: request.runtime.executable,
                 arguments: request.runtime.flags + ["--root", rootDirectory, "delete", "--force", id(name)],
                 environment: HarnessInvocation.cleanEnvironment, outputPath: base + ".out", errorPath: base + ".err",
-                limit: wasCutOff ? 15 / Double(names.count) : 15
+                limit: (Interruption.isUrgent ? 5 : 15) / (wasCutOff ? Double(names.count) : 1)
             )
+            invocation.isInterruptible = false
             invocation.user = test.steps.compactMap(\.user).first
             guard let ending = try? await invocation.run() else { continue }
             let error = readText(base + ".err") ?? ""
@@ -67,6 +69,7 @@ extension CaseExecution {
     private func remainingProcesses() async -> [String] {
         for attempt in 0..<100 {
             if reapEnded() { return [] }
+            if Interruption.isUrgent { break }
             if attempt < 99 { try? await Task.sleep(for: .milliseconds(10)) }
         }
         return children().map { "\($0) (\(readText("/proc/\($0)/comm")?.split(separator: "\n").first ?? "?"))" }

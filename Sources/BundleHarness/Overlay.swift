@@ -38,7 +38,9 @@ package struct Overlay: Equatable, Sendable {
         _ target: JSONValue, with changes: [String: JSONValue], at path: String
     ) throws(CaseError) -> JSONValue {
         if let unknown = changes.keys.sorted().first(where: { !listWords.contains($0) }) {
-            throw CaseError("\(path).\(unknown): only $append, $prepend and $remove may stand beside one another")
+            let hint = suggested(for: unknown, among: listWords.sorted())
+            throw CaseError(
+                "\(path).\(unknown): only $append, $prepend and $remove may stand beside one another\(hint)")
         }
         var list: [JSONValue]
         switch target {

@@ -39,7 +39,8 @@ struct Placeholders {
         _ = try walk(text) { name, _ throws(CaseError) in
             if names.contains(name) { return "" }
             throw CaseError(
-                "\(path): unknown placeholder ${\(name)}; there are \(names.sorted().joined(separator: ", "))")
+                "\(path): unknown placeholder ${\(name)}; there are \(names.sorted().joined(separator: ", "))"
+                    + suggested(for: name, among: names.sorted()))
         }
     }
 

@@ -22,7 +22,7 @@ package final class Progress: Sendable {
             return counts
         }
         guard isShown else { return }
-        show(Progress.line(done: now.done, failed: now.failed, total: total, current: result.caseName))
+        show(Progress.line(done: now.done, failed: now.failed, total: total, current: shown(result.caseName)))
         if now.done == total { show("") }
     }
 

@@ -50,19 +50,20 @@ package struct Recipe: Sendable, Equatable {
         if let target = try fields.string("link") { entry.content = .link(target) }
         if try fields.bool("fifo") == true { entry.content = .fifo }
         if let program = try fields.string("program") {
-            guard ["witness", "busybox"].contains(program) else {
-                throw CaseError("\(path).program: \(program) is not among: busybox, witness")
-            }
+            try checkWord(program, among: ["busybox", "witness"], at: "\(path).program")
             entry.content = .program(program)
         }
         if let node = try fields.string("node") { entry.content = try self.node(node, at: "\(path).node") }
         if let mode = try fields.string("mode") {
-            guard let bits = Int(mode, radix: 8) else { throw CaseError("\(path).mode: not octal digits") }
+            guard let bits = Int(mode, radix: 8), (0...0o7777).contains(bits) else {
+                throw CaseError("\(path).mode: not octal digits")
+            }
             entry.mode = bits
         }
         if let owner = try fields.string("owner") {
             let ids = owner.split(separator: ":").map { Int($0) }
-            guard ids.count == 2, let uid = ids[0], let gid = ids[1] else {
+            guard ids.count == 2, let uid = ids[0], let gid = ids[1], [uid, gid].allSatisfy((0...largestID).contains)
+            else {
                 throw CaseError("\(path).owner: expected UID:GID")
             }
             entry.uid = uid
@@ -72,10 +73,14 @@ package struct Recipe: Sendable, Equatable {
         return entry
     }
 
+    /// The largest uid and gid: the number after it means "none" (chown(2)).
+    static let largestID = 0xffff_fffe
+
     private static func node(_ text: String, at path: String) throws(CaseError) -> Content {
         let words = text.split(separator: " ")
         guard words.count == 3, let kind = words[0].first, ["c", "b"].contains(words[0]),
-            let major = Int(words[1]), let minor = Int(words[2])
+            let major = Int(words[1]), let minor = Int(words[2]), (0...0xfff).contains(major),
+            (0...0xfffff).contains(minor)
         else { throw CaseError("\(path): expected a text like c 1 3") }
         return .node(kind, major, minor)
     }

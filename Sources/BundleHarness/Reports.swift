@@ -20,9 +20,9 @@ package enum ReportFormat: String, Sendable, CaseIterable {
 private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String {
     let words: [CaseResult.Verdict: String] = [.passed: "ok", .failed: "FAILED", .known: "known", .skipped: "skipped"]
     let table = SideBySide(results)
-    let width = max(4, table.names.map(\.count).max() ?? 0)
-    let columns = runtimes.map { max(7, $0.count) }
-    var lines = [row("case", runtimes)]
+    let width = max(4, table.names.map { shown($0).count }.max() ?? 0)
+    let columns = runtimes.map { max(7, shown($0).count) }
+    var lines = [row("case", runtimes.map(shown))]
     func row(_ name: String, _ values: [String]) -> String {
         var line = name + String(repeating: " ", count: width - name.count)
         for (value, size) in zip(values, columns) {
@@ -33,30 +33,37 @@ private func tableReport(_ results: [CaseResult], runtimes: [String]) -> String 
     }
     for name in table.names {
         let verdicts = runtimes.map { table.results[name]?[$0]?.verdict }
-        var line = row(name, verdicts.map { $0.flatMap { words[$0] } ?? "" })
+        var line = row(shown(name), verdicts.map { $0.flatMap { words[$0] } ?? "" })
         if table.differ(name, runtimes) { line += "  ≠" }
         lines.append(line)
     }
     lines.append("")
     for result in results where result.verdict == .failed {
-        lines.append("FAILED \(result.caseName) on \(result.runtime)")
-        lines += result.messages.map { "    " + $0 }
-        lines += result.transcript.map { "      " + $0 }
+        lines.append("FAILED \(place(result))")
+        lines += details(result.messages, 4) + details(result.transcript, 6)
     }
     for result in results where result.verdict == .known {
-        lines.append("known  \(result.caseName) on \(result.runtime): \(result.reason ?? "")")
-        lines += result.messages.map { "    " + $0 }
+        lines.append("known  \(place(result)): \(shown(result.reason ?? ""))")
+        lines += details(result.messages, 4)
     }
     for result in results where result.isSurprise {
-        lines.append(
-            "note   \(result.caseName) on \(result.runtime) passes, though it is said to differ: \(result.reason ?? "")"
-        )
+        let reason = shown(result.reason ?? "")
+        lines.append("note   \(place(result)) passes, though it is said to differ: \(reason)")
     }
-    for (reason, names) in skipped(results) { lines.append("skip   \(reason): \(names.joined(separator: ", "))") }
+    for (reason, names) in skipped(results) {
+        lines.append("skip   \(shown(reason)): \(names.map(shown).joined(separator: ", "))")
+    }
     for runtime in runtimes {
-        lines.append("\(runtime): \(Totals(results.filter { $0.runtime == runtime }).text)")
+        lines.append("\(shown(runtime)): \(Totals(results.filter { $0.runtime == runtime }).text)")
     }
     return lines.joined(separator: "\n") + "\n"
+}
+
+private func place(_ result: CaseResult) -> String { "\(shown(result.caseName)) on \(shown(result.runtime))" }
+
+private func details(_ texts: [String], _ indentation: Int) -> [String] {
+    let blanks = String(repeating: " ", count: indentation)
+    return texts.flatMap(shownLines).map { blanks + $0 }
 }
 
 private func skipped(_ results: [CaseResult]) -> [(String, [String])] {
@@ -71,7 +78,7 @@ private func skipped(_ results: [CaseResult]) -> [(String, [String])] {
 /// TAP version 14: a known difference is a TODO, a requirement that is not met is a SKIP.
 private func tapReport(_ results: [CaseResult]) -> String {
     func plain(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("#", with: "\\#").replacing("\n", with: " ")
+        shown(text.replacing("\n", with: " ")).replacing("\\", with: "\\\\").replacing("#", with: "\\#")
     }
     var lines = ["TAP version 14", "1..\(results.count)"]
     for (index, result) in results.enumerated() {
@@ -113,8 +120,8 @@ private func junitReport(_ results: [CaseResult], runtimes: [String]) -> String 
 
 private func junitCase(_ result: CaseResult) -> [String] {
     let parts = result.caseName.split(separator: "/").map(String.init)
-    let group = escaped(parts.dropLast().joined(separator: "."))
-    let name = escaped(parts.last ?? "")
+    let group = escaped(shown(parts.dropLast().joined(separator: ".")))
+    let name = escaped(shown(parts.last ?? ""))
     let head = #"    <testcase classname="\#(group)" name="\#(name)" time="\#(seconds(result.seconds))""#
     let messages = escaped(result.messages.joined(separator: "\n"))
     switch result.verdict {

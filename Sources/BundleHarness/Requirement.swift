@@ -27,33 +27,63 @@ package enum Requirement: Equatable, Sendable {
         "selinux-enforcing": .selinuxEnforcing, "32-bit": .compatCalls,
     ]
 
+    /// The beginnings of those that name something.
+    private static let beginnings = ["cgroup:", "cap:", "command:", "file:", "arch:", "kernel>=", "cpus>="]
+
+    /// The controllers of both versions of cgroups, and the machines (uname(2)) that Linux containers are run on.
+    private static let controllers = [
+        "blkio", "cpu", "cpuacct", "cpuset", "devices", "dmem", "freezer", "hugetlb", "io", "memory", "misc", "net_cls",
+        "net_prio", "perf_event", "pids", "rdma",
+    ]
+    private static let machines = [
+        "aarch64", "armv7l", "i686", "loongarch64", "ppc64le", "riscv64", "s390x", "x86_64",
+    ]
+
     /// Parses `root`, `kernel>=5.12`, `cpus>=2`, `cgroup:hugetlb`, `cap:SYS_RESOURCE`, `command:ip`,
     /// `file:/dev/fuse`, `arch:x86_64`.
+    ///
+    /// A name that does not exist would skip the case on every machine.
     /// - Throws: `CaseError` for an unknown requirement.
     package init(_ text: String, at path: String) throws(CaseError) {
         if let known = Self.plain[text] {
             self = known
             return
         }
-        if text.hasPrefix("kernel>=") {
-            let numbers = text.dropFirst(8).split(separator: ".").map { Int($0) }
+        guard let beginning = Self.beginnings.first(where: text.hasPrefix) else { throw Self.unknown(text, at: path) }
+        let name = String(text.dropFirst(beginning.count))
+        if name.isEmpty { throw CaseError("\(path): \(text): nothing stands after \(beginning)") }
+        func checked(_ known: [String], _ kind: String, prefix: String = "") throws(CaseError) -> String {
+            if known.contains(name) { return name }
+            throw CaseError("\(path): \(text): no \(kind)\(suggested(for: name, among: known, prefix: prefix))")
+        }
+        switch beginning {
+        case "cgroup:": self = .controller(try checked(Self.controllers, "controller of cgroups"))
+        case "cap:": self = .capability(try checked(capabilityNames, "capability", prefix: "CAP_"))
+        case "arch:": self = .architecture(try checked(Self.machines, "machine"))
+        case "command:": self = .command(name)
+        case "file:":
+            guard name.hasPrefix("/") else { throw CaseError("\(path): \(text): not an absolute path") }
+            self = .file(name)
+        case "cpus>=":
+            guard let number = Int(name) else { throw CaseError("\(path): \(text): not a number") }
+            self = .processors(number)
+        default:
+            let numbers = name.split(separator: ".").map { Int($0) }
             guard !numbers.isEmpty, !numbers.contains(nil) else { throw CaseError("\(path): \(text): not a version") }
             self = .kernel(numbers.compactMap(\.self))
-            return
         }
-        if text.hasPrefix("cpus>="), let number = Int(text.dropFirst(6)) {
-            self = .processors(number)
-            return
-        }
-        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-        switch (parts.first, parts.last) {
-        case ("cgroup", let name?) where parts.count == 2: self = .controller(name)
-        case ("cap", let name?) where parts.count == 2: self = .capability(name)
-        case ("command", let name?) where parts.count == 2: self = .command(name)
-        case ("file", let name?) where parts.count == 2: self = .file(name)
-        case ("arch", let name?) where parts.count == 2: self = .architecture(name)
-        default: throw CaseError("\(path): unknown requirement \(text)")
-        }
+    }
+
+    /// The error for a requirement that is not known, with the nearest one.
+    private static func unknown(_ text: String, at path: String) -> CaseError {
+        let signs: Set<Character> = [":", ">", "<", "="]
+        let word = text.prefix { !signs.contains($0) }
+        let isPlain = word.endIndex == text.endIndex
+        let heads = beginnings.map { String($0.prefix { !signs.contains($0) }) }
+        let plainHint = suggested(for: text, among: plain.keys.sorted())
+        let hint = isPlain && !plainHint.isEmpty ? plainHint : suggested(for: String(word), among: heads)
+        let all = (plain.keys.sorted() + beginnings.map { $0 + "…" }).joined(separator: ", ")
+        return CaseError("\(path): unknown requirement \(text)" + (hint.isEmpty ? "; there are \(all)" : hint))
     }
 
     /// The reason why the machine or the runtime's flags do not meet the requirement; nil if they do.
@@ -144,9 +174,18 @@ private var kernelVersion: [Int] {
 }
 
 private func hasCapability(_ name: String) -> Bool {
-    let numbers = ["SYS_RESOURCE": 24, "SYS_ADMIN": 21, "NET_ADMIN": 12, "SYS_NICE": 23, "SYS_TIME": 25]
-    guard let bit = numbers[name] else { return false }
+    guard let bit = capabilityNames.firstIndex(of: name) else { return false }
     var sets: (UInt64, UInt64, UInt64) = (0, 0, 0)
     _ = clinux_capget(&sets.0, &sets.1, &sets.2)
     return sets.0 & 1 << bit != 0
 }
+
+/// The names by number. linux/capability.h.
+private let capabilityNames = [
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+]

@@ -113,16 +113,22 @@ extension CaseExecution {
         record(result)
         if ending.timedOut {
             wasCutOff = true
-            throw CaseError(
-                "\(step.place.isEmpty ? "run" : step.place): over its time limit after \(Int(ending.seconds)) s")
+            throw cutOff(step)
         }
         return result
     }
 
+    private func cutOff(_ step: Step) -> CaseError {
+        let place = step.place.isEmpty ? "run" : step.place
+        if Interruption.isUrgent { return CaseError("\(place): interrupted") }
+        return CaseError("\(place): over its time limit of \(Int(request.timeLimit)) s")
+    }
+
     func record(_ result: StepResult) {
         for (sign, text) in [("| ", result.output), ("! ", result.error)] where !text.isEmpty {
-            let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
-            transcript += lines.prefix(20).map { sign + $0.prefix(600) }
+            // By bytes: in Swift CR and LF together, which a terminal prints, are one character.
+            let lines = text.utf8.split(separator: UInt8(ascii: "\n")).map { String(Substring($0)) }
+            transcript += lines.prefix(20).map { sign + ($0.last == "\r" ? $0.dropLast() : $0[...]).prefix(600) }
         }
     }
 
@@ -210,7 +216,7 @@ extension CaseExecution {
     // MARK: waiting
 
     private func wait(for condition: String, _ container: String, _ step: Step) async throws(CaseError) -> StepResult? {
-        while ContinuousClock.now < deadline {
+        while ContinuousClock.now < deadline, !Interruption.isUrgent {
             if condition == "exit" {
                 if let pid = pid(container), kill(pid_t(pid), 0) != 0 {
                     return await containerResult(container, reaper.status(of: pid))

@@ -60,6 +60,7 @@ package struct Suite: Sendable {
         makeParentCgroups()
         let pairs = cases.flatMap { test in runtimes.map { (test, $0) } }
         var results = [CaseResult?](repeating: nil, count: pairs.count)
+        let watch = Task { await Interruption.passOn() }
         await withTaskGroup(of: (Int, CaseResult).self) { group in
             var next = 0
             func start() {
@@ -71,11 +72,14 @@ package struct Suite: Sendable {
             }
             for _ in 0..<max(1, jobs) { start() }
             for await (index, result) in group {
+                // What was ended at once says nothing about the runtime.
+                if Interruption.isUrgent && result.verdict != .passed { continue }
                 results[index] = result
                 progress(result)
                 start()
             }
         }
+        watch.cancel()
         for hierarchy in HostTrace.hierarchies { rmdir(hierarchy + "/bundle-harness") }
         // Directories that could not be removed have been reported for each case.
         if !keepsScratch { _ = try? removeTree(work) }
@@ -124,6 +128,7 @@ package struct Suite: Sendable {
             executable: "/proc/self/exe", arguments: ["worker", "case", order.text], environment: environment,
             outputPath: base + ".result", errorPath: base + ".error", limit: limit + 30)
         worker.hasOwnSession = true
+        worker.isInterruptible = false
         var result = CaseResult(caseName: test.name, runtime: runtime.label, verdict: .failed)
         do throws(CaseError) {
             let ending = try await worker.run()
@@ -158,6 +163,7 @@ extension Worker {
     ///
     /// The process must still have only one thread, because unshare(2) affects only the calling thread.
     package static func enter(order text: String) throws(CaseError) -> CaseRequest {
+        Interruption.catchSignalOfWorker()
         let order = try JSONValue(caseText: text)
         func string(_ key: String) -> String { order[key]?.string ?? "" }
         let test = try CaseDirectory(name: string("name"), path: string("directory")).load()

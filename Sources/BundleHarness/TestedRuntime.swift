@@ -41,11 +41,12 @@ package struct TestedRuntime: Sendable, Equatable {
     }
 
     /// Finds a runtime and reads its identity.
-    /// - Parameter text: a path or command with optional flags: `/usr/bin/crun --systemd-cgroup`.
+    /// - Parameter text: a path or command with optional flags: `/usr/bin/crun --systemd-cgroup`. Quotes and backslashes
+    /// have their meaning in a shell.
     /// - Returns: the runtime with its absolute path.
     /// - Throws: `CaseError` if there is no such command, or it does not print a version.
-    package static func find(_ text: String) async throws(CaseError) -> TestedRuntime {
-        let words = text.split(separator: " ").map(String.init)
+    static func find(_ text: String) async throws(CaseError) -> TestedRuntime {
+        let words = try shellWords(text)
         guard let first = words.first, let path = findCommand(first) else {
             throw CaseError("--runtime \(text): no such command")
         }
@@ -53,7 +54,65 @@ package struct TestedRuntime: Sendable, Equatable {
         let answer = try await capture(executable, ["--version"])
         let fallback = executable.lastPart
         return TestedRuntime(
-            label: ([fallback] + words.dropFirst()).joined(separator: " "), executable: executable,
+            label: ([fallback] + words.dropFirst()).map(shellQuoted).joined(separator: " "), executable: executable,
             flags: Array(words.dropFirst()), identity: RuntimeIdentity(versionText: answer, fallback: fallback))
     }
+
+    /// Finds all runtimes; each has another label.
+    /// - Throws: `CaseError` for the first that cannot be used.
+    package static func find(all texts: [String]) async throws(CaseError) -> [TestedRuntime] {
+        var runtimes: [TestedRuntime] = []
+        for text in texts { runtimes.append(try await find(text)) }
+        let labels = distinctLabels(runtimes.map(\.label), inFull: texts)
+        for (index, label) in labels.enumerated() { runtimes[index].label = label }
+        return runtimes
+    }
+
+    /// Labels of which each is there once: two builds of one runtime are called as on the command line, and by number if that
+    /// is the same too.
+    package static func distinctLabels(_ short: [String], inFull texts: [String]) -> [String] {
+        let isTaken = { (label: String, labels: [String]) in labels.count { $0 == label } > 1 }
+        let longer = zip(short, texts).map { isTaken($0, short) ? $1 : $0 }
+        var labels: [String] = []
+        for label in longer {
+            var number = 1
+            var candidate = label
+            while labels.contains(candidate) {
+                number += 1
+                candidate = "\(label) (\(number))"
+            }
+            labels.append(candidate)
+        }
+        return labels
+    }
+}
+
+/// The words of a text, divided as a shell does: at blanks, but not where quotes or a backslash protect them.
+/// - Throws: `CaseError` if a quote is not closed.
+package func shellWords(_ text: String) throws(CaseError) -> [String] {
+    var words: [String] = []
+    var word: String?
+    var quote: Character?
+    var rest = text[...]
+    while let character = rest.popFirst() {
+        switch (character, quote) {
+        case ("'", "'"), ("\"", "\""): quote = nil
+        case ("'", nil), ("\"", nil):
+            quote = character
+            word = word ?? ""
+        case ("\\", nil), ("\\", "\""):
+            guard let next = rest.popFirst() else {
+                throw CaseError("--runtime \(text): nothing follows the backslash")
+            }
+            // Between double quotes a backslash protects only what has a meaning there.
+            let isPlain = quote != nil && !"\"\\$`".contains(next)
+            word = (word ?? "") + (isPlain ? "\\" : "") + String(next)
+        case (" ", nil), ("\t", nil), ("\n", nil):
+            if let done = word { words.append(done) }
+            word = nil
+        default: word = (word ?? "") + String(character)
+        }
+    }
+    if let quote { throw CaseError("--runtime \(text): the quote \(quote) is not closed") }
+    return words + [word].compactMap(\.self)
 }

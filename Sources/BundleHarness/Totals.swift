@@ -41,17 +41,15 @@ struct SideBySide {
     }
 }
 
-/// The text of an element or an attribute of XML and HTML.
+/// The text of an element or an attribute of XML and HTML; line feeds stay.
 func escaped(_ text: String) -> String {
     var result = ""
-    for scalar in text.unicodeScalars {
+    for scalar in shownLines(text).joined(separator: "\n").unicodeScalars {
         switch scalar {
         case "&": result += "&amp;"
         case "<": result += "&lt;"
         case ">": result += "&gt;"
         case "\"": result += "&quot;"
-        case "\n", "\t": result.unicodeScalars.append(scalar)
-        case let control where control.value < 0x20: result += "?"
         default: result.unicodeScalars.append(scalar)
         }
     }

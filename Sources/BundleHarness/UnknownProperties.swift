@@ -50,12 +50,12 @@ struct UnknownProperty: Equatable {
     /// The place in the case's file.
     var place: String
     var name: String
-    /// What may have been meant: a property of the same object, or the path of one elsewhere.
-    var meant: String?
+    /// What may have been meant, as the end of a sentence: a property of the same object, or the path of one elsewhere.
+    var hint: String
 
     /// One sentence for the author of the case.
     var sentence: String {
-        "\(place): no property of config.json" + (meant.map { " (did you mean \($0)?)" } ?? "")
+        "\(place): no property of config.json" + hint
     }
 
     /// The unknown properties of a configuration, or of a patch to one.
@@ -80,37 +80,16 @@ struct UnknownProperty: Equatable {
             } else if let spelling = known.spelling(of: name) {
                 collect(member, known[spelling], inner, &found)
             } else {
-                let meant = nearest(to: name, among: known.names) ?? elsewhere(name)
-                found.append(UnknownProperty(place: inner, name: name, meant: meant))
+                let near = suggested(for: name, among: known.names)
+                found.append(UnknownProperty(place: inner, name: name, hint: near.isEmpty ? elsewhere(name) : near))
             }
         }
-    }
-
-    private static func nearest(to name: String, among names: [String]) -> String? {
-        let distances = names.map { (name: $0, distance: distance(name, $0)) }
-        guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
-        return best.distance <= max(1, name.count / 3) ? best.name : nil
     }
 
     /// The path of a property of this name that belongs to another object.
-    private static func elsewhere(_ name: String) -> String? {
-        specificationPropertyList.first { $0 == name || $0.hasSuffix(".\(name)") }
-    }
-
-    /// How many letters have to be inserted, removed or replaced to come from one name to the other.
-    private static func distance(_ one: String, _ other: String) -> Int {
-        let letters = Array(other.uppercased())
-        var row = Array(0...letters.count)
-        for (index, letter) in one.uppercased().prefix(64).enumerated() {
-            var above = row[0]
-            row[0] = index + 1
-            for column in letters.indices {
-                let replaced = above + (letter == letters[column] ? 0 : 1)
-                above = row[column + 1]
-                row[column + 1] = min(replaced, row[column] + 1, above + 1)
-            }
-        }
-        return row[letters.count]
+    private static func elsewhere(_ name: String) -> String {
+        let path = specificationPropertyList.first { $0 == name || $0.hasSuffix(".\(name)") }
+        return path.map { " (did you mean \($0)?)" } ?? ""
     }
 }
 
@@ -132,7 +111,7 @@ extension Case {
         }
         let messages = steps.compactMap { $0.expected["error"]?.text }
         if found.contains(where: { property in messages.contains { Self.names(property.name, in: $0) } }) { return [] }
-        if let misspelt = found.first(where: { $0.meant != nil }) { throw CaseError(misspelt.sentence) }
+        if let misspelt = found.first(where: { !$0.hint.isEmpty }) { throw CaseError(misspelt.sentence) }
         return found.map(\.sentence) + warnings
     }
 

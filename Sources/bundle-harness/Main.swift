@@ -10,10 +10,10 @@ struct Main {
     /// Workers start before any code creates a thread.
     static func main() async {
         let words = Array(CommandLine.arguments.dropFirst())
-        guard words.first == "worker", words.count >= 3 else { return await BundleHarnessCommand.main() }
+        guard words.first == "worker", words.count >= 3 else { return await examine() }
         do throws(CaseError) {
             switch words[1] {
-            case "case": print(await CaseExecution(try Worker.enter(order: words[2])).run().json.text)
+            case "case": try say(await CaseExecution(try Worker.enter(order: words[2])).run().json.text + "\n")
             case "console": try Worker.console(socket: words[2], output: words[3])
             case "listener": try Worker.listener(socket: words[2], SeccompAgent(word: words[3]) ?? .answers(0))
             default: throw CaseError("worker \(words[1]): no such worker")
@@ -22,11 +22,37 @@ struct Main {
             fail("\(error)")
         }
     }
+
+    /// The parser's own texts, such as that of --help, are checked when they are written, too.
+    private static func examine() async {
+        // Swift's threads have taken the number of a closed stream by now, for a descriptor that is no file and has no kind.
+        var facts = stat()
+        if fstat(1, &facts) != 0 || facts.st_mode & S_IFMT == 0 {
+            fail("standard output: it is closed, and the report would be lost")
+        }
+        do {
+            var command = try BundleHarnessCommand.parseAsRoot()
+            if var harness = command as? any AsyncParsableCommand {
+                try await harness.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let text = BundleHarnessCommand.fullMessage(for: error)
+            let code = BundleHarnessCommand.exitCode(for: error)
+            do throws(CaseError) {
+                if !text.isEmpty { try writeAll(text + "\n", to: code.isSuccess ? 1 : 2, "standard output") }
+            } catch { fail("\(error)") }
+            exit(code.rawValue)
+        }
+    }
 }
 
+func say(_ text: String) throws(CaseError) { try writeAll(text, to: 1, "standard output") }
+
 func complain(_ text: String) {
-    let bytes = Array("bundle-harness: \(text)\n".utf8)
-    _ = write(2, bytes, bytes.count)
+    // A harness without a standard error has nowhere to tell that.
+    try? writeAll("bundle-harness: \(shown(text))\n", to: 2, "standard error")
 }
 
 func fail(_ text: String) -> Never {
@@ -42,11 +68,12 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         abstract: "Run bundles with expectations against OCI runtimes, side by side.",
         discussion: """
             Each directory holds cases: a case.json, or a bundle with a config.json, which must then run and exit with 0. \
-            Exit status: 0 when no case failed, 1 when one did, 2 when a case is malformed.
+            Exit status: 0 when no case failed, 1 when one did, 2 when a case is malformed or the report cannot be \
+            written, 128 + the signal when one ended the run.
             """,
         version: "bundle-harness version \(harnessVersion)")
 
-    @Option(help: "A runtime to examine, with flags if it needs any; may be given several times (default: runc).")
+    @Option(help: "A runtime to examine, with flags, quoted as in a shell; may be given several times (default: runc).")
     var runtime: [String] = []
 
     @Option(help: "How to report: \(ReportFormat.allCases.map(\.rawValue).joined(separator: ", ")).")
@@ -104,19 +131,21 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         if jobs < 1 { throw ValidationError("--jobs \(jobs): at least one case has to run at a time") }
         if patience < 1 { throw ValidationError("--patience \(patience): a number from 1 on is needed") }
         if timeout < 1 { throw ValidationError("--timeout \(timeout): a case needs at least one second") }
+        if list, coverage != nil {
+            throw ValidationError("--coverage: --list runs nothing, so there is nothing to write")
+        }
+        if requireComplete, coverage == nil { throw ValidationError("--require-complete: it belongs to --coverage") }
     }
 
     private func examine() async throws(CaseError) -> Int32 {
         let cases = try chosenCases()
         if list {
-            for test in cases { print("\(test.name): \(test.about)") }
+            try say(cases.map { "\(shown($0.name)): \(shown($0.about))\n" }.joined())
             return 0
         }
         let programs = try findPrograms()
-        var runtimes: [TestedRuntime] = []
-        for text in runtime.isEmpty ? ["runc"] : runtime { runtimes.append(try await TestedRuntime.find(text)) }
+        let runtimes = try await TestedRuntime.find(all: runtime.isEmpty ? ["runc"] : runtime)
         let labels = runtimes.map(\.label)
-        if Set(labels).count != labels.count { throw CaseError("--runtime: two runtimes of the same name") }
         var suite = Suite(
             cases: cases, runtimes: runtimes, jobs: jobs, timeLimit: timeout, keepsScratch: keep,
             hidesUnified: hideUnified, workDirectory: work, programs: programs)
@@ -126,9 +155,13 @@ struct BundleHarnessCommand: AsyncParsableCommand {
         let progress = Progress(total: cases.count * runtimes.count)
         Interruption.catchSignals()
         let results = try await suite.run { progress.add($0) }
-        print(format.text(results, runtimes: labels), terminator: "")
-        if Interruption.hasCome { complain("interrupted after \(results.count) of \(cases.count * runtimes.count)") }
-        var code: Int32 = Interruption.hasCome ? 130 : Totals(results).failed > 0 ? 1 : 0
+        try say(format.text(results, runtimes: labels))
+        if Interruption.hasCome {
+            let unwritten = coverage.map { "; \($0) is not written" } ?? ""
+            complain("interrupted after \(results.count) of \(cases.count * runtimes.count)\(unwritten)")
+            return Interruption.status
+        }
+        var code: Int32 = Totals(results).failed > 0 ? 1 : 0
         if let coverage {
             let table = Coverage(
                 cases: cases, results: results, runtimes: labels, properties: specificationPropertyList)
@@ -185,7 +218,7 @@ struct BundleHarnessCommand: AsyncParsableCommand {
                 path, .writeOnly, options: [.create, .truncate], permissions: FilePermissions(rawValue: 0o644))
             try file.closeAfter { _ = try file.writeAll(text.utf8) }
         } catch {
-            throw CaseError("--coverage \(path): \(error)")
+            throw CaseError("--coverage \(path): \("\(error)".lowercased())")
         }
     }
 }

@@ -94,7 +94,12 @@ struct CaseReadingTests {
             (#"{"about": "x", "base": "docker"}"#, "base: docker is not among: default, minimal, engine"),
             (#"{"about": "x", "spec": ["linux.magic"]}"#, "spec: linux.magic is no property of config.json"),
             (#"{"about": "x", "spec": [1]}"#, "spec[0]: expected a string, found an integer"),
-            (#"{"about": "x", "requires": ["moon"]}"#, "requires[0]: unknown requirement moon"),
+            (
+                #"{"about": "x", "requires": ["moon"]}"#,
+                "requires[0]: unknown requirement moon; there are 32-bit, apparmor, cgroup-v1, cgroup-v2, cgroupfs-driver, "
+                    + "criu, landlock, no-apparmor, no-landlock, no-selinux, numa, rdt, root, selinux, "
+                    + "selinux-enforcing, swap-limit, systemd, systemd-driver, cgroup:…, cap:…, command:…, file:…, arch:…, kernel>=…, cpus>=…"
+            ),
             (#"{"about": "x", "requires": ["kernel>=new"]}"#, "requires[0]: kernel>=new: not a version"),
             (#"{"about": "x", "known": {"runc": ""}}"#, "known.runc: a known difference needs its reason"),
             (
@@ -113,7 +118,10 @@ struct CaseReadingTests {
                 "drive[0]: expected one of do, raw, host, wait, listen"
             ),
             (#"{"about": "x", "drive": [{"do": "run", "container": "b"}]}"#, "drive[0].container: no container b"),
-            (#"{"about": "x", "drive": [{"do": "run", "expct": {}}]}"#, "drive[0].expct: unknown key"),
+            (
+                #"{"about": "x", "drive": [{"do": "run", "expct": {}}]}"#,
+                "drive[0].expct: unknown key (did you mean expect?)"
+            ),
             (
                 #"{"about": "x", "drive": [{"wait": "dawn"}]}"#,
                 "drive[0].wait: dawn is not among: exit, created, running, stopped, paused"
@@ -122,8 +130,12 @@ struct CaseReadingTests {
             (#"{"about": "x", "expect": {"stdin": ""}}"#, "expect.stdin: unknown key"),
             (
                 #"{"about": "x", "expect": {"stdout": {"containz": "y"}}}"#,
-                "expect.stdout.containz: unknown word; there are absent, atLeast, atMost, contains, count, "
-                    + "differsFrom, equals, lacks, matches, not, oneOf, sameAs"
+                "expect.stdout.containz: unknown word (did you mean contains?)"
+            ),
+            (
+                #"{"about": "x", "expect": {"stdout": {"has": "y"}}}"#,
+                "expect.stdout.has: unknown word; there are absent, atLeast, atMost, contains, count, differsFrom, "
+                    + "equals, lacks, matches, not, oneOf, sameAs"
             ),
             (#"{"about": "x", "expect": {"observe": {"a[b": 1}}}"#, "expect.observe: a[b: a bracket is not closed"),
             (

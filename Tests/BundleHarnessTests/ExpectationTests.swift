@@ -70,7 +70,7 @@ struct ExpectationTests {
             (["matches": "("], "expect.matches: not a regular expression"),
             (["matches": 5], "expect.matches: expected a regular expression, found an integer"),
             (["atLeast": "a"], "expect.atLeast: expected a number, found a string"),
-            (["a": ["count": "x"]], "expect.a.count: expected an integer, found a string"),
+            (["a": ["count": "x"]], "expect.a.count: expected an integer of 0 or more, found a string"),
             (["oneOf": 1], "expect.oneOf: expected an array, found an integer"),
             (["absent": 1], "expect.absent: expected a boolean, found an integer"),
             (["sameAs": 1], "expect.sameAs: expected the name of an observation, found an integer"),

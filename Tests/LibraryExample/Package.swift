@@ -1,13 +1,13 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// To try it out of the tree, copy this folder and let the dependency name the repository and a version.
+// Another package names the repository and a version in place of the path.
 let package = Package(
     name: "LibraryExample",
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(path: "../swiftrun"),
+        .package(name: "swiftrun", path: "../.."),
     ],
     targets: [
         .executableTarget(
