@@ -26,11 +26,12 @@ struct SuggestionTests {
 
     @Test(
         "of words that begin alike the nearest is suggested, wherever it stands in the list",
-        arguments: [("X86-64", "X86_64"), ("X86_6", "X86_64"), ("x86", "X86"), ("MIPSEL6", "MIPSEL64"), ("PPC64L", "PPC64LE")])
+        arguments: [("X86-64", "X86_64"), ("X86_6", "X86_64"), ("x86", "X86"), ("MIPSEL64N", "MIPSEL64")])
     func beginnings(word: String, meant: String) {
-        let known = ["X86", "X86_64", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PPC64", "PPC64LE"]
+        let known = ["X86", "X86_64", "MIPSEL", "MIPSEL64", "MIPSEL64N32"]
         for list in [known, known.reversed()] {
-            #expect(suggestion(for: "SCMP_ARCH_" + word, among: list, prefix: "SCMP_ARCH_") == " (did you mean \(meant)?)")
+            #expect(
+                suggestion(for: "SCMP_ARCH_" + word, among: list, prefix: "SCMP_ARCH_") == " (did you mean \(meant)?)")
         }
     }
 
