@@ -30,6 +30,9 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file it was done to.
     package private(set) var path: String?
 
+    /// The step of a plan, if it was one.
+    private(set) var step: FailedStep?
+
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
         self.message = message
@@ -47,6 +50,18 @@ package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {
         let index = words.firstIndex { $0.hasPrefix("/") || $0.hasPrefix("\"/") }
         path = index.map { words[$0].filter { $0 != "\"" } }
         self.operation = words[..<(index ?? words.endIndex)].joined(separator: " ")
+    }
+
+    func at(_ step: FailedStep?) -> Failure {
+        var further = self
+        further.step = step
+        return further
+    }
+
+    /// Remembers an operation and its object, where the message has them in other words.
+    mutating func note(_ operation: String, path: String?) {
+        self.operation = operation
+        self.path = path
     }
 
     package var description: String { message }

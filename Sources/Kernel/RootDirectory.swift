@@ -181,6 +181,7 @@ package struct FileStatus: Sendable, Equatable {
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
     package var isRegular: Bool { mode & S_IFMT == S_IFREG }
+    package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
 
     package var isDevice: Bool { mode & S_IFMT == S_IFCHR || mode & S_IFMT == S_IFBLK }
     /// Whether everybody may read and write it.

@@ -108,16 +108,41 @@ extension LinuxResources {
     }
 }
 
+extension Process {
+    /// Reads the process document of `exec`; throws `InvalidSpec`.
+    /// - Parameter unknown: as for a `config.json`.
+    public init(process bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+        let document = try JSONDocument(bytes)
+        self = try document.decode()
+        document.tellUnknown(KnownProperties.ofConfig, at: "process", to: unknown)
+    }
+}
+
+extension [Mount] {
+    /// Reads the list of `mounts add`; throws `InvalidSpec`.
+    /// - Parameter unknown: as for a `config.json`.
+    public init(mounts bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
+        let document = try JSONDocument(bytes)
+        self = try document.decode()
+        document.tellUnknown(KnownProperties.ofConfig, at: "mounts", shown: "mounts", to: unknown)
+    }
+}
+
 extension JSONDocument {
     /// Reports the properties that a table does not contain: the first twenty, and the number of the others.
-    func tellUnknown(_ known: [(path: String, names: String)], to tell: (String) -> Void) {
+    /// - Parameters:
+    ///   - path: the place in the table that the document as a whole has.
+    ///   - shown: the same for the messages; nothing where they name the document's own properties.
+    func tellUnknown(
+        _ known: [(path: String, names: String)], at path: String = "", shown: String = "", to tell: (String) -> Void
+    ) {
         let most = 20
         var count = 0
         withoutActuallyEscaping(tell) { tell in
             UnknownProperties(known: known) { sentence in
                 count += 1
                 if count <= most { tell(sentence()) }
-            }.visit(root, path: "") { "" }
+            }.visit(root, path: path) { shown }
         }
         if count > most { tell("\(count - most) further properties are not of the specification, and ignored") }
     }

@@ -38,6 +38,40 @@ extension String {
         return result
     }
 
+    /// The text with long values cut, for a message: what stands in quotes, or is one word outside of them. Most paths are
+    /// shorter than the limit and stay whole.
+    package var withLongValuesCut: String {
+        let quote = UInt8(ascii: "\"")
+        let parts = utf8.split(separator: quote, omittingEmptySubsequences: false)
+        guard parts.contains(where: { $0.count > Self.longestValue }) else { return self }
+        var result: [UInt8] = []
+        for (index, part) in parts.enumerated() {
+            if index > 0 { result.append(quote) }
+            // The first part precedes a quote, so that every second one is in quotes.
+            result += Self.cut(Array(part)[...], at: index % 2 == 1 ? [] : [UInt8(ascii: " "), UInt8(ascii: "\n")])
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    private static let longestValue = 1024
+
+    private static func cut(_ bytes: ArraySlice<UInt8>, at separators: ArraySlice<UInt8>) -> [UInt8] {
+        guard bytes.count > longestValue else { return Array(bytes) }
+        if let separator = separators.first {
+            var result: [UInt8] = []
+            for part in bytes.split(separator: separator, omittingEmptySubsequences: false) {
+                if part.startIndex != bytes.startIndex { result.append(separator) }
+                result += cut(part, at: separators.dropFirst())
+            }
+            return result
+        }
+        let bytes = Array(bytes)
+        var kept = 128
+        // Not inside of a character.
+        while kept > 0, bytes[kept] & 0xc0 == 0x80 { kept -= 1 }
+        return Array(bytes[..<kept]) + Array("… (\(bytes.count) bytes)".utf8)
+    }
+
     /// The text in double quotes with JSON's escapes, which readers of logfmt accept too; characters that are not
     /// printable are escaped.
     package var quoted: String { String(decoding: json(), as: UTF8.self) }

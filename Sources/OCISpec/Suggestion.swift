@@ -6,13 +6,16 @@ package func suggestion(for word: String, among known: [String], prefix: String 
     // Longer words cannot be similar, and may be of any length.
     guard word.utf8.count <= 64 else { return "" }
     let short = letters(word, without: letters(prefix))
-    var best: (word: String, distance: Int)?
+    var best: (word: String, distance: Int, edits: Int)?
     for other in known {
         let rest = letters(other, without: letters(prefix))
         let least = min(short.count, rest.count)
         let isBeginning = least >= 3 && (rest.starts(with: short) || short.starts(with: rest))
-        let distance = isBeginning ? min(1, abs(rest.count - short.count)) : editDistance(short, rest)
-        if distance <= max(1, least / 3), best.map({ distance < $0.distance }) ?? true { best = (other, distance) }
+        let edits = editDistance(short, rest)
+        let distance = isBeginning ? min(1, edits) : edits
+        // Of several words that begin alike the one of most letters in common was meant, not the first.
+        let isNearer = best.map { distance < $0.distance || distance == $0.distance && edits < $0.edits } ?? true
+        if distance <= max(1, least / 3), isNearer { best = (other, distance, edits) }
     }
     guard let best, best.distance < short.count else { return "" }
     return " (did you mean \(best.word)?)"

@@ -92,7 +92,8 @@ extension LandlockPlan {
         var result: UInt64 = 0
         for (index, name) in names.enumerated() {
             guard let right = rights.first(where: { $0.name == name }) else {
-                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "unknown access right \"\(name)\"")
+                let meant = suggestion(for: name, among: Self.rights.map { $0.name })
+                throw InvalidSpec(keyPath: "\(key)[\(index)]", problem: "unknown access right \"\(name)\"\(meant)")
             }
             result |= right.value
         }

@@ -3,6 +3,7 @@
 package import struct Kernel.AttributeChange
 package import struct Kernel.MountAttributes
 package import enum Kernel.Propagation
+internal import OCISpec
 
 /// The effect of an option in `mounts[].options`.
 package enum MountOption: Equatable, Sendable {
@@ -117,6 +118,12 @@ package func mountOption(named name: String) -> MountOption? {
         if row.name < name { low = middle + 1 } else { high = middle }
     }
     return nil
+}
+
+/// A hint at the option that is nearest to one which neither swiftrun nor a filesystem knows; empty if none is near.
+package func mountOptionMeant(by text: String) -> String {
+    // An option with a value is a filesystem's.
+    text.utf8.contains(UInt8(ascii: "=")) ? "" : suggestion(for: text, among: mountOptions.map { $0.name })
 }
 
 extension AttributeChange {

@@ -50,7 +50,8 @@ extension MountStep {
             attributes.merge(AttributeChange(set: .readOnly))
         }
         if options.isBind, let other = options.parameters.first(where: { !ParsedMountOptions.isHarmless($0) }) {
-            let hint = other.text.utf8.contains(UInt8(ascii: ",")) ? " (each option is a string of its own)" : ""
+            let isList = other.text.utf8.contains(UInt8(ascii: ","))
+            let hint = isList ? " (each option is a string of its own)" : mountOptionMeant(by: other.text)
             throw InvalidSpec(
                 keyPath: "\(key).options",
                 problem: "\"\(other.text)\" is not an option of a bind mount and would have no effect\(hint)")
@@ -109,7 +110,8 @@ extension MountStep {
                 ]
                 if let other = options.parameters.first(where: { !known.contains($0.name) }) {
                     throw InvalidSpec(
-                        keyPath: "\(key).options", problem: "\"\(other.text)\" is not an option of cgroup v2")
+                        keyPath: "\(key).options",
+                        problem: "\"\(other.text)\" is not an option of cgroup v2\(mountOptionMeant(by: other.text))")
                 }
                 // A container in the host's cgroup namespace gets the host's hierarchy, because the paths in its
                 // /proc refer to it. It is bound: a new mount from the host's cgroup namespace would reset the

@@ -58,7 +58,11 @@ extension NamespacePlan {
         for (index, namespace) in linux.namespaces.enumerated() {
             let key = "linux.namespaces[\(index)]"
             guard let kind = NamespaceKind(rawValue: namespace.type) else {
-                let meant = suggestion(for: namespace.type, among: NamespaceKind.names)
+                // The name that /proc/PID/ns has for it. namespaces(7).
+                let isKernelsName = namespace.type.lowercased() == "mnt"
+                let meant =
+                    isKernelsName
+                    ? " (did you mean mount?)" : suggestion(for: namespace.type, among: NamespaceKind.names)
                 throw InvalidSpec(keyPath: "\(key).type", problem: "unknown namespace \"\(namespace.type)\"\(meant)")
             }
             guard !has(kind) else {

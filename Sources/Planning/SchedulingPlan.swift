@@ -152,14 +152,17 @@ extension SchedulingPlan {
 
     private static func memoryPolicy(_ policy: LinuxMemoryPolicy) throws(InvalidSpec) -> MemoryPolicy {
         guard let mode = memoryModes.first(where: { $0.0 == policy.mode }) else {
+            let meant = suggestion(for: policy.mode, among: memoryModes.map { $0.0 }, prefix: "MPOL_")
             throw InvalidSpec(
-                keyPath: "linux.memoryPolicy.mode", problem: "invalid memory policy mode \"\(policy.mode)\"")
+                keyPath: "linux.memoryPolicy.mode", problem: "invalid memory policy mode \"\(policy.mode)\"\(meant)")
         }
         var value = mode.1
         for (index, name) in policy.flags.enumerated() {
             guard let flag = memoryFlags.first(where: { $0.0 == name }) else {
+                let meant = suggestion(for: name, among: memoryFlags.map { $0.0 }, prefix: "MPOL_F_")
                 throw InvalidSpec(
-                    keyPath: "linux.memoryPolicy.flags[\(index)]", problem: "invalid memory policy flag \"\(name)\"")
+                    keyPath: "linux.memoryPolicy.flags[\(index)]",
+                    problem: "invalid memory policy flag \"\(name)\"\(meant)")
             }
             value |= flag.1
         }

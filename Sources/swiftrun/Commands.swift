@@ -51,7 +51,8 @@ extension Command {
         let given = call.options.arguments.dropFirst().first ?? ""
         let name = given.isEmpty ? "SIGTERM" : given
         guard let signal = Signal(name) else {
-            throw .failure(Failure(.invalid, "unknown signal \"\(name)\""))
+            let meant = suggestion(for: name, among: Signal.knownNames, prefix: "SIG")
+            throw .failure(Failure(.invalid, "unknown signal \"\(name)\"\(meant)"))
         }
         try call.performOnTargets { (id, runtime) throws(Failure) in
             try runtime.kill(id: id, signal, all: call.options.has("all"))
@@ -89,7 +90,7 @@ extension Command {
     ) { call throws(CommandError) in
         let format = call.options.given("format") ?? "text"
         guard format == "text" || format == "json" else {
-            throw .failure(Failure(.invalid, "invalid format option: \(format)"))
+            throw .failure(Failure(.invalid, "invalid format option: \(format) (text and json are known)"))
         }
         let report = HostReport.probe()
         if format == "json" {

@@ -56,24 +56,26 @@ extension Command {
     private static func dryRun(
         _ call: Invocation, _ options: CreateOptions, startsAtOnce: Bool
     ) throws(CommandError) -> Int32 {
-        let format = call.options.given("format") ?? "text"
-        guard format == "text" || format == "json" else {
-            throw .failure(Failure(.invalid, "invalid format: \(format) (text and json are known)"))
-        }
         let dryRun = try call.perform { () throws(Failure) in
             try call.runtime.dryRun(options, startsAtOnce: startsAtOnce, looksAtRootfs: true)
         }
-        if format == "json" {
+        if call.options.given("format") == "json" {
             try printBytes(dryRun.json(indent: "  ") + [10])
         } else {
             for step in dryRun.steps { try printLine(step) }
             for problem in dryRun.problems { try printLine("would fail: \(problem)") }
         }
-        return 0
+        guard let first = dryRun.problems.first else { return 0 }
+        let others = dryRun.problems.count - 1
+        let further = others == 0 ? "" : " (and \(others) more)"
+        throw .failure(Failure(.invalid, "the container would not start: \(first)\(further)"))
     }
 
     static func creation(_ call: Invocation) throws(CommandError) -> CreateOptions {
         let given = call.options
+        if let format = given.given("format"), format != "text", format != "json" {
+            throw .failure(Failure(.invalid, "invalid format: \(format) (text and json are known)"))
+        }
         // With the bundle named already the argument can only be an id.
         let bundle = given.value("bundle")
         let target = bundle == nil ? Target(given.arguments[0]) : Target(id: given.arguments[0])

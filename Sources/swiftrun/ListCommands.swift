@@ -14,7 +14,7 @@ extension Command {
     ) { call throws(CommandError) in
         let format = call.options.given("format") ?? "table"
         guard format == "table" || format == "json" else {
-            throw .failure(Failure(.invalid, "invalid format option: \(format)"))
+            throw .failure(Failure(.invalid, "invalid format option: \(format) (table and json are known)"))
         }
         let states = try call.perform { () throws(Failure) in
             do throws(Failure) {
@@ -58,7 +58,7 @@ extension Command {
         let target = call.target()
         let format = call.options.given("format") ?? "table"
         guard format == "table" || format == "json" else {
-            throw .failure(Failure(.invalid, "invalid format option: \(format)"))
+            throw .failure(Failure(.invalid, "invalid format option: \(format) (table and json are known)"))
         }
         let pids = try call.perform { () throws(Failure) in try target.runtime.processes(id: target.id) }
         let options = Array(call.options.arguments.dropFirst())

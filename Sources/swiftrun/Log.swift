@@ -45,13 +45,16 @@ struct Log: Sendable {
 
     init() { level = .warning }
 
-    func write(_ level: Level, _ message: String) { write(level, message, nil, command: nil) }
+    func write(_ level: Level, _ message: String) {
+        write(level, level == .debug ? message : message.withLongValuesCut, nil, command: nil)
+    }
 
     /// The final error of a command; in the log, and for a person on stderr.
     /// - Parameters:
     ///   - failure: the parts of the message, for programs that read the record.
     ///   - command: the command that failed.
     func fail(_ message: String, _ failure: Failure? = nil, command: String? = nil) {
+        let message = message.withLongValuesCut
         write(.error, message, failure, command: command)
         if !sink.isStandardError { LogSink.write(Array((message.printable + "\n").utf8), to: 2) }
     }

@@ -15,9 +15,10 @@ enum LogSink: Sendable {
     case systemLog(Int32, identifier: String)
 
     init(_ argument: String) throws(Failure) {
-        guard argument != "journald", argument != "syslog" else {
+        guard !["journald", "journald:", "syslog", "syslog:"].contains(argument) else {
+            let sink = argument.prefix { $0 != ":" }
             throw Failure(
-                .invalid, "--log \(argument): a name is missing, as in \(argument):swiftrun; a file is ./\(argument)")
+                .invalid, "--log \(argument): a name is missing, as in \(sink):swiftrun; a file is ./\(argument)")
         }
         if argument.hasPrefix("journald:") {
             let socket = try Self.connect("/run/systemd/journal/socket", argument)
@@ -31,8 +32,7 @@ enum LogSink: Sendable {
     }
 
     private static func identifier(_ argument: String) -> String {
-        let name = argument.drop { $0 != ":" }.dropFirst()
-        return name.isEmpty ? "swiftrun" : String(name).printable
+        String(argument.drop { $0 != ":" }.dropFirst()).printable
     }
 
     private static func connect(_ path: String, _ argument: String) throws(Failure) -> Int32 {

@@ -41,7 +41,7 @@ struct Swiftrun {
             }
             return try run(command, Array(options.arguments.dropFirst()), options, log)
         } catch {
-            explain("Incorrect Usage: \(error.message.printable)\n\n\(Help.overview)")
+            explain("Incorrect Usage: \(error.message.withLongValuesCut.printable)\n\n\(Help.overview)")
             return fail(log, error.message, 1)
         }
     }
@@ -113,12 +113,12 @@ struct Swiftrun {
         _ command: Command, _ options: ParsedOptions, _ log: Log
     ) throws(CommandError) -> Timings? {
         let path = options.value("timings")
-        let tells = log.level >= .debug && command.options.contains { $0.name == "timings" }
-        guard path != nil || tells, !options.has("dry-run") else { return nil }
         let name = options.given("timings-format") ?? "text"
         guard let format = Timings.Format(rawValue: name) else {
             throw .failure(Failure(.invalid, "invalid timings-format: \(name) (text and json are known)"))
         }
+        let tells = log.level >= .debug && command.options.contains { $0.name == "timings" }
+        guard path != nil || tells, !options.has("dry-run") else { return nil }
         let id = options.arguments.first.map { Target($0).id } ?? ""
         var note: Runtime.Note?
         if tells { note = { (_: Runtime.NoteLevel, text: String) in log.write(Log.Level.debug, text) } }
@@ -135,7 +135,7 @@ struct Swiftrun {
             timings.write()
             return status
         } catch {
-            if case .failure(let failure) = error { timings.write(failure: failure.message) }
+            if case .failure(let failure) = error { timings.write(failure: failure) }
             throw error
         }
     }

@@ -41,6 +41,9 @@ enum Misspelling {
         }
         guard Signal(signal) != nil else { return nil }
         let id = rest.first { !$0.hasPrefix("-") } ?? "ID"
+        if signal == name, words[..<index].contains(where: { !$0.hasPrefix("-") }) {
+            return "\(words[index]): the signal is written without a dash: swiftrun kill \(id) \(signal)"
+        }
         return "\(words[index]): the signal follows the container: swiftrun kill \(id) \(signal)"
     }
 }

@@ -64,7 +64,7 @@ extension Command {
         }
         let target = call.target(1)
         try call.perform { () throws(Failure) in
-            let mounts = try Runtime.mounts(file: call.options.arguments[2])
+            let mounts = try target.runtime.mounts(file: call.options.arguments[2])
             if verb == "add" {
                 try target.runtime.addMounts(id: target.id, mounts)
             } else {
@@ -143,7 +143,12 @@ struct ResourceOptions {
         if memory != LinuxMemory() { result.memory = memory }
         if cpu != LinuxCPU() { result.cpu = cpu }
         if let limit = try number(options.given("pids-limit"), "pids-limit") { result.pids = LinuxPids(limit: limit) }
-        if let weight = try count(options.given("blkio-weight"), "blkio-weight", in: 0...1000) {
+        // 0 leaves the weight as it is.
+        if let weight = try count(options.given("blkio-weight"), "blkio-weight") {
+            guard weight == 0 || (10...1000).contains(weight) else {
+                throw UsageError(
+                    message: "invalid value \"\(weight)\" for flag -blkio-weight: a number from 10 to 1000 is needed")
+            }
             result.blockIO = LinuxBlockIO(weight: UInt16(clamping: weight))
         }
         for entry in options.all("unified") {
@@ -167,14 +172,11 @@ struct ResourceOptions {
 
     private func count(_ name: String) throws(UsageError) -> UInt64? { try count(options.value(name), name) }
 
-    private func count(
-        _ text: String?, _ name: String, in range: ClosedRange<UInt64> = 0 ... .max
-    ) throws(UsageError) -> UInt64? {
+    private func count(_ text: String?, _ name: String) throws(UsageError) -> UInt64? {
         guard let text else { return nil }
-        guard let number = UInt64(text), range.contains(number) else {
-            let bounds = range.upperBound == .max ? "" : " up to \(range.upperBound)"
+        guard let number = UInt64(text) else {
             throw UsageError(
-                message: "invalid value \"\(text)\" for flag -\(name): a number\(bounds) is needed, not negative")
+                message: "invalid value \"\(text)\" for flag -\(name): a number is needed, not negative")
         }
         return number
     }

@@ -55,6 +55,27 @@ struct ExecutableFormatTests {
         }
     }
 
+    @Test("what the kernel refuses has a reason")
+    func refusals() {
+        func refusal(_ bytes: [UInt8], older: Bool = false) -> String? {
+            ExecutableFormat(bytes).refusal(bytes, mayHaveOlderMachine: older)
+        }
+        let own = ExecutableFormat.ownMachine
+        let whole = elf(machine: UInt8(own), loader: "/lib/ld.so")
+        #expect(refusal(whole) == nil)
+        #expect(refusal(Array(whole[..<119])) == "the file is cut short: it has 119 bytes, and its headers need 120")
+        #expect(refusal(Array(whole[..<40])) == "the file is cut short: it has 40 bytes, and its headers need 64")
+        #expect(refusal(Array(whole[..<5])) == "the file is cut short: it has 5 bytes, and its headers need 64")
+        #expect(refusal(Array(whole[..<4])) == "the file is cut short: it has 4 bytes, and its headers need 52")
+        #expect(refusal([]) == "the file is empty")
+        #expect(refusal(Array("#!\n".utf8)) == "its first line names no interpreter")
+        #expect(refusal(Array("#!/bin/sh\n".utf8)) == nil)
+        let older = elf(machine: own == 62 ? 3 : 40)
+        #expect(refusal(older)?.hasPrefix("it is a binary for") == true)
+        #expect(refusal(older, older: true) == nil)
+        #expect(refusal(elf(machine: 8), older: true)?.hasPrefix("it is a binary for mips") == true)
+    }
+
     @Test("offsets beyond the file, and beyond the range of integers, are refused")
     func wildOffsets() {
         var bytes = elf(machine: 62, loader: "/lib/ld.so")

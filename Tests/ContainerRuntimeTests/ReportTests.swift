@@ -232,13 +232,35 @@ struct SentenceTests {
     }
 
     @Test func `an exec process's failure is reported without a plan of the container`() throws {
-        let messages = FailureMessages(process: try ContainerPlan.sample().process)
+        let messages = FailureMessages(process: try ContainerPlan.sample().process, namespaces: [])
         #expect(
             messages.failure(StepReport(step: .user, code: .invalidArgument)).message
                 == "process.user.uid: become user 10: invalid argument")
         #expect(
             messages.failure(StepReport(step: .joinNamespace, code: .notPermitted)).message
                 == "join namespaces: operation not permitted")
+    }
+
+    @Test(arguments: [
+        (Step.user, "process.user.uid: become user 10: invalid argument (10 is not mapped by linux.uidMappings)"),
+        (.group, "process.user.gid: become group 20: invalid argument (20 is not mapped by linux.gidMappings)"),
+        (
+            .groups,
+            "process.user.additionalGids: set groups: invalid argument (one of 5, 6 is not mapped by linux.gidMappings)"
+        ),
+    ])
+    func `in a user namespace the maps that lack an id are named`(step: Step, message: String) throws {
+        var process = try ContainerPlan.sample().process
+        process.additionalGroups = [5, 6]
+        let messages = FailureMessages(process: process, namespaces: NamespaceSet(.user))
+        #expect(messages.failure(StepReport(step: step, code: .invalidArgument)).message == message)
+    }
+
+    @Test(arguments: [Step.lookup, .execute])
+    func `a program that fails is the path of the failure`(step: Step) throws {
+        let failure = try FailureMessages(plan: .sample()).failure(StepReport(step: step, code: .noSuchFileOrDirectory))
+        #expect(failure.operation == "exec")
+        #expect(failure.path == "sh")
     }
 
     @Test func `the failure keeps the kernel's error number`() throws {

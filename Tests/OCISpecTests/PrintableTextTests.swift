@@ -56,4 +56,25 @@ struct PrintableTextTests {
             }
         }
     }
+
+    static let long = String(repeating: "v", count: 5000)
+    static let cut = String(repeating: "v", count: 128) + "… (5000 bytes)"
+
+    @Test(
+        "a long value is cut in a message, and what stands around it stays",
+        arguments: [
+            ("short", "short"), ("unknown word \"\(long)\" (a hint)", "unknown word \"\(cut)\" (a hint)"),
+            ("format: \(long) (a hint)", "format: \(cut) (a hint)"), (long, cut), ("\"\(long)", "\"\(cut)"),
+            ("a\n\(long)\nb", "a\n\(cut)\nb"), ("\"a\" \(long) \"b\"", "\"a\" \(cut) \"b\""),
+            (String(repeating: "words ", count: 1000), String(repeating: "words ", count: 1000)),
+            (
+                "\"" + String(repeating: "a b ", count: 1000) + "\"",
+                "\"" + String(repeating: "a b ", count: 32) + "… (4000 bytes)\""
+            ),
+            (String(repeating: "€", count: 2000), String(repeating: "€", count: 42) + "… (6000 bytes)"),
+            ("/" + String(repeating: "d/", count: 500) + "end", "/" + String(repeating: "d/", count: 500) + "end"),
+        ])
+    func longValues(text: String, expected: String) {
+        #expect(text.withLongValuesCut == expected)
+    }
 }

@@ -25,6 +25,17 @@ struct SuggestionTests {
     }
 
     @Test(
+        "of words that begin alike the nearest is suggested, wherever it stands in the list",
+        arguments: [("X86-64", "X86_64"), ("X86_6", "X86_64"), ("x86", "X86"), ("MIPSEL64N", "MIPSEL64")])
+    func beginnings(word: String, meant: String) {
+        let known = ["X86", "X86_64", "MIPSEL", "MIPSEL64", "MIPSEL64N32"]
+        for list in [known, known.reversed()] {
+            #expect(
+                suggestion(for: "SCMP_ARCH_" + word, among: list, prefix: "SCMP_ARCH_") == " (did you mean \(meant)?)")
+        }
+    }
+
+    @Test(
         "nothing is suggested for a word that resembles none",
         arguments: ["", "x", "xy", "levitate", "CAP_", "CAP_FLY", String(repeating: "p", count: 100_000), "é", "\u{0}"])
     func none(word: String) {

@@ -36,6 +36,36 @@ struct UnknownPropertyTests {
         #expect(found == ["\(place): no property of the specification, and ignored\(hint)"])
     }
 
+    @Test(
+        "so are those of the documents that commands read",
+        arguments: [
+            (#"[{ "destination": "/m", "optoins": ["ro"] }]"#, "mounts[0].optoins", "options"),
+            (#"[{ "destination": "/m" }, { "destination": "/n", "sourc": "/s" }]"#, "mounts[1].sourc", "source"),
+            (
+                #"[{ "destination": "/m", "uidMappings": [{ "containerId2": 1 }] }]"#,
+                "mounts[0].uidMappings[0].containerId2", "containerID"
+            ),
+        ])
+    func ofMounts(list: String, place: String, nearest: String) throws {
+        var found: [String] = []
+        _ = try [Mount](mounts: Array(list.utf8)) { found.append($0) }
+        #expect(found == ["\(place): no property of the specification, and ignored (did you mean \(nearest)?)"])
+    }
+
+    @Test(
+        "of a process too",
+        arguments: [
+            (#""noNewPrivilege": true"#, "noNewPrivilege", "noNewPrivileges"),
+            (#""capabilites": {}"#, "capabilites", "capabilities"), (#""rlimts": []"#, "rlimts", "rlimits"),
+            (#""user": { "uid": 0, "gid": 0, "umaks": 2 }"#, "user.umaks", "umask"),
+            (#""capabilities": { "bouding": [] }"#, "capabilities.bouding", "bounding"),
+        ])
+    func ofProcess(property: String, place: String, nearest: String) throws {
+        var found: [String] = []
+        _ = try Process(process: Array(#"{ "cwd": "/", \#(property) }"#.utf8)) { found.append($0) }
+        #expect(found == ["\(place): no property of the specification, and ignored (did you mean \(nearest)?)"])
+    }
+
     @Test("a hundred thousand of them are counted, and twenty named")
     func bounded() throws {
         let properties = (0..<100_000).map { "\"zz\($0)\": 1" }.joined(separator: ",")

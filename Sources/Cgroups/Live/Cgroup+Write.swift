@@ -85,6 +85,10 @@ extension Cgroup {
                 code: code
             )
         }
+        if code == .invalidArgument {
+            return CgroupFailure(
+                .refused, "\(what): \(code.message)\(ValueHint.text(refused.name.file))", code: code)
+        }
         // On v2 a missing file means a missing controller. Opening it fails with ENOENT, or because it may not be
         // created.
         let isMissing =

@@ -34,11 +34,13 @@ extension Bundle {
             guard try fileStatus(file.rawValue).isRegular else { throw Errno(rawValue: EINVAL) }
             config = try readAll(file.rawValue, limit: Self.largestConfig)
         } catch {
+            let file = name.isAbsolutePath ? name : "\(path)/\(name)"
             switch error.rawValue {
             case ENOENT:
-                throw Failure(.invalid, "JSON specification file \(name) not found in \(path)")
-            case EINVAL: throw Failure(.invalid, "\(path)/\(name) is not a regular file")
-            default: throw Failure("read \(path)/\(name)", error)
+                let place = name.isAbsolutePath ? "" : " in \(path)"
+                throw Failure(.invalid, "JSON specification file \(name) not found\(place)")
+            case EINVAL: throw Failure(.invalid, "\(file) is not a regular file")
+            default: throw Failure("read \(file)", error)
             }
         }
         do throws(InvalidSpec) {

@@ -28,6 +28,7 @@ struct HookRunner {
                 ).run()
             } catch {
                 throw error.during(hook.path).during("error running \(kind) hook #\(index)")
+                    .at(FailedStep(hook: index, of: kind))
             }
         }
     }

@@ -24,19 +24,60 @@ final class StepLog {
         var ended = lines.indices.filter { lines[$0].stage == stage }
         if stage == .mount { ended = ended.indices.contains(mount) ? [ended[mount]] : [] }
         let time = "\(nanoseconds / 1000) µs"
-        guard !ended.isEmpty else { return note(.debug, "\(name): \(time)") }
-        let together = ended.count == 1 ? "" : " (these \(ended.count) steps together)"
+        guard let last = ended.last else { return note(.debug, "\(name): \(time)") }
         for index in ended {
             isDone[index] = true
-            note(.debug, "\(lines[index].words): done in \(time)\(together)")
+            // One measurement is not the time of each.
+            let before = ended.count == 1 ? "" : " (with the steps before it, \(ended.count) together)"
+            note(.debug, lines[index].words + (index == last ? ": done in \(time)\(before)" : ": done"))
         }
     }
 
-    func failed(_ message: String, _ nanoseconds: UInt64) {
-        for index in lines.indices where !isDone[index] && lines[index].stage != .later {
-            note(.debug, "\(lines[index].words): not done")
-        }
+    /// - Parameter step: the step that failed, if the failure tells.
+    func failed(_ message: String, _ nanoseconds: UInt64, at step: FailedStep? = nil) {
+        if let step, let index = line(of: step) { tellResults(failed: index, step) } else { tellResults(step?.stage) }
         note(.debug, "failed after \(nanoseconds / 1000) µs: \(message)")
+    }
+
+    private func line(of step: FailedStep) -> Int? {
+        guard let key = step.key else { return nil }
+        // What `create` tries early belongs to the lines of `start`.
+        let found = lines.indices.filter {
+            lines[$0].key == key && (lines[$0].stage == step.stage || step.stage == .start && lines[$0].stage == .later)
+        }
+        return found.indices.contains(step.ordinal) ? found[step.ordinal] : nil
+    }
+
+    private func tellResults(failed: Int, _ step: FailedStep) {
+        let bound = step.lastDone.flatMap { key in lines.lastIndex { $0.stage == .identity && $0.key == key } }
+        for index in lines.indices where !isDone[index] {
+            let line = lines[index]
+            if index == failed {
+                note(.debug, "\(line.words): failed")
+                continue
+            }
+            if line.stage == .later { continue }
+            let isAhead = line.stage == .identity && bound.map { index > $0 } ?? false
+            let isReached = index < failed && !isAhead && line.stage != .gate
+            note(.debug, "\(line.words): \(isReached ? "done" : "not reached")")
+        }
+    }
+
+    // Of the stage that failed some steps may have ended.
+    private func tellResults(_ stage: PlanStage?) {
+        let open = lines.indices.filter { !isDone[$0] && lines[$0].stage != .later }
+        let failed = stage.flatMap { stage in open.contains { lines[$0].stage == stage } ? stage : nil }
+        guard let first = open.first else { return }
+        let reached = failed ?? lines[first].stage
+        var isAfter = false
+        for index in open {
+            if lines[index].stage == reached {
+                isAfter = true
+                note(.debug, "\(lines[index].words): not known to be done")
+            } else {
+                note(.debug, "\(lines[index].words): \(isAfter ? "not reached" : "done")")
+            }
+        }
     }
 }
 

@@ -72,15 +72,15 @@ package final class Timings: @unchecked Sendable {
 
     /// Writes the record, once.
     /// - Parameter failure: the error that ended the command.
-    package func write(failure: String? = nil) {
+    package func write(failure: Failure? = nil) {
         if isWritten { return }
         isWritten = true
         if let failure {
             let length = end("the step that failed")
-            log?.failed(failure, length)
+            log?.failed(failure.message, length, at: failure.step)
         }
         guard let file = file.take() else { return }
-        let line = format == .json ? json(failure) : text(failure)
+        let line = format == .json ? json(failure?.message) : text(failure?.message)
         // One call, so that records of commands side by side do not mix.
         _ = line.withUnsafeBytes { Glibc.write(file.rawValue, $0.baseAddress, $0.count) }
     }

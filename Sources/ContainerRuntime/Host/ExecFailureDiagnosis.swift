@@ -23,7 +23,7 @@ struct ExecFailureDiagnosis {
         return answer(withinMilliseconds: 2000) { explain(path, report) }
     }
 
-    func absolute(_ path: String) -> String {
+    private func absolute(_ path: String) -> String {
         path.isAbsolutePath ? path : process.workingDirectory + "/" + path
     }
 
@@ -38,26 +38,6 @@ struct ExecFailureDiagnosis {
             }
         } catch {
             return nil
-        }
-    }
-
-    /// Why a file with execute permission cannot be executed, by its first bytes or the interpreter in them; nil if it can.
-    func obstacle(_ path: String, in root: borrowing RootDirectory) -> String? {
-        do throws(Errno) {
-            if let part = try missingPart(path, root, depth: 0) { return part }
-            return hasFurtherFormats ? nil : try foreignFormat(path, root)
-        } catch {
-            return nil
-        }
-    }
-
-    // binfmt_misc may have an interpreter for a format that the kernel does not know: a file besides its two own.
-    private var hasFurtherFormats: Bool {
-        do throws(Errno) {
-            let formats = try OwnedDescriptor.open("/proc/sys/fs/binfmt_misc", .readOnly | .directory)
-            return try directoryEntries(formats.rawValue).count > 2
-        } catch {
-            return false
         }
     }
 
@@ -87,8 +67,7 @@ struct ExecFailureDiagnosis {
         switch format {
         case .script(let interpreter):
             if interpreter.hasSuffix("\r") {
-                return "the first line of \(path) ends with a carriage return, as files from Windows do, "
-                    + "which makes its interpreter \"\(interpreter.dropLast())\\r\""
+                return ExecutableFormat.carriageReturn(interpreter, of: path)
             }
             needed = absolute(interpreter)
             if !exists(needed, root) { return "the interpreter \(interpreter) of \(path) is not in the container" }
@@ -111,24 +90,18 @@ struct ExecFailureDiagnosis {
     }
 
     private func foreignFormat(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> String? {
-        switch try format(path, root) {
-        case .empty: return "the file is empty"
-        case .unknown: return "it is neither a binary nor a script that begins with \"#!\""
-        case .binary(let machine, _) where machine != ExecutableFormat.ownMachine:
-            let own = ExecutableFormat.name(ofMachine: ExecutableFormat.ownMachine)
-            return "it is a binary for \(ExecutableFormat.name(ofMachine: machine)), and this machine is \(own)"
-        default: return nil
-        }
+        let bytes = try beginning(path, root)
+        return ExecutableFormat(bytes).refusal(bytes, mayHaveOlderMachine: false)
     }
 
     private func format(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> ExecutableFormat {
+        ExecutableFormat(try beginning(path, root))
+    }
+
+    private func beginning(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> [UInt8] {
         let place = try root.open(path)
         guard try fileStatus(place.rawValue).mode & 0o111 != 0 else { throw .permissionDenied }
-        let file = try openRegular(behind: place)
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let number = file.rawValue
-        let length = try checked { bytes.withUnsafeMutableBytes { pread(number, $0.baseAddress, $0.count, 0) } }
-        return ExecutableFormat(Array(bytes[..<length]))
+        return try ExecutableFormat.beginning(behind: place)
     }
 
     private func exists(_ path: String, _ root: borrowing RootDirectory) -> Bool {

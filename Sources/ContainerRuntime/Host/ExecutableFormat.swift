@@ -1,7 +1,8 @@
 // Recognises how a file is executed by its first bytes. execve(2), elf(5).
 
-internal import Kernel
 internal import CLinux
+internal import Glibc
+internal import Kernel
 
 /// A program's file, as the kernel takes it.
 enum ExecutableFormat: Equatable {
@@ -57,6 +58,63 @@ enum ExecutableFormat: Equatable {
         let digits = bytes[offset..<offset + size]
         let isBigEndian = bytes[5] == 2
         return (isBigEndian ? Array(digits) : digits.reversed()).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// The first bytes of a file: as many as are asked of it.
+    static func beginning(behind place: borrowing OwnedDescriptor) throws(Errno) -> [UInt8] {
+        let file = try openRegular(behind: place)
+        var bytes = [UInt8](repeating: 0, count: bytesNeeded)
+        let number = file.rawValue
+        let length = try checked { bytes.withUnsafeMutableBytes { pread(number, $0.baseAddress, $0.count, 0) } }
+        return Array(bytes[..<length])
+    }
+
+    private static let bytesNeeded = 4096
+
+    /// Why the kernel executes no file of this format; nil if it does.
+    /// - Parameters:
+    ///   - bytes: the file's beginning.
+    ///   - mayHaveOlderMachine: whether a kernel may be built to execute binaries of the machine's predecessor of 32 bits,
+    ///     which is not asked.
+    func refusal(_ bytes: [UInt8], mayHaveOlderMachine: Bool) -> String? {
+        switch self {
+        case .empty: return "the file is empty"
+        case .unknown: return Self.loss(bytes) ?? "it is neither a binary nor a script that begins with \"#!\""
+        case .script(""): return "its first line names no interpreter"
+        case .script: return nil
+        case .binary(let machine, _):
+            let own = Self.ownMachine
+            if machine == own || mayHaveOlderMachine && Self.isOlder(machine, than: own) { return Self.loss(bytes) }
+            let name = Self.name(ofMachine: own)
+            return "it is a binary for \(Self.name(ofMachine: machine)), and this machine is \(name)"
+        }
+    }
+
+    private static func loss(_ bytes: [UInt8]) -> String? {
+        guard let least = leastLength(bytes), bytes.count < min(least, bytesNeeded) else { return nil }
+        return "the file is cut short: it has \(bytes.count) bytes, and its headers need \(least)"
+    }
+
+    private static func isOlder(_ machine: UInt16, than own: UInt16) -> Bool {
+        own == 62 && machine == 3 || own == 183 && machine == 40
+    }
+
+    /// The least length of an ELF file: its header and the program headers; nil for another file.
+    private static func leastLength(_ bytes: [UInt8]) -> Int? {
+        guard bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46]) else { return nil }
+        let is64Bit = bytes.count > 4 && bytes[4] == 2
+        let header = is64Bit ? 64 : 52
+        guard bytes.count >= header else { return header }
+        guard let table = number(bytes, is64Bit ? 32 : 28, is64Bit ? 8 : 4), table < 1 << 32,
+            let size = number(bytes, is64Bit ? 54 : 42, 2), let count = number(bytes, is64Bit ? 56 : 44, 2)
+        else { return nil }
+        return max(header, Int(table + size * count))
+    }
+
+    /// The problem of a script whose first line has a line end of Windows.
+    static func carriageReturn(_ interpreter: String, of path: String) -> String {
+        "the first line of \(path) ends with a carriage return, as files from Windows do, "
+            + "which makes its interpreter \"\(interpreter.dropLast())\\r\""
     }
 
     /// The machine that a binary is for, by its usual name.

@@ -12,21 +12,8 @@ extension Runtime {
     ) throws(Failure) -> [InitInputs.Joined] {
         var result: [InitInputs.Joined] = []
         for (index, namespace) in plan.namespaces.joined.enumerated() {
+            let opened = try namespace.open()
             let what = "\(namespace.key): open \(namespace.path)"
-            guard let opened = try during(what, { () throws(Errno) in try openNamespace(namespace.path) }) else {
-                throw Failure(.invalid, "\(namespace.key): \(namespace.path) is not a namespace")
-            }
-            let kind: NamespaceKind?
-            do throws(Errno) { kind = try namespaceKind(of: opened.rawValue) } catch { kind = nil }
-            guard let kind else {
-                throw Failure(.invalid, "\(namespace.key): \(namespace.path) is not a namespace")
-            }
-            guard kind == namespace.kind else {
-                throw Failure(
-                    .invalid,
-                    "\(namespace.key): \(namespace.path) is a \(kind.rawValue) namespace, not a \(namespace.kind.rawValue) namespace"
-                )
-            }
             if try during(what, { () throws(Errno) in try isOwn(opened.rawValue, namespace.kind) }),
                 let harm = plan.harm(toOwn: namespace.kind)
             {
@@ -38,14 +25,6 @@ extension Runtime {
             result.append(InitInputs.Joined(kind: namespace.kind, descriptor: opened.relinquish(), index: index))
         }
         return result
-    }
-
-    // Nothing else is opened: a FIFO would block the runtime, and opening a device may have effects.
-    private func openNamespace(_ path: String) throws(Errno) -> OwnedDescriptor? {
-        let nsfs: Int64 = 0x6e73_6673  // NSFS_MAGIC
-        let place = try OwnedDescriptor.open(path, .path)
-        guard try filesystem(of: place.rawValue).magic == nsfs else { return nil }
-        return try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)")
     }
 
     // The host's first mount namespace counts too: pivot_root would change the root of every process in it.
@@ -61,5 +40,31 @@ extension Runtime {
             // A process that may not look at it may not join it either.
             return false
         }
+    }
+}
+
+extension NamespacePlan.Joined {
+    /// Opens the namespace, and checks that it is of its kind.
+    func open() throws(Failure) -> OwnedDescriptor {
+        guard let opened = try during("\(key): open \(path)", { () throws(Errno) in try openNamespace() }) else {
+            throw Failure(.invalid, "\(key): \(path) is not a namespace")
+        }
+        let found: NamespaceKind?
+        do throws(Errno) { found = try namespaceKind(of: opened.rawValue) } catch { found = nil }
+        guard let found else { throw Failure(.invalid, "\(key): \(path) is not a namespace") }
+        guard found == kind else {
+            throw Failure(
+                .invalid,
+                "\(key): \(path) is a \(found.rawValue) namespace, not a \(kind.rawValue) namespace")
+        }
+        return opened
+    }
+
+    // Nothing else is opened: a FIFO would block the runtime, and opening a device may have effects.
+    private func openNamespace() throws(Errno) -> OwnedDescriptor? {
+        let nsfs: Int64 = 0x6e73_6673  // NSFS_MAGIC
+        let place = try OwnedDescriptor.open(path, .path)
+        guard try filesystem(of: place.rawValue).magic == nsfs else { return nil }
+        return try OwnedDescriptor.open("/proc/self/fd/\(place.rawValue)")
     }
 }

@@ -159,7 +159,9 @@ extension Runtime {
         let bytes = try mapping({ () throws(Errno) in try readFile(path) }) { (code: Errno) in
             InvalidSpec(keyPath: option, problem: code.message)
         }
-        return try mapping({ () throws(InvalidSpec) in try Process(process: bytes) }) { (error: InvalidSpec) in
+        return try mapping({ () throws(InvalidSpec) in
+            try Process(process: bytes) { note(.warning, "\(option): \($0)") }
+        }) { (error: InvalidSpec) in
             InvalidSpec(keyPath: option, problem: error.description)
         }
     }

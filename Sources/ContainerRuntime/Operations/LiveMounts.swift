@@ -66,10 +66,10 @@ extension Runtime {
     }
 
     /// The entries of `mounts[]` from a file; `-` is stdin.
-    package static func mounts(file path: String) throws(Failure) -> [Mount] {
+    package func mounts(file path: String) throws(Failure) -> [Mount] {
         let bytes = try during("read \(path)") { () throws(Errno) in try path == "-" ? readAll(0) : readFile(path) }
         do throws(InvalidSpec) {
-            return try [Mount](json: bytes)
+            return try [Mount](mounts: bytes) { note(.warning, "\(path): \($0)") }
         } catch {
             throw Failure(.invalid, "\(path): \(error.keyPath.isEmpty ? error : error.inside(property: "mounts"))")
         }

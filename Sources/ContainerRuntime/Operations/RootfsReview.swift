@@ -16,39 +16,39 @@ struct RootfsReview {
     }
 
     private func found() -> [String] {
+        let host = HostReview(plan: plan)
+        // In another mount namespace the paths may lead elsewhere.
+        if plan.namespaces.joinedPath(.mount) != nil { return host.namespaceProblems() }
         do throws(Errno) {
             guard try fileStatus(at: plan.root.path).isDirectory else { throw .notDirectory }
             let root = RootDirectory(try OwnedDescriptor.open(plan.root.path, .path | .directory))
-            return mountProblems(root) + processProblems(root)
+            var walk = RootfsWalk(root)
+            let mounts = mountProblems(&walk, host)
+            return host.namespaceProblems() + mounts + host.hookProblems(walk) + processProblems(walk)
+                + host.listenerProblems()
         } catch {
-            return isUnknown(error) ? [] : ["root.path: open rootfs \(plan.root.path): \(error.message)"]
+            let ofRoot = isUnknown(error) ? [] : ["root.path: open rootfs \(plan.root.path): \(error.message)"]
+            return host.namespaceProblems() + ofRoot
         }
-    }
-
-    // The user who runs the container may be able to see more than the user who asks.
-    private func isUnknown(_ error: Errno) -> Bool { error == .permissionDenied || error == .notPermitted }
-
-    private func status(_ path: String, _ root: borrowing RootDirectory) throws(Errno) -> FileStatus {
-        let place = try root.open(path)
-        return try fileStatus(place.rawValue)
     }
 
     // MARK: mounts
 
-    private func mountProblems(_ root: borrowing RootDirectory) -> [String] {
+    /// - Parameter walk: is told of the mounts.
+    private func mountProblems(_ walk: inout RootfsWalk, _ host: HostReview) -> [String] {
         guard plan.namespaces.has(.mount) || plan.mountsOnHost else { return [] }
         var problems: [String] = []
-        for (index, mount) in plan.mounts.enumerated() {
-            // Below an earlier mount the files are not the rootfs's.
-            let isCovered = plan.mounts[..<index].contains {
-                $0.destination.isSame(as: mount.destination) || mount.destination.path(below: $0.destination) != nil
+        for mount in plan.mounts {
+            if let text = host.problem(mount) ?? destinationProblem(mount, walk) {
+                problems.append("\(mount.key): \(text)")
             }
-            if let text = problem(mount, root, isCovered: isCovered) { problems.append("\(mount.key): \(text)") }
+            walk.cover(mount)
         }
         return problems
     }
 
-    private func problem(_ mount: MountStep, _ root: borrowing RootDirectory, isCovered: Bool) -> String? {
+    private func destinationProblem(_ mount: MountStep, _ walk: borrowing RootfsWalk) -> String? {
+        guard mount.followsDestination, !mount.copiesLink else { return nil }
         var needsDirectory = true
         switch mount.object {
         case .remount: return nil
@@ -56,81 +56,77 @@ struct RootfsReview {
             do throws(Errno) {
                 needsDirectory = try fileStatus(at: source, followLinks: mount.followsSource).isDirectory
             } catch {
-                return isUnknown(error) ? nil : "bind \(source): \(error.message)"
+                return nil
             }
         default: break
         }
-        guard !isCovered, mount.followsDestination, !mount.copiesLink else { return nil }
-        do throws(Errno) {
-            let place = try status(mount.destination, root)
+        switch walk.arrive(at: mount.destination) {
+        case .found(let place, _):
             if place.isDirectory == needsDirectory { return nil }
             let kind = place.otherKind.map { "\($0)" } ?? "a directory"
             return "\(mount.destination) is \(kind) in the rootfs, and what is mounted there is "
                 + (needsDirectory ? "a directory" : "none")
-        } catch {
-            switch error {
-            case .noSuchFileOrDirectory where isUnwritable(root):
-                return "\(mount.destination) is not in the rootfs, and cannot be made there: read-only file system"
-            case .notDirectory: return "\(mount.destination): \(error.message)"
-            default: return nil
-            }
+        case .missing: return isUnwritable(walk) ? missing(mount.destination) : nil
+        case .failed(let code): return "\(mount.destination): \(code.message)"
+        case .covered, .unknown, .denied: return nil
         }
     }
 
-    private func isUnwritable(_ root: borrowing RootDirectory) -> Bool {
+    private func missing(_ path: String) -> String {
+        "\(path) is not in the rootfs, and cannot be made there: read-only file system"
+    }
+
+    private func isUnwritable(_ walk: borrowing RootfsWalk) -> Bool {
         let readOnly: Int64 = 1  // ST_RDONLY
-        do throws(Errno) { return try filesystem(of: root.descriptor.rawValue).flags & readOnly != 0 } catch {
+        do throws(Errno) { return try filesystem(of: walk.root.descriptor.rawValue).flags & readOnly != 0 } catch {
             return false
         }
     }
 
     // MARK: program
 
-    private func processProblems(_ root: borrowing RootDirectory) -> [String] {
-        guard !isChangedBeforeStart else { return [] }
-        var problems: [String] = []
+    private func processProblems(_ walk: borrowing RootfsWalk) -> [String] {
+        guard !plan.hooks.runBeforeProgram else { return [] }
         let directory = plan.process.workingDirectory
-        if let place = try? status(directory, root), let kind = place.otherKind {
-            problems.append("process.cwd: \(directory) is \(kind) in the rootfs")
+        switch walk.arrive(at: directory) {
+        case .found(let place, _):
+            if let kind = place.otherKind { return ["process.cwd: \(directory) is \(kind) in the rootfs"] }
+        case .missing: if isUnwritable(walk) { return ["process.cwd: \(missing(directory))"] }
+        case .failed(let code): return ["process.cwd: \(directory): \(code.message)"]
+        case .covered, .unknown, .denied: break
         }
-        if let text = programProblem(root) { problems.append("process.args: \(text)") }
-        return problems
+        return programProblem(walk).map { ["process.args: \($0)"] } ?? []
     }
 
-    // Mounts with programs and libraries in them, and hooks, can bring what the rootfs lacks.
-    private var isChangedBeforeStart: Bool {
-        let hooks = plan.hooks
-        if !(hooks.prestart.isEmpty && hooks.createRuntime.isEmpty && hooks.createContainer.isEmpty) { return true }
-        let places = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt", "nix"]
-        let named = (plan.process.candidates + [plan.process.workingDirectory]).map(firstName)
-        return plan.mounts.contains { mount in
-            let name = firstName(mount.destination)
-            return name.isEmpty || (places + named).contains { $0.isSame(as: name) }
-        }
-    }
-
-    private func firstName(_ path: String) -> String {
-        path.split(at: "/", omittingEmptySubsequences: true).first.map { String($0) } ?? ""
-    }
-
-    private func programProblem(_ root: borrowing RootDirectory) -> String? {
-        let diagnosis = ExecFailureDiagnosis(pid: 0, process: plan.process)
+    private func programProblem(_ walk: borrowing RootfsWalk) -> String? {
+        let review = ExecutableReview(user: FileUser(plan), directory: plan.process.workingDirectory)
+        let isSearch = !(plan.process.arguments.first ?? "").utf8.contains(UInt8(ascii: "/"))
         var refused: String?
         for candidate in plan.process.candidates {
-            let path = diagnosis.absolute(candidate)
-            do throws(Errno) {
-                let file = try status(path, root)
-                guard file.isRegular, file.mode & 0o111 != 0 else {
-                    let mode = String(file.mode & 0o7777, radix: 8)
-                    let kind = file.isRegular ? "no executable file: its mode is 0\(mode)" : "no file"
-                    if refused == nil { refused = "\(path) is \(kind)" }
-                    continue
-                }
-                return diagnosis.obstacle(path, in: root).map { "\(path): \($0)" }
-            } catch {
-                guard error == .noSuchFileOrDirectory || error == .notDirectory else { return nil }
+            switch review.find(candidate, in: walk) {
+            case .unknown: return nil
+            case .missing: continue
+            // A search passes by what cannot be reached.
+            case .failed(let code): if !isSearch { return "\(candidate): \(code.message)" }
+            case .refused(let why): refused = refused ?? "\(candidate) \(why)"
+            case .executable(let place):
+                // A startContainer hook may bring what the program needs.
+                guard plan.hooks.startContainer.isEmpty else { return nil }
+                return review.obstacle(candidate, at: place, in: walk).map { "\(candidate): \($0)" }
             }
         }
-        return refused ?? "\(plan.process.arguments.first ?? "") is not in the rootfs"
+        if let refused { return refused }
+        let program = plan.process.arguments.first ?? ""
+        guard isSearch else { return "\(program) is not in the rootfs" }
+        let places = plan.process.candidates.map { $0.dropLast(program.count + 1) }.joined(separator: ":")
+        return "\(program) is in no directory of PATH in the rootfs: \(places)"
     }
+}
+
+// The user who runs the container may be able to see more than the user who asks.
+func isUnknown(_ error: Errno) -> Bool { error == .permissionDenied || error == .notPermitted }
+
+extension Hooks {
+    /// Whether a hook may change the rootfs before the program is looked up in it.
+    var runBeforeProgram: Bool { !(prestart.isEmpty && createRuntime.isEmpty && createContainer.isEmpty) }
 }

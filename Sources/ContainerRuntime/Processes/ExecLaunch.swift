@@ -46,7 +46,7 @@ extension Runtime {
         let answersEarly = clone.isAnsweredEarly
         var parent = ExecParent(
             child: clone.process, pair: pair, process: plan, console: console,
-            setsLimits: namespaces.contains(.user), group: group, options: options, answersEarly: answersEarly)
+            namespaces: namespaces, group: group, options: options, answersEarly: answersEarly)
         do throws(Failure) {
             try parent.channel.begin()
             if let sibling {

@@ -29,15 +29,16 @@ struct ExecParent: ~Copyable {
 
     init(
         child: consuming ChildProcess, pair: consuming SocketPair, process: ProcessPlan,
-        console: consuming EngineSocket?, setsLimits: Bool, group: Cgroup, options: ExecOptions, answersEarly: Bool
+        console: consuming EngineSocket?, namespaces: NamespaceSet, group: Cgroup, options: ExecOptions,
+        answersEarly: Bool
     ) {
         channel = ParentChannel(child: child, pair: pair, name: "the exec process")
         self.process = process
-        self.setsLimits = setsLimits
+        setsLimits = namespaces.contains(.user)
         self.group = group
         self.options = options
         self.answersEarly = answersEarly
-        messages = FailureMessages(process: process)
+        messages = FailureMessages(process: process, namespaces: namespaces)
         terminal = ConsoleHandoff(console: console)
     }
 

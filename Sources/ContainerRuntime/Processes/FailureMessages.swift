@@ -8,16 +8,20 @@ internal import Planning
 struct FailureMessages {
     private let plan: ContainerPlan?
     private let process: ProcessPlan
+    private let isInUserNamespace: Bool
 
     init(plan: ContainerPlan) {
         self.plan = plan
         process = plan.process
+        isInUserNamespace = plan.namespaces.has(.user)
     }
 
     /// For an exec process.
-    init(process: ProcessPlan) {
+    /// - Parameter namespaces: those in which the container differs from the runtime.
+    init(process: ProcessPlan, namespaces: NamespaceSet) {
         plan = nil
         self.process = process
+        isInUserNamespace = namespaces.contains(.user)
     }
 
     /// - Parameter pid: the failed process, which waits so that the container can be inspected through it.
@@ -25,7 +29,14 @@ struct FailureMessages {
         let detail = pid.flatMap { ExecFailureDiagnosis(pid: $0, process: process).text(report) }
         let sentence = text(report)
         var failure = Failure(.system(report.code), sentence + (detail.map { " (\($0))" } ?? ""))
-        failure.note(sentence.upTo(": \(report.code.message)"))
+        switch report.step {
+        // Their texts are made for engines, and have neither the path nor the kernel's word where others have them.
+        case .lookup, .execute: failure.note("exec", path: process.arguments.first)
+        case .escapedDirectory: failure.note("process.cwd: chdir to", path: process.workingDirectory)
+        case .hook: break
+        default: failure.note(sentence.upTo(": \(report.code.message)"))
+        }
+        failure = failure.at(plan.flatMap { FailedStep(report, in: $0) })
         if report.step == .execute, let refusal = plan?.seccomp?.refusal { return failure.during(refusal) }
         return failure
     }
@@ -51,9 +62,24 @@ struct FailureMessages {
             // sched_setattr(2): SCHED_DEADLINE takes every CPU of the host. AllowedCPUs is systemd's name of the limit.
             return "\(name(report)): process scheduler can't be used together with AllowedCPUs,"
                 + " that is linux.resources.cpu.cpus: \(word)"
+        case .user, .group, .groups:
+            return "\(name(report)): \(word)\(report.code == .invalidArgument ? mappingHint(report.step) : "")"
         case .label where report.index == 0 && report.code == .noSuchFileOrDirectory:
             return "\(name(report)): \(word) (no profile of this name is loaded; apparmor_parser loads one)"
         default: return "\(name(report)): \(word)"
+        }
+    }
+
+    // setresuid(2), setgroups(2): this is their word for an id that the user namespace lacks.
+    private func mappingHint(_ step: Step) -> String {
+        guard isInUserNamespace else { return "" }
+        switch step {
+        case .user: return " (\(process.uid) is not mapped by linux.uidMappings)"
+        case .group: return " (\(process.gid) is not mapped by linux.gidMappings)"
+        default:
+            let groups = process.additionalGroups.map { String($0) }.joined(separator: ", ")
+            let subject = process.additionalGroups.count == 1 ? groups : "one of \(groups)"
+            return " (\(subject) is not mapped by linux.gidMappings)"
         }
     }
 
@@ -175,7 +201,9 @@ struct FailureMessages {
             let hint =
                 report.code == .noSuchDevice ? " (this kernel has no filesystem of that name)" : ""
             return "\(what): filesystem type \"\(type(mount))\": \(word)\(hint)"
-        case .parameter: return "\(what): option refused\(detail): \(word)"
+        case .parameter:
+            let meant = report.code == .invalidArgument ? optionMeant(mount, report.text) : ""
+            return "\(what): option refused\(detail): \(word)\(meant)"
         case .superblock: return "\(what): make the filesystem\(detail): \(word)\(hint(report.code))"
         case .copyUp: return "\(what): tmpcopyup: copy the directory: \(word)"
         case .attributes: return "\(what): set mount attributes\(detail): \(word)"
@@ -185,6 +213,13 @@ struct FailureMessages {
         case .idMapping: return "\(what): map ids\(detail): \(word)\(idMappingHint(report.code))"
         default: return "\(what): \(word)\(hint(report.code))\(kindHint(mount, report.code))"
         }
+    }
+
+    // The kernel's own complaint has words around the option.
+    private func optionMeant(_ mount: MountStep, _ complaint: String) -> String {
+        guard case .filesystem(_, _, let parameters) = mount.object else { return "" }
+        let refused = parameters.first { $0.value == nil && complaint.upTo($0.name) != complaint }
+        return refused.map { mountOptionMeant(by: $0.name) } ?? ""
     }
 
     // Without the words "is a directory", by which docker takes a failure for the program's: its exit status would be 126.

@@ -270,7 +270,7 @@ struct InitChild {
             try HookRunner(kind: kind, hooks: hooks, state: state.json(), environment: environment, trace: launch.trace)
                 .run()
         } catch {
-            throw StepReport(step: .hook, code: .canceled, text: error.message)
+            throw StepReport(step: .hook, index: error.step?.hook ?? 0, code: .canceled, text: error.message)
         }
     }
 }

@@ -78,7 +78,7 @@ private func set(
 
 /// A list of layers as one parameter each, which Linux takes since 6.7. Documentation/filesystems/overlayfs.rst: a
 /// colon separates, two of them come before a layer of data only, and a backslash takes the meaning from either.
-private func overlayLayers(_ list: String) -> [MountStep.Parameter] {
+func overlayLayers(_ list: String) -> [MountStep.Parameter] {
     var layers: [MountStep.Parameter] = []
     var bytes: [UInt8] = []
     var (name, isEscaped) = ("lowerdir+", false)

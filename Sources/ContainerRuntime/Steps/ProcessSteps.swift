@@ -143,13 +143,15 @@ struct ProcessSteps {
         }
     }
 
+    /// The errors of changing the directory as root after which the user tries.
+    static let errorsOfRoot: [Errno] = [.permissionDenied, .notPermitted, .noSuchFileOrDirectory]
+
     // First as root, who may enter what the user may not; what only the user may enter comes later.
     private func changeDirectoryEarly() throws(StepReport) {
         do throws(Errno) {
             try checked { clinux_chdir(plan.workingDirectory) }
         } catch {
-            let later: [Errno] = [.permissionDenied, .notPermitted, .noSuchFileOrDirectory]
-            guard later.contains(error) else { throw StepReport(step: .changeDirectory, code: error) }
+            guard Self.errorsOfRoot.contains(error) else { throw StepReport(step: .changeDirectory, code: error) }
         }
     }
 
