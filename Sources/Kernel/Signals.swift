@@ -49,9 +49,6 @@ package struct Signal: RawRepresentable, Hashable, Sendable {
         self.init(rawValue: entry.1)
     }
 
-    /// All names, with `SIG`.
-    package static var knownNames: [String] { names.map { "SIG" + $0.0 } }
-
     /// The usual name, such as `SIGTERM`.
     package var name: String {
         Self.numbers.first { $0.1 == rawValue }.map { "SIG" + $0.0 } ?? "signal \(rawValue)"

@@ -51,7 +51,7 @@ extension Command {
         let given = call.options.arguments.dropFirst().first ?? ""
         let name = given.isEmpty ? "SIGTERM" : given
         guard let signal = Signal(name) else {
-            let meant = suggestion(for: name, among: Signal.knownNames, prefix: "SIG")
+            let meant = suggestion(for: name, among: Signal.names.map { "SIG" + $0 }, prefix: "SIG")
             throw .failure(Failure(.invalid, "unknown signal \"\(name)\"\(meant)"))
         }
         try call.performOnTargets { (id, runtime) throws(Failure) in
