@@ -110,7 +110,9 @@ extension LinuxResources {
 
 extension Process {
     /// Reads the process document of `exec`; throws `InvalidSpec`.
-    /// - Parameter unknown: as for a `config.json`.
+    /// - Parameters:
+    ///   - bytes: the text, UTF-8.
+    ///   - unknown: as for a `config.json`.
     public init(process bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
         self = try document.decode()
@@ -120,7 +122,9 @@ extension Process {
 
 extension [Mount] {
     /// Reads the list of `mounts add`; throws `InvalidSpec`.
-    /// - Parameter unknown: as for a `config.json`.
+    /// - Parameters:
+    ///   - bytes: the text, UTF-8.
+    ///   - unknown: as for a `config.json`.
     public init(mounts bytes: [UInt8], unknown: (String) -> Void) throws(InvalidSpec) {
         let document = try JSONDocument(bytes)
         self = try document.decode()
