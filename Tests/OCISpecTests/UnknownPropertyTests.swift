@@ -42,7 +42,8 @@ struct UnknownPropertyTests {
             (#"[{ "destination": "/m", "optoins": ["ro"] }]"#, "mounts[0].optoins", "options"),
             (#"[{ "destination": "/m" }, { "destination": "/n", "sourc": "/s" }]"#, "mounts[1].sourc", "source"),
             (
-                #"[{ "destination": "/m", "uidMappings": [{ "containerId2": 1 }] }]"#,
+                #"[{ "destination": "/m", "uidMappings": [{ "containerID": 0, "hostID": 1, "size": 1, "#
+                    + #""containerId2": 1 }] }]"#,
                 "mounts[0].uidMappings[0].containerId2", "containerID"
             ),
         ])
