@@ -13,7 +13,7 @@ struct ExecutableReview {
         /// An executable file, by its path without links.
         case executable(String)
         case missing
-        /// A mount covers it, or whoever asks may not look.
+        /// A mount covers the file, or the caller may not read its path.
         case unknown
         case failed(Errno)
         /// Why it is refused, as the rest of a sentence about the path.
