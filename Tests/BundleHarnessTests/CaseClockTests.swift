@@ -17,7 +17,8 @@ struct CaseClockTests {
     /// An emulated machine beside other tests is a hundred times slower than an idle one. A case shows that a command does not wait
     /// by something that lasts longer than the case may.
     @Test func `no case has an upper bound of seconds, or a limit of less than a minute`() throws {
-        let names = try FileManager.default.subpathsOfDirectory(atPath: Self.bundles.path).filter { $0.hasSuffix("/case.json") }
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: Self.bundles.path)
+        let names = paths.filter { $0.hasSuffix("/case.json") }
         #expect(names.count > 1000)
         // Their peer holds a full socket for a minute.
         let short = ["terminal/console-socket-full", "lifecycle/pidfd-socket-full", "seccomp/notify-agent-full"]
