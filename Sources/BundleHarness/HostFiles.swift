@@ -188,7 +188,8 @@ private func remove(_ path: [CChar], device: dev_t) throws(CaseError) {
     }
     // Only directories are compared: on an overlay a file has the device of its layer.
     guard facts.st_dev == device else { throw CaseError("remove \(text(path)): something is still mounted there") }
-    for name in entries(of: path) ?? [] { try remove(path.dropLast() + [47] + name, device: device) }  // a slash
+    let prefix = Array(path.dropLast()) + [47]  // a slash
+    for name in entries(of: path) ?? [] { try remove(prefix + name, device: device) }
     try check(rmdir(path), "remove \(text(path))")
 }
 
