@@ -38,7 +38,7 @@ struct Inherited: CustomTestStringConvertible, Sendable {
         Inherited(attribute: "securebits=64", reachesPrograms: ["securebits"], reachesHooks: ["securebits"]),
         Inherited(
             attribute: "no-new-privileges", reachesPrograms: ["noNewPrivileges"], reachesHooks: ["noNewPrivileges"]),
-        Inherited(attribute: "limit=3:65536", reachesPrograms: ["stack"], reachesHooks: ["stack"]),
+        Inherited(attribute: "limit=3:262144", reachesPrograms: ["stack"], reachesHooks: ["stack"]),
         Inherited(attribute: "limit=4:0"), Inherited(attribute: "limit=12:0"), Inherited(attribute: "environment"),
         Inherited(attribute: "gone=/tmp/swiftrun-gone"),
     ]
