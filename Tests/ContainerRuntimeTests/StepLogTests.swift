@@ -7,6 +7,7 @@ import Testing
 @testable import ContainerRuntime
 
 struct StepLogTests {
+    // Only the function that makes it uses it, and its log calls the closure on the same thread.
     private final class Notes: @unchecked Sendable { var lines: [String] = [] }
 
     /// The results of the steps with some keys, where the stages before have ended.
